@@ -1,1 +1,65 @@
-//! x
+//! Sequences of unequal length on candle: lengths, padding and packing.
+//!
+//! A batch wants one rectangular tensor, sequences come in all lengths. *Padding* makes them equal
+//! and wastes the room; *packing* keeps the real steps alone, ordered so that every time step of a
+//! recurrent layer is one contiguous block of rows. With `[1,2,3]`, `[4,5]` and `[6,7,8,9]`:
+//!
+//! ```text
+//! padded        sorted by length   packed, step by step
+//! 1 2 3 0       6 7 8 9            step         0 | 1 | 2 | 3
+//! 4 5 0 0       1 2 3 0            data         6 1 4 | 7 2 5 | 8 3 | 9
+//! 6 7 8 9       4 5 0 0            batch_sizes  3       3       2     1
+//! ```
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use ragged_sequence::{pack_padded_sequence, pad_packed_sequence, pad_sequence, Padding};
+//!
+//! let sequences = [
+//!     Tensor::new(&[1u32, 2, 3], &Device::Cpu)?,
+//!     Tensor::new(&[4u32, 5], &Device::Cpu)?,
+//!     Tensor::new(&[6u32, 7, 8, 9], &Device::Cpu)?,
+//! ];
+//! let padded = pad_sequence(&sequences, &Padding::default())?;
+//! assert_eq!(padded.to_vec2::<u32>()?, [[1, 2, 3, 0], [4, 5, 0, 0], [6, 7, 8, 9]]);
+//!
+//! let packed = pack_padded_sequence(&padded, &[3, 2, 4], false)?;
+//! assert_eq!(packed.data().to_vec1::<u32>()?, [6, 1, 4, 7, 2, 5, 8, 3, 9]);
+//! assert_eq!(packed.batch_sizes(), [3, 3, 2, 1]);
+//! assert_eq!(packed.sorted_indices(), [2, 0, 1]);
+//!
+//! let (back, lengths) = pad_packed_sequence(&packed, &Padding::default())?;
+//! assert_eq!(back.to_vec2::<u32>()?, padded.to_vec2::<u32>()?);
+//! assert_eq!(lengths, [3, 2, 4]);
+//! # Ok::<(), ragged_sequence::Error>(())
+//! ```
+//!
+//! The functions carry the names of `torch.nn.utils.rnn` and take any trailing shape, dtype and
+//! device that candle has; gradients flow through all of them. They differ from PyTorch's where
+//! PyTorch surprises:
+//!
+//! - A sequence of length zero is legal everywhere (pytorch#11514, #80605): it owns no row.
+//! - Lengths beyond the padded steps, fractional lengths, mixed dtypes and padding values that the
+//!   dtype cannot hold are [errors](Error) that name the index, not silent changes.
+//! - Ties in length keep the caller's order.
+//! - Tensors are batch-first.
+//!
+//! In reading order: [`PackedLayout`] says which row is which, [`pad_sequence`] and its kin make
+//! rectangles, [`PackedSequence`] and its kin do without, [`mask_to_lengths`] and its kin convert.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod layout;
+mod lengths;
+mod packed;
+mod pad;
+mod rows;
+
+pub use error::{Error, Result};
+pub use layout::{PackedLayout, invert_permutation};
+pub use lengths::{lengths_from_tensor, lengths_to_mask, mask_to_lengths};
+pub use packed::{
+    PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence,
+};
+pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};
