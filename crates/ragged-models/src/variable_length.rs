@@ -1,0 +1,44 @@
+//! The lecture's second model: sequences of any lengths, packed.
+
+use candle_core::{D, Tensor};
+use candle_nn::{Linear, Module, VarBuilder};
+use ragged_sequence::PackedSequence;
+
+use crate::linear::linear;
+use crate::{Lstm, Mode, ModelConfig, Result};
+
+/// An LSTM over a packed batch, then a linear layer on each sequence's last hidden state.
+///
+/// A bidirectional LSTM gives the head the last states of both directions.
+pub struct VariableLengthLstm {
+    lstm: Lstm,
+    linear: Linear,
+}
+
+impl VariableLengthLstm {
+    /// Parameters are named `lstm.*` and `linear.*`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config), and candle's where `vb` does not have the parameters.
+    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let lstm = Lstm::new(&config.lstm, vb.pp("lstm"))?;
+        let linear = linear(config.lstm.output_size(), config.output_size, vb.pp("linear"))?;
+        Ok(Self { lstm, linear })
+    }
+
+    /// A packed batch of B sequences to `[B, O]`, in the caller's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`](crate::Error::Input) for a wrong number of features or dtype.
+    pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
+        let (_, state) = self.lstm.forward_packed(input, None, mode)?;
+        let directions = self.lstm.config().directions();
+        let layers = state.h.dim(0)?;
+        let last = (layers - directions..layers).map(|k| state.h.get(k));
+        let last = last.collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(self.linear.forward(&Tensor::cat(&last, D::Minus1)?)?)
+    }
+}

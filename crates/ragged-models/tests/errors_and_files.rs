@@ -1,0 +1,128 @@
+//! Bad input is an error that names the argument; a saved model comes back bit by bit.
+
+use candle_core::{DType, Device, Tensor};
+use ragged_models::*;
+use ragged_sequence::pack_sequence;
+
+const CPU: &Device = &Device::Cpu;
+
+#[track_caller]
+fn check<T>(result: Result<T>, message: &str) {
+    let Err(error) = result else { panic!("expected the error: {message}") };
+    assert_eq!(error.to_string(), message);
+}
+
+fn zeros(dims: &[usize]) -> Tensor {
+    Tensor::zeros(dims, DType::F32, CPU).unwrap()
+}
+
+fn lstm(config: &LstmConfig) -> Result<Lstm> {
+    Lstm::new(config, Parameters::new(0).builder(DType::F32, CPU))
+}
+
+#[test]
+fn impossible_configurations() {
+    let good = LstmConfig::new(3, 4);
+    let bad = |change: fn(&mut LstmConfig)| {
+        let mut config = good.clone();
+        change(&mut config);
+        lstm(&config)
+    };
+    check(bad(|c| c.input_size = 0), "input_size is 0: expected at least 1");
+    check(bad(|c| c.hidden_size = 0), "hidden_size is 0: expected at least 1");
+    check(bad(|c| c.num_layers = 0), "num_layers is 0: expected at least 1");
+    check(bad(|c| c.dropout = 1.5), "dropout is 1.5: expected 0 to 1");
+    check(bad(|c| c.dropout = f64::NAN), "dropout is NaN: expected 0 to 1");
+    assert!(bad(|c| c.hidden_size = usize::MAX).is_err());
+    let model = ModelConfig { kind: ModelKind::Fixed, lstm: good, output_size: 0 };
+    let vb = Parameters::new(0).builder(DType::F32, CPU);
+    check(Model::new(&model, vb), "output_size is 0: expected at least 1");
+}
+
+#[test]
+fn inputs_that_do_not_fit() {
+    let layer = lstm(&LstmConfig::new(3, 4)).unwrap();
+    let run = |input: &Tensor| layer.forward(input, None, Mode::Eval);
+    let shape = "input: expected a tensor";
+    check(run(&zeros(&[3])), &format!("{shape} [B, T, I] or [T, I] with I = 3, got shape [3]"));
+    let message = format!("{shape} [.., I] of packed rank 2 with I = 3, got shape [10, 2]");
+    check(run(&zeros(&[2, 5, 2])), &message);
+    let message = "input: expected dtype f32, got dtype f64";
+    check(run(&Tensor::zeros((2, 5, 3), DType::F64, CPU).unwrap()), message);
+
+    let state = |dims: &[usize]| LstmState { h: zeros(&[1, 2, 4]), c: zeros(dims) };
+    let input = zeros(&[2, 5, 3]);
+    let message = "c_0: expected shape [1, 2, 4], got shape [1, 3, 4]";
+    check(layer.forward(&input, Some(&state(&[1, 3, 4])), Mode::Eval), message);
+
+    let both = lstm(&LstmConfig { bidirectional: true, ..LstmConfig::new(3, 4) }).unwrap();
+    let message = "bidirectional is true: expected false, to run step by step";
+    check(both.step(&zeros(&[2, 3]), None, Mode::Eval), message);
+}
+
+#[test]
+fn no_sequences_and_no_steps_are_legal() {
+    let layer = lstm(&LstmConfig::new(3, 4)).unwrap();
+    for (batch, steps) in [(0, 5), (2, 0), (0, 0)] {
+        let (output, last) = layer.forward(&zeros(&[batch, steps, 3]), None, Mode::Eval).unwrap();
+        assert_eq!(output.dims(), [batch, steps, 4]);
+        assert_eq!(last.h.dims(), [1, batch, 4]);
+    }
+    let config =
+        ModelConfig { kind: ModelKind::Fixed, lstm: LstmConfig::new(3, 4), output_size: 1 };
+    let vb = Parameters::new(0).builder(DType::F32, CPU);
+    let model = FixedLengthLstm::new(&config, vb).unwrap();
+    let message = "input: expected a tensor [B, T, I] with T of at least 1, got shape [2, 0, 3]";
+    check(model.forward(&zeros(&[2, 0, 3]), Mode::Eval), message);
+}
+
+#[test]
+fn a_saved_model_predicts_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let lstm = LstmConfig { num_layers: 2, bidirectional: true, ..LstmConfig::new(2, 3) };
+    let config = ModelConfig { kind: ModelKind::Variable, lstm, output_size: 4 };
+    let parameters = Parameters::new(9);
+    let Model::Variable(model) = Model::new(&config, parameters.builder(DType::F32, CPU)).unwrap()
+    else {
+        panic!("the kind that was asked for")
+    };
+    save_model(folder.path(), &config, &parameters).unwrap();
+    let (read, Model::Variable(back), _) = load_model(folder.path(), DType::F32, CPU).unwrap()
+    else {
+        panic!("the kind that was saved")
+    };
+    assert_eq!(read, config);
+    let packed = pack_sequence(&[zeros(&[3, 2]), zeros(&[5, 2])], false).unwrap();
+    let predict = |model: &VariableLengthLstm| {
+        model.forward(&packed, Mode::Eval).unwrap().to_vec2::<f32>().unwrap()
+    };
+    assert_eq!(predict(&model), predict(&back));
+}
+
+#[test]
+fn damaged_model_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = || load_model(folder.path(), DType::F32, CPU).map(|_| ());
+    let config = folder.path().join("config.json");
+    let at = |message: &str| format!("{}: {message}", config.display());
+    check(load(), &at("No such file or directory (os error 2)"));
+    std::fs::write(&config, "{").unwrap();
+    check(load(), &at("EOF while parsing an object at line 1 column 1"));
+
+    let small = ModelConfig {
+        kind: ModelKind::Fixed,
+        lstm: LstmConfig { bias: false, ..LstmConfig::new(1, 1) },
+        output_size: 1,
+    };
+    let large = ModelConfig { output_size: 2, ..small.clone() };
+    let parameters = Parameters::new(0);
+    Model::new(&small, parameters.builder(DType::F32, CPU)).unwrap();
+    save_model(folder.path(), &large, &parameters).unwrap();
+    let weights = folder.path().join("model.safetensors");
+    let message = "state dict does not fit: linear.bias has shape [1], expected [2]; \
+                   linear.weight has shape [1, 1], expected [2, 1]";
+    check(load(), &format!("{}: {message}", weights.display()));
+    std::fs::write(&weights, b"not tensors").unwrap();
+    let error = load().unwrap_err().to_string();
+    assert!(error.contains("model.safetensors: not a safetensors file"), "{error}");
+}

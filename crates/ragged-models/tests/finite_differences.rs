@@ -1,0 +1,70 @@
+//! Both models' gradients in f64 against central differences, parameter by parameter.
+
+use candle_core::{DType, Device, Tensor};
+use ragged_models::{
+    FixedLengthLstm, LstmConfig, Mode, ModelConfig, ModelKind, Parameters, VariableLengthLstm,
+};
+use ragged_sequence::pack_padded_sequence;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Compares the gradient of `loss` by every single number of every parameter.
+fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
+    let grads = loss().backward().unwrap();
+    let value = || loss().to_scalar::<f64>().unwrap();
+    for (name, var) in parameters.named() {
+        let gradient = grads.get(&var).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let before = var.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let set = |values: Vec<f64>| {
+            var.set(&Tensor::from_vec(values, var.dims(), &Device::Cpu).unwrap()).unwrap();
+        };
+        for (k, &got) in gradient.iter().enumerate() {
+            let step = 1e-5;
+            let moved = |by: f64| {
+                let mut values = before.clone();
+                values[k] += by;
+                set(values);
+                value()
+            };
+            let want = (moved(step) - moved(-step)) / (2.0 * step);
+            assert!((got - want).abs() < 1e-8, "{name}[{k}]: {got} against {want}");
+        }
+        set(before);
+    }
+}
+
+fn config(kind: ModelKind) -> ModelConfig {
+    let lstm = LstmConfig { num_layers: 2, bidirectional: true, ..LstmConfig::new(2, 3) };
+    ModelConfig { kind, lstm, output_size: 2 }
+}
+
+fn input() -> Tensor {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let values: Vec<f64> = (0..4 * 5 * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
+    Tensor::from_vec(values, (4, 5, 2), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn fixed_length_model() {
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let model = FixedLengthLstm::new(&config(ModelKind::Fixed), vb).unwrap();
+    check(&parameters, || {
+        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let output = model.forward(&input(), Mode::Train(mode)).unwrap();
+        output.sqr().unwrap().sum_all().unwrap()
+    });
+}
+
+#[test]
+fn variable_length_model() {
+    let parameters = Parameters::new(2);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let model = VariableLengthLstm::new(&config(ModelKind::Variable), vb).unwrap();
+    let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
+    check(&parameters, || {
+        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let output = model.forward(&packed, Mode::Train(mode)).unwrap();
+        output.sqr().unwrap().sum_all().unwrap()
+    });
+}
