@@ -1,1 +1,73 @@
-fn main() {}
+//! `cargo xtask`: the project's commands. Each lives in a file of its own; this one only dispatches.
+//!
+//! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage
+//! or configuration.
+
+#![forbid(unsafe_code)]
+// The one place in the workspace that speaks to a person.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod ci;
+mod evaluate;
+mod progress;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train and evaluate models over variable-length sequences.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model; without options, the variable-length LSTM on variable-length sums.
+    Train(Box<train::Args>),
+    /// Test what a run has trained again.
+    Evaluate(evaluate::Args),
+    /// Check everything: format, clippy, docs, tests.
+    Ci,
+}
+
+/// Why a command did not do what it was asked.
+enum Failure {
+    /// The command ran and failed.
+    Failed(String),
+    /// It was asked for something that cannot be.
+    Usage(String),
+}
+
+impl From<ragged_train::Error> for Failure {
+    fn from(error: ragged_train::Error) -> Self {
+        use ragged_train::Error as E;
+        let usage = matches!(
+            error,
+            E::Config(_)
+                | E::Model(ragged_models::Error::Config { .. })
+                | E::Data(ragged_datasets::Error::Config { .. })
+        );
+        // One line, whatever a library put into its message.
+        let text = error.to_string().lines().next().unwrap_or_default().to_string();
+        if usage { Self::Usage(text) } else { Self::Failed(text) }
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(*args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Ci => ci::run(),
+    };
+    let (text, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Failed(text)) => (text, 1),
+        Err(Failure::Usage(text)) => (text, 2),
+    };
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}

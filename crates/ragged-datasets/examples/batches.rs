@@ -1,0 +1,27 @@
+//! The lecture's variable-length data in packed batches, and what padding would have cost.
+//!
+//! `cargo run -p ragged-datasets --example batches`
+#![allow(clippy::print_stdout)]
+
+use ragged_datasets::{
+    BatchInput, DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
+};
+
+fn main() -> ragged_datasets::Result<()> {
+    let sums = VariableLengthSums::new(VariableLengthSumsConfig::default())?;
+    let config = LoaderConfig { sampler: Sampler::Shuffle { seed: 1 }, ..LoaderConfig::new(64) };
+    let loader = DataLoader::new(sums, config)?;
+    for (k, batch) in loader.epoch(0).enumerate() {
+        let batch = batch?;
+        if let BatchInput::Packed(packed) = &batch.input {
+            let padded = batch.batch_size() * packed.layout().max_length();
+            let share = 100 * (padded - batch.real_steps()) / padded;
+            println!(
+                "batch {k:2}: {} sequences, {} steps, {share} % of {padded} would be padding",
+                batch.batch_size(),
+                batch.real_steps(),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The `@key value` lines before the data.
+
+use std::ops::Range;
+
+use super::line::Line;
+use crate::{Result, Target};
+
+/// What the header declares; `None` where it does not say.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) problem_name: Option<String>,
+    pub(super) missing: Option<bool>,
+    pub(super) univariate: Option<bool>,
+    pub(super) dimensions: Option<usize>,
+    pub(super) equal_length: Option<bool>,
+    pub(super) series_length: Option<usize>,
+    pub(super) label: Label,
+    seen: Vec<String>,
+}
+
+/// What stands behind the last `:` of a series.
+#[derive(Debug, Default)]
+pub(super) enum Label {
+    /// Nothing: the last part is a dimension.
+    #[default]
+    None,
+    /// One of these classes.
+    Classes(Vec<String>),
+    /// A number.
+    Value,
+}
+
+impl Label {
+    /// Reads a series' label.
+    pub(super) fn read(&self, line: &Line, part: Option<Range<usize>>) -> Result<Target> {
+        let Some(part) = part else { return Ok(Target::Values(vec![])) };
+        let label = &line.text()[part.clone()];
+        match self {
+            Self::None => Ok(Target::Values(vec![])),
+            Self::Value => Ok(Target::Values(vec![line.number(part)?])),
+            Self::Classes(labels) => match labels.iter().position(|known| known == label) {
+                Some(class) => Ok(Target::Class(class as u32)),
+                None => {
+                    let reason = format!("expected a label of @classLabel, got `{label}`");
+                    Err(line.error(part.start, &reason))
+                }
+            },
+        }
+    }
+}
+
+impl Header {
+    /// Takes up one line.
+    pub(super) fn line(&mut self, line: &Line) -> Result<()> {
+        let Some(key) = line.key() else {
+            return Err(line.error(0, "expected a line that begins with @, # or %"));
+        };
+        // Both spellings are in the archive, for one thing.
+        let key = if key == "dimension" { "dimensions".to_string() } else { key };
+        if self.seen.contains(&key) {
+            return Err(line.error(0, &format!("@{key} is declared twice")));
+        }
+        let words = line.words();
+        match key.as_str() {
+            "problemname" => {
+                self.problem_name = words.get(1).map(|w| line.text()[w.start..].into())
+            }
+            "timestamps" => {
+                if boolean(line, &words)? {
+                    return Err(line.error(words[1].start, "timestamps are not supported"));
+                }
+            }
+            "missing" => self.missing = Some(boolean(line, &words)?),
+            "univariate" => self.univariate = Some(boolean(line, &words)?),
+            "dimensions" => self.dimensions = Some(size(line, &words)?),
+            "equallength" => self.equal_length = Some(boolean(line, &words)?),
+            "serieslength" => self.series_length = Some(size(line, &words)?),
+            "classlabel" => {
+                if boolean(line, &words)? {
+                    self.only_label(line)?;
+                    self.label = Label::Classes(labels(line, &words[2..])?);
+                }
+            }
+            "targetlabel" => {
+                if boolean(line, &words)? {
+                    self.only_label(line)?;
+                    self.label = Label::Value;
+                }
+            }
+            _ => return Err(line.error(0, &format!("unknown key @{key}"))),
+        }
+        self.seen.push(key);
+        Ok(())
+    }
+
+    fn only_label(&self, line: &Line) -> Result<()> {
+        match self.label {
+            Label::None => Ok(()),
+            _ => Err(line.error(0, "expected one of @classLabel and @targetLabel, got both")),
+        }
+    }
+
+    /// Checks the declarations against one another, at the `@data` line.
+    pub(super) fn finish(&mut self, line: &Line) -> Result<Self> {
+        match (self.univariate, self.dimensions) {
+            (Some(true), Some(n @ 2..)) => {
+                return Err(line.error(0, &format!("@univariate true, but @dimensions {n}")));
+            }
+            (Some(true), _) => self.dimensions = Some(1),
+            _ => {}
+        }
+        Ok(std::mem::take(self))
+    }
+}
+
+fn word(line: &Line, words: &[Range<usize>], expected: &str) -> Result<Range<usize>> {
+    words.get(1).cloned().ok_or_else(|| {
+        line.error(line.text().len(), &format!("expected {expected}, got the end of the line"))
+    })
+}
+
+fn boolean(line: &Line, words: &[Range<usize>]) -> Result<bool> {
+    let word = word(line, words, "true or false")?;
+    match line.text()[word.clone()].to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(line.error(word.start, &format!("expected true or false, got `{other}`"))),
+    }
+}
+
+fn size(line: &Line, words: &[Range<usize>]) -> Result<usize> {
+    let word = word(line, words, "a number")?;
+    let text = &line.text()[word.clone()];
+    match text.parse() {
+        Ok(size @ 1..) => Ok(size),
+        _ => Err(line.error(word.start, &format!("expected a number of at least 1, got `{text}`"))),
+    }
+}
+
+fn labels(line: &Line, words: &[Range<usize>]) -> Result<Vec<String>> {
+    if words.is_empty() {
+        return Err(line.error(line.text().len(), "expected class labels, got the end of the line"));
+    }
+    let mut labels: Vec<String> = vec![];
+    for word in words {
+        let label = &line.text()[word.clone()];
+        if labels.iter().any(|known| known == label) {
+            return Err(line.error(word.start, &format!("class label `{label}` comes twice")));
+        }
+        labels.push(label.into());
+    }
+    Ok(labels)
+}

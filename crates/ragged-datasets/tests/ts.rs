@@ -1,0 +1,196 @@
+//! The `.ts` reader: the archive's dialects, every malformed input by name, and a round trip.
+
+use proptest::prelude::*;
+use ragged_datasets::ts::{self, TsFile};
+use ragged_datasets::{InMemory, Target, TargetKind};
+
+fn parse(text: &str) -> ragged_datasets::Result<TsFile> {
+    ts::parse(text.as_bytes())
+}
+
+#[track_caller]
+fn check(text: &str, message: &str) {
+    let error = parse(text).expect_err(message);
+    assert_eq!(error.to_string(), message);
+}
+
+/// The values of a series, dimension by dimension.
+fn columns(file: &TsFile, index: usize) -> Vec<Vec<f32>> {
+    let sequence = &file.examples[index].sequence;
+    (0..file.features).map(|k| sequence.steps().map(|step| step[k]).collect()).collect()
+}
+
+const CLASSES: &str = "@problemName Two Words\n@classLabel true a b\n@data\n";
+
+#[test]
+fn a_univariate_file_with_classes() {
+    let file = parse(
+        "# comment\n@problemName Italy\n@timeStamps false\n@missing false\n@univariate true\n\
+         @equalLength true\n@seriesLength 3\n@classLabel true 1 2\n@data\n1,-2.5,3e1:2\n4,5,6:1\n",
+    )
+    .unwrap();
+    assert_eq!(file.problem_name.as_deref(), Some("Italy"));
+    assert_eq!(file.target_kind, TargetKind::Classes(vec!["1".into(), "2".into()]));
+    assert_eq!(columns(&file, 0), [[1.0, -2.5, 30.0]]);
+    assert_eq!(file.examples[0].target, Target::Class(1));
+    assert_eq!(file.examples[1].target, Target::Class(0));
+}
+
+#[test]
+fn a_multivariate_file_of_unequal_lengths() {
+    let file = parse(
+        "@univariate false\n@dimensions 2\n@equalLength false\n@classLabel true a b\n@data\n\
+         1,2,3:4,5,6:a\n7:8:b\n::a\n",
+    )
+    .unwrap();
+    assert_eq!(columns(&file, 0), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    assert_eq!(columns(&file, 1), [[7.0], [8.0]]);
+    assert_eq!(file.examples[2].sequence.len(), 0);
+    // Row-major by step, as batches want it.
+    assert_eq!(file.examples[0].sequence.values(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    assert_eq!(InMemory::try_from(file).unwrap().examples().len(), 3);
+}
+
+#[test]
+fn targets_and_no_labels() {
+    let file = parse("@targetlabel true\n@data\n1,2:0.5\n3:-7e-1\n").unwrap();
+    assert_eq!(file.target_kind, TargetKind::Values(1));
+    assert_eq!(file.examples[1].target, Target::Values(vec![-0.7]));
+    let file = parse("@classLabel false\n@dimension 2\n@data\n1,2:3,4\n").unwrap();
+    assert_eq!((file.target_kind.clone(), file.features), (TargetKind::Values(0), 2));
+    assert_eq!(file.examples[0].target, Target::Values(vec![]));
+}
+
+#[test]
+fn the_archives_dialects() {
+    let text = "\u{feff}% other comment\r\n\r\n@PROBLEMNAME Two Words \r\n@timestamps False\r\n\
+                @univariate TRUE\r\n@classlabel True yes no\r\n@DATA\r\n  1 , ?, NaN,nan :no  \r\n\
+                # between\r\n\t2,3:yes";
+    let file = parse(text).unwrap();
+    assert_eq!(file.problem_name.as_deref(), Some("Two Words"));
+    let values = &columns(&file, 0)[0];
+    assert_eq!((values[0], values.len()), (1.0, 4));
+    assert!(values[1..].iter().all(|v| v.is_nan()));
+    assert_eq!(file.examples[0].target, Target::Class(1));
+    assert_eq!(columns(&file, 1), [[2.0, 3.0]]);
+}
+
+#[test]
+fn malformed_headers() {
+    check("", "line 1, column 1: expected @data, got the end of the file");
+    check("@problemName x\n", "line 2, column 1: expected @data, got the end of the file");
+    check(CLASSES, "line 4, column 1: expected a series, got the end of the file");
+    check("1,2,3\n", "line 1, column 1: expected a line that begins with @, # or %");
+    check("@frequency 3\n", "line 1, column 1: unknown key @frequency");
+    check("@missing\n", "line 1, column 9: expected true or false, got the end of the line");
+    check("@missing maybe\n", "line 1, column 10: expected true or false, got `maybe`");
+    check("@missing true\n@Missing true\n", "line 2, column 1: @missing is declared twice");
+    check("@dimensions 0\n", "line 1, column 13: expected a number of at least 1, got `0`");
+    check("@dimension 2\n@dimensions 2\n", "line 2, column 1: @dimensions is declared twice");
+    check("@seriesLength x\n", "line 1, column 15: expected a number of at least 1, got `x`");
+    check("@timeStamps true\n", "line 1, column 13: timestamps are not supported");
+    let message = "line 1, column 17: expected class labels, got the end of the line";
+    check("@classLabel true\n", message);
+    check("@classLabel true a b a\n", "line 1, column 22: class label `a` comes twice");
+    let message = "line 2, column 1: expected one of @classLabel and @targetLabel, got both";
+    check("@classLabel true a\n@targetLabel true\n", message);
+    let text = "@univariate true\n@dimensions 2\n@data\n";
+    check(text, "line 3, column 1: @univariate true, but @dimensions 2");
+}
+
+#[test]
+fn malformed_series() {
+    let series =
+        |header: &str, line: &str| format!("{header}@classLabel true a b\n@data\n{line}\n");
+    check(&series("", "1,2"), "line 3, column 4: expected `:` and a label");
+    check(&series("", "1,2:c"), "line 3, column 5: expected a label of @classLabel, got `c`");
+    check(&series("", "1,x:a"), "line 3, column 3: expected a number, got `x`");
+    check(&series("", "1,,2:a"), "line 3, column 3: expected a number, got ``");
+    check(&series("", "1,inf:a"), "line 3, column 3: expected a number, got `inf`");
+    check(&series("", "1e60:a"), "line 3, column 1: 1e60 is too large for a 32-bit float");
+    check(&series("", "(0,1):a"), "line 3, column 1: timestamps are not supported");
+    let message = "line 4, column 3: expected a number (@missing false), got `?`";
+    check(&series("@missing false\n", "1,?:a"), message);
+    let message = "line 4, column 5: expected 2 dimensions, got 3";
+    check(&series("@dimensions 2\n", "1:2:3:a"), message);
+    check(&series("@dimensions 2\n", "1:a"), "line 4, column 4: expected 2 dimensions, got 1");
+    check(&series("@univariate true\n", "1:2:a"), "line 4, column 3: expected 1 dimensions, got 2");
+    let message = "line 3, column 5: expected 2 values, as in the first dimension, got 1";
+    check(&series("", "1,2:3:a"), message);
+    let message = "line 5, column 1: expected 2 steps (@equalLength true), got 1";
+    check(&series("@equalLength true\n", "1,2:a\n3:b"), message);
+    let message = "line 5, column 1: expected 3 steps (@equalLength true), got 1";
+    check(&series("@equalLength true\n@seriesLength 3\n", "1:a"), message);
+    let message = "line 3, column 5: expected a number, got `y`";
+    check("@targetLabel true\n@data\n1,2:y\n", message);
+    // Columns count characters, not bytes.
+    check(&series("", "  é:a"), "line 3, column 3: expected a number, got `é`");
+    let error = ts::parse(&b"@problemName \xc3\xa9\xff\n"[..]).unwrap_err().to_string();
+    assert_eq!(error, "line 1, column 15: invalid UTF-8");
+}
+
+#[test]
+fn errors_of_a_file_begin_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.ts");
+    let error = ts::read(&path).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: No such file", path.display())), "{error}");
+    std::fs::write(&path, "@missing maybe\n").unwrap();
+    let error = ts::read(&path).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: line 1, column 10", path.display())), "{error}");
+    let error = ts::read(folder.path()).unwrap_err().to_string();
+    assert!(error.starts_with(&folder.path().display().to_string()), "{error}");
+}
+
+/// A file of the format, written by the book.
+fn write(features: usize, series: &[(Vec<f32>, usize)]) -> String {
+    let mut text = format!("@univariate {}\n@dimensions {features}\n", features == 1);
+    text += "@classLabel true a b c\n@data\n";
+    for (values, class) in series {
+        for k in 0..features {
+            let column: Vec<String> = values
+                .chunks_exact(features)
+                .map(|step| if step[k].is_nan() { "?".into() } else { step[k].to_string() })
+                .collect();
+            text += &(column.join(",") + ":");
+        }
+        text += &format!("{}\n", ["a", "b", "c"][*class]);
+    }
+    text
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        (features, series) in (1..4usize).prop_flat_map(|features| {
+            let value = prop_oneof![9 => any::<f32>().prop_filter("finite", |v| v.is_finite()),
+                                    1 => Just(f32::NAN)];
+            let values = (0..6usize)
+                .prop_flat_map(move |steps| prop::collection::vec(value.clone(), steps * features));
+            (Just(features), prop::collection::vec((values, 0..3usize), 1..6))
+        })
+    ) {
+        let file = parse(&write(features, &series)).unwrap();
+        prop_assert_eq!(file.features, features);
+        for (example, (values, class)) in file.examples.iter().zip(&series) {
+            let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            let nan_free = |v: &[f32]| v.iter().map(|v| if v.is_nan() { f32::NAN } else { *v }).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&nan_free(example.sequence.values())), bits(&nan_free(values)));
+            prop_assert_eq!(&example.target, &Target::Class(*class as u32));
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = ts::parse(&bytes[..]);
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic(at in 0..120usize, byte: u8, cut in 0..120usize) {
+        let mut bytes = write(2, &[(vec![1.0, 2.0, 3.0, 4.0], 1), (vec![5.0, 6.0], 0)]).into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        bytes.truncate(bytes.len().saturating_sub(cut % 40));
+        let _ = ts::parse(&bytes[..]);
+    }
+}
