@@ -72,7 +72,8 @@ mod tests {
         check(DType::U32, &[4294967295.0], &[-1.0, 4294967296.0]);
         check(DType::I16, &[-32768.0], &[32768.0]);
         check(DType::I32, &[-2147483648.0], &[2147483648.0]);
-        check(DType::I64, &[-9.223372036854775808e18], &[9.223372036854775808e18, f64::NAN]);
+        let limit = -(i64::MIN as f64);
+        check(DType::I64, &[-limit], &[limit, f64::NAN]);
         check(DType::F16, &[0.1, f64::NAN, f64::INFINITY, -65504.0], &[70000.0]);
         check(DType::BF16, &[3e38], &[3.4e38]);
         check(DType::F32, &[3.4e38], &[1e39]);

@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 /// The learning rate's course from the first update to the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     /// The same throughout.
-    #[default]
     Constant,
     /// From the given rate down to zero along half a cosine (Loshchilov and Hutter 2017).
     Cosine,

@@ -15,17 +15,16 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Passes over the training data; at least 1. Default 100.
+    /// Passes over the training data; at least 1. Default 200.
     pub epochs: usize,
     /// Sequences in a batch; at least 1. Default 64.
     pub batch_size: usize,
     /// The learning rate; above 0. Default 0.01.
     pub lr: f64,
-    /// The learning rate's course. Default constant.
+    /// The learning rate's course. Default cosine.
     pub schedule: Schedule,
-    /// The largest norm of all gradients together. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip_grad_norm: Option<f64>,
+    /// The largest norm of all gradients together, 0 for no limit. Default 1.
+    pub clip_grad_norm: f64,
     /// The update rule. Default Adam.
     pub optimizer: OptimizerConfig,
 }
@@ -33,11 +32,11 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            epochs: 100,
+            epochs: 200,
             batch_size: 64,
             lr: 0.01,
-            schedule: Schedule::default(),
-            clip_grad_norm: None,
+            schedule: Schedule::Cosine,
+            clip_grad_norm: 1.0,
             optimizer: OptimizerConfig::default(),
         }
     }
@@ -62,12 +61,10 @@ impl TrainConfig {
         if !(self.lr > 0.0 && self.lr.is_finite()) {
             return bad("lr", self.lr, "a number above 0");
         }
-        match self.clip_grad_norm {
-            Some(norm) if norm.is_nan() || norm <= 0.0 => {
-                bad("clip_grad_norm", norm, "a number above 0")
-            }
-            _ => self.optimizer.validate(),
+        if !(0.0..f64::INFINITY).contains(&self.clip_grad_norm) {
+            return bad("clip_grad_norm", self.clip_grad_norm, "a number of at least 0");
         }
+        self.optimizer.validate()
     }
 }
 
@@ -167,7 +164,8 @@ impl Trainer<'_> {
     ) -> Result<EpochRecord> {
         let batches = loader.len();
         let total = batches * self.config.epochs;
-        let mut rule = UpdateRule { lr: 0.0, clip_grad_norm: self.config.clip_grad_norm };
+        let limit = self.config.clip_grad_norm;
+        let mut rule = UpdateRule { lr: 0.0, clip_grad_norm: (limit > 0.0).then_some(limit) };
         let mut sum = MetricSum::new(self.loss);
         let mut norms = 0.0;
         for (batch, data) in loader.epoch(epoch).enumerate() {

@@ -1,0 +1,100 @@
+//! Whole training runs against PyTorch's: losses, gradient norms and final parameters.
+//!
+//! The fixtures come from `validation/generate_fixtures.py`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use ragged_datasets::{Batch, BatchInput};
+use ragged_models::{LstmConfig, Model, ModelConfig, ModelKind, Parameters};
+use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
+use ragged_train::{Loss, Optimizer, OptimizerConfig, Position, UpdateRule, train_step};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+fn read(path: &Path) -> (Value, HashMap<String, Tensor>) {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let case = &metadata.metadata().as_ref().unwrap()["case"];
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
+    (serde_json::from_str(case).unwrap(), tensors)
+}
+
+/// Every number within 1e-9 of PyTorch's, relative to the largest where that is above one.
+#[track_caller]
+fn check(what: &str, got: &[f64], want: &[f64]) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    let scale = want.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
+    for (got, want) in got.iter().zip(want) {
+        assert!((got - want).abs() <= 1e-9 * scale, "{what}: {got} against {want}");
+    }
+}
+
+fn flat(tensor: &Tensor) -> Vec<f64> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn run(path: &Path) {
+    let (case, tensors) = read(path);
+    let name = path.display();
+    let size = |key: &str| case[key].as_u64().unwrap() as usize;
+    let kind = if case["model"] == "fixed" { ModelKind::Fixed } else { ModelKind::Variable };
+    let lstm = LstmConfig::new(size("input_size"), size("hidden_size"));
+    let config = ModelConfig { kind, lstm, output_size: size("output_size") };
+    let parameters = Parameters::new(0);
+    let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
+    let part = |prefix: &str| -> HashMap<String, Tensor> {
+        let named = tensors.iter();
+        named.filter_map(|(k, t)| Some((k.strip_prefix(prefix)?.into(), t.clone()))).collect()
+    };
+    parameters.load_state_dict(&part("init.")).unwrap();
+
+    let mut rule = case["optimizer"].clone();
+    let lr = rule.as_object_mut().unwrap().remove("lr").unwrap().as_f64().unwrap();
+    let optimizer: OptimizerConfig = serde_json::from_value(rule).unwrap();
+    let mut optimizer = Optimizer::new(optimizer, parameters.named()).unwrap();
+    let clip_grad_norm = case["clip_grad_norm"].as_f64();
+    let loss = if case["loss"] == "mse" { Loss::Mse } else { Loss::CrossEntropy };
+    let (mut losses, mut norms) = (vec![], vec![]);
+    for k in 0..size("updates") {
+        let get = |key: &str| &tensors[&format!("batch.{k}.{key}")];
+        let lengths = lengths_from_tensor(get("lengths")).unwrap();
+        let input = match kind {
+            ModelKind::Fixed => {
+                BatchInput::Padded { input: get("input").clone(), lengths: lengths.clone() }
+            }
+            ModelKind::Variable => {
+                BatchInput::Packed(pack_padded_sequence(get("input"), &lengths, false).unwrap())
+            }
+        };
+        let indices = (0..lengths.len()).collect();
+        let batch = Batch { input, target: get("target").clone(), indices };
+        let rule = UpdateRule { lr, clip_grad_norm };
+        let at = Position { epoch: 0, batch: k };
+        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let step = train_step(&model, &batch, loss, &mut optimizer, rule, at, rng).unwrap();
+        losses.push(step.loss);
+        norms.push(step.grad_norm);
+    }
+    check(&format!("{name}: losses"), &losses, &flat(&tensors["losses"]));
+    if let Some(want) = tensors.get("grad_norms") {
+        check(&format!("{name}: grad_norms"), &norms, &flat(want));
+    }
+    let last = part("final.");
+    for (key, value) in parameters.state_dict() {
+        check(&format!("{name}: {key}"), &flat(&value), &flat(&last[&key]));
+    }
+}
+
+#[test]
+fn every_run_ends_with_pytorchs_parameters() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        run(&entry.unwrap().path());
+        count += 1;
+    }
+    assert!(count >= 6, "only {count} fixtures");
+}

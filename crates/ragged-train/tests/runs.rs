@@ -1,0 +1,258 @@
+//! Runs from a configuration: the same bytes twice, files, and what goes wrong.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use ragged_datasets::{
+    Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
+};
+use ragged_models::{LstmConfig, Mode, Model, ModelConfig, ModelKind, Parameters};
+use ragged_train::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// A small experiment with everything random in it: shuffling, redrawn data, dropout.
+const SMALL: &str = "
+seed = 3
+[model]
+hidden_size = 6
+num_layers = 2
+dropout = 0.3
+bidirectional = true
+[data.sums]
+num_samples = 40
+seq_length = 9
+input_size = 2
+held_out = 20
+[train]
+epochs = 3
+batch_size = 16
+clip_grad_norm = 1
+schedule = \"cosine\"
+";
+
+fn config(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentConfig> {
+    let pairs = overrides.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+    ExperimentConfig::parse(text, &pairs.collect::<Vec<_>>())
+}
+
+fn train(path: &Path, overrides: &[(&str, &str)]) -> Summary {
+    let run = RunDir::create(path).unwrap();
+    let experiment = Experiment::new(config(SMALL, overrides).unwrap()).unwrap();
+    experiment.run(&run, &mut ()).unwrap()
+}
+
+#[test]
+fn the_same_configuration_writes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let summary = train(&path("a"), &[]);
+    train(&path("b"), &[]);
+    train(&path("c"), &[("seed", "4")]);
+    for file in ["metrics.jsonl", "best.safetensors", "last.safetensors", "config.toml"] {
+        let bytes = |run: &str| std::fs::read(path(run).join(file)).unwrap();
+        assert_eq!(bytes("a"), bytes("b"), "{file}");
+        assert_ne!(bytes("a"), bytes("c"), "{file}");
+    }
+    // The resolved configuration alone repeats the run.
+    let text = std::fs::read_to_string(path("a").join("config.toml")).unwrap();
+    let run = RunDir::create(&path("d")).unwrap();
+    Experiment::new(config(&text, &[]).unwrap()).unwrap().run(&run, &mut ()).unwrap();
+    let bytes = |run: &str| std::fs::read(path(run).join("last.safetensors")).unwrap();
+    assert_eq!(bytes("a"), bytes("d"));
+
+    let metrics = std::fs::read_to_string(path("a").join("metrics.jsonl")).unwrap();
+    let records: Vec<EpochRecord> =
+        metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        records.iter().map(|r| (r.epoch, r.updates)).collect::<Vec<_>>(),
+        [(1, 3), (2, 6), (3, 9)]
+    );
+    assert!(records[0].lr > records[2].lr);
+    let evaluation = evaluate_run(&path("a"), None).unwrap();
+    assert_eq!((evaluation.metrics, evaluation.epoch), (summary.test, summary.epoch));
+}
+
+#[test]
+fn a_damaged_run_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let error = |path: &Path| evaluate_run(path, None).unwrap_err().to_string();
+    assert!(error(&path).ends_with("run: not a run directory: it has no config.toml"));
+    train(&path, &[]);
+    let best = path.join("best.safetensors");
+    let bytes = std::fs::read(&best).unwrap();
+    std::fs::write(&best, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(error(&path).contains("best.safetensors: not a checkpoint"), "{}", error(&path));
+    std::fs::remove_file(&best).unwrap();
+    assert!(error(&path).contains("best.safetensors: No such file"), "{}", error(&path));
+    // Weights of a wider model.
+    let other = folder.path().join("other");
+    train(&other, &[("model.hidden_size", "7")]);
+    std::fs::copy(other.join("best.safetensors"), &best).unwrap();
+    let text = error(&path);
+    assert!(text.contains("best.safetensors: state dict does not fit"), "{text}");
+    assert!(text.contains("lstm.bias_hh_l0 has shape [28], expected [24]"), "{text}");
+}
+
+fn write_ts(path: &Path, series: &[&str]) {
+    let header = "@univariate true\n@classLabel true a b\n@data\n";
+    std::fs::write(path, format!("{header}{}\n", series.join("\n"))).unwrap();
+}
+
+#[test]
+fn files_train_and_what_is_wrong_with_them_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let open = |overrides: &[(&str, &str)]| {
+        let dir = format!("{:?}", dir.display().to_string());
+        let overrides =
+            [&[("data.dir", dir.as_str()), ("data.dataset", "Tiny")], overrides].concat();
+        Experiment::new(config("", &overrides)?)
+    };
+    #[track_caller]
+    fn check(result: Result<Experiment>, part: &str) {
+        let error = result.err().expect(part).to_string();
+        assert!(error.contains(part), "{error:?} lacks {part:?}");
+    }
+    check(open(&[]), "Tiny_TRAIN.ts: no such file: unpack https://timeseriesclassification.com/");
+    write_ts(&dir.join("Tiny_TRAIN.ts"), &["1,2,3:a", "4,5:b", "6:a", "7,8:b", "9:a"]);
+    check(open(&[]), "Tiny_TEST.ts: no such file");
+    write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:b"]);
+    let run = RunDir::create(&dir.join("run")).unwrap();
+    let summary = open(&[("train.epochs", "2")]).unwrap().run(&run, &mut ()).unwrap();
+    assert_eq!((summary.test_examples, summary.epoch), (2, 2));
+    assert!(summary.test.accuracy.is_some());
+    assert_eq!(evaluate_run(run.path(), None).unwrap().metrics, summary.test);
+
+    // Nothing held out for the test: a share of the one file is.
+    let alone = dir.join("alone.ts");
+    std::fs::copy(dir.join("Tiny_TRAIN.ts"), &alone).unwrap();
+    let alone = format!("{:?}", alone.display().to_string());
+    open(&[("data.dataset", &alone), ("data.valid_fraction", "0.25")]).unwrap();
+
+    check(
+        open(&[("model.kind", "fixed")]),
+        "model.kind is fixed, but Tiny has sequences of length",
+    );
+    check(open(&[("data.valid_fraction", "0.01")]), "split fraction is 0.99");
+    check(open(&[("data.dataset", "\"nowhere.ts\"")]), "nowhere.ts: no such file");
+    let folder = dir.join("folder.ts");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = format!("{:?}", folder.display().to_string());
+    check(open(&[("data.dataset", &folder)]), "folder.ts: is a folder");
+    write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:c"]);
+    check(open(&[]), "Tiny_TEST.ts: line 5, column 3: expected a label of @classLabel, got `c`");
+    std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:a\n").unwrap();
+    check(open(&[]), "Tiny_TEST.ts: features or classes differ from those of the training file");
+    std::fs::write(dir.join("Tiny_TRAIN.ts"), "@classLabel true a\n@data\n").unwrap();
+    check(open(&[]), "Tiny_TRAIN.ts: line 3, column 1: expected a series, got the end of the file");
+    let fixed = config("", &[("model.kind", "fixed"), ("data.dataset", "variable-sums")]).unwrap();
+    check(Experiment::new(fixed), "the lengths of variable-sums vary");
+}
+
+fn model(kind: ModelKind) -> (Model, Parameters) {
+    // The last time step is the reverse direction's first: its recurrent weight has no part in it.
+    let bidirectional = kind == ModelKind::Variable;
+    let lstm = LstmConfig { num_layers: 2, bidirectional, ..LstmConfig::new(7, 5) };
+    let config = ModelConfig { kind, lstm, output_size: 1 };
+    let parameters = Parameters::new(1);
+    (Model::new(&config, parameters.builder(DType::F32, &Device::Cpu)).unwrap(), parameters)
+}
+
+fn batch(collate: Collate, change: fn(&mut f32)) -> Batch {
+    let sums = VariableLengthSums::new(VariableLengthSumsConfig::default()).unwrap();
+    let mut example = sums.get(0, 0).unwrap();
+    change(&mut example.sequence.values_mut()[0]);
+    collate.collate(&[(0, example)], &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_before_the_update() {
+    let (model, parameters) = model(ModelKind::Variable);
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters.named()).unwrap();
+    let before = parameters.state_dict();
+    let batch = batch(Collate::Packed, |value| *value = f32::NAN);
+    let rule = UpdateRule { lr: 0.1, clip_grad_norm: None };
+    let at = Position { epoch: 4, batch: 6 };
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let error = train_step(&model, &batch, Loss::Mse, &mut optimizer, rule, at, rng).unwrap_err();
+    let message = "loss is NaN in epoch 5, batch 7: stopped before the update";
+    assert_eq!(error.to_string(), message);
+    let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for (name, value) in parameters.state_dict() {
+        assert_eq!(bits(&value), bits(&before[&name]), "{name}");
+    }
+}
+
+/// Candle's fused softmax and layer norm cut gradients silently: nothing here may.
+#[test]
+fn every_parameter_gets_a_gradient() {
+    for (kind, collate) in
+        [(ModelKind::Fixed, Collate::Padded), (ModelKind::Variable, Collate::Packed)]
+    {
+        let (model, parameters) = model(kind);
+        let batch = batch(collate, |_| ());
+        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let prediction =
+            ragged_train::Model::forward(&model, &batch.input, Mode::Train(rng)).unwrap();
+        let loss = Loss::Mse.value(&prediction, &batch.target).unwrap();
+        let gradients = Gradients::new(&parameters.named(), loss.backward().unwrap());
+        for (name, _) in parameters.named() {
+            let gradient = gradients.get(&name).unwrap_or_else(|| panic!("{name} has none"));
+            let sum = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(sum > 0.0, "the gradient of {name} is zero");
+        }
+    }
+}
+
+#[test]
+fn inputs_of_the_wrong_kind_are_refused() {
+    let forward = |kind, batch: &Batch| {
+        ragged_train::Model::forward(&model(kind).0, &batch.input, Mode::Eval)
+            .unwrap_err()
+            .to_string()
+    };
+    let message = "input of the fixed-length model: expected a padded batch, got packed";
+    assert_eq!(forward(ModelKind::Fixed, &batch(Collate::Packed, |_| ())), message);
+    let message = "input of the variable-length model: expected a packed batch, got padded";
+    assert_eq!(forward(ModelKind::Variable, &batch(Collate::Padded, |_| ())), message);
+    let sums = VariableLengthSums::new(VariableLengthSumsConfig::default()).unwrap();
+    let config = LoaderConfig { collate: Collate::Padded, ..LoaderConfig::new(8) };
+    let uneven = DataLoader::new(sums, config).unwrap().epoch(0).next().unwrap().unwrap();
+    assert!(forward(ModelKind::Fixed, &uneven).contains("expected sequences of one length"));
+}
+
+#[test]
+fn optimizer_state_is_named_by_parameter_and_restores() {
+    let (model, parameters) = model(ModelKind::Variable);
+    let batch = batch(Collate::Packed, |_| ());
+    let step = |optimizer: &mut Optimizer| {
+        let (rule, at) =
+            (UpdateRule { lr: 0.1, clip_grad_norm: None }, Position { epoch: 0, batch: 0 });
+        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        train_step(&model, &batch, Loss::Mse, optimizer, rule, at, rng).unwrap();
+    };
+    let values = || -> Vec<Vec<f32>> {
+        let state = parameters.state_dict();
+        state.values().map(|t| t.flatten_all().unwrap().to_vec1().unwrap()).collect()
+    };
+    let fresh = || Optimizer::new(OptimizerConfig::default(), parameters.named()).unwrap();
+    let mut optimizer = fresh();
+    step(&mut optimizer);
+    let copy = |t: Tensor| t.copy().unwrap();
+    let (state, updates) = optimizer.state_dict();
+    assert!(state.contains_key("exp_avg_sq.lstm.weight_hh_l1_reverse"));
+    let state = state.into_iter().map(|(n, t)| (n, copy(t))).collect();
+    let before = parameters.state_dict().into_iter().map(|(n, t)| (n, copy(t))).collect();
+    step(&mut optimizer);
+    let want = values();
+
+    parameters.load_state_dict(&before).unwrap();
+    let mut restored = fresh();
+    restored.load_state_dict(&state, updates).unwrap();
+    step(&mut restored);
+    assert_eq!(values(), want);
+    let error = fresh().load_state_dict(&Default::default(), 1).unwrap_err().to_string();
+    assert_eq!(error, "optimizer state: expected exp_avg.linear.bias of shape [1], got nothing");
+}
