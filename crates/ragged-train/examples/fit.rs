@@ -1,0 +1,52 @@
+//! Trains the lecture's variable-length model with the trainer, without a configuration file.
+//!
+//! `cargo run --release -p ragged-train --example fit`
+#![allow(clippy::print_stdout)]
+
+use candle_core::{DType, Device};
+use ragged_datasets::{
+    DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
+};
+use ragged_models::{LstmConfig, ModelConfig, ModelKind, Parameters, VariableLengthLstm};
+use ragged_train::{
+    EpochRecord, Loss, Observer, Optimizer, OptimizerConfig, Result, TrainConfig, Trainer,
+};
+
+/// Prints every tenth epoch.
+struct Print;
+
+impl Observer for Print {
+    fn epoch(&mut self, record: &EpochRecord, _: &Optimizer) -> Result<()> {
+        if record.epoch.is_multiple_of(10) {
+            let (metric, value) = record.held_out().headline();
+            println!(
+                "epoch {:3}: loss {:8.3}, {metric} {value:.4}",
+                record.epoch, record.train.loss
+            );
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<()> {
+    let sums = |seed, redraw| {
+        VariableLengthSums::new(VariableLengthSumsConfig { seed, redraw, ..Default::default() })
+    };
+    let shuffled = LoaderConfig { sampler: Sampler::Shuffle { seed: 1 }, ..LoaderConfig::new(64) };
+    let train = DataLoader::new(sums(1, true)?, shuffled)?;
+    let valid = DataLoader::new(sums(2, false)?, LoaderConfig::new(256))?;
+
+    let config =
+        ModelConfig { kind: ModelKind::Variable, lstm: LstmConfig::new(7, 15), output_size: 1 };
+    let parameters = Parameters::new(1);
+    let model = VariableLengthLstm::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+    let mut trainer = Trainer {
+        model: &model,
+        optimizer: Optimizer::new(OptimizerConfig::default(), parameters.named())?,
+        loss: Loss::Mse,
+        config: TrainConfig { epochs: 100, ..Default::default() },
+        seed: 1,
+    };
+    trainer.fit(&train, Some(&valid), &mut Print)?;
+    Ok(())
+}
