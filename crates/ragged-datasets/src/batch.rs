@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn empty_sequences_and_empty_targets_have_shapes() {
+        #[track_caller]
+        fn check(collate: Collate, expected: &[usize]) {
+            let examples = [2, 5].map(|i| (i, example(&[], 3, Target::Values(vec![]))));
+            let batch = collate.collate(&examples, &Device::Cpu).unwrap();
+            let dims = match &batch.input {
+                BatchInput::Packed(packed) => packed.data().dims(),
+                BatchInput::Padded { input, .. } => input.dims(),
+            };
+            assert_eq!(dims, expected);
+            assert_eq!(batch.target.dims(), [2, 0]);
+            assert_eq!((batch.batch_size(), batch.real_steps()), (2, 0));
+        }
+        check(Collate::Packed, &[0, 3]);
+        check(Collate::Padded, &[2, 0, 3]);
+    }
+
+    #[test]
     fn examples_that_do_not_match_are_named() {
         #[track_caller]
         fn check(examples: &[(usize, Example)], message: &str) {

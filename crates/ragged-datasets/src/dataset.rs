@@ -33,23 +33,34 @@ pub trait Dataset: Send + Sync {
     fn get(&self, epoch: usize, index: usize) -> Result<Example>;
 }
 
-impl<D: Dataset + ?Sized> Dataset for Arc<D> {
-    fn len(&self) -> usize {
-        (**self).len()
-    }
+/// A pointer to a data set is that data set.
+macro_rules! through_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<D: Dataset + ?Sized> Dataset for $pointer {
+            fn len(&self) -> usize {
+                (**self).len()
+            }
 
-    fn features(&self) -> usize {
-        (**self).features()
-    }
+            fn is_empty(&self) -> bool {
+                (**self).is_empty()
+            }
 
-    fn target_kind(&self) -> &TargetKind {
-        (**self).target_kind()
-    }
+            fn features(&self) -> usize {
+                (**self).features()
+            }
 
-    fn get(&self, epoch: usize, index: usize) -> Result<Example> {
-        (**self).get(epoch, index)
-    }
+            fn target_kind(&self) -> &TargetKind {
+                (**self).target_kind()
+            }
+
+            fn get(&self, epoch: usize, index: usize) -> Result<Example> {
+                (**self).get(epoch, index)
+            }
+        }
+    )+};
 }
+
+through_pointer!(&D, Box<D>, Arc<D>);
 
 /// Checks an index against a length.
 pub(crate) fn check_index(index: usize, len: usize) -> Result<()> {
@@ -135,6 +146,11 @@ impl<D: Dataset> Subset<D> {
         indices.iter().try_for_each(|&index| check_index(index, dataset.len()))?;
         Ok(Self { dataset, indices })
     }
+
+    /// Where the examples stand in the whole.
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
 }
 
 impl<D: Dataset> Dataset for Subset<D> {
@@ -157,7 +173,7 @@ impl<D: Dataset> Dataset for Subset<D> {
 }
 
 /// Splits a data set in two by a seeded shuffle: the first part has `fraction` of the examples,
-/// rounded, and both keep the order of the whole.
+/// rounded, the second all others, and both keep the order of the whole.
 ///
 /// # Errors
 ///
@@ -217,6 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn a_pointer_to_a_data_set_is_one() {
+        #[track_caller]
+        fn check(dataset: impl Dataset) {
+            assert_eq!((dataset.len(), dataset.is_empty(), dataset.features()), (3, false, 1));
+            assert_eq!(dataset.target_kind(), &TargetKind::Values(1));
+            let example = dataset.get(0, 2).unwrap();
+            assert_eq!(
+                (example.sequence.row(0), example.sequence.row(1)),
+                (Some(&[2.0][..]), None)
+            );
+        }
+        let data = numbers(3);
+        check(&data);
+        check(&data as &dyn Dataset);
+        check(Box::new(data.clone()) as Box<dyn Dataset>);
+        check(Arc::new(data) as Arc<dyn Dataset>);
+    }
+
+    #[test]
     fn a_split_is_a_seeded_partition() {
         let values = |subset: &Subset<Arc<InMemory>>| -> Vec<f32> {
             (0..subset.len()).map(|i| subset.get(0, i).unwrap().sequence.values()[0]).collect()
@@ -224,12 +259,13 @@ mod tests {
         let data = Arc::new(numbers(10));
         let (train, test) = split(data.clone(), 0.7, 1).unwrap();
         assert_eq!((train.len(), test.len()), (7, 3));
+        assert!(train.indices().is_sorted() && test.indices().is_sorted());
         let mut all = [values(&train), values(&test)].concat();
         all.sort_by(f32::total_cmp);
         assert_eq!(all, (0..10).map(|v| v as f32).collect::<Vec<_>>());
         assert_eq!(values(&train), values(&split(data.clone(), 0.7, 1).unwrap().0));
         assert_ne!(values(&train), values(&split(data.clone(), 0.7, 2).unwrap().0));
-        for fraction in [0.0, 1.0, -1.0, 0.01, f64::NAN] {
+        for fraction in [0.0, 1.0, -1.0, 2.0, 0.01, 0.99, f64::NAN, f64::INFINITY] {
             assert!(split(data.clone(), fraction, 1).is_err(), "{fraction}");
         }
     }

@@ -50,6 +50,11 @@ impl Sequence {
         &mut self.values
     }
 
+    /// The features of step `t`, `None` beyond the end.
+    pub fn row(&self, t: usize) -> Option<&[f32]> {
+        self.steps().nth(t)
+    }
+
     /// The steps in order.
     pub fn steps(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.features)

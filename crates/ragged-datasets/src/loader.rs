@@ -116,7 +116,7 @@ impl<D: Dataset> ExactSizeIterator for Epoch<'_, D> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{VariableLengthSums, VariableLengthSumsConfig};
+    use crate::{Subset, VariableLengthSums, VariableLengthSumsConfig};
 
     fn loader(
         num_samples: usize,
@@ -159,6 +159,10 @@ mod tests {
             assert_eq!(loader(num_samples, change).unwrap_err().to_string(), message);
         }
         check(3, |c| c.batch_size = 0, "batch_size is 0: expected at least 1");
+        let nothing = Subset::new(loader(3, |_| {}).unwrap().dataset, vec![]).unwrap();
+        let error = DataLoader::new(nothing, LoaderConfig::new(4)).unwrap_err().to_string();
+        assert_eq!(error, "the data set is empty: expected at least one example");
+        assert_eq!(loader(3, |c| c.batch_size = usize::MAX).unwrap().epoch(0).count(), 1);
         let message = "every epoch (drop_last) is empty: expected at least one example";
         check(3, |c| c.drop_last = true, message);
     }

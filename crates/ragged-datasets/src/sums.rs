@@ -133,10 +133,11 @@ impl Dataset for VariableLengthSums {
 }
 
 fn check_sizes(num_samples: usize, steps: (&'static str, usize), input_size: usize) -> Result<()> {
-    check_size("num_samples", num_samples, u32::MAX as usize)?;
+    // The order of an epoch must fit in memory: at most 2 GiB.
+    check_size("num_samples", num_samples, 1 << 28)?;
     check_size("input_size", input_size, 1 << 20)?;
-    // One sequence must fit in memory: at most 2^31 numbers.
-    check_size(steps.0, steps.1, (1usize << 31) / input_size)
+    // So must one sequence: at most 1 GiB.
+    check_size(steps.0, steps.1, (1 << 28) / input_size)
 }
 
 /// A generator of its own for every (seed, epoch, example): the epoch chooses the key, the example
@@ -146,7 +147,7 @@ fn rng(seed: u64, redraw: bool, epoch: usize, index: usize) -> ChaCha8Rng {
     key[..8].copy_from_slice(&seed.to_le_bytes());
     if redraw {
         // Plus one, so that the first epoch differs from data that is not redrawn.
-        key[8..16].copy_from_slice(&(epoch as u64 + 1).to_le_bytes());
+        key[8..16].copy_from_slice(&(epoch as u64).wrapping_add(1).to_le_bytes());
     }
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(index as u64);
@@ -185,6 +186,26 @@ mod tests {
         let once = data.get(0, 5).unwrap();
         assert_eq!(data.get(0, 5).unwrap(), once);
         assert_ne!(data.get(1, 5).unwrap().sequence, once.sequence);
+        assert!(data.get(usize::MAX, 5).is_ok());
+    }
+
+    #[test]
+    fn no_two_examples_share_a_number() {
+        // A shifted or repeated stream would show as the same bits in two examples.
+        let mut seen = std::collections::HashSet::new();
+        for (seed, redraw, epoch) in
+            [(0, false, 0), (1, false, 0), (2, false, 0), (0, true, 0), (0, true, 1)]
+        {
+            let data = variable(seed, redraw);
+            for index in 0..100 {
+                let example = data.get(epoch, index).unwrap();
+                // Three numbers in a row; one alone would collide by chance.
+                for window in example.sequence.values().windows(3) {
+                    let bits: Vec<u32> = window.iter().map(|v| v.to_bits()).collect();
+                    assert!(seen.insert(bits), "seed {seed}, epoch {epoch}, example {index}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -216,7 +237,7 @@ mod tests {
     fn impossible_sizes_are_named() {
         let config = VariableLengthSumsConfig { max_seq_length: 0, ..Default::default() };
         let error = VariableLengthSums::new(config).unwrap_err().to_string();
-        assert_eq!(error, "max_seq_length is 0: expected 1 to 306783378");
+        assert_eq!(error, "max_seq_length is 0: expected 1 to 38347922");
         for (num_samples, seq_length, input_size) in
             [(0, 1, 1), (1, usize::MAX, 1), (1, 1, 0), (usize::MAX, 1, 1), (1, 1 << 20, 1 << 20)]
         {

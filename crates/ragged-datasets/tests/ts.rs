@@ -20,6 +20,18 @@ fn columns(file: &TsFile, index: usize) -> Vec<Vec<f32>> {
     (0..file.features).map(|k| sequence.steps().map(|step| step[k]).collect()).collect()
 }
 
+/// Declarations, of which a random file has some.
+const HEADER: [&str; 8] = [
+    "@missing false",
+    "@univariate true",
+    "@dimensions 2",
+    "@equalLength true",
+    "@equalLength false",
+    "@seriesLength 2",
+    "@classLabel true a b",
+    "@targetLabel true",
+];
+
 const CLASSES: &str = "@problemName Two Words\n@classLabel true a b\n@data\n";
 
 #[test]
@@ -96,6 +108,26 @@ fn malformed_headers() {
     check("@classLabel true a\n@targetLabel true\n", message);
     let text = "@univariate true\n@dimensions 2\n@data\n";
     check(text, "line 3, column 1: @univariate true, but @dimensions 2");
+    let text = "@dimensions 1\n@univariate false\n@data\n";
+    check(text, "line 3, column 1: @univariate false, but @dimensions 1");
+    check("@\n", "line 1, column 1: unknown key @");
+    check("@ missing true\n", "line 1, column 1: unknown key @");
+    check("@dimensions -2\n", "line 1, column 13: expected a number of at least 1, got `-2`");
+    let message = "line 1, column 13: expected a number of at least 1, got `99999999999999999999`";
+    check("@dimensions 99999999999999999999\n", message);
+}
+
+#[test]
+fn words_behind_a_declaration() {
+    let message = |column: usize, got: &str| {
+        format!("line 1, column {column}: expected the end of the line, got `{got}`")
+    };
+    check("@missing false true\n", &message(16, "true"));
+    check("@timestamps false no\n", &message(19, "no"));
+    check("@dimensions 2 3\n", &message(15, "3"));
+    check("@targetLabel true a\n", &message(19, "a"));
+    check("@classLabel false a b\n", &message(19, "a"));
+    check("@data 1,2\n", &message(7, "1,2"));
 }
 
 #[test]
@@ -123,10 +155,39 @@ fn malformed_series() {
     check(&series("@equalLength true\n@seriesLength 3\n", "1:a"), message);
     let message = "line 3, column 5: expected a number, got `y`";
     check("@targetLabel true\n@data\n1,2:y\n", message);
+    let message = "line 4, column 3: expected a number (@missing false), got `NaN`";
+    check(&series("@missing false\n", "1,NaN:a"), message);
+    let message = "line 4, column 1: expected 3 steps (@seriesLength), got 2";
+    check(&series("@seriesLength 3\n", "1,2:a"), message);
+    let message = "line 4, column 1: expected at least 2 dimensions (@univariate false), got 1";
+    check(&series("@univariate false\n", "1,2:a"), message);
+    check(&series("", "1:2:a\n3:b"), "line 4, column 4: expected 2 dimensions, got 1");
+    check(&series("", "1,2:"), "line 3, column 5: expected a label of @classLabel, got ``");
+    let message = "line 3, column 5: expected a label of @classLabel, got `a b`";
+    check(&series("", "1,2:a b"), message);
+    check(&series("", "1,2:A"), "line 3, column 5: expected a label of @classLabel, got `A`");
+    check(
+        &series("", ":1:a"),
+        "line 3, column 2: expected 0 values, as in the first dimension, got 1",
+    );
+    check(&series("", "1,2,:a"), "line 3, column 5: expected a number, got ``");
+    check(&series("", "1;2:a"), "line 3, column 1: expected a number, got `1;2`");
+    check(&series("", "-inf:a"), "line 3, column 1: expected a number, got `-inf`");
+    check(&series("", "-1e39:a"), "line 3, column 1: -1e39 is too large for a 32-bit float");
+    check(&series("", "@data"), "line 3, column 6: expected `:` and a label");
+    check("@targetLabel true\n@data\n1:?\n", "line 3, column 3: expected a number, got `?`");
+    check("@targetLabel true\n@data\n1:\n", "line 3, column 3: expected a number, got ``");
+    // A token is shown to its 40th character.
+    let message = format!("line 3, column 1: expected a number, got `{}`", "é".repeat(40));
+    check(&series("", &("é".repeat(99) + ":a")), &message);
     // Columns count characters, not bytes.
     check(&series("", "  é:a"), "line 3, column 3: expected a number, got `é`");
     let error = ts::parse(&b"@problemName \xc3\xa9\xff\n"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 15: invalid UTF-8");
+    let error = ts::parse(&b"\xef\xbb\xbf@\xff\n"[..]).unwrap_err().to_string();
+    assert_eq!(error, "line 1, column 2: invalid UTF-8");
+    let error = ts::parse(&b"\xff\xfe@\0d\0"[..]).unwrap_err().to_string();
+    assert_eq!(error, "line 1, column 1: invalid UTF-8");
 }
 
 #[test]
@@ -140,6 +201,14 @@ fn errors_of_a_file_begin_with_its_path() {
     assert!(error.starts_with(&format!("{}: line 1, column 10", path.display())), "{error}");
     let error = ts::read(folder.path()).unwrap_err().to_string();
     assert!(error.starts_with(&folder.path().display().to_string()), "{error}");
+}
+
+#[test]
+fn lengths_of_unequal_series_are_free_whatever_else_is_declared() {
+    // Some writers put a length there all the same.
+    let header = "@equalLength false\n@seriesLength 3\n@classLabel false\n@data\n";
+    let file = parse(&format!("{header}1\n1,2\n")).unwrap();
+    assert_eq!(file.examples.iter().map(|e| e.sequence.len()).collect::<Vec<_>>(), [1, 2]);
 }
 
 /// A file of the format, written by the book.
@@ -186,11 +255,31 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_makes_it_panic(at in 0..120usize, byte: u8, cut in 0..120usize) {
-        let mut bytes = write(2, &[(vec![1.0, 2.0, 3.0, 4.0], 1), (vec![5.0, 6.0], 0)]).into_bytes();
-        let at = at % bytes.len();
-        bytes[at] = byte;
-        bytes.truncate(bytes.len().saturating_sub(cut % 40));
+    fn no_series_makes_it_panic(
+        keys in prop::sample::subsequence(HEADER.to_vec(), 0..HEADER.len()),
+        series in "([-0-9.,:?eEnNaAbéi( )\r\u{feff}]{0,12}\n){0,5}",
+    ) {
+        let text = format!("{}\n@data\n{series}", keys.join("\n"));
+        // However the input arrives, the answer is the same.
+        let whole = format!("{:?}", ts::parse(text.as_bytes()));
+        let pieces = std::io::BufReader::with_capacity(3, text.as_bytes());
+        prop_assert_eq!(format!("{:?}", ts::parse(pieces)), whole);
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        keep: prop::sample::Index,
+        cut: bool,
+    ) {
+        let mut bytes = write(2, &[(vec![1.0, 2.0, f32::NAN, 4.0], 1), (vec![5.0, 6.0], 0)]).into_bytes();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if cut {
+            bytes.truncate(keep.index(bytes.len()));
+        }
         let _ = ts::parse(&bytes[..]);
     }
 }

@@ -1,46 +1,137 @@
 //! The two number types that the kernels compute in.
 
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+use std::sync::Mutex;
+
+use crate::buffer::Line;
+use crate::simd::{SimdLevel, Task, dispatch_to};
+
 /// `f32` or `f64`.
-pub trait Element:
-    sealed::Sealed
-    + Copy
+pub trait Element: Number {}
+
+impl Element for f32 {}
+impl Element for f64 {}
+
+/// What the kernels ask of a number type; not for use outside.
+#[doc(hidden)]
+pub trait Number:
+    Copy
     + Send
     + Sync
     + PartialOrd
     + std::fmt::Debug
     + Default
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + private::Internal
     + 'static
-    + std::ops::Add<Output = Self>
-    + std::ops::Sub<Output = Self>
-    + std::ops::Mul<Output = Self>
-    + std::ops::AddAssign
 {
-    /// One.
-    const ONE: Self;
-    /// Hyperbolic tangent.
-    fn tanh(self) -> Self;
-    /// The logistic function `1 / (1 + exp(-x))`.
-    fn sigmoid(self) -> Self;
 }
 
-macro_rules! element {
-    ($t:ty) => {
-        impl Element for $t {
+impl Number for f32 {}
+impl Number for f64 {}
+
+pub(crate) mod private {
+    use super::*;
+
+    /// Constants and bit-level functions, see `math` for their meaning.
+    pub trait Internal: Sized + Copy + 'static {
+        const BYTES: usize = std::mem::size_of::<Self>();
+        const ONE: Self;
+        const LOG2_E: Self;
+        const LN_2_HIGH: Self;
+        const LN_2_LOW: Self;
+        const SHIFTER: Self;
+        const EXP_LIMIT: Self;
+        const EXP_TERMS: &'static [Self];
+        const TANH_SMALL: Self;
+        const TANH_P: &'static [Self];
+        const TANH_Q: &'static [Self];
+
+        fn fused(self, b: Self, c: Self) -> Self;
+        fn magnitude(self) -> Self;
+        fn with_sign(self, sign: Self) -> Self;
+        fn scale(self, shifted: Self) -> Self;
+        fn pool() -> &'static Mutex<Vec<Vec<Line<Self>>>>;
+        #[allow(private_interfaces, private_bounds)] // Nobody outside can name this trait.
+        fn dispatch<K: Task<Self>>(level: SimdLevel, task: K)
+        where
+            Self: Element;
+    }
+}
+
+/// Coefficients of exp are those of its series; of tanh, Cephes' (Moshier 1984-2000).
+macro_rules! internal {
+    ($t:ident, $fraction:literal, $($constants:tt)*) => {
+        impl private::Internal for $t {
             const ONE: Self = 1.0;
-            fn tanh(self) -> Self {
-                self.tanh()
+            const LOG2_E: Self = std::$t::consts::LOG2_E;
+            $($constants)*
+
+            #[inline(always)]
+            fn fused(self, b: Self, c: Self) -> Self {
+                self.mul_add(b, c)
             }
-            fn sigmoid(self) -> Self {
-                // exp(-x) overflows to infinity for very negative x, and 1 / inf is the right 0.
-                1.0 / (1.0 + (-self).exp())
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
+            #[inline(always)]
+            fn with_sign(self, sign: Self) -> Self {
+                self.copysign(sign)
+            }
+            #[inline(always)]
+            fn scale(self, shifted: Self) -> Self {
+                Self::from_bits(self.to_bits().wrapping_add(shifted.to_bits() << $fraction))
+            }
+            fn pool() -> &'static Mutex<Vec<Vec<Line<Self>>>> {
+                static POOL: Mutex<Vec<Vec<Line<$t>>>> = Mutex::new(Vec::new());
+                &POOL
+            }
+            #[allow(private_interfaces, private_bounds)]
+            #[inline]
+            fn dispatch<K: Task<Self>>(level: SimdLevel, task: K) {
+                dispatch_to!($t, level, task)
             }
         }
-        impl sealed::Sealed for $t {}
     };
 }
-element!(f32);
-element!(f64);
 
-mod sealed {
-    pub trait Sealed {}
+internal! {
+    f32, 23,
+    // 355/512, so that n times it is exact for the n that come; ln 2 less it.
+    const LN_2_HIGH: Self = 0.693_359_4;
+    const LN_2_LOW: Self = -2.121_944_4e-4;
+    const SHIFTER: Self = 12_582_912.0; // 1.5 2^23
+    const EXP_LIMIT: Self = 87.0;
+    const EXP_TERMS: &'static [Self] = &[
+        1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0,
+    ];
+    const TANH_SMALL: Self = 0.625;
+    const TANH_P: &'static [Self] = &[
+        -5.704_988_7e-3, 2.063_908_8e-2, -5.373_971_5e-2, 1.333_144_2e-1, -3.333_328_2e-1,
+    ];
+    const TANH_Q: &'static [Self] = &[];
+}
+internal! {
+    f64, 52,
+    // The first 21 bits of ln 2, so that n times it is exact; ln 2 less it.
+    const LN_2_HIGH: Self = 0.693_145_751_953_125;
+    const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
+    const SHIFTER: Self = 6_755_399_441_055_744.0; // 1.5 2^52
+    const EXP_LIMIT: Self = 708.0;
+    const EXP_TERMS: &'static [Self] = &[
+        1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,
+        1.0 / 362_880.0, 1.0 / 40_320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0,
+        1.0 / 6.0, 0.5, 1.0, 1.0,
+    ];
+    const TANH_SMALL: Self = 0.625;
+    const TANH_P: &'static [Self] =
+        &[-9.643_991_794_250_522e-1, -9.928_772_310_019_185e1, -1.614_687_684_417_089_5e3];
+    const TANH_Q: &'static [Self] =
+        &[1.0, 1.128_116_784_916_329_3e2, 2.235_488_390_601_004_8e3, 4.844_063_053_251_255e3];
 }

@@ -36,15 +36,28 @@
 //! # Ok::<(), ragged_kernels::Error>(())
 //! ```
 
+mod backward;
+mod buffer;
+mod denormals;
 mod element;
 mod error;
+mod forward;
+mod layout;
 mod lstm;
 mod lstm_backward;
-mod matmul;
+mod math;
+mod pack;
 mod shape;
+mod simd;
+mod states;
+mod threads;
+mod tile;
+mod weight_gradient;
 
 pub use element::Element;
 pub use error::{Error, Result};
 pub use lstm::{LstmInput, LstmOutput, LstmTape, LstmWeights, lstm_forward, lstm_infer};
 pub use lstm_backward::{LstmCotangents, LstmGradients, lstm_backward};
 pub use shape::{Direction, PackedShape};
+pub use simd::SimdLevel;
+pub use threads::{set_threads, threads};

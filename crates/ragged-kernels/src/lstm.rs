@@ -11,8 +11,9 @@
 //! (Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, in PyTorch's order.)
 
 use crate::error::check_len;
-use crate::matmul::{Matrix, matmul_add};
-use crate::{Element, PackedShape, Result};
+use crate::forward::{Activations, forward};
+use crate::layout::Geometry;
+use crate::{Element, PackedShape, Result, SimdLevel};
 
 /// The parameters of one layer and direction, row-major, gates in the order i, f, g, o.
 #[derive(Debug, Clone, Copy)]
@@ -49,13 +50,15 @@ pub struct LstmOutput<'a, T> {
     pub c_n: &'a mut [T],
 }
 
-/// What the backward pass needs of the forward pass: 5 H numbers a row.
+/// What the backward pass needs of the forward pass: the gates and cells, 5 H numbers a row with H
+/// rounded up to a whole number of vectors. The memory is used again when it is dropped.
 #[derive(Debug, Clone)]
-pub struct LstmTape<T> {
-    /// `[N, 4H]`: the gates after their non-linearity.
-    pub(crate) gates: Vec<T>,
-    /// `[N, H]`: the cell states.
-    pub(crate) cells: Vec<T>,
+pub struct LstmTape<T: Element> {
+    pub(crate) activations: Activations<T>,
+    /// The level that laid the buffers out.
+    pub(crate) level: SimdLevel,
+    pub(crate) rows: usize,
+    pub(crate) hidden: usize,
 }
 
 impl<T: Element> LstmWeights<'_, T> {
@@ -101,7 +104,9 @@ pub fn lstm_infer<T: Element>(
     input: &LstmInput<T>,
     output: LstmOutput<T>,
 ) -> Result<()> {
-    lstm_forward(shape, weights, input, output).map(drop)
+    check(shape, weights, input, &output)?;
+    forward(&Geometry::new::<T>(shape), weights, input, output, false);
+    Ok(())
 }
 
 /// The forward pass, keeping what [`crate::lstm_backward`] needs.
@@ -115,51 +120,24 @@ pub fn lstm_forward<T: Element>(
     input: &LstmInput<T>,
     output: LstmOutput<T>,
 ) -> Result<LstmTape<T>> {
-    weights.check(shape)?;
-    input.check(shape)?;
-    output.check(shape)?;
-    let (n, i, h) = (shape.rows(), shape.input_size(), shape.hidden_size());
-    let LstmOutput { output, h_n, c_n } = output;
-
-    // The input's part of all gates of all rows is one matrix product.
-    let mut gates = vec![T::default(); n * 4 * h];
-    for bias in [weights.bias_ih, weights.bias_hh].into_iter().flatten() {
-        for row in gates.chunks_exact_mut(4 * h) {
-            row.iter_mut().zip(bias).for_each(|(gate, &b)| *gate += b);
-        }
-    }
-    let x = Matrix::new(input.x, n, i);
-    matmul_add(&mut gates, x, Matrix::new(weights.weight_ih, 4 * h, i).t());
-
-    // h_n and c_n carry the running states: a sequence that has ended, or has no step, stays.
-    let mut cells = vec![T::default(); n * h];
-    h_n.copy_from_slice(input.h_0);
-    c_n.copy_from_slice(input.c_0);
-    let weight_hh = Matrix::new(weights.weight_hh, 4 * h, h).t();
-    for step in shape.steps() {
-        let end = step.start + step.running;
-        let gates = &mut gates[step.start * 4 * h..end * 4 * h];
-        let states = ..step.running * h;
-        matmul_add(gates, Matrix::new(&h_n[states], step.running, h), weight_hh);
-        let rows =
-            gates.chunks_exact_mut(4 * h).zip(c_n.chunks_exact_mut(h)).zip(h_n.chunks_exact_mut(h));
-        for ((gates, c), hidden) in rows {
-            cell(gates, c, hidden);
-        }
-        output[step.start * h..end * h].copy_from_slice(&h_n[states]);
-        cells[step.start * h..end * h].copy_from_slice(&c_n[states]);
-    }
-    Ok(LstmTape { gates, cells })
+    check(shape, weights, input, &output)?;
+    let geometry = Geometry::new::<T>(shape);
+    let activations = forward(&geometry, weights, input, output, true);
+    Ok(LstmTape {
+        activations,
+        level: shape.simd(),
+        rows: shape.rows(),
+        hidden: shape.hidden_size(),
+    })
 }
 
-/// One row of one step: raw gates in, activated gates out; `c` and `hidden` move one step on.
-fn cell<T: Element>(gates: &mut [T], c: &mut [T], hidden: &mut [T]) {
-    let h = c.len();
-    for u in 0..h {
-        let (i, f) = (gates[u].sigmoid(), gates[h + u].sigmoid());
-        let (g, o) = (gates[2 * h + u].tanh(), gates[3 * h + u].sigmoid());
-        c[u] = f * c[u] + i * g;
-        hidden[u] = o * c[u].tanh();
-        (gates[u], gates[h + u], gates[2 * h + u], gates[3 * h + u]) = (i, f, g, o);
-    }
+fn check<T: Element>(
+    shape: &PackedShape,
+    weights: &LstmWeights<T>,
+    input: &LstmInput<T>,
+    output: &LstmOutput<T>,
+) -> Result<()> {
+    weights.check(shape)?;
+    input.check(shape)?;
+    output.check(shape)
 }

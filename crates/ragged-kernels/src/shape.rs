@@ -1,6 +1,6 @@
 //! The geometry of one recurrent layer and direction over packed rows.
 
-use crate::{Error, Result};
+use crate::{Error, Result, SimdLevel};
 
 /// The order in which a direction walks through time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +24,7 @@ pub struct PackedShape<'a> {
     input_size: usize,
     hidden_size: usize,
     direction: Direction,
+    simd: SimdLevel,
 }
 
 impl<'a> PackedShape<'a> {
@@ -60,7 +61,8 @@ impl<'a> PackedShape<'a> {
                 return Err(Error::Size { name, got, expected: "a size that fits in memory" });
             }
         }
-        Ok(Self { batch, batch_sizes, rows, input_size, hidden_size, direction })
+        let simd = SimdLevel::current();
+        Ok(Self { batch, batch_sizes, rows, input_size, hidden_size, direction, simd })
     }
 
     /// B, the number of sequences.
@@ -91,6 +93,17 @@ impl<'a> PackedShape<'a> {
     /// The way through time.
     pub fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// The SIMD level that kernels over this shape run at.
+    pub fn simd(&self) -> SimdLevel {
+        self.simd
+    }
+
+    /// The same shape at another level; one that this machine lacks becomes the portable one.
+    pub fn with_simd(self, level: SimdLevel) -> Self {
+        let there = SimdLevel::available().contains(&level);
+        Self { simd: if there { level } else { SimdLevel::Portable }, ..self }
     }
 
     /// The steps in the order in which the forward pass takes them, each as the range of its rows.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::line::Line;
+use super::line::{Line, shown};
 use crate::{Result, Target};
 
 /// What the header declares; `None` where it does not say.
@@ -41,7 +41,7 @@ impl Label {
             Self::Classes(labels) => match labels.iter().position(|known| known == label) {
                 Some(class) => Ok(Target::Class(class as u32)),
                 None => {
-                    let reason = format!("expected a label of @classLabel, got `{label}`");
+                    let reason = format!("expected a label of @classLabel, got `{}`", shown(label));
                     Err(line.error(part.start, &reason))
                 }
             },
@@ -66,28 +66,30 @@ impl Header {
                 self.problem_name = words.get(1).map(|w| line.text()[w.start..].into())
             }
             "timestamps" => {
-                if boolean(line, &words)? {
+                if flag(line, &words)? {
                     return Err(line.error(words[1].start, "timestamps are not supported"));
                 }
             }
-            "missing" => self.missing = Some(boolean(line, &words)?),
-            "univariate" => self.univariate = Some(boolean(line, &words)?),
+            "missing" => self.missing = Some(flag(line, &words)?),
+            "univariate" => self.univariate = Some(flag(line, &words)?),
             "dimensions" => self.dimensions = Some(size(line, &words)?),
-            "equallength" => self.equal_length = Some(boolean(line, &words)?),
+            "equallength" => self.equal_length = Some(flag(line, &words)?),
             "serieslength" => self.series_length = Some(size(line, &words)?),
             "classlabel" => {
                 if boolean(line, &words)? {
                     self.only_label(line)?;
                     self.label = Label::Classes(labels(line, &words[2..])?);
+                } else {
+                    line.no_more(&words, 2)?;
                 }
             }
             "targetlabel" => {
-                if boolean(line, &words)? {
+                if flag(line, &words)? {
                     self.only_label(line)?;
                     self.label = Label::Value;
                 }
             }
-            _ => return Err(line.error(0, &format!("unknown key @{key}"))),
+            _ => return Err(line.error(0, &format!("unknown key @{}", shown(&key)))),
         }
         self.seen.push(key);
         Ok(())
@@ -102,9 +104,13 @@ impl Header {
 
     /// Checks the declarations against one another, at the `@data` line.
     pub(super) fn finish(&mut self, line: &Line) -> Result<Self> {
+        line.no_more(&line.words(), 1)?;
         match (self.univariate, self.dimensions) {
             (Some(true), Some(n @ 2..)) => {
                 return Err(line.error(0, &format!("@univariate true, but @dimensions {n}")));
+            }
+            (Some(false), Some(1)) => {
+                return Err(line.error(0, "@univariate false, but @dimensions 1"));
             }
             (Some(true), _) => self.dimensions = Some(1),
             _ => {}
@@ -124,16 +130,29 @@ fn boolean(line: &Line, words: &[Range<usize>]) -> Result<bool> {
     match line.text()[word.clone()].to_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        other => Err(line.error(word.start, &format!("expected true or false, got `{other}`"))),
+        other => {
+            let reason = format!("expected true or false, got `{}`", shown(other));
+            Err(line.error(word.start, &reason))
+        }
     }
+}
+
+/// A boolean and nothing behind it.
+fn flag(line: &Line, words: &[Range<usize>]) -> Result<bool> {
+    let flag = boolean(line, words)?;
+    line.no_more(words, 2)?;
+    Ok(flag)
 }
 
 fn size(line: &Line, words: &[Range<usize>]) -> Result<usize> {
     let word = word(line, words, "a number")?;
     let text = &line.text()[word.clone()];
     match text.parse() {
-        Ok(size @ 1..) => Ok(size),
-        _ => Err(line.error(word.start, &format!("expected a number of at least 1, got `{text}`"))),
+        Ok(size @ 1..) => line.no_more(words, 2).map(|()| size),
+        _ => {
+            let reason = format!("expected a number of at least 1, got `{}`", shown(text));
+            Err(line.error(word.start, &reason))
+        }
     }
 }
 
@@ -145,7 +164,8 @@ fn labels(line: &Line, words: &[Range<usize>]) -> Result<Vec<String>> {
     for word in words {
         let label = &line.text()[word.clone()];
         if labels.iter().any(|known| known == label) {
-            return Err(line.error(word.start, &format!("class label `{label}` comes twice")));
+            let reason = format!("class label `{}` comes twice", shown(label));
+            return Err(line.error(word.start, &reason));
         }
         labels.push(label.into());
     }

@@ -15,15 +15,15 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Decodes a line with its ending; a byte order mark before the first line is skipped.
     pub(super) fn decode(number: usize, bytes: &'a [u8]) -> Result<Self> {
+        let bytes = match bytes.strip_prefix("\u{feff}".as_bytes()) {
+            Some(rest) if number == 1 => rest,
+            _ => bytes,
+        };
         let decoded = std::str::from_utf8(bytes).map_err(|error| {
             let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let (column, reason) = (valid.chars().count() + 1, "invalid UTF-8".into());
             Error::Parse { path: None, line: number, column, reason }
         })?;
-        let decoded = match decoded.strip_prefix('\u{feff}') {
-            Some(rest) if number == 1 => rest,
-            _ => decoded,
-        };
         let text = decoded.trim_start();
         let indent = decoded[..decoded.len() - text.len()].chars().count();
         Ok(Self { number, indent, text: text.trim_end() })
@@ -46,7 +46,7 @@ impl<'a> Line<'a> {
     /// The key of an `@key` line in lower case.
     pub(super) fn key(&self) -> Option<String> {
         let rest = self.text.strip_prefix('@')?;
-        Some(rest.split_whitespace().next().unwrap_or("").to_lowercase())
+        Some(rest.split(char::is_whitespace).next().unwrap_or("").to_lowercase())
     }
 
     /// An error at a byte of the text.
@@ -80,6 +80,13 @@ impl<'a> Line<'a> {
             .collect()
     }
 
+    /// Checks that nothing stands behind the first `count` words.
+    pub(super) fn no_more(&self, words: &[Range<usize>], count: usize) -> Result<()> {
+        let Some(word) = words.get(count) else { return Ok(()) };
+        let got = shown(&self.text[word.clone()]);
+        Err(self.error(word.start, &format!("expected the end of the line, got `{got}`")))
+    }
+
     /// The values of a dimension; none for an empty one.
     pub(super) fn values(&self, range: Range<usize>, may_miss: bool) -> Result<Vec<f32>> {
         if range.is_empty() {
@@ -95,7 +102,8 @@ impl<'a> Line<'a> {
             if may_miss {
                 return Ok(f32::NAN);
             }
-            return Err(self.error(part.start, "expected a number (@missing false), got `?`"));
+            let reason = format!("expected a number (@missing false), got `{token}`");
+            return Err(self.error(part.start, &reason));
         }
         self.number(part)
     }
@@ -106,16 +114,19 @@ impl<'a> Line<'a> {
         if token.starts_with('(') {
             return Err(self.error(part.start, "timestamps are not supported"));
         }
-        let numeric = token.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-        match token.parse::<f32>() {
-            Ok(value) if numeric && value.is_finite() => Ok(value),
-            Ok(_) if numeric => {
-                Err(self.error(part.start, &format!("{token} is too large for a 32-bit float")))
+        let reason = match token.parse::<f32>() {
+            Ok(value) if value.is_finite() => return Ok(value),
+            // `inf` parses too; where there is a digit, the value was too large.
+            Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => {
+                format!("{} is too large for a 32-bit float", shown(token))
             }
-            _ => {
-                let shown: String = token.chars().take(40).collect();
-                Err(self.error(part.start, &format!("expected a number, got `{shown}`")))
-            }
-        }
+            _ => format!("expected a number, got `{}`", shown(token)),
+        };
+        Err(self.error(part.start, &reason))
     }
+}
+
+/// The beginning of a token: a damaged file can have one of any length.
+pub(super) fn shown(token: &str) -> &str {
+    token.char_indices().nth(40).map_or(token, |(end, _)| &token[..end])
 }

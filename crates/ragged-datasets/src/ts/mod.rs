@@ -6,7 +6,8 @@
 //! any case. (As the archive's files have it, and the loaders of sktime and aeon describe it.)
 //!
 //! Reading is strict: what the header declares is checked against the data, and every error has its
-//! line and column. Timestamps, which no set of the archive uses, are refused.
+//! line and column. Timestamps are refused: no set of the classification archive has them, some of
+//! the regression archive do (aeon issue 479).
 
 mod header;
 mod line;
@@ -123,6 +124,10 @@ impl Body {
             _ => parts.pop(),
         };
         let dimensions = *self.dimensions.get_or_insert(parts.len());
+        if self.header.univariate == Some(false) && dimensions == 1 {
+            let reason = "expected at least 2 dimensions (@univariate false), got 1";
+            return Err(line.error(0, reason));
+        }
         if parts.len() != dimensions {
             let got = parts.len();
             let at = parts.get(dimensions).map_or(line.text().len(), |part| part.start);
@@ -142,10 +147,16 @@ impl Body {
             columns.push(values);
         }
         let length = columns[0].len();
-        if self.header.equal_length == Some(true) {
+        // Under `@equalLength false` some writers still put a `@seriesLength`; it says nothing.
+        let why = match (self.header.equal_length, self.header.series_length) {
+            (Some(true), _) => Some("@equalLength true"),
+            (None, Some(_)) => Some("@seriesLength"),
+            _ => None,
+        };
+        if let Some(why) = why {
             let expected = *self.length.get_or_insert(length);
             if length != expected {
-                let reason = format!("expected {expected} steps (@equalLength true), got {length}");
+                let reason = format!("expected {expected} steps ({why}), got {length}");
                 return Err(line.error(0, &reason));
             }
         }

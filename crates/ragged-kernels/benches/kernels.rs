@@ -1,0 +1,149 @@
+//! The kernels alone on named configurations, packed and padded, inference and training.
+//!
+//! `cargo bench -p ragged-kernels` (and, for one, `-- mid/packed`). A product of two 2048 x 2048
+//! matrices in the same run says what the machine can do at most; the throughput of all rows is in
+//! floating-point operations on real tokens.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ragged_kernels::{
+    Direction, LstmCotangents, LstmGradients, LstmInput, LstmOutput, LstmWeights, PackedShape,
+    lstm_backward, lstm_forward, lstm_infer, threads,
+};
+
+/// Name, B, T, I, H.
+const CONFIGURATIONS: [(&str, usize, usize, usize, usize); 6] = [
+    ("seed", 64, 50, 7, 15),
+    ("seed100", 64, 50, 7, 100),
+    ("mid", 64, 50, 64, 256),
+    ("big", 32, 100, 256, 512),
+    ("long", 16, 1000, 16, 64),
+    ("b1", 1, 200, 64, 128),
+];
+
+/// Reproducible numbers from -1 to 1.
+fn numbers(count: usize, scale: f32) -> Vec<f32> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ((state >> 40) as f32 / (1u32 << 23) as f32 - 1.0) * scale
+    };
+    (0..count).map(next).collect()
+}
+
+/// How many of `batch` sequences run at each step: lengths uniform in 1 to `steps`, evenly spread so
+/// that the longest is there.
+fn batch_sizes(batch: usize, steps: usize) -> Vec<usize> {
+    let length = |b: usize| (batch - b) * steps / batch;
+    (0..steps).map(|t| (0..batch).filter(|&b| length(b) > t).count()).collect()
+}
+
+fn peak(c: &mut Criterion) {
+    let n = 2048;
+    let (a, b, mut out) = (numbers(n * n, 1.0), numbers(n * n, 1.0), vec![0f32; n * n]);
+    let mut group = c.benchmark_group("sgemm");
+    group.throughput(Throughput::Elements(2 * (n as u64).pow(3))).sample_size(10);
+    let parallelism = match threads() {
+        1 => gemm::Parallelism::None,
+        count => gemm::Parallelism::Rayon(count),
+    };
+    group.bench_function("2048^3", |bench| {
+        bench.iter(|| {
+            let (rows, columns) = (1, n as isize);
+            // SAFETY: all three are n x n, row-major, and `out` overlaps neither of the others.
+            unsafe {
+                gemm::gemm(
+                    n,
+                    n,
+                    n,
+                    out.as_mut_ptr(),
+                    rows,
+                    columns,
+                    false,
+                    a.as_ptr(),
+                    rows,
+                    columns,
+                    b.as_ptr(),
+                    rows,
+                    columns,
+                    0.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    parallelism,
+                );
+            }
+        });
+    });
+    group.finish();
+}
+
+fn lstm(c: &mut Criterion) {
+    for (name, batch, steps, input_size, hidden_size) in CONFIGURATIONS {
+        let mut group = c.benchmark_group(name);
+        let layouts = [("packed", batch_sizes(batch, steps)), ("padded", vec![batch; steps])];
+        for (layout, sizes) in layouts {
+            let shape =
+                PackedShape::new(batch, &sizes, input_size, hidden_size, Direction::Forward)
+                    .expect("a named configuration");
+            let (n, i, h) = (shape.rows(), input_size, hidden_size);
+            let spread = 1.0 / (h as f32).sqrt();
+            let (weight_ih, weight_hh) = (numbers(4 * h * i, spread), numbers(4 * h * h, spread));
+            let bias = numbers(4 * h, spread);
+            let weights = LstmWeights {
+                weight_ih: &weight_ih,
+                weight_hh: &weight_hh,
+                bias_ih: Some(&bias),
+                bias_hh: Some(&bias),
+            };
+            let (x, zeros) = (numbers(n * i, 1.0), vec![0f32; batch * h]);
+            let input = LstmInput { x: &x, h_0: &zeros, c_0: &zeros };
+            let (mut output, mut h_n, mut c_n) = (vec![0f32; n * h], zeros.clone(), zeros.clone());
+            let flops = (8 * n * h * (i + h)) as u64;
+
+            group.throughput(Throughput::Elements(flops));
+            group.bench_function(format!("{layout}/infer"), |bench| {
+                bench.iter(|| {
+                    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
+                    lstm_infer(&shape, &weights, &input, out).expect("fitting slices");
+                });
+            });
+            let d_output = numbers(n * h, 1.0);
+            let cotangents = LstmCotangents { output: &d_output, h_n: &zeros, c_n: &zeros };
+            let (mut d_ih, mut d_hh) = (vec![0f32; 4 * h * i], vec![0f32; 4 * h * h]);
+            let (mut d_bias, mut dh_0, mut dc_0) =
+                (vec![0f32; 4 * h], zeros.clone(), zeros.clone());
+            // Forward, back through time and the weights' gradients; nobody asks for dx.
+            group.throughput(Throughput::Elements(3 * flops - (8 * n * h * i) as u64));
+            group.bench_function(format!("{layout}/train"), |bench| {
+                bench.iter(|| {
+                    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
+                    let tape = lstm_forward(&shape, &weights, &input, out).expect("fitting slices");
+                    let gradients = LstmGradients {
+                        x: None,
+                        weight_ih: &mut d_ih,
+                        weight_hh: &mut d_hh,
+                        bias: &mut d_bias,
+                        h_0: &mut dh_0,
+                        c_0: &mut dc_0,
+                    };
+                    lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients)
+                        .expect("fitting slices");
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(std::time::Duration::from_millis(500))
+        .measurement_time(std::time::Duration::from_secs(2))
+        .sample_size(20);
+    targets = peak, lstm
+}
+criterion_main!(benches);

@@ -1,0 +1,95 @@
+//! Vectors as plain arrays, which the compiler puts into whatever registers the target has.
+
+use super::Simd;
+use crate::Element;
+
+/// The level of every machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+/// Eight numbers: two registers of NEON or SSE for `f32`, four for `f64`.
+#[derive(Clone, Copy)]
+pub(crate) struct Lanes<T>([T; 8]);
+
+#[inline(always)]
+fn zip<T: Element>(a: Lanes<T>, b: Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
+    let mut out = a;
+    for (out, b) in out.0.iter_mut().zip(b.0) {
+        *out = f(*out, b);
+    }
+    out
+}
+
+impl<T: Element> Simd<T> for Portable {
+    type V = Lanes<T>;
+    const LANES: usize = 8;
+    const ROWS: usize = 2;
+
+    #[inline(always)]
+    fn splat(self, value: T) -> Lanes<T> {
+        Lanes([value; 8])
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const T) -> Lanes<T> {
+        // SAFETY: the caller vouches for eight numbers; an array needs no more alignment than one.
+        Lanes(unsafe { from.cast::<[T; 8]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T, v: Lanes<T>) {
+        // SAFETY: the caller vouches for room for eight numbers.
+        unsafe { to.cast::<[T; 8]>().write(v.0) }
+    }
+    #[inline(always)]
+    fn add(self, a: Lanes<T>, b: Lanes<T>) -> Lanes<T> {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Lanes<T>, b: Lanes<T>) -> Lanes<T> {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Lanes<T>, b: Lanes<T>) -> Lanes<T> {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: Lanes<T>, b: Lanes<T>) -> Lanes<T> {
+        zip(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Lanes<T>, b: Lanes<T>, c: Lanes<T>) -> Lanes<T> {
+        let mut out = c;
+        for ((out, a), b) in out.0.iter_mut().zip(a.0).zip(b.0) {
+            // Without the instruction, a fused multiply-add is a slow function call.
+            *out = if cfg!(target_arch = "aarch64") { a.fused(b, *out) } else { a * b + *out };
+        }
+        out
+    }
+    #[inline(always)]
+    fn at_most(self, limit: Lanes<T>, x: Lanes<T>) -> Lanes<T> {
+        zip(limit, x, |limit, x| if x > limit { limit } else { x })
+    }
+    #[inline(always)]
+    fn at_least(self, limit: Lanes<T>, x: Lanes<T>) -> Lanes<T> {
+        zip(limit, x, |limit, x| if x < limit { limit } else { x })
+    }
+    #[inline(always)]
+    fn abs(self, x: Lanes<T>) -> Lanes<T> {
+        zip(x, x, |x, _| x.magnitude())
+    }
+    #[inline(always)]
+    fn copysign(self, x: Lanes<T>, sign: Lanes<T>) -> Lanes<T> {
+        zip(x, sign, |x, sign| x.with_sign(sign))
+    }
+    #[inline(always)]
+    fn select_less(self, a: Lanes<T>, b: Lanes<T>, yes: Lanes<T>, no: Lanes<T>) -> Lanes<T> {
+        let mut out = no;
+        for (((out, yes), a), b) in out.0.iter_mut().zip(yes.0).zip(a.0).zip(b.0) {
+            *out = if a < b { yes } else { *out };
+        }
+        out
+    }
+    #[inline(always)]
+    fn scale(self, p: Lanes<T>, shifted: Lanes<T>) -> Lanes<T> {
+        zip(p, shifted, |p, shifted| p.scale(shifted))
+    }
+}

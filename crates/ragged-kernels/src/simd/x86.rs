@@ -1,0 +1,164 @@
+//! Vectors of x86-64: 256 bits with AVX2 and FMA, 512 bits with AVX-512 F.
+
+use std::arch::x86_64::*;
+
+use super::{Simd, SimdLevel};
+
+/// Proof that AVX2 and FMA are there.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// Proof that AVX-512 F is there, and AVX2 and FMA with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx2 {
+    /// The proof, where the level asks for it and detection agrees.
+    #[inline]
+    pub(crate) fn new(level: SimdLevel) -> Option<Self> {
+        let there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        (level == SimdLevel::Avx2 && there).then_some(Self(()))
+    }
+}
+
+impl Avx512 {
+    /// The proof, where the level asks for it and detection agrees.
+    #[inline]
+    pub(crate) fn new(level: SimdLevel) -> Option<Self> {
+        let there = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma");
+        (level == SimdLevel::Avx512 && there).then_some(Self(()))
+    }
+}
+
+/// One implementation a register type: the intrinsics differ in their names alone.
+macro_rules! simd {
+    (
+        $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
+        $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
+        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, scale $scale:expr
+    ) => {
+        // SAFETY of every intrinsic below: a value of the level proves that its instructions are
+        // there. Loads and stores are unaligned; their callers vouch for the memory.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Simd<$t> for $level {
+            type V = $v;
+            const LANES: usize = $lanes;
+            const ROWS: usize = $rows;
+
+            #[inline(always)]
+            fn splat(self, value: $t) -> $v {
+                unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            unsafe fn load(self, from: *const $t) -> $v {
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $t, v: $v) {
+                unsafe { $store(to, v) }
+            }
+            #[inline(always)]
+            fn add(self, a: $v, b: $v) -> $v {
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            fn sub(self, a: $v, b: $v) -> $v {
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn mul(self, a: $v, b: $v) -> $v {
+                unsafe { $mul(a, b) }
+            }
+            #[inline(always)]
+            fn div(self, a: $v, b: $v) -> $v {
+                unsafe { $div(a, b) }
+            }
+            #[inline(always)]
+            fn mul_add(self, a: $v, b: $v, c: $v) -> $v {
+                unsafe { $fma(a, b, c) }
+            }
+            // The instructions return their second operand where one of them is NaN.
+            #[inline(always)]
+            fn at_most(self, limit: $v, x: $v) -> $v {
+                unsafe { $min(limit, x) }
+            }
+            #[inline(always)]
+            fn at_least(self, limit: $v, x: $v) -> $v {
+                unsafe { $max(limit, x) }
+            }
+            #[inline(always)]
+            fn abs(self, x: $v) -> $v {
+                unsafe { $andnot($splat(-0.0), x) }
+            }
+            #[inline(always)]
+            fn copysign(self, x: $v, sign: $v) -> $v {
+                unsafe {
+                    let bit = $splat(-0.0);
+                    $or($andnot(bit, x), $and(bit, sign))
+                }
+            }
+            #[inline(always)]
+            fn select_less(self, a: $v, b: $v, yes: $v, no: $v) -> $v {
+                unsafe { $less(a, b, yes, no) }
+            }
+            #[inline(always)]
+            fn scale(self, p: $v, shifted: $v) -> $v {
+                unsafe { $scale(p, shifted) }
+            }
+        }
+    };
+}
+
+/// Bitwise functions and the like that have no single AVX-512 F intrinsic on floats.
+macro_rules! wide {
+    ($cast:ident, $back:ident, $op:ident) => {
+        |a, b| $back($op($cast(a), $cast(b)))
+    };
+}
+
+simd!(
+    Avx2, f32, __m256, lanes 8, rows 3, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+    _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_min_ps,
+    _mm256_max_ps, sign _mm256_and_ps, _mm256_andnot_ps, _mm256_or_ps,
+    less |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
+    scale |p, n| {
+        let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(n));
+        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent))
+    }
+);
+simd!(
+    Avx2, f64, __m256d, lanes 4, rows 3, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
+    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_min_pd,
+    _mm256_max_pd, sign _mm256_and_pd, _mm256_andnot_pd, _mm256_or_pd,
+    less |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),
+    scale |p, n| {
+        let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(n));
+        _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), exponent))
+    }
+);
+simd!(
+    Avx512, f32, __m512, lanes 16, rows 6, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
+    _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_min_ps,
+    _mm512_max_ps, sign wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_and_si512),
+    wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_andnot_si512),
+    wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_or_si512),
+    less |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes),
+    scale |p, n| {
+        let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(n));
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent))
+    }
+);
+simd!(
+    Avx512, f64, __m512d, lanes 8, rows 6, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
+    _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_min_pd,
+    _mm512_max_pd, sign wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_and_si512),
+    wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_andnot_si512),
+    wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_or_si512),
+    less |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes),
+    scale |p, n| {
+        let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(n));
+        _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(p), exponent))
+    }
+);
