@@ -92,7 +92,7 @@ fn apply<T: Element + WithDType>(
     if record { x.apply_op3(&flat, &state, op) } else { x.apply_op3_no_bwd(&flat, &state, &op) }
 }
 
-struct LstmOp<T> {
+struct LstmOp<T: Element> {
     layout: PackedLayout,
     direction: Direction,
     input_size: usize,
