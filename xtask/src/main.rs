@@ -7,6 +7,7 @@
 // The one place in the workspace that speaks to a person.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod evaluate;
 mod progress;
@@ -30,6 +31,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Test what a run has trained again.
     Evaluate(evaluate::Args),
+    /// Time training and inference, beside PyTorch and candle-nn.
+    Bench(bench::Args),
     /// Check everything: format, clippy, docs, tests.
     Ci,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Ci => ci::run(),
     };
     let (text, code) = match result {
