@@ -9,6 +9,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod evaluate;
 mod progress;
 mod train;
@@ -33,6 +34,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Time training and inference, beside PyTorch and candle-nn.
     Bench(bench::Args),
+    /// Compare layers, packing and training with PyTorch's numbers.
+    Conformance(conformance::Args),
     /// Check everything: format, clippy, docs, tests.
     Ci,
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Conformance(args) => conformance::run(args),
         Command::Ci => ci::run(),
     };
     let (text, code) = match result {

@@ -1,0 +1,76 @@
+//! One layer module, forward and backward: outputs, states and every gradient.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor, Var};
+use ragged_models::{Lstm, LstmConfig, LstmState, Mode, Parameters};
+use ragged_sequence::{Padding, lengths_from_tensor, pack_padded_sequence, pad_packed_sequence};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::case::{Case, Comparison, Outcome};
+
+pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
+    let (dtype, tolerance) = case.precision()?;
+    if case.size("proj_size")? > 0 {
+        return Err("proj_size is not supported".into());
+    }
+    let config = LstmConfig {
+        num_layers: case.size("num_layers")?,
+        bias: case.flag("bias")?,
+        bidirectional: case.flag("bidirectional")?,
+        ..LstmConfig::new(case.size("input_size")?, case.size("hidden_size")?)
+    };
+    let parameters = Parameters::new(0);
+    let layer = Lstm::new(&config, parameters.builder(dtype, &Device::Cpu))?;
+    let is_weight = |name: &String| name.starts_with("weight_") || name.starts_with("bias_");
+    let weights = case.below("").into_iter().filter(|(name, _)| is_weight(name)).collect();
+    parameters.load_state_dict(&weights)?;
+
+    let mut leaves: BTreeMap<String, Var> = parameters.named().into_iter().collect();
+    for name in ["input", "h_0", "c_0"] {
+        if let Some(tensor) = case.find(name) {
+            leaves.insert(name.into(), Var::from_tensor(tensor)?);
+        }
+    }
+    let state = match (leaves.get("h_0"), leaves.get("c_0")) {
+        (Some(h), Some(c)) => {
+            Some(LstmState { h: h.as_tensor().clone(), c: c.as_tensor().clone() })
+        }
+        _ => None,
+    };
+    let input = batch_first(case, leaves["input"].as_tensor())?;
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let (output, last) = match case.text("layout")? {
+        "padded" | "unbatched" => layer.forward(&input, state.as_ref(), Mode::Train(rng))?,
+        "packed" => {
+            let lengths = lengths_from_tensor(case.tensor("lengths")?)?;
+            let packed = pack_padded_sequence(&input, &lengths, case.flag("enforce_sorted")?)?;
+            let (output, last) = layer.forward_packed(&packed, state.as_ref(), Mode::Train(rng))?;
+            (pad_packed_sequence(&output, &Padding::default())?.0, last)
+        }
+        other => return Err(format!("unknown layout {other:?}").into()),
+    };
+    let results = [("output", batch_first(case, &output)?), ("h_n", last.h), ("c_n", last.c)];
+
+    let mut comparison = Comparison::new(tolerance);
+    let mut loss = Tensor::zeros((), dtype, &Device::Cpu)?;
+    for (name, got) in &results {
+        comparison.add(name, got, case.tensor(name)?)?;
+        let cotangent = case.tensor(&format!("cotangent.{name}"))?;
+        loss = (loss + (got * cotangent)?.sum_all()?)?;
+    }
+    let gradients = loss.backward()?;
+    for (name, leaf) in &leaves {
+        let name = format!("grad.{name}");
+        let got = gradients.get(leaf).ok_or_else(|| format!("{name} is missing"))?;
+        comparison.add(&name, got, case.tensor(&name)?)?;
+    }
+    Ok(comparison)
+}
+
+/// Swaps the first two dimensions where the case is time-first; its own inverse.
+fn batch_first(case: &Case, tensor: &Tensor) -> Outcome<Tensor> {
+    let time_first = !case.flag("batch_first")? && case.text("layout")? != "unbatched";
+    Ok(if time_first { tensor.transpose(0, 1)? } else { tensor.clone() })
+}
