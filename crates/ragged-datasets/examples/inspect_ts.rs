@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("missing    {} of {}", values().filter(|v| v.is_nan()).count(), values().count());
     match &file.target_kind {
         TargetKind::Values(count) => println!("targets    {count} a series"),
+        TargetKind::StepClasses(_) | TargetKind::StepValues(_) => println!("targets    a step"),
         TargetKind::Classes(labels) => {
             for (k, label) in labels.iter().enumerate() {
                 let class = Target::Class(k as u32);

@@ -1,6 +1,6 @@
 //! Several examples as tensors.
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, WithDType};
 use ragged_sequence::{PackedLayout, PackedSequence};
 
 use crate::{Error, Example, Result, Target};
@@ -24,7 +24,11 @@ pub enum BatchInput {
 pub struct Batch {
     /// What is given.
     pub input: BatchInput,
-    /// What is to be predicted: class indices `[B]` of dtype `u32`, or values `[B, K]`.
+    /// What is to be predicted: class indices of dtype `u32`, or values of dtype `f32`.
+    ///
+    /// A target a sequence is `[B]` (classes) or `[B, K]` (values). A target a step lies as the
+    /// steps of the input do: `[N]` or `[N, K]` beside packed rows, `[B, T]` or `[B, T, K]` beside
+    /// padded ones, zero in the padding, which a loss must leave out by the lengths.
     pub target: Tensor,
     /// The examples' indices in the data set.
     pub indices: Vec<usize>,
@@ -72,72 +76,146 @@ impl Collate {
             }
         }
         let lengths: Vec<usize> = examples.iter().map(|(_, e)| e.sequence.len()).collect();
+        let layout = match self {
+            Self::Packed => Layout::Packed(PackedLayout::from_lengths(&lengths)),
+            Self::Padded => Layout::Padded(lengths),
+        };
+        let steps: Vec<&[f32]> = examples.iter().map(|(_, e)| e.sequence.values()).collect();
+        let input = layout.tensor(layout.lay(&steps, features), Some(features), device)?;
+        let target = targets(examples, &layout, device)?;
         Ok(Batch {
-            input: match self {
-                Self::Packed => packed(examples, &lengths, features, device)?,
-                Self::Padded => padded(examples, lengths, features, device)?,
+            input: match layout {
+                Layout::Packed(layout) => {
+                    BatchInput::Packed(PackedSequence::from_layout(input, layout)?)
+                }
+                Layout::Padded(lengths) => BatchInput::Padded { input, lengths },
             },
-            target: targets(examples, device)?,
+            target,
             indices: examples.iter().map(|(index, _)| *index).collect(),
         })
     }
 }
 
-fn packed(
-    examples: &[(usize, Example)],
-    lengths: &[usize],
-    features: usize,
-    device: &Device,
-) -> Result<BatchInput> {
-    let layout = PackedLayout::from_lengths(lengths);
-    let mut rows = Vec::with_capacity(layout.rows() * features);
-    for (b, t) in layout.positions() {
-        let values = examples[b].1.sequence.values();
-        rows.extend_from_slice(&values[t * features..(t + 1) * features]);
-    }
-    let data = Tensor::from_vec(rows, (layout.rows(), features), device)?;
-    Ok(BatchInput::Packed(PackedSequence::from_layout(data, layout)?))
+/// Where the steps of a batch lie.
+enum Layout {
+    Packed(PackedLayout),
+    /// By the lengths.
+    Padded(Vec<usize>),
 }
 
-fn padded(
-    examples: &[(usize, Example)],
-    lengths: Vec<usize>,
-    features: usize,
-    device: &Device,
-) -> Result<BatchInput> {
-    let steps = lengths.iter().copied().max().unwrap_or(0);
-    let mut rows = Vec::with_capacity(lengths.len() * steps * features);
-    for (k, (_, example)) in examples.iter().enumerate() {
-        rows.extend_from_slice(example.sequence.values());
-        rows.resize((k + 1) * steps * features, 0.0);
-    }
-    let input = Tensor::from_vec(rows, (lengths.len(), steps, features), device)?;
-    Ok(BatchInput::Padded { input, lengths })
-}
-
-fn targets(examples: &[(usize, Example)], device: &Device) -> Result<Tensor> {
-    let (mut classes, mut values) = (vec![], vec![]);
-    for (_, example) in examples {
-        match &example.target {
-            Target::Class(class) => classes.push(*class),
-            Target::Values(numbers) => values.push(numbers.as_slice()),
+impl Layout {
+    /// The steps of all sequences in their places, `width` numbers each.
+    fn lay<T: Copy + Default>(&self, steps: &[&[T]], width: usize) -> Vec<T> {
+        match self {
+            Self::Packed(layout) => {
+                let mut rows = Vec::with_capacity(layout.rows() * width);
+                for (b, t) in layout.positions() {
+                    rows.extend_from_slice(&steps[b][t * width..(t + 1) * width]);
+                }
+                rows
+            }
+            Self::Padded(lengths) => {
+                let longest = longest(lengths);
+                let mut rows = Vec::with_capacity(lengths.len() * longest * width);
+                for (k, steps) in steps.iter().enumerate() {
+                    rows.extend_from_slice(steps);
+                    rows.resize((k + 1) * longest * width, T::default());
+                }
+                rows
+            }
         }
     }
-    // Every target must be of the first one's kind: a class, or so many values.
-    let width = |target: &Target| match target {
-        Target::Class(_) => None,
-        Target::Values(numbers) => Some(numbers.len()),
-    };
-    let first = width(&examples[0].1.target);
-    if let Some((index, odd)) = examples.iter().find(|(_, e)| width(&e.target) != first) {
-        let name = |width: Option<usize>| width.map_or("a class".into(), |n| format!("{n} values"));
-        let (got, expected) = (name(width(&odd.target)), name(first));
-        return Err(Error::Example { index: *index, got, expected });
+
+    /// `[N, width]` or `[B, T, width]`, without the last where there is none.
+    fn tensor<T: WithDType>(
+        &self,
+        rows: Vec<T>,
+        width: Option<usize>,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let mut dims = match self {
+            Self::Packed(layout) => vec![layout.rows()],
+            Self::Padded(lengths) => vec![lengths.len(), longest(lengths)],
+        };
+        dims.extend(width);
+        Ok(Tensor::from_vec(rows, dims, device)?)
     }
-    Ok(match first {
-        None => Tensor::from_vec(classes, examples.len(), device)?,
-        Some(width) => Tensor::from_vec(values.concat(), (examples.len(), width), device)?,
-    })
+}
+
+fn longest(lengths: &[usize]) -> usize {
+    lengths.iter().copied().max().unwrap_or(0)
+}
+
+/// The targets as one tensor, where all are of the first one's kind.
+fn targets(examples: &[(usize, Example)], layout: &Layout, device: &Device) -> Result<Tensor> {
+    let batch = examples.len();
+    match &examples[0].1.target {
+        Target::Class(_) => {
+            let classes = gather(examples, |example| match example.target {
+                Target::Class(class) => Some(class),
+                _ => None,
+            })?;
+            Ok(Tensor::from_vec(classes, batch, device)?)
+        }
+        Target::Values(first) => {
+            let count = first.len();
+            let values = gather(examples, |example| match &example.target {
+                Target::Values(values) if values.len() == count => Some(values.as_slice()),
+                _ => None,
+            })?;
+            Ok(Tensor::from_vec(values.concat(), (batch, count), device)?)
+        }
+        Target::StepClasses(_) => {
+            let classes = gather(examples, |example| match &example.target {
+                Target::StepClasses(classes) if classes.len() == example.sequence.len() => {
+                    Some(classes.as_slice())
+                }
+                _ => None,
+            })?;
+            layout.tensor(layout.lay(&classes, 1), None, device)
+        }
+        Target::StepValues(first) => {
+            let shape = |example: &Example| (example.sequence.len(), first.features());
+            let values = gather(examples, |example| match &example.target {
+                Target::StepValues(v) if (v.len(), v.features()) == shape(example) => {
+                    Some(v.values())
+                }
+                _ => None,
+            })?;
+            let width = first.features();
+            layout.tensor(layout.lay(&values, width), Some(width), device)
+        }
+    }
+}
+
+/// What `get` takes from each example; an error for the first from which it takes nothing.
+fn gather<'a, T>(
+    examples: &'a [(usize, Example)],
+    get: impl Fn(&'a Example) -> Option<T>,
+) -> Result<Vec<T>> {
+    let expected = || match &examples[0].1.target {
+        Target::Class(_) => "a class".to_string(),
+        Target::Values(values) => format!("{} values", values.len()),
+        Target::StepClasses(_) => "a class for each step".into(),
+        Target::StepValues(values) => format!("{} values for each step", values.features()),
+    };
+    let got = |example: &Example| match &example.target {
+        Target::Class(_) => "a class".to_string(),
+        Target::Values(values) => format!("{} values", values.len()),
+        Target::StepClasses(classes) => {
+            format!("classes for {} of {} steps", classes.len(), example.sequence.len())
+        }
+        Target::StepValues(values) => {
+            let (steps, width) = (values.len(), values.features());
+            format!("{width} values for {steps} of {} steps", example.sequence.len())
+        }
+    };
+    let odd = |index, example: &Example| Error::Example {
+        index,
+        got: got(example),
+        expected: expected(),
+    };
+    examples.iter().map(|(i, example)| get(example).ok_or_else(|| odd(*i, example))).collect()
 }
 
 #[cfg(test)]
@@ -215,5 +293,46 @@ mod tests {
         let values = Target::Values(vec![1.0]);
         let mixed = [(0, example(&[0.0], 1, class())), (5, example(&[0.0], 1, values))];
         check(&mixed, "example 5 has 1 values: expected a class");
+    }
+
+    #[test]
+    fn targets_a_step_lie_as_the_steps_do() {
+        let labelled = |values: &[f32], classes: &[u32]| {
+            example(values, 1, Target::StepClasses(classes.to_vec()))
+        };
+        let examples = [
+            (0, labelled(&[1.0], &[5])),
+            (1, labelled(&[], &[])),
+            (2, labelled(&[1.0; 3], &[6, 7, 8])),
+        ];
+        let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
+        assert_eq!(batch.target.to_vec1::<u32>().unwrap(), [6, 5, 7, 8]);
+        let batch = Collate::Padded.collate(&examples, &Device::Cpu).unwrap();
+        assert_eq!(batch.target.to_vec2::<u32>().unwrap(), [[5, 0, 0], [0, 0, 0], [6, 7, 8]]);
+
+        let valued = |length: usize, values: &[f32]| {
+            let target = Target::StepValues(Sequence::new(values.to_vec(), 2).unwrap());
+            example(&vec![0.0; length], 1, target)
+        };
+        let examples =
+            [(0, valued(0, &[])), (1, valued(1, &[1.0, 2.0])), (2, valued(1, &[3.0, 4.0]))];
+        let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
+        assert_eq!(batch.target.to_vec2::<f32>().unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+        let batch = Collate::Padded.collate(&examples, &Device::Cpu).unwrap();
+        assert_eq!(batch.target.dims(), [3, 1, 2]);
+
+        let message = |examples: &[(usize, Example)]| {
+            Collate::Packed.collate(examples, &Device::Cpu).unwrap_err().to_string()
+        };
+        let short = [(3, labelled(&[1.0, 2.0], &[1]))];
+        assert_eq!(
+            message(&short),
+            "example 3 has classes for 1 of 2 steps: expected a class for each step"
+        );
+        let mixed = [(0, valued(1, &[1.0, 2.0])), (4, valued(2, &[1.0, 2.0]))];
+        assert_eq!(
+            message(&mixed),
+            "example 4 has 2 values for 1 of 2 steps: expected 2 values for each step"
+        );
     }
 }

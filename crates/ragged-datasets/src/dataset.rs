@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{Error, Example, Result, TargetKind};
 
-/// Examples that can be asked for in any order, from any thread.
-pub trait Dataset: Send + Sync {
+/// Examples that can be asked for in any order, from any thread. It owns what it gives (`'static`), so
+/// that background workers can hold it.
+pub trait Dataset: Send + Sync + 'static {
     /// The number of examples.
     fn len(&self) -> usize;
 
@@ -31,6 +32,16 @@ pub trait Dataset: Send + Sync {
     ///
     /// [`Error::Index`] beyond the end.
     fn get(&self, epoch: usize, index: usize) -> Result<Example>;
+
+    /// The number of steps of that example. Batches by length ask for all of them each epoch, so a
+    /// data set that knows it without making the example should say so.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        Ok(self.get(epoch, index)?.sequence.len())
+    }
 }
 
 /// A pointer to a data set is that data set.
@@ -56,11 +67,15 @@ macro_rules! through_pointer {
             fn get(&self, epoch: usize, index: usize) -> Result<Example> {
                 (**self).get(epoch, index)
             }
+
+            fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+                (**self).length(epoch, index)
+            }
         }
     )+};
 }
 
-through_pointer!(&D, Box<D>, Arc<D>);
+through_pointer!(Box<D>, Arc<D>);
 
 /// Checks an index against a length.
 pub(crate) fn check_index(index: usize, len: usize) -> Result<()> {
@@ -92,14 +107,7 @@ impl InMemory {
                 let (got, expected) = (format!("{got} features"), format!("{features}"));
                 return Err(Error::Example { index, got, expected });
             }
-            if !target_kind.admits(&example.target) {
-                let got = format!("target {:?}", example.target);
-                let expected = match &target_kind {
-                    TargetKind::Classes(labels) => format!("a class below {}", labels.len()),
-                    TargetKind::Values(count) => format!("{count} values"),
-                };
-                return Err(Error::Example { index, got, expected });
-            }
+            target_kind.check(index, example.sequence.len(), &example.target)?;
         }
         Ok(Self { examples, features, target_kind })
     }
@@ -126,6 +134,11 @@ impl Dataset for InMemory {
     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.examples.len())?;
         Ok(self.examples[index].clone())
+    }
+
+    fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
+        check_index(index, self.examples.len())?;
+        Ok(self.examples[index].sequence.len())
     }
 }
 
@@ -169,6 +182,11 @@ impl<D: Dataset> Dataset for Subset<D> {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.indices.len())?;
         self.dataset.get(epoch, self.indices[index])
+    }
+
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        check_index(index, self.indices.len())?;
+        self.dataset.length(epoch, self.indices[index])
     }
 }
 
@@ -238,6 +256,7 @@ mod tests {
         fn check(dataset: impl Dataset) {
             assert_eq!((dataset.len(), dataset.is_empty(), dataset.features()), (3, false, 1));
             assert_eq!(dataset.target_kind(), &TargetKind::Values(1));
+            assert_eq!(dataset.length(0, 2).unwrap(), 1);
             let example = dataset.get(0, 2).unwrap();
             assert_eq!(
                 (example.sequence.row(0), example.sequence.row(1)),
@@ -245,8 +264,6 @@ mod tests {
             );
         }
         let data = numbers(3);
-        check(&data);
-        check(&data as &dyn Dataset);
         check(Box::new(data.clone()) as Box<dyn Dataset>);
         check(Arc::new(data) as Arc<dyn Dataset>);
     }

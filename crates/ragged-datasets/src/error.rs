@@ -57,6 +57,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// An example that could not be had: the data set failed or panicked.
+    #[error("example {index}: {source}")]
+    Load {
+        /// Its index in the data set.
+        index: usize,
+        /// The data set's error, or the panic's message.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A packing failed.
     #[error(transparent)]
     Sequence(#[from] ragged_sequence::Error),

@@ -1,14 +1,15 @@
 //! Examples of unequal length, and the batches that models take.
 //!
 //! ```text
-//! Dataset ── example by index ──> Sampler ── order ──> Collate ──> Batch { input, target }
-//! (files, generators, subsets)    (seeded)             (packed or padded)
+//! Dataset ── example by index ──> Sampler ── order ──> Batching ──> Collate ──> Batch { input, target }
+//! (files, generators, subsets)    (seeded)             (by count     (packed or padded)
+//!                                                       or tokens)
 //! ```
 //!
 //! A [`Dataset`] gives an [`Example`] (a [`Sequence`] and its [`Target`]) for an index, a
 //! [`DataLoader`] visits all of them in the order of a [`Sampler`] and puts them together as
-//! [`Batch`]es. Nothing is hidden: the same seed and epoch give the same batches, whatever was asked
-//! before.
+//! [`Batch`]es, in the background if asked to. Nothing is hidden: the same seed and epoch give the
+//! same batches, whatever was asked before and however many threads make them.
 //!
 //! ```
 //! use ragged_datasets::{
@@ -30,26 +31,29 @@
 //!
 //! In reading order: [`Example`], [`Dataset`] with [`InMemory`], [`Subset`] and [`split`]; the
 //! sources [`VariableLengthSums`], [`FixedLengthSums`] and [`ts`]; [`Standardize`]; then
-//! [`Sampler`], [`Collate`] and [`DataLoader`].
+//! [`Sampler`], [`Batching`], [`Collate`] and [`DataLoader`].
 
 #![forbid(unsafe_code)]
 
 mod batch;
+mod batching;
 mod dataset;
 mod error;
 mod example;
 mod loader;
+mod random;
 mod sampler;
 mod standardize;
 mod sums;
 pub mod ts;
 
 pub use batch::{Batch, BatchInput, Collate};
+pub use batching::{BatchPlan, Batching, OverLong};
 pub use dataset::{Dataset, InMemory, Subset, split};
 pub use error::{Error, Result};
 pub use example::{Example, Sequence, Target, TargetKind};
 pub use loader::{DataLoader, Epoch, LoaderConfig};
-pub use sampler::Sampler;
+pub use sampler::{Sampler, Strata, Weights};
 pub use standardize::{Standardize, Standardized};
 pub use sums::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,

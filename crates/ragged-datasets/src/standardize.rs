@@ -112,6 +112,10 @@ impl<D: Dataset> Dataset for Standardized<D> {
         }
         Ok(example)
     }
+
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        self.dataset.length(epoch, index)
+    }
 }
 
 #[cfg(test)]

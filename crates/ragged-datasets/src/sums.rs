@@ -1,12 +1,12 @@
 //! The lecture's two synthetic sets: standard normal numbers, and the sum of them all.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::check_index;
 use crate::error::check_size;
+use crate::random::{Purpose, rng};
 use crate::{Dataset, Example, Result, Sequence, Target, TargetKind};
 
 /// The sizes of [`FixedLengthSums`]; the defaults are the lecture's.
@@ -87,7 +87,12 @@ impl Dataset for FixedLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        draw(&mut rng(c.seed, c.redraw, epoch, index), c.seq_length, c.input_size)
+        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        draw(&mut rng, c.seq_length, c.input_size)
+    }
+
+    fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
+        check_index(index, self.len()).map(|()| self.config.seq_length)
     }
 }
 
@@ -126,9 +131,17 @@ impl Dataset for VariableLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        let mut rng = rng(c.seed, c.redraw, epoch, index);
+        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         let length = rng.random_range(1..=c.max_seq_length);
         draw(&mut rng, length, c.input_size)
+    }
+
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        check_index(index, self.len())?;
+        // The first number that the example's generator draws.
+        let c = &self.config;
+        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        Ok(rng.random_range(1..=c.max_seq_length))
     }
 }
 
@@ -138,20 +151,6 @@ fn check_sizes(num_samples: usize, steps: (&'static str, usize), input_size: usi
     check_size("input_size", input_size, 1 << 20)?;
     // So must one sequence: at most 1 GiB.
     check_size(steps.0, steps.1, (1 << 28) / input_size)
-}
-
-/// A generator of its own for every (seed, epoch, example): the epoch chooses the key, the example
-/// the stream under it.
-fn rng(seed: u64, redraw: bool, epoch: usize, index: usize) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    if redraw {
-        // Plus one, so that the first epoch differs from data that is not redrawn.
-        key[8..16].copy_from_slice(&(epoch as u64).wrapping_add(1).to_le_bytes());
-    }
-    let mut rng = ChaCha8Rng::from_seed(key);
-    rng.set_stream(index as u64);
-    rng
 }
 
 fn draw(rng: &mut impl Rng, length: usize, features: usize) -> Result<Example> {
@@ -175,6 +174,7 @@ mod tests {
         let data = variable(1, false);
         let once = data.get(0, 5).unwrap();
         data.get(0, 4).unwrap();
+        assert_eq!(data.length(0, 5).unwrap(), once.sequence.len());
         assert_eq!(data.get(3, 5).unwrap(), once);
         assert_ne!(data.get(0, 6).unwrap().sequence, once.sequence);
         assert_ne!(variable(2, false).get(0, 5).unwrap().sequence, once.sequence);

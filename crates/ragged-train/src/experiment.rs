@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler, TargetKind};
+use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
 use crate::checkpoint::{CheckpointInfo, load_checkpoint, save_checkpoint};
@@ -31,7 +31,7 @@ impl Experiment {
     /// Those of the data and the model; whatever can be found wrong before training is found here.
     pub fn new(config: ExperimentConfig) -> Result<Self> {
         let data = Datasets::open(&config.data, config.seed)?;
-        let model_config = config.model.model(data.train.features(), outputs(data.targets()));
+        let model_config = config.model.model(data.train.features(), data.targets().outputs());
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
         let experiment = Self { config, data, model_config, model, parameters };
@@ -222,14 +222,6 @@ fn loader(
         ModelKind::Fixed => Collate::Padded,
         ModelKind::Variable => Collate::Packed,
     };
-    let config =
-        LoaderConfig { batch_size, sampler, collate, drop_last: false, device: Device::Cpu };
+    let config = LoaderConfig { sampler, collate, ..LoaderConfig::new(batch_size) };
     Ok(DataLoader::new(data, config)?)
-}
-
-fn outputs(targets: &TargetKind) -> usize {
-    match targets {
-        TargetKind::Classes(labels) => labels.len(),
-        TargetKind::Values(count) => *count,
-    }
 }

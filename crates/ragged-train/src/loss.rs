@@ -21,8 +21,8 @@ impl Loss {
     /// The usual loss for a kind of target.
     pub fn for_targets(kind: &TargetKind) -> Self {
         match kind {
-            TargetKind::Classes(_) => Self::CrossEntropy,
-            TargetKind::Values(_) => Self::Mse,
+            TargetKind::Classes(_) | TargetKind::StepClasses(_) => Self::CrossEntropy,
+            TargetKind::Values(_) | TargetKind::StepValues(_) => Self::Mse,
         }
     }
 
