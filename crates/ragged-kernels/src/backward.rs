@@ -29,15 +29,19 @@ pub(crate) fn through_time<T: Element>(
     input: &LstmInput<T>,
     activations: &Activations<T>,
     cotangents: &LstmCotangents<T>,
-    h_0: &mut [T],
-    c_0: &mut [T],
+    h_0: Option<&mut [T]>,
+    c_0: Option<&mut [T]>,
 ) -> Buffer<T> {
     let parts = threads();
     let panels = &pack::column_panels(geometry, weight_hh, geometry.hidden, parts);
     let mut da = Buffer::new(geometry.gates_len());
     let (mut dh, mut dc) = (Buffer::new(geometry.states_len()), Buffer::new(geometry.states_len()));
-    states::load(geometry, cotangents.h_n, dh.as_mut_slice());
-    states::load(geometry, cotangents.c_n, dc.as_mut_slice());
+    for (from, to) in [(cotangents.h_n, &mut dh), (cotangents.c_n, &mut dc)] {
+        match from {
+            Some(from) => states::load(geometry, from, to.as_mut_slice()),
+            None => to.as_mut_slice().fill(T::default()),
+        }
+    }
     let shared = [&mut da, &mut dh, &mut dc].map(|buffer| Shared::new(buffer.as_mut_slice()));
     let groups = geometry.groups(parts);
     split(groups.len(), groups.len(), &|range| {
@@ -49,8 +53,11 @@ pub(crate) fn through_time<T: Element>(
             dispatch(geometry.level, task);
         }
     });
-    states::store(geometry, dh.as_mut_slice(), h_0);
-    states::store(geometry, dc.as_mut_slice(), c_0);
+    for (from, to) in [(&mut dh, h_0), (&mut dc, c_0)] {
+        if let Some(to) = to {
+            states::store(geometry, from.as_mut_slice(), to);
+        }
+    }
     da
 }
 
@@ -60,7 +67,7 @@ struct ThroughTime<'a, T: Element> {
     panels: &'a Buffer<T>,
     activations: &'a Activations<T>,
     c_0: &'a [T],
-    d_output: &'a [T],
+    d_output: Option<&'a [T]>,
     da: Shared<T>,
     dh: Shared<T>,
     dc: Shared<T>,
@@ -116,8 +123,11 @@ impl<T: Element> ThroughTime<'_, T> {
             };
             let at = geometry.state_at(block, sequence);
             let (dh, dc) = (self.dh.get().add(at), self.dc.get().add(at));
-            let d_output = self.d_output.as_ptr().add(row * geometry.hidden + block * S::LANES);
-            let d_hidden = s.add(s.load(dh), s.load_first(d_output, units));
+            let mut d_hidden = s.load(dh);
+            if let Some(d_output) = self.d_output {
+                let d_output = d_output.as_ptr().add(row * geometry.hidden + block * S::LANES);
+                d_hidden = s.add(d_hidden, s.load_first(d_output, units));
+            }
             // d tanh = 1 - tanh^2, d sigmoid = y (1 - y).
             let slope = |y| s.sub(one, s.mul(y, y));
             let bell = |y| s.mul(y, s.sub(one, y));

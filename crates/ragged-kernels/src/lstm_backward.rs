@@ -16,15 +16,16 @@ use crate::layout::Geometry;
 use crate::weight_gradient::weight_gradient;
 use crate::{Element, LstmInput, LstmTape, LstmWeights, PackedShape, Result};
 
-/// The derivatives of the loss by what the forward pass wrote.
+/// The derivatives of the loss by what the forward pass wrote; `None` where they are zero, which
+/// costs nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct LstmCotangents<'a, T> {
     /// By the output, `[N, H]`.
-    pub output: &'a [T],
+    pub output: Option<&'a [T]>,
     /// By the final hidden states, `[B, H]`.
-    pub h_n: &'a [T],
+    pub h_n: Option<&'a [T]>,
     /// By the final cell states, `[B, H]`.
-    pub c_n: &'a [T],
+    pub c_n: Option<&'a [T]>,
 }
 
 /// Where the gradients go; the values before the call are not read.
@@ -38,10 +39,10 @@ pub struct LstmGradients<'a, T> {
     pub weight_hh: &'a mut [T],
     /// `[4H]`: the gradient of `bias_ih` and of `bias_hh`, which always agree.
     pub bias: &'a mut [T],
-    /// `[B, H]`.
-    pub h_0: &'a mut [T],
-    /// `[B, H]`.
-    pub c_0: &'a mut [T],
+    /// `[B, H]`; `None` where nobody asks for it.
+    pub h_0: Option<&'a mut [T]>,
+    /// `[B, H]`; `None` where nobody asks for it.
+    pub c_0: Option<&'a mut [T]>,
 }
 
 /// Backpropagation through time: the gradients of everything that [`crate::lstm_forward`] read.
@@ -86,15 +87,20 @@ fn check<T: Element>(
     check_len("output", "N x H", output.len(), n * h)?;
     check_len("the tape", "N x H", tape.rows * tape.hidden, n * h)?;
     check_len("the tape's rows", "N", tape.rows, n)?;
-    check_len("the cotangent of output", "N x H", cotangents.output.len(), n * h)?;
-    check_len("the cotangent of h_n", "B x H", cotangents.h_n.len(), b * h)?;
-    check_len("the cotangent of c_n", "B x H", cotangents.c_n.len(), b * h)?;
-    if let Some(x) = &gradients.x {
-        check_len("the gradient of x", "N x I", x.len(), n * i)?;
+    let given = [
+        ("the cotangent of output", "N x H", cotangents.output, n * h),
+        ("the cotangent of h_n", "B x H", cotangents.h_n, b * h),
+        ("the cotangent of c_n", "B x H", cotangents.c_n, b * h),
+        ("the gradient of x", "N x I", gradients.x.as_deref(), n * i),
+        ("the gradient of h_0", "B x H", gradients.h_0.as_deref(), b * h),
+        ("the gradient of c_0", "B x H", gradients.c_0.as_deref(), b * h),
+    ];
+    for (name, shape, slice, expected) in given {
+        if let Some(slice) = slice {
+            check_len(name, shape, slice.len(), expected)?;
+        }
     }
     check_len("the gradient of weight_ih", "4H x I", gradients.weight_ih.len(), 4 * h * i)?;
     check_len("the gradient of weight_hh", "4H x H", gradients.weight_hh.len(), 4 * h * h)?;
-    check_len("the gradient of the biases", "4H", gradients.bias.len(), 4 * h)?;
-    check_len("the gradient of h_0", "B x H", gradients.h_0.len(), b * h)?;
-    check_len("the gradient of c_0", "B x H", gradients.c_0.len(), b * h)
+    check_len("the gradient of the biases", "4H", gradients.bias.len(), 4 * h)
 }

@@ -65,7 +65,8 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
 
     let (d_output, d_h_n, d_c_n) =
         (narrow(&case.d_output), narrow(&case.d_h_n), narrow(&case.d_c_n));
-    let cotangents = LstmCotangents { output: &d_output, h_n: &d_h_n, c_n: &d_c_n };
+    let cotangents =
+        LstmCotangents { output: Some(&d_output), h_n: Some(&d_h_n), c_n: Some(&d_c_n) };
     let (mut dx, mut d_ih, mut d_hh) = (junk(n * i), junk(4 * h * i), junk(4 * h * h));
     let (mut d_bias, mut dh_0, mut dc_0) = (junk(4 * h), junk(b * h), junk(b * h));
     // Twice: the tape is only read.
@@ -75,8 +76,8 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
             weight_ih: &mut d_ih,
             weight_hh: &mut d_hh,
             bias: &mut d_bias,
-            h_0: &mut dh_0,
-            c_0: &mut dc_0,
+            h_0: Some(&mut dh_0),
+            c_0: Some(&mut dc_0),
         };
         lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
     }
@@ -324,6 +325,45 @@ fn extreme_inputs_stay_where_they_are() {
         let mut large = clean.clone();
         large.x.iter_mut().for_each(|v| *v *= 1e4);
         check::<f32>(&large);
+    }
+}
+
+/// A cotangent that is left out is zero, and a state's gradient may be left out.
+#[test]
+fn what_is_left_out_changes_no_number() {
+    let case = case(vec![7, 7, 3, 1], 1, 6, 37, 10);
+    let (n, b, i, h) = (18, case.batch, case.input, case.hidden);
+    let shape = PackedShape::new(b, &case.batch_sizes, i, h, Direction::Forward).unwrap();
+    let Case { weight_ih, weight_hh, .. } = &case;
+    let weights = LstmWeights { weight_ih, weight_hh, bias_ih: None, bias_hh: None };
+    let input = LstmInput { x: &case.x, h_0: &case.h_0, c_0: &case.c_0 };
+    let (mut output, mut h_n, mut c_n) = (vec![0.0; n * h], vec![0.0; b * h], vec![0.0; b * h]);
+    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
+    let tape = lstm_forward(&shape, &weights, &input, out).unwrap();
+    let backward = |cotangents: LstmCotangents<f64>, states: Option<(&mut [f64], &mut [f64])>| {
+        let (mut x, mut bias) = (vec![0.0; n * i], vec![0.0; 4 * h]);
+        let (mut weight_ih, mut weight_hh) = (vec![0.0; 4 * h * i], vec![0.0; 4 * h * h]);
+        let (h_0, c_0) = states.unzip();
+        let gradients = LstmGradients {
+            x: Some(&mut x),
+            weight_ih: &mut weight_ih,
+            weight_hh: &mut weight_hh,
+            bias: &mut bias,
+            h_0,
+            c_0,
+        };
+        lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
+        [x, weight_ih, weight_hh, bias]
+    };
+    let given = |output, h_n, c_n| LstmCotangents { output, h_n, c_n };
+    let (rows, states) = (vec![0.0; n * h], vec![0.0; b * h]);
+    let (d_output, d_h_n) = (Some(&case.d_output[..]), Some(&case.d_h_n[..]));
+    for (short, long) in [
+        (given(d_output, None, None), given(d_output, Some(&states), Some(&states))),
+        (given(None, d_h_n, None), given(Some(&rows), d_h_n, Some(&states))),
+    ] {
+        let (mut dh_0, mut dc_0) = (states.clone(), states.clone());
+        assert_eq!(backward(short, None), backward(long, Some((&mut dh_0, &mut dc_0))));
     }
 }
 

@@ -188,8 +188,8 @@ impl<T: Element + WithDType> CustomOp3 for LstmOp<T> {
                 weight_ih: d_ih,
                 weight_hh: d_hh,
                 bias: d_bias,
-                h_0: d_h_0,
-                c_0: d_c_0,
+                h_0: Some(d_h_0),
+                c_0: Some(d_c_0),
             };
             let cotangent = cotangent.contiguous()?;
             let tensors = [x, weights, state, packed, &cotangent];
@@ -201,7 +201,8 @@ impl<T: Element + WithDType> CustomOp3 for LstmOp<T> {
             let output = &view(packed)?[..n * h];
             let (d_output, d_states) = view(cotangent)?.split_at(n * h);
             let (d_h_n, d_c_n) = d_states.split_at(b * h);
-            let cotangents = LstmCotangents { output: d_output, h_n: d_h_n, c_n: d_c_n };
+            let cotangents =
+                LstmCotangents { output: Some(d_output), h_n: Some(d_h_n), c_n: Some(d_c_n) };
             let shape = self.shape()?;
             lstm_backward(&shape, &weights, &input, output, tape, &cotangents, gradients)
                 .map_err(candle_core::Error::wrap)?;
