@@ -33,14 +33,11 @@ impl FixedLengthLstm {
     ///
     /// [`Error::Input`] for a wrong shape, and for T = 0, which has no last step.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let (output, _) = self.lstm.forward(input, None, mode)?;
-        let steps = output.dims()[output.rank() - 2];
-        if output.rank() != 3 || steps == 0 {
+        if input.rank() != 3 || input.dims()[1] == 0 {
             let expected = "a tensor [B, T, I] with T of at least 1".into();
             let got = format!("shape {:?}", input.dims());
             return Err(Error::Input { name: "input", expected, got });
         }
-        let last = output.narrow(1, steps - 1, 1)?.squeeze(1)?;
-        Ok(self.linear.forward(&last.contiguous()?)?)
+        Ok(self.linear.forward(&self.lstm.last_output(input, mode)?)?)
     }
 }

@@ -48,6 +48,7 @@ mod lstm;
 mod lstm_op;
 mod mode;
 mod model;
+mod multi_op;
 mod parameters;
 mod variable_length;
 

@@ -1,13 +1,13 @@
 //! The LSTM layer: PyTorch's options, names, gate order and initialisation over packed rows.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 use ragged_kernels::Direction;
 use ragged_sequence::{PackedLayout, PackedSequence};
 use serde::{Deserialize, Serialize};
 
 use crate::dropout::dropout;
-use crate::lstm_op::{self, Weights};
+use crate::lstm_op::{self, Outcome, States, Weights};
 use crate::{Error, Mode, Result};
 
 /// The options of an [`Lstm`], with PyTorch's names and defaults.
@@ -173,12 +173,10 @@ impl Lstm {
         let &[batch, steps, _] = input.dims() else {
             return Err(self.wrong_input("[B, T, I] or [T, I]", input));
         };
-        let rows = input.transpose(0, 1)?.contiguous()?.flatten(0, 1)?;
-        let layout = PackedLayout::from_lengths(&vec![steps; batch]);
-        let packed = PackedSequence::from_layout(rows, layout)?;
-        let (output, state) = self.forward_packed(&packed, state, mode)?;
-        let output = output.data().reshape((steps, batch, self.config.output_size()))?;
-        Ok((output.transpose(0, 1)?, state))
+        let (rows, layout) = packed_rows(input)?;
+        let run = self.run(&rows, &layout, state, mode)?;
+        let output = run.rows()?.reshape((steps, batch, self.config.output_size()))?;
+        Ok((output.transpose(0, 1)?, run.state()?))
     }
 
     /// Runs a packed batch: the real steps of sequences of any lengths, and nothing else.
@@ -193,37 +191,66 @@ impl Lstm {
         &self,
         input: &PackedSequence,
         state: Option<&LstmState>,
-        mut mode: Mode,
+        mode: Mode,
     ) -> Result<(PackedSequence, LstmState)> {
-        let layout = input.layout();
-        self.check_rows(input.data())?;
-        let state = self.sorted_state(layout, state)?;
-        let directions = &[Direction::Forward, Direction::Reverse][..self.config.directions()];
-        let mut rows = input.data().clone();
-        let (mut h_n, mut c_n) = (vec![], vec![]);
-        for (layer, weights) in self.weights.chunks(directions.len()).enumerate() {
-            if let (1.., Mode::Train(rng)) = (layer, &mut mode) {
-                rows = dropout(&rows, self.config.dropout, *rng)?;
-            }
-            let mut outputs = vec![];
-            for (weights, &direction) in weights.iter().zip(directions) {
-                let (x, state) = (&rows, &state[h_n.len()]);
-                let outcome = lstm_op::lstm(x, layout, weights, state, direction, mode.is_train())?;
-                outputs.push(outcome.output);
-                h_n.push(outcome.h_n);
-                c_n.push(outcome.c_n);
-            }
-            rows = match outputs.as_slice() {
-                [output] => output.clone(),
-                both => Tensor::cat(both, 1)?,
-            };
-        }
-        let order = layout.unsorted_indices();
-        let state = LstmState {
-            h: reorder(&Tensor::stack(&h_n, 0)?, order)?,
-            c: reorder(&Tensor::stack(&c_n, 0)?, order)?,
+        let run = self.run(input.data(), input.layout(), state, mode)?;
+        let output = PackedSequence::from_layout(run.rows()?, input.layout().clone())?;
+        Ok((output, run.state()?))
+    }
+
+    /// The last hidden states of the last layer, `[B, D * H]`: those of
+    /// [`forward_packed`](Self::forward_packed), without what is not asked for.
+    pub(crate) fn last_hidden(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
+        let run = self.run(input.data(), input.layout(), None, mode)?;
+        beside(run.last_layer().iter().map(|outcome| outcome.h_n.clone()).collect())
+    }
+
+    /// The output of the last time step, `[B, D * H]`, of a padded batch `[B, T, I]` with T of at
+    /// least 1: that of [`forward`](Self::forward), without what is not asked for.
+    pub(crate) fn last_output(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let (rows, layout) = packed_rows(input)?;
+        let run = self.run(&rows, &layout, None, mode)?;
+        let (n, b) = (layout.rows(), layout.batch_size());
+        let last = |(direction, outcome): (usize, &Outcome)| match direction {
+            // The forward direction ends here, the other begins.
+            0 => Ok(outcome.h_n.clone()),
+            _ => outcome.output.narrow(0, n - b, b),
         };
-        Ok((PackedSequence::from_layout(rows, layout.clone())?, state))
+        beside(run.last_layer().iter().enumerate().map(last).collect::<candle_core::Result<_>>()?)
+    }
+
+    /// Runs all layers and directions over packed rows.
+    fn run(
+        &self,
+        rows: &Tensor,
+        layout: &PackedLayout,
+        state: Option<&LstmState>,
+        mut mode: Mode,
+    ) -> Result<Run> {
+        self.check_rows(rows)?;
+        self.check_state(layout.batch_size(), state)?;
+        let directions = &[Direction::Forward, Direction::Reverse][..self.config.directions()];
+        let mut run = Run { outcomes: vec![], directions: directions.len() };
+        let mut rows = rows.clone();
+        for (layer, weights) in self.weights.chunks(directions.len()).enumerate() {
+            if layer > 0 {
+                rows = run.rows()?;
+                if let Mode::Train(rng) = &mut mode {
+                    rows = dropout(&rows, self.config.dropout, *rng)?;
+                }
+            }
+            for (weights, &direction) in weights.iter().zip(directions) {
+                let k = run.outcomes.len();
+                let part = |state: &LstmState| {
+                    Ok::<_, candle_core::Error>(States { h: state.h.get(k)?, c: state.c.get(k)? })
+                };
+                let state = state.map(part).transpose()?;
+                let (state, record) = (state.as_ref(), mode.is_train());
+                let outcome = lstm_op::lstm(&rows, layout, weights, state, direction, record)?;
+                run.outcomes.push(outcome);
+            }
+        }
+        Ok(run)
     }
 
     /// Runs one time step `[B, I]`, for sequences that arrive while they grow.
@@ -266,30 +293,61 @@ impl Lstm {
         }
     }
 
-    /// The state of each layer and direction as `[2, B, H]`, in sorted order.
-    fn sorted_state(
-        &self,
-        layout: &PackedLayout,
-        state: Option<&LstmState>,
-    ) -> Result<Vec<Tensor>> {
-        let (count, b, h) = (self.weights.len(), layout.batch_size(), self.config.hidden_size);
-        let weight = &self.weights[0].weight_ih;
-        let Some(state) = state else {
-            let zeros = Tensor::zeros((2, b, h), weight.dtype(), weight.device())?;
-            return Ok(vec![zeros; count]);
-        };
+    /// Checks a state of all layers and directions against the batch and the parameters.
+    fn check_state(&self, batch: usize, state: Option<&LstmState>) -> Result<()> {
+        let Some(state) = state else { return Ok(()) };
+        let dims = [self.weights.len(), batch, self.config.hidden_size];
         for (name, tensor) in [("h_0", &state.h), ("c_0", &state.c)] {
-            if tensor.dims() != [count, b, h] {
-                let expected = format!("shape {:?}", [count, b, h]);
+            if tensor.dims() != dims {
+                let expected = format!("shape {dims:?}");
                 let got = format!("shape {:?}", tensor.dims());
                 return Err(Error::Input { name, expected, got });
             }
-            same_kind(name, tensor, weight)?;
+            same_kind(name, tensor, &self.weights[0].weight_ih)?;
         }
-        let order = layout.sorted_indices();
-        let (hidden, cell) = (reorder(&state.h, order)?, reorder(&state.c, order)?);
-        (0..count).map(|k| Ok(Tensor::stack(&[hidden.get(k)?, cell.get(k)?], 0)?)).collect()
+        Ok(())
     }
+}
+
+/// What all layers and directions returned, of which a caller takes what it needs.
+struct Run {
+    /// Layer by layer, the forward direction before the reverse one.
+    outcomes: Vec<Outcome>,
+    directions: usize,
+}
+
+impl Run {
+    fn last_layer(&self) -> &[Outcome] {
+        &self.outcomes[self.outcomes.len() - self.directions..]
+    }
+
+    /// The packed rows of the last layer, `[N, D * H]`.
+    fn rows(&self) -> Result<Tensor> {
+        beside(self.last_layer().iter().map(|outcome| outcome.output.clone()).collect())
+    }
+
+    /// The final states of all layers and directions.
+    fn state(&self) -> Result<LstmState> {
+        let stack = |part: fn(&Outcome) -> &Tensor| {
+            Tensor::stack(&self.outcomes.iter().map(part).collect::<Vec<_>>(), 0)
+        };
+        Ok(LstmState { h: stack(|outcome| &outcome.h_n)?, c: stack(|outcome| &outcome.c_n)? })
+    }
+}
+
+/// The directions of a layer side by side.
+fn beside(directions: Vec<Tensor>) -> Result<Tensor> {
+    match <[Tensor; 1]>::try_from(directions) {
+        Ok([one]) => Ok(one),
+        Err(both) => Ok(Tensor::cat(&both, 1)?),
+    }
+}
+
+/// A padded batch `[B, T, I]` as packed rows: time step by time step.
+fn packed_rows(input: &Tensor) -> Result<(Tensor, PackedLayout)> {
+    let (batch, steps, _) = input.dims3()?;
+    let rows = input.transpose(0, 1)?.contiguous()?.flatten(0, 1)?;
+    Ok((rows, PackedLayout::from_lengths(&vec![steps; batch])))
 }
 
 /// Checks a tensor's dtype and device against the parameters'.
@@ -303,14 +361,4 @@ fn same_kind(name: &'static str, tensor: &Tensor, parameter: &Tensor) -> Result<
         return Err(Error::Input { name, expected: device(parameter), got: device(tensor) });
     }
     Ok(())
-}
-
-/// The sequences of a state `[L * D, B, H]` in another order.
-fn reorder(state: &Tensor, order: &[usize]) -> Result<Tensor> {
-    if order.iter().enumerate().all(|(place, &index)| place == index) {
-        return Ok(state.clone());
-    }
-    let order: Vec<i64> = order.iter().map(|&index| index as i64).collect();
-    let order = Tensor::from_vec(order, state.dim(1)?, &Device::Cpu)?.to_device(state.device())?;
-    Ok(state.contiguous()?.index_select(&order, 1)?)
 }

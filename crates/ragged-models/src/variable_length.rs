@@ -1,6 +1,6 @@
 //! The lecture's second model: sequences of any lengths, packed.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use candle_nn::{Linear, Module, VarBuilder};
 use ragged_sequence::PackedSequence;
 
@@ -34,11 +34,6 @@ impl VariableLengthLstm {
     ///
     /// [`Error::Input`](crate::Error::Input) for a wrong number of features or dtype.
     pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
-        let (_, state) = self.lstm.forward_packed(input, None, mode)?;
-        let directions = self.lstm.config().directions();
-        let layers = state.h.dim(0)?;
-        let last = (layers - directions..layers).map(|k| state.h.get(k));
-        let last = last.collect::<candle_core::Result<Vec<_>>>()?;
-        Ok(self.linear.forward(&Tensor::cat(&last, D::Minus1)?)?)
+        Ok(self.linear.forward(&self.lstm.last_hidden(input, mode)?)?)
     }
 }
