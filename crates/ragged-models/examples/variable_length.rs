@@ -5,19 +5,16 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD, loss::mse};
-use ragged_models::{
-    LstmConfig, Mode, ModelConfig, ModelKind, Parameters, Result, VariableLengthLstm,
-};
+use ragged_models::{Mode, Parameters, RecurrentConfig, Result, VariableLengthLstm};
 use ragged_sequence::pack_sequence;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn main() -> Result<()> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let config =
-        ModelConfig { kind: ModelKind::Variable, lstm: LstmConfig::new(7, 15), output_size: 1 };
     let parameters = Parameters::new(42);
-    let model = VariableLengthLstm::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
     println!("{} parameters", parameters.count());
 
     // Eight sequences of 1 to 50 steps; the target is the sum of all their numbers.

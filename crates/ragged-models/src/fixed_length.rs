@@ -3,8 +3,10 @@
 use candle_core::Tensor;
 use candle_nn::{Linear, Module, VarBuilder};
 
+use crate::config::check;
 use crate::linear::linear;
-use crate::{Error, Lstm, Mode, ModelConfig, Result};
+use crate::recurrent::rectangle;
+use crate::{Error, Lstm, Mode, RecurrentConfig, Result};
 
 /// An LSTM, then a linear layer on the output of the last time step.
 ///
@@ -20,10 +22,10 @@ impl FixedLengthLstm {
     /// # Errors
     ///
     /// [`Error::Config`], and candle's where `vb` does not have the parameters.
-    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
-        config.validate()?;
-        let lstm = Lstm::new(&config.lstm, vb.pp("lstm"))?;
-        let linear = linear(config.lstm.output_size(), config.output_size, vb.pp("linear"))?;
+    pub fn new(config: &RecurrentConfig, output_size: usize, vb: VarBuilder) -> Result<Self> {
+        check("output_size", output_size, output_size >= 1, "at least 1")?;
+        let lstm = Lstm::new(config, vb.pp("lstm"))?;
+        let linear = linear(config.output_size(), output_size, vb.pp("linear"))?;
         Ok(Self { lstm, linear })
     }
 
@@ -33,11 +35,13 @@ impl FixedLengthLstm {
     ///
     /// [`Error::Input`] for a wrong shape, and for T = 0, which has no last step.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        if input.rank() != 3 || input.dims()[1] == 0 {
+        let steps = input.dims().get(1).copied().unwrap_or(0);
+        if input.rank() != 3 || steps == 0 {
             let expected = "a tensor [B, T, I] with T of at least 1".into();
             let got = format!("shape {:?}", input.dims());
             return Err(Error::Input { name: "input", expected, got });
         }
-        Ok(self.linear.forward(&self.lstm.last_output(input, mode)?)?)
+        let run = self.lstm.run(&rectangle(input)?, None, mode, false)?;
+        Ok(self.linear.forward(&run.last_output()?)?)
     }
 }

@@ -1,21 +1,23 @@
-//! Either of the lecture's models, and its folder on disk.
+//! A model that a configuration describes: a recurrent layer, a readout, a linear head.
 
-use std::path::Path;
-
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
+use candle_core::Tensor;
+use candle_nn::{Linear, Module, VarBuilder};
+use ragged_sequence::PackedSequence;
 use serde::{Deserialize, Serialize};
 
-use crate::file::write_whole;
-use crate::{Error, FixedLengthLstm, LstmConfig, Parameters, Result, VariableLengthLstm};
+use crate::config::check;
+use crate::layer::{Layer, layer};
+use crate::linear::linear;
+use crate::recurrent::rectangle;
+use crate::{CellKind, Error, Mode, Readout, RecurrentConfig, Result};
 
-/// Which of the two models.
+/// What a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelKind {
-    /// [`FixedLengthLstm`].
+    /// Sequences of one length, padded `[B, T, I]`.
     Fixed,
-    /// [`VariableLengthLstm`].
+    /// Sequences of any lengths, packed.
     Variable,
 }
 
@@ -23,84 +25,107 @@ pub enum ModelKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Which of the two models.
+    /// What it takes.
     pub kind: ModelKind,
-    /// The recurrent layer.
-    pub lstm: LstmConfig,
+    /// The kind of its layer. Default an LSTM.
+    #[serde(default)]
+    pub cell: CellKind,
+    /// The options of its layer.
+    pub layer: RecurrentConfig,
+    /// What of the layer the head sees.
+    pub readout: Readout,
     /// O, the outputs of the linear head: targets or classes; at least 1.
     pub output_size: usize,
 }
 
 impl ModelConfig {
+    /// The lecture's model of this kind: an LSTM, then a linear layer on the last time step
+    /// (fixed) or on each sequence's last hidden state (variable).
+    pub fn new(kind: ModelKind, layer: RecurrentConfig, output_size: usize) -> Self {
+        let readout = match kind {
+            ModelKind::Fixed => Readout::Last,
+            ModelKind::Variable => Readout::Final,
+        };
+        Self { kind, cell: CellKind::Lstm, layer, readout, output_size }
+    }
+
     /// Checks every value.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] names the first one that cannot be.
     pub fn validate(&self) -> Result<()> {
-        if self.output_size == 0 {
-            let expected = "at least 1".into();
-            return Err(Error::Config { name: "output_size", expected, got: "0".into() });
-        }
-        self.lstm.validate()
+        check("output_size", self.output_size, self.output_size >= 1, "at least 1")?;
+        self.layer.validate()
     }
 }
 
-/// Either of the lecture's two models.
-pub enum Model {
-    /// Sequences of one length, padded.
-    Fixed(FixedLengthLstm),
-    /// Sequences of any lengths, packed.
-    Variable(VariableLengthLstm),
+/// A recurrent layer of any kind, then a linear layer on what the readout takes from it.
+///
+/// It serves the four usual tasks: one number (or several) or one label a sequence, or either a
+/// step. For labels the outputs are logits. What makes the difference is the loss, which a model
+/// never sees.
+pub struct Model {
+    config: ModelConfig,
+    layer: Box<dyn Layer>,
+    linear: Linear,
 }
 
 impl Model {
-    /// Builds the model that the configuration names.
+    /// Parameters are named after the layer, `lstm.*`, and `linear.*`.
     ///
     /// # Errors
     ///
     /// [`Error::Config`], and candle's where `vb` does not have the parameters.
     pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
-        Ok(match config.kind {
-            ModelKind::Fixed => Self::Fixed(FixedLengthLstm::new(config, vb)?),
-            ModelKind::Variable => Self::Variable(VariableLengthLstm::new(config, vb)?),
-        })
+        config.validate()?;
+        let layer = layer(config.cell, &config.layer, vb.clone())?;
+        let linear = linear(config.layer.output_size(), config.output_size, vb.pp("linear"))?;
+        Ok(Self { config: config.clone(), layer, linear })
     }
-}
 
-const CONFIG: &str = "config.json";
-const PARAMETERS: &str = "model.safetensors";
+    /// What it was built from.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
 
-/// Writes `config.json` and `model.safetensors` into a folder, which is made where it is missing.
-///
-/// # Errors
-///
-/// [`Error::File`] names the file that cannot be written.
-pub fn save_model(folder: &Path, config: &ModelConfig, parameters: &Parameters) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
-    let path = folder.join(CONFIG);
-    let text = serde_json::to_string_pretty(config).map_err(|error| Error::file(&path, error))?;
-    parameters.save(&folder.join(PARAMETERS))?;
-    write_whole(&path, format!("{text}\n").as_bytes())
-}
+    /// A packed batch of B sequences and N steps to predictions: `[B, O]` in the caller's order, or
+    /// `[N, O]` in the order of the packed rows where the readout takes every step.
+    ///
+    /// Targets a step that are packed alike need no mask, and their mean loss weighs every real step
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a wrong number of features or dtype.
+    pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
+        self.head(&self.config.readout.read(&self.layer.run(input, None, mode)?)?)
+    }
 
-/// Reads what [`save_model`] wrote: the configuration, the model, and its parameters.
-///
-/// # Errors
-///
-/// [`Error::File`] for a file that is missing, damaged, or of a model of another shape.
-pub fn load_model(
-    folder: &Path,
-    dtype: DType,
-    device: &Device,
-) -> Result<(ModelConfig, Model, Parameters)> {
-    let path = folder.join(CONFIG);
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
-    let config: ModelConfig =
-        serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
-    let parameters = Parameters::new(0);
-    let model = Model::new(&config, parameters.builder(dtype, device));
-    let model = model.map_err(|error| Error::file(&path, error))?;
-    parameters.load(&folder.join(PARAMETERS))?;
-    Ok((config, model, parameters))
+    /// [`forward`](Self::forward) for sequences of one length, `[B, T, I]`; predictions a step are
+    /// `[T * B, O]`, time step by time step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a wrong shape, and for T = 0 with a readout that needs a step.
+    pub fn forward_padded(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let steps = input.dims().get(1).copied().unwrap_or(0);
+        let needs_step = self.config.readout.pooling().is_some();
+        if input.rank() != 3 || (steps == 0 && needs_step) {
+            let expected = "a tensor [B, T, I] with T of at least 1".into();
+            let got = format!("shape {:?}", input.dims());
+            return Err(Error::Input { name: "input", expected, got });
+        }
+        self.forward(&rectangle(input)?, mode)
+    }
+
+    /// The head on rows `[.., output_size]`.
+    pub(crate) fn head(&self, rows: &Tensor) -> Result<Tensor> {
+        Ok(self.linear.forward(rows)?)
+    }
+
+    /// The recurrent layer.
+    pub(crate) fn layer(&self) -> &dyn Layer {
+        &*self.layer
+    }
 }

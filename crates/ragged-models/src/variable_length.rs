@@ -4,8 +4,9 @@ use candle_core::Tensor;
 use candle_nn::{Linear, Module, VarBuilder};
 use ragged_sequence::PackedSequence;
 
+use crate::config::check;
 use crate::linear::linear;
-use crate::{Lstm, Mode, ModelConfig, Result};
+use crate::{Lstm, Mode, RecurrentConfig, Result};
 
 /// An LSTM over a packed batch, then a linear layer on each sequence's last hidden state.
 ///
@@ -21,10 +22,10 @@ impl VariableLengthLstm {
     /// # Errors
     ///
     /// [`Error::Config`](crate::Error::Config), and candle's where `vb` does not have the parameters.
-    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
-        config.validate()?;
-        let lstm = Lstm::new(&config.lstm, vb.pp("lstm"))?;
-        let linear = linear(config.lstm.output_size(), config.output_size, vb.pp("linear"))?;
+    pub fn new(config: &RecurrentConfig, output_size: usize, vb: VarBuilder) -> Result<Self> {
+        check("output_size", output_size, output_size >= 1, "at least 1")?;
+        let lstm = Lstm::new(config, vb.pp("lstm"))?;
+        let linear = linear(config.output_size(), output_size, vb.pp("linear"))?;
         Ok(Self { lstm, linear })
     }
 
@@ -34,6 +35,6 @@ impl VariableLengthLstm {
     ///
     /// [`Error::Input`](crate::Error::Input) for a wrong number of features or dtype.
     pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
-        Ok(self.linear.forward(&self.lstm.last_hidden(input, mode)?)?)
+        Ok(self.linear.forward(&self.lstm.run(input, None, mode, false)?.last_hidden()?)?)
     }
 }

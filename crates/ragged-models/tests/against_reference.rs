@@ -4,7 +4,7 @@ mod reference;
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
-use ragged_models::{Lstm, LstmConfig, LstmState, Mode, Parameters};
+use ragged_models::{Lstm, LstmState, Mode, Parameters, RecurrentConfig};
 use ragged_sequence::{pack_sequence, unpack_sequence};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,15 +33,13 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
     difference.max(0).unwrap().to_scalar().unwrap()
 }
 
-fn configs() -> impl Strategy<Value = LstmConfig> {
+fn configs() -> impl Strategy<Value = RecurrentConfig> {
     (1..4usize, 1..6usize, 1..3usize, any::<bool>(), any::<bool>()).prop_map(
-        |(input_size, hidden_size, num_layers, bias, bidirectional)| LstmConfig {
-            input_size,
-            hidden_size,
+        |(input_size, hidden_size, num_layers, bias, bidirectional)| RecurrentConfig {
             num_layers,
             bias,
             bidirectional,
-            dropout: 0.0,
+            ..RecurrentConfig::new(input_size, hidden_size)
         },
     )
 }
@@ -101,7 +99,8 @@ proptest! {
 /// A sequence of length zero (pytorch#11514): its state passes through, its gradient is zero.
 #[test]
 fn a_batch_of_empty_sequences_keeps_its_states() {
-    let config = LstmConfig { num_layers: 2, bidirectional: true, ..LstmConfig::new(3, 4) };
+    let config =
+        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(3, 4) };
     let parameters = Parameters::new(1);
     let lstm = Lstm::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
     let empty = Tensor::zeros((0, 3), DType::F64, &Device::Cpu).unwrap();
@@ -124,7 +123,7 @@ fn a_batch_of_empty_sequences_keeps_its_states() {
 
 #[test]
 fn steps_equal_the_whole_and_backward_runs_twice() {
-    let config = LstmConfig { num_layers: 2, ..LstmConfig::new(3, 4) };
+    let config = RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(3, 4) };
     let parameters = Parameters::new(2);
     let lstm = Lstm::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
     let mut rng = rng();
@@ -153,7 +152,7 @@ fn steps_equal_the_whole_and_backward_runs_twice() {
 fn a_hundred_thousand_steps_train() {
     let parameters = Parameters::new(3);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
-    let lstm = Lstm::new(&LstmConfig::new(1, 3), vb).unwrap();
+    let lstm = Lstm::new(&RecurrentConfig::new(1, 3), vb).unwrap();
     let input = Tensor::ones((100_000, 1), DType::F32, &Device::Cpu).unwrap();
     let (output, _) = lstm.forward(&input, None, Mode::Train(&mut rng())).unwrap();
     let grads = output.sqr().unwrap().mean_all().unwrap().backward().unwrap();
@@ -168,12 +167,12 @@ fn a_hundred_thousand_steps_train() {
 fn dropout_is_between_layers_seeded_and_off_in_evaluation() {
     let parameters = Parameters::new(4);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
-    let plain = LstmConfig { num_layers: 2, ..LstmConfig::new(3, 8) };
-    let dropped = LstmConfig { dropout: 0.5, ..plain.clone() };
-    let single = LstmConfig { num_layers: 1, ..dropped.clone() };
-    let everything = LstmConfig { dropout: 1.0, ..plain.clone() };
+    let plain = RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(3, 8) };
+    let dropped = RecurrentConfig { dropout: 0.5, ..plain.clone() };
+    let single = RecurrentConfig { num_layers: 1, ..dropped.clone() };
+    let everything = RecurrentConfig { dropout: 1.0, ..plain.clone() };
     let input = random(&mut rng(), &[4, 5, 3]);
-    let run = |config: &LstmConfig, seed: Option<u64>| {
+    let run = |config: &RecurrentConfig, seed: Option<u64>| {
         let lstm = Lstm::new(config, vb.clone()).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(seed.unwrap_or(0));
         let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };

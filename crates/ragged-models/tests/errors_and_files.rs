@@ -16,14 +16,14 @@ fn zeros(dims: &[usize]) -> Tensor {
     Tensor::zeros(dims, DType::F32, CPU).unwrap()
 }
 
-fn lstm(config: &LstmConfig) -> Result<Lstm> {
+fn lstm(config: &RecurrentConfig) -> Result<Lstm> {
     Lstm::new(config, Parameters::new(0).builder(DType::F32, CPU))
 }
 
 #[test]
 fn impossible_configurations() {
-    let good = LstmConfig::new(3, 4);
-    let bad = |change: fn(&mut LstmConfig)| {
+    let good = RecurrentConfig::new(3, 4);
+    let bad = |change: fn(&mut RecurrentConfig)| {
         let mut config = good.clone();
         change(&mut config);
         lstm(&config)
@@ -34,14 +34,14 @@ fn impossible_configurations() {
     check(bad(|c| c.dropout = 1.5), "dropout is 1.5: expected 0 to 1");
     check(bad(|c| c.dropout = f64::NAN), "dropout is NaN: expected 0 to 1");
     assert!(bad(|c| c.hidden_size = usize::MAX).is_err());
-    let model = ModelConfig { kind: ModelKind::Fixed, lstm: good, output_size: 0 };
+    let model = ModelConfig::new(ModelKind::Fixed, good, 0);
     let vb = Parameters::new(0).builder(DType::F32, CPU);
     check(Model::new(&model, vb), "output_size is 0: expected at least 1");
 }
 
 #[test]
 fn inputs_that_do_not_fit() {
-    let layer = lstm(&LstmConfig::new(3, 4)).unwrap();
+    let layer = lstm(&RecurrentConfig::new(3, 4)).unwrap();
     let run = |input: &Tensor| layer.forward(input, None, Mode::Eval);
     let shape = "input: expected a tensor";
     check(run(&zeros(&[3])), &format!("{shape} [B, T, I] or [T, I] with I = 3, got shape [3]"));
@@ -55,23 +55,22 @@ fn inputs_that_do_not_fit() {
     let message = "c_0: expected shape [1, 2, 4], got shape [1, 3, 4]";
     check(layer.forward(&input, Some(&state(&[1, 3, 4])), Mode::Eval), message);
 
-    let both = lstm(&LstmConfig { bidirectional: true, ..LstmConfig::new(3, 4) }).unwrap();
+    let both =
+        lstm(&RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(3, 4) }).unwrap();
     let message = "bidirectional is true: expected false, to run step by step";
     check(both.step(&zeros(&[2, 3]), None, Mode::Eval), message);
 }
 
 #[test]
 fn no_sequences_and_no_steps_are_legal() {
-    let layer = lstm(&LstmConfig::new(3, 4)).unwrap();
+    let layer = lstm(&RecurrentConfig::new(3, 4)).unwrap();
     for (batch, steps) in [(0, 5), (2, 0), (0, 0)] {
         let (output, last) = layer.forward(&zeros(&[batch, steps, 3]), None, Mode::Eval).unwrap();
         assert_eq!(output.dims(), [batch, steps, 4]);
         assert_eq!(last.h.dims(), [1, batch, 4]);
     }
-    let config =
-        ModelConfig { kind: ModelKind::Fixed, lstm: LstmConfig::new(3, 4), output_size: 1 };
     let vb = Parameters::new(0).builder(DType::F32, CPU);
-    let model = FixedLengthLstm::new(&config, vb).unwrap();
+    let model = FixedLengthLstm::new(&RecurrentConfig::new(3, 4), 1, vb).unwrap();
     let message = "input: expected a tensor [B, T, I] with T of at least 1, got shape [2, 0, 3]";
     check(model.forward(&zeros(&[2, 0, 3]), Mode::Eval), message);
 }
@@ -79,23 +78,17 @@ fn no_sequences_and_no_steps_are_legal() {
 #[test]
 fn a_saved_model_predicts_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    let lstm = LstmConfig { num_layers: 2, bidirectional: true, ..LstmConfig::new(2, 3) };
-    let config = ModelConfig { kind: ModelKind::Variable, lstm, output_size: 4 };
+    let layer =
+        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(2, 3) };
+    let config = ModelConfig::new(ModelKind::Variable, layer, 4);
     let parameters = Parameters::new(9);
-    let Model::Variable(model) = Model::new(&config, parameters.builder(DType::F32, CPU)).unwrap()
-    else {
-        panic!("the kind that was asked for")
-    };
+    let model = Model::new(&config, parameters.builder(DType::F32, CPU)).unwrap();
     save_model(folder.path(), &config, &parameters).unwrap();
-    let (read, Model::Variable(back), _) = load_model(folder.path(), DType::F32, CPU).unwrap()
-    else {
-        panic!("the kind that was saved")
-    };
-    assert_eq!(read, config);
+    let (back, _) = load_model(folder.path(), DType::F32, CPU).unwrap();
+    assert_eq!(back.config(), &config);
     let packed = pack_sequence(&[zeros(&[3, 2]), zeros(&[5, 2])], false).unwrap();
-    let predict = |model: &VariableLengthLstm| {
-        model.forward(&packed, Mode::Eval).unwrap().to_vec2::<f32>().unwrap()
-    };
+    let predict =
+        |model: &Model| model.forward(&packed, Mode::Eval).unwrap().to_vec2::<f32>().unwrap();
     assert_eq!(predict(&model), predict(&back));
 }
 
@@ -109,11 +102,8 @@ fn damaged_model_folders() {
     std::fs::write(&config, "{").unwrap();
     check(load(), &at("EOF while parsing an object at line 1 column 1"));
 
-    let small = ModelConfig {
-        kind: ModelKind::Fixed,
-        lstm: LstmConfig { bias: false, ..LstmConfig::new(1, 1) },
-        output_size: 1,
-    };
+    let layer = RecurrentConfig { bias: false, ..RecurrentConfig::new(1, 1) };
+    let small = ModelConfig::new(ModelKind::Fixed, layer, 1);
     let large = ModelConfig { output_size: 2, ..small.clone() };
     let parameters = Parameters::new(0);
     Model::new(&small, parameters.builder(DType::F32, CPU)).unwrap();

@@ -1,9 +1,7 @@
 //! Both models' gradients in f64 against central differences, parameter by parameter.
 
 use candle_core::{DType, Device, Tensor};
-use ragged_models::{
-    FixedLengthLstm, LstmConfig, Mode, ModelConfig, ModelKind, Parameters, VariableLengthLstm,
-};
+use ragged_models::{FixedLengthLstm, Mode, Parameters, RecurrentConfig, VariableLengthLstm};
 use ragged_sequence::pack_padded_sequence;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,9 +31,8 @@ fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
     }
 }
 
-fn config(kind: ModelKind) -> ModelConfig {
-    let lstm = LstmConfig { num_layers: 2, bidirectional: true, ..LstmConfig::new(2, 3) };
-    ModelConfig { kind, lstm, output_size: 2 }
+fn config() -> RecurrentConfig {
+    RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(2, 3) }
 }
 
 fn input() -> Tensor {
@@ -48,7 +45,7 @@ fn input() -> Tensor {
 fn fixed_length_model() {
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
-    let model = FixedLengthLstm::new(&config(ModelKind::Fixed), vb).unwrap();
+    let model = FixedLengthLstm::new(&config(), 2, vb).unwrap();
     check(&parameters, || {
         let mode = &mut ChaCha8Rng::seed_from_u64(0);
         let output = model.forward(&input(), Mode::Train(mode)).unwrap();
@@ -60,7 +57,7 @@ fn fixed_length_model() {
 fn variable_length_model() {
     let parameters = Parameters::new(2);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
-    let model = VariableLengthLstm::new(&config(ModelKind::Variable), vb).unwrap();
+    let model = VariableLengthLstm::new(&config(), 2, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {
         let mode = &mut ChaCha8Rng::seed_from_u64(0);

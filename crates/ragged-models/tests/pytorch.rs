@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
-use ragged_models::{Lstm, LstmConfig, LstmState, Mode, Parameters};
+use ragged_models::{Lstm, LstmState, Mode, Parameters, RecurrentConfig};
 use ragged_sequence::{Padding, lengths_from_tensor, pack_padded_sequence, pad_packed_sequence};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -36,13 +36,11 @@ fn error(got: &Tensor, want: &Tensor) -> f64 {
 fn check(path: &Path) {
     let (case, tensors) = read(path);
     let size = |key: &str| case[key].as_u64().unwrap() as usize;
-    let config = LstmConfig {
-        input_size: size("input_size"),
-        hidden_size: size("hidden_size"),
+    let config = RecurrentConfig {
         num_layers: size("num_layers"),
         bias: case["bias"].as_bool().unwrap(),
         bidirectional: case["bidirectional"].as_bool().unwrap(),
-        dropout: 0.0,
+        ..RecurrentConfig::new(size("input_size"), size("hidden_size"))
     };
     let (dtype, tolerance) =
         if case["dtype"] == "f64" { (DType::F64, 1e-9) } else { (DType::F32, 1e-4) };

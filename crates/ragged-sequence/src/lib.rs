@@ -46,6 +46,8 @@
 //!
 //! In reading order: [`PackedLayout`] says which row is which, [`pad_sequence`] and its kin make
 //! rectangles, [`PackedSequence`] and its kin do without, [`mask_to_lengths`] and its kin convert.
+//! Over packed rows work [`pool`] (one row a sequence), [`packed_softmax`] and
+//! [`reverse_packed_sequence`].
 
 #![forbid(unsafe_code)]
 
@@ -54,7 +56,10 @@ mod layout;
 mod lengths;
 mod packed;
 mod pad;
+mod pool;
+mod reverse;
 mod rows;
+mod softmax;
 
 pub use error::{Error, Result};
 pub use layout::{PackedLayout, invert_permutation};
@@ -63,3 +68,6 @@ pub use packed::{
     PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence,
 };
 pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};
+pub use pool::{Pooling, pool};
+pub use reverse::{reverse_packed_sequence, reverse_padded_sequence};
+pub use softmax::{masked_softmax, packed_softmax};

@@ -197,7 +197,7 @@ fn layout(lengths: &[usize], enforce_sorted: bool) -> Result<PackedLayout> {
 }
 
 /// The packed row of step `t` of sequence `b`, as the caller counts.
-fn rows_by_position(layout: &PackedLayout) -> impl Fn(usize, usize) -> usize + '_ {
+pub(crate) fn rows_by_position(layout: &PackedLayout) -> impl Fn(usize, usize) -> usize + '_ {
     let offsets: Vec<usize> = layout
         .batch_sizes()
         .iter()

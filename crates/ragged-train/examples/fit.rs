@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use ragged_datasets::{
     DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
 };
-use ragged_models::{LstmConfig, ModelConfig, ModelKind, Parameters, VariableLengthLstm};
+use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
 use ragged_train::{
     EpochRecord, Loss, Observer, Optimizer, OptimizerConfig, Result, TrainConfig, Trainer,
 };
@@ -36,10 +36,9 @@ fn main() -> Result<()> {
     let train = DataLoader::new(sums(1, true)?, shuffled)?;
     let valid = DataLoader::new(sums(2, false)?, LoaderConfig::new(256))?;
 
-    let config =
-        ModelConfig { kind: ModelKind::Variable, lstm: LstmConfig::new(7, 15), output_size: 1 };
     let parameters = Parameters::new(1);
-    let model = VariableLengthLstm::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
     let mut trainer = Trainer {
         model: &model,
         optimizer: Optimizer::new(OptimizerConfig::default(), parameters.named())?,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ragged_models::{LstmConfig, ModelConfig, ModelKind};
+use ragged_models::{ModelConfig, ModelKind, RecurrentConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -58,15 +58,14 @@ impl Default for ModelSection {
 impl ModelSection {
     /// With the sizes of the data.
     pub(crate) fn model(&self, input_size: usize, output_size: usize) -> ModelConfig {
-        let lstm = LstmConfig {
-            input_size,
-            hidden_size: self.hidden_size,
+        let layer = RecurrentConfig {
             num_layers: self.num_layers,
             bias: self.bias,
             bidirectional: self.bidirectional,
             dropout: self.dropout,
+            ..RecurrentConfig::new(input_size, self.hidden_size)
         };
-        ModelConfig { kind: self.kind, lstm, output_size }
+        ModelConfig::new(self.kind, layer, output_size)
     }
 }
 

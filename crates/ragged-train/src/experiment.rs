@@ -41,7 +41,7 @@ impl Experiment {
 
     /// What is trained, in a line.
     pub fn describe(&self) -> String {
-        let lstm = &self.model_config.lstm;
+        let layer = &self.model_config.layer;
         format!(
             "{} LSTM ({} parameters, {} -> {}{} -> {}) on {}, {} training sequences",
             match self.model_config.kind {
@@ -49,9 +49,9 @@ impl Experiment {
                 ModelKind::Variable => "variable-length",
             },
             self.parameters.count(),
-            lstm.input_size,
-            lstm.hidden_size,
-            if lstm.bidirectional { " x 2 directions" } else { "" },
+            layer.input_size,
+            layer.hidden_size,
+            if layer.bidirectional { " x 2 directions" } else { "" },
             self.model_config.output_size,
             self.config.data.dataset,
             self.data.train.len(),

@@ -11,7 +11,7 @@
 //!     DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 //! };
 //! use ragged_models::{
-//!     LstmConfig, ModelConfig, ModelKind, Parameters, VariableLengthLstm,
+//!     Parameters, RecurrentConfig, VariableLengthLstm,
 //! };
 //! use ragged_train::{Loss, Optimizer, OptimizerConfig, TrainConfig, Trainer, evaluate};
 //!
@@ -19,9 +19,8 @@
 //! let loader = DataLoader::new(VariableLengthSums::new(sums)?, LoaderConfig::new(16))?;
 //!
 //! let parameters = Parameters::new(1);
-//! let config =
-//!     ModelConfig { kind: ModelKind::Variable, lstm: LstmConfig::new(7, 15), output_size: 1 };
-//! let model = VariableLengthLstm::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+//! let vb = parameters.builder(DType::F32, &Device::Cpu);
+//! let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
 //! let before = evaluate(&model, &loader, Loss::Mse)?;
 //!
 //! let mut trainer = Trainer {

@@ -2,11 +2,13 @@
 
 use candle_core::Tensor;
 use ragged_datasets::BatchInput;
-use ragged_models::{FixedLengthLstm, Mode, VariableLengthLstm};
+use ragged_models::{FixedLengthLstm, Mode, ModelKind, VariableLengthLstm};
+use ragged_sequence::PackedSequence;
 
 use crate::{Error, Result};
 
-/// A model that turns the input of a batch of B sequences into predictions `[B, O]`.
+/// A model that turns the input of a batch of B sequences into predictions `[B, O]`, or
+/// `[N, O]` for N packed steps.
 pub trait Model {
     /// # Errors
     ///
@@ -15,43 +17,51 @@ pub trait Model {
 }
 
 impl Model for FixedLengthLstm {
-    /// Takes padded batches in which no step is padding: this model reads the last step of all.
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
-        let name = "input of the fixed-length model";
-        match input {
-            BatchInput::Padded { input, lengths } => {
-                let steps = input.dim(1)?;
-                if let Some(odd) = lengths.iter().find(|&&length| length != steps) {
-                    let expected = format!("sequences of one length, {steps}");
-                    return Err(Error::Batch { name, expected, got: format!("one of {odd}") });
-                }
-                Ok(Self::forward(self, input, mode)?)
-            }
-            BatchInput::Packed(_) => {
-                Err(Error::Batch { name, expected: "a padded batch".into(), got: "packed".into() })
-            }
-        }
+        Ok(Self::forward(self, of_one_length(input)?, mode)?)
     }
 }
 
 impl Model for VariableLengthLstm {
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
-        match input {
-            BatchInput::Packed(packed) => Ok(Self::forward(self, packed, mode)?),
-            BatchInput::Padded { .. } => Err(Error::Batch {
-                name: "input of the variable-length model",
-                expected: "a packed batch".into(),
-                got: "padded".into(),
-            }),
-        }
+        Ok(Self::forward(self, packed(input)?, mode)?)
     }
 }
 
 impl Model for ragged_models::Model {
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
-        match self {
-            Self::Fixed(model) => Model::forward(model, input, mode),
-            Self::Variable(model) => Model::forward(model, input, mode),
+        Ok(match self.config().kind {
+            ModelKind::Fixed => self.forward_padded(of_one_length(input)?, mode)?,
+            ModelKind::Variable => self.forward(packed(input)?, mode)?,
+        })
+    }
+}
+
+/// A padded batch in which no step is padding: the fixed-length model reads the last step of all.
+fn of_one_length(input: &BatchInput) -> Result<&Tensor> {
+    let name = "input of the fixed-length model";
+    match input {
+        BatchInput::Padded { input, lengths } => {
+            let steps = input.dim(1)?;
+            if let Some(odd) = lengths.iter().find(|&&length| length != steps) {
+                let expected = format!("sequences of one length, {steps}");
+                return Err(Error::Batch { name, expected, got: format!("one of {odd}") });
+            }
+            Ok(input)
         }
+        BatchInput::Packed(_) => {
+            Err(Error::Batch { name, expected: "a padded batch".into(), got: "packed".into() })
+        }
+    }
+}
+
+fn packed(input: &BatchInput) -> Result<&PackedSequence> {
+    match input {
+        BatchInput::Packed(packed) => Ok(packed),
+        BatchInput::Padded { .. } => Err(Error::Batch {
+            name: "input of the variable-length model",
+            expected: "a packed batch".into(),
+            got: "padded".into(),
+        }),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
-use ragged_models::{LstmConfig, Model, ModelConfig, ModelKind, Parameters};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
 use ragged_train::{Loss, Optimizer, OptimizerConfig, Position, UpdateRule, train_step};
 use rand::SeedableRng;
@@ -41,8 +41,8 @@ fn run(path: &Path) {
     let name = path.display();
     let size = |key: &str| case[key].as_u64().unwrap() as usize;
     let kind = if case["model"] == "fixed" { ModelKind::Fixed } else { ModelKind::Variable };
-    let lstm = LstmConfig::new(size("input_size"), size("hidden_size"));
-    let config = ModelConfig { kind, lstm, output_size: size("output_size") };
+    let layer = RecurrentConfig::new(size("input_size"), size("hidden_size"));
+    let config = ModelConfig::new(kind, layer, size("output_size"));
     let parameters = Parameters::new(0);
     let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
     let part = |prefix: &str| -> HashMap<String, Tensor> {

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{
     Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
-use ragged_models::{LstmConfig, Mode, Model, ModelConfig, ModelKind, Parameters};
+use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_train::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -154,8 +154,8 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
 fn model(kind: ModelKind) -> (Model, Parameters) {
     // The last time step is the reverse direction's first: its recurrent weight has no part in it.
     let bidirectional = kind == ModelKind::Variable;
-    let lstm = LstmConfig { num_layers: 2, bidirectional, ..LstmConfig::new(7, 5) };
-    let config = ModelConfig { kind, lstm, output_size: 1 };
+    let layer = RecurrentConfig { num_layers: 2, bidirectional, ..RecurrentConfig::new(7, 5) };
+    let config = ModelConfig::new(kind, layer, 1);
     let parameters = Parameters::new(1);
     (Model::new(&config, parameters.builder(DType::F32, &Device::Cpu)).unwrap(), parameters)
 }

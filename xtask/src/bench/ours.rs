@@ -28,13 +28,12 @@ impl<'a> Ours<'a> {
 
     fn predict(&self, mode: Mode, recording: Recording) -> Result<Tensor> {
         let Problem { x, lengths, .. } = self.problem;
-        let prediction = match (mode, &self.packed, &self.padded) {
-            (Mode::Packed, Model::Variable(model), _) => {
+        let prediction = match mode {
+            Mode::Packed => {
                 let packed = pack_padded_sequence(x, lengths, false);
-                model.forward(&packed.map_err(ragged_models::Error::from)?, recording)?
+                self.packed.forward(&packed.map_err(ragged_models::Error::from)?, recording)?
             }
-            (Mode::Padded, _, Model::Fixed(model)) => model.forward(x, recording)?,
-            _ => unreachable!("each model is of the kind that was asked for"),
+            Mode::Padded => self.padded.forward_padded(x, recording)?,
         };
         Ok(prediction)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use candle_core::{DType, Device, Tensor};
-use ragged_models::{LstmConfig, Model, ModelConfig, ModelKind, Parameters};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -53,7 +53,7 @@ pub(super) struct Shape {
     pub(super) name: String,
     batch: usize,
     steps: usize,
-    pub(super) lstm: LstmConfig,
+    pub(super) lstm: RecurrentConfig,
 }
 
 impl Shape {
@@ -76,8 +76,8 @@ impl Shape {
             sizes.insert(letter, size.ok_or_else(bad)?);
         }
         let size = |letter| sizes.get(&letter).copied().ok_or_else(bad);
-        let (num_layers, lstm) = (size('L')?, LstmConfig::new(size('I')?, size('H')?));
-        let lstm = LstmConfig { num_layers, bidirectional, ..lstm };
+        let (num_layers, lstm) = (size('L')?, RecurrentConfig::new(size('I')?, size('H')?));
+        let lstm = RecurrentConfig { num_layers, bidirectional, ..lstm };
         Ok(Self { name: name.into(), batch: size('B')?, steps: size('T')?, lstm })
     }
 }
@@ -121,7 +121,7 @@ impl Problem {
 
     /// Either model over the same parameters.
     pub(super) fn model(&self, kind: ModelKind) -> Result<Model, Failure> {
-        let config = ModelConfig { kind, lstm: self.shape.lstm.clone(), output_size: 1 };
+        let config = ModelConfig::new(kind, self.shape.lstm.clone(), 1);
         let vb = self.parameters.builder(DType::F32, &Device::Cpu);
         Ok(Model::new(&config, vb).map_err(ragged_train::Error::Model)?)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
-use ragged_models::{Lstm, LstmConfig, LstmState, Mode, Parameters};
+use ragged_models::{Lstm, LstmState, Mode, Parameters, RecurrentConfig};
 use ragged_sequence::{Padding, lengths_from_tensor, pack_padded_sequence, pad_packed_sequence};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -15,11 +15,11 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
     if case.size("proj_size")? > 0 {
         return Err("proj_size is not supported".into());
     }
-    let config = LstmConfig {
+    let config = RecurrentConfig {
         num_layers: case.size("num_layers")?,
         bias: case.flag("bias")?,
         bidirectional: case.flag("bidirectional")?,
-        ..LstmConfig::new(case.size("input_size")?, case.size("hidden_size")?)
+        ..RecurrentConfig::new(case.size("input_size")?, case.size("hidden_size")?)
     };
     let parameters = Parameters::new(0);
     let layer = Lstm::new(&config, parameters.builder(dtype, &Device::Cpu))?;

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
-use ragged_models::{LstmConfig, Model, ModelConfig, ModelKind, Parameters};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
 use ragged_train::{Loss, Optimizer, OptimizerConfig, Position, UpdateRule, train_step};
 use rand::SeedableRng;
@@ -23,8 +23,8 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
         "cross_entropy" => Loss::CrossEntropy,
         other => return Err(format!("unknown loss {other:?}").into()),
     };
-    let lstm = LstmConfig::new(case.size("input_size")?, case.size("hidden_size")?);
-    let config = ModelConfig { kind, lstm, output_size: case.size("output_size")? };
+    let layer = RecurrentConfig::new(case.size("input_size")?, case.size("hidden_size")?);
+    let config = ModelConfig::new(kind, layer, case.size("output_size")?);
     let parameters = Parameters::new(0);
     let model = Model::new(&config, parameters.builder(dtype, &Device::Cpu))?;
     parameters.load_state_dict(&case.below("init."))?;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 use candle_nn::ops::sigmoid;
-use ragged_models::LstmConfig;
+use ragged_models::RecurrentConfig;
 
 /// One sequence `[T, I]` from states `[L * D, H]`: outputs `[T, D * H]` and both final states.
 pub(crate) fn lstm(
-    config: &LstmConfig,
+    config: &RecurrentConfig,
     parameters: &BTreeMap<String, Tensor>,
     sequence: &Tensor,
     h_0: &Tensor,
