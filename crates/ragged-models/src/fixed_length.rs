@@ -1,10 +1,10 @@
 //! The lecture's first model: sequences of one length.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_nn::{Module, VarBuilder};
 
 use crate::config::check;
-use crate::linear::linear;
+use crate::linear::{Linear, linear};
 use crate::recurrent::rectangle;
 use crate::{Error, Lstm, Mode, RecurrentConfig, Result};
 

@@ -1,13 +1,13 @@
 //! A model that a configuration describes: a recurrent layer, a readout, a linear head.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_nn::{Module, VarBuilder};
 use ragged_sequence::PackedSequence;
 use serde::{Deserialize, Serialize};
 
 use crate::config::check;
 use crate::layer::{Layer, layer};
-use crate::linear::linear;
+use crate::linear::{Linear, linear};
 use crate::recurrent::rectangle;
 use crate::{CellKind, Error, Mode, Readout, RecurrentConfig, Result};
 

@@ -1,11 +1,11 @@
 //! The lecture's second model: sequences of any lengths, packed.
 
 use candle_core::Tensor;
-use candle_nn::{Linear, Module, VarBuilder};
+use candle_nn::{Module, VarBuilder};
 use ragged_sequence::PackedSequence;
 
 use crate::config::check;
-use crate::linear::linear;
+use crate::linear::{Linear, linear};
 use crate::{Lstm, Mode, RecurrentConfig, Result};
 
 /// An LSTM over a packed batch, then a linear layer on each sequence's last hidden state.
