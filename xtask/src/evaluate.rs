@@ -20,5 +20,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         "held out  {metric} {value:.4} (loss {:.4}) on {} sequences, after epoch {}",
         evaluation.metrics.loss, evaluation.examples, evaluation.epoch,
     );
+    if let Some((confusion, labels)) = &evaluation.confusion {
+        println!("\n{}", confusion.table(labels).trim_end());
+        println!("\nmean F1   {:.4}", confusion.mean_f1());
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask`: the project's commands. Each lives in a file of its own; this one only dispatches.
 //!
 //! Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage
-//! or configuration.
+//! or configuration, 130 and 143 saved after SIGINT and SIGTERM.
 
 #![forbid(unsafe_code)]
 // The one place in the workspace that speaks to a person.
@@ -10,8 +10,10 @@
 mod bench;
 mod ci;
 mod conformance;
+mod dry_run;
 mod evaluate;
 mod progress;
+mod signals;
 mod train;
 
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ enum Failure {
     Failed(String),
     /// It was asked for something that cannot be.
     Usage(String),
+    /// A signal came, everything is saved and said: the exit code.
+    Interrupted(u8),
 }
 
 impl From<ragged_train::Error> for Failure {
@@ -53,7 +57,7 @@ impl From<ragged_train::Error> for Failure {
         use ragged_train::Error as E;
         let usage = matches!(
             error,
-            E::Config(_)
+            E::Config { .. }
                 | E::Model(ragged_models::Error::Config { .. })
                 | E::Data(ragged_datasets::Error::Config { .. })
         );
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Failed(text)) => (text, 1),
         Err(Failure::Usage(text)) => (text, 2),
+        Err(Failure::Interrupted(code)) => return ExitCode::from(code),
     };
     eprintln!("error: {text}");
     ExitCode::from(code)

@@ -1,11 +1,12 @@
 //! `cargo xtask train`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use ragged_train::{Experiment, ExperimentConfig, RunDir};
+use ragged_train::{Experiment, ExperimentConfig, Outcome, Resumed, RunDir, Summary};
 
-use crate::Failure;
 use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::{Failure, dry_run};
 
 /// A flag beats `--set`, which beats the file, which beats the defaults.
 #[derive(clap::Args)]
@@ -40,6 +41,22 @@ pub(crate) struct Args {
     /// The run's folder, which must not exist yet [default: runs/NAME/N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the run in this folder where it stopped or was killed
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = [
+            "config", "model", "dataset", "data", "epochs", "batch_size", "hidden_size", "lr",
+            "seed", "out", "overfit_batches", "dry_run", "set",
+        ],
+    )]
+    resume: Option<PathBuf>,
+    /// Train on the first N batches alone, over and over: a model that cannot learn them is broken
+    #[arg(long, value_name = "N")]
+    overfit_batches: Option<String>,
+    /// Only say what would be trained: configuration, parameters, predicted time
+    #[arg(long)]
+    dry_run: bool,
     /// Any key of the configuration, such as model.num_layers=2; may be given often
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -64,42 +81,89 @@ impl Args {
             ("model.hidden_size", self.hidden_size.clone()),
             ("train.lr", self.lr.clone()),
             ("seed", self.seed.clone()),
+            ("train.overfit_batches", self.overfit_batches.clone()),
         ];
         let flags = flags.into_iter().filter_map(|(key, value)| Some((key.into(), value?)));
         self.set.iter().cloned().chain(flags).collect()
     }
+
+    /// The defaults, the file, and the single values, resolved.
+    fn config(&self) -> Result<ExperimentConfig, Failure> {
+        let text = match &self.config {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+        };
+        ExperimentConfig::parse(&text, &self.overrides()).map_err(|error| {
+            let path = self.config.as_ref().map(|path| format!("{}: ", path.display()));
+            Failure::Usage(format!("{}{error}", path.unwrap_or_default()))
+        })
+    }
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let text = match &args.config {
-        None => String::new(),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+    let signals = Signals::listen()?;
+    let (experiment, run) = match &args.resume {
+        Some(path) => resume(path)?,
+        None => {
+            let experiment = Experiment::new(args.config()?)?;
+            if args.dry_run {
+                return dry_run::report(&experiment);
+            }
+            // Everything that can be found wrong beforehand has been: now the run gets its folder.
+            let (name, text) = (&experiment.config().name, experiment.config().to_toml()?);
+            let run = match &args.out {
+                Some(path) => RunDir::create(path, &text)?,
+                None => RunDir::next("runs".as_ref(), name, &text)?,
+            };
+            eprintln!("training {}", experiment.describe());
+            (experiment, run)
+        }
     };
-    let config = ExperimentConfig::parse(&text, &args.overrides()).map_err(|error| {
-        let path = args.config.as_ref().map(|path| format!("{}: ", path.display()));
-        Failure::Usage(format!("{}{error}", path.unwrap_or_default()))
-    })?;
-    let (name, epochs) = (config.name.clone(), config.train.epochs);
-    let experiment = Experiment::new(config)?;
-    // Everything that can be found wrong beforehand has been: now the run gets its folder.
-    let run = match &args.out {
-        Some(path) => RunDir::create(path)?,
-        None => RunDir::next("runs".as_ref(), &name)?,
-    };
-    eprintln!("training {}", experiment.describe());
-    let mut progress = Progress::new(epochs);
-    let summary = experiment.run(&run, &mut progress);
+    let epochs = experiment.config().train.epochs;
+    let mut progress = Progress::new(epochs, signals);
+    let outcome = experiment.run(&run, &mut progress);
     progress.finish();
-    let summary = summary?;
+    match outcome? {
+        Outcome::Finished(summary) => report(&summary, &run, epochs),
+        Outcome::Interrupted(at) => {
+            let path = run.path().display();
+            eprintln!(
+                "interrupted after {} updates, saved: go on with cargo xtask train --resume {path}",
+                at.updates
+            );
+            return Err(Failure::Interrupted(progress.exit_code().unwrap_or(1)));
+        }
+    }
+    Ok(())
+}
 
+/// A run where it stood, said in a line; what was damaged is said too.
+fn resume(path: &Path) -> Result<(Experiment, RunDir), Failure> {
+    let run = RunDir::open(path)?;
+    let Resumed { experiment, damaged } = Experiment::resume(&run)?;
+    for error in damaged {
+        eprintln!("warning: {error}: passed over");
+    }
+    let place = match experiment.position() {
+        Some(at) if at.batch > 0 => format!("in epoch {}, batch {}", at.epoch + 1, at.batch),
+        Some(at) => format!("after epoch {}", at.epoch),
+        None => "at the start".into(),
+    };
+    eprintln!("resuming {place}: {}", experiment.describe());
+    Ok((experiment, run))
+}
+
+fn report(summary: &Summary, run: &RunDir, epochs: usize) {
     let (metric, value) = summary.test.headline();
     println!("trained   {}", summary.trained);
+    if summary.epochs < epochs {
+        println!("stopped   after {} of {epochs} epochs: it got no better", summary.epochs);
+    }
     println!(
         "held out  {metric} {value:.4} (loss {:.4}) on {} sequences, after epoch {} of {epochs}",
         summary.test.loss, summary.test_examples, summary.epoch,
     );
     println!("time      {:.1} s, {} updates", summary.seconds, summary.updates);
     println!("run       {}", run.path().display());
-    Ok(())
 }

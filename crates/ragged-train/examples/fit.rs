@@ -8,15 +8,13 @@ use ragged_datasets::{
     DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
 };
 use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
-use ragged_train::{
-    EpochRecord, Loss, Observer, Optimizer, OptimizerConfig, Result, TrainConfig, Trainer,
-};
+use ragged_train::{EpochRecord, Loss, Observer, Result, TrainConfig, TrainState, Trainer};
 
 /// Prints every tenth epoch.
 struct Print;
 
 impl Observer for Print {
-    fn epoch(&mut self, record: &EpochRecord, _: &Optimizer) -> Result<()> {
+    fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
         if record.epoch.is_multiple_of(10) {
             let (metric, value) = record.held_out().headline();
             println!(
@@ -39,13 +37,8 @@ fn main() -> Result<()> {
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
-    let mut trainer = Trainer {
-        model: &model,
-        optimizer: Optimizer::new(OptimizerConfig::default(), parameters.named())?,
-        loss: Loss::Mse,
-        config: TrainConfig { epochs: 100, ..Default::default() },
-        seed: 1,
-    };
+    let train_config = TrainConfig { epochs: 100, ..Default::default() };
+    let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, train_config, 1)?;
     trainer.fit(&train, Some(&valid), &mut Print)?;
     Ok(())
 }

@@ -1,26 +1,70 @@
 //! A whole run from a configuration: data, model, training, test, run directory.
 
-use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
 use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
-use crate::checkpoint::{CheckpointInfo, load_checkpoint, save_checkpoint};
+use crate::checkpoint::{Checkpoint, load_checkpoint};
 use crate::data::{AnyDataset, Datasets};
+use crate::recorder::{Recorder, Subject};
 use crate::{
-    EpochRecord, Error, ExperimentConfig, Loss, Metrics, Observer, Optimizer, Result, RunDir,
-    Summary, Trainer, evaluate,
+    Ending, Error, ExperimentConfig, Flow, Loss, MetricSum, Observer, Progress, Result, RunDir,
+    StepRecord, Summary, TrainState, Trainer, evaluate, plot,
 };
 
-/// A run that is set up but has not begun: nothing is written yet.
+/// A run that is set up: at its start, or where a checkpoint left it.
 pub struct Experiment {
-    config: ExperimentConfig,
-    data: Datasets,
-    model_config: ModelConfig,
-    model: Model,
-    parameters: Parameters,
+    pub(crate) config: ExperimentConfig,
+    pub(crate) data: Datasets,
+    pub(crate) model_config: ModelConfig,
+    pub(crate) model: Model,
+    pub(crate) parameters: Parameters,
+    from: Option<Checkpoint>,
+}
+
+/// How [`Experiment::run`] ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// At its end: the result.
+    Finished(Box<Summary>),
+    /// Where an observer asked it to; the last checkpoint knows the place.
+    Interrupted(Box<Progress>),
+}
+
+/// What [`Experiment::rehearse`] found.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehearsal {
+    /// Updates of the whole run.
+    pub updates: usize,
+    /// Updates tried.
+    pub tried: usize,
+    /// The mean over those tried.
+    pub seconds_per_update: f64,
+}
+
+/// Stops a rehearsal after 50 updates or two seconds.
+struct Watch {
+    began: Instant,
+    done: usize,
+    seconds: f64,
+}
+
+impl Observer for Watch {
+    fn update(&mut self, _: &StepRecord, _: &TrainState) -> Result<Flow> {
+        self.done += 1;
+        self.seconds = self.began.elapsed().as_secs_f64();
+        Ok(if self.done >= 50 || self.seconds > 2.0 { Flow::Stop } else { Flow::Continue })
+    }
+}
+
+/// A run that [`Experiment::resume`] has found.
+pub struct Resumed {
+    /// Goes on where the checkpoint left it.
+    pub experiment: Experiment,
+    /// Checkpoints that were passed over because they are damaged.
+    pub damaged: Vec<Error>,
 }
 
 impl Experiment {
@@ -31,23 +75,73 @@ impl Experiment {
     /// Those of the data and the model; whatever can be found wrong before training is found here.
     pub fn new(config: ExperimentConfig) -> Result<Self> {
         let data = Datasets::open(&config.data, config.seed)?;
-        let model_config = config.model.model(data.train.features(), data.targets().outputs());
+        let model_config = config.model_config(data.train.features(), data.targets());
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
-        let experiment = Self { config, data, model_config, model, parameters };
+        let experiment = Self { config, data, model_config, model, parameters, from: None };
         experiment.check_lengths()?;
+        // What the loaders and the trainer would refuse is refused before a folder is made.
+        experiment.train_loader()?;
+        experiment.trainer()?;
         Ok(experiment)
+    }
+
+    /// Takes up a run from its last whole checkpoint, or from its start where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for a folder that is no run's, or whose checkpoint belongs to another model or
+    /// data.
+    pub fn resume(run: &RunDir) -> Result<Resumed> {
+        let config = ExperimentConfig::parse(&run.read_config()?, &[])
+            .map_err(|error| Error::file(&run.config(), error))?;
+        let mut experiment = Self::new(config)?;
+        let mut damaged = vec![];
+        for path in [run.last(), run.previous(), run.best()] {
+            if !path.exists() {
+                continue;
+            }
+            match load_checkpoint(&path) {
+                Ok(checkpoint) => {
+                    let misfit = |reason: String| Error::file(&path, reason);
+                    if checkpoint.info.targets != *experiment.data.targets() {
+                        return Err(misfit("was trained for other targets than the data's".into()));
+                    }
+                    experiment.from = Some(checkpoint);
+                    experiment.trainer().map_err(|error| misfit(error.to_string()))?;
+                    break;
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok(Resumed { experiment, damaged })
+    }
+
+    /// Where the run goes on, if not at its start.
+    pub fn position(&self) -> Option<&Progress> {
+        self.from.as_ref().map(|checkpoint| &checkpoint.info.progress)
+    }
+
+    /// The resolved configuration.
+    pub fn config(&self) -> &ExperimentConfig {
+        &self.config
+    }
+
+    /// The parameters by name.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// What is trained, in a line.
     pub fn describe(&self) -> String {
         let layer = &self.model_config.layer;
         format!(
-            "{} LSTM ({} parameters, {} -> {}{} -> {}) on {}, {} training sequences",
+            "{} {} ({} parameters, {} -> {}{} -> {}) on {}, {} training sequences",
             match self.model_config.kind {
                 ModelKind::Fixed => "fixed-length",
                 ModelKind::Variable => "variable-length",
             },
+            format!("{:?}", self.model_config.cell).to_uppercase(),
             self.parameters.count(),
             layer.input_size,
             layer.hidden_size,
@@ -58,47 +152,152 @@ impl Experiment {
         )
     }
 
-    /// Trains, tests the best epoch (the last where nothing is held out for validation), and leaves
-    /// everything in `run`.
+    /// Trains from where the run stands, tests the best epoch (the last where nothing is held out
+    /// for validation), and leaves everything in `run`.
     ///
     /// # Errors
     ///
     /// Those of training; what was written before stays in the run's folder.
-    pub fn run(self, run: &RunDir, observer: &mut dyn Observer) -> Result<Summary> {
+    pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<Outcome> {
         let start = Instant::now();
-        run.write_config(&self.config.to_toml()?)?;
-        let loss = Loss::for_targets(self.data.targets());
-        let shuffle = Sampler::Shuffle { seed: self.config.seed };
-        let train = self.loader(self.data.train.clone(), shuffle)?;
-        let valid = self.data.valid.clone();
-        let valid = valid.map(|data| self.loader(data, Sampler::Sequential)).transpose()?;
+        let _lock = run.lock()?;
+        let (train, valid) = (self.train_loader()?, self.valid_loader()?);
+        let mut trainer = self.trainer()?;
+        let subject = Subject {
+            run,
+            model: &self.model_config,
+            targets: self.data.targets(),
+            standardize: self.data.standardize.as_ref(),
+            parameters: &self.parameters,
+            monitor: self.config.train.monitor,
+            rule: &self.config.checkpoint,
+        };
+        let from = self.from.as_ref().map(|checkpoint| &checkpoint.info);
+        let mut recorder = Recorder::new(subject, from, observer)?;
+        if trainer.fit(&train, valid.as_ref(), &mut recorder)? == Ending::Interrupted {
+            return Ok(Outcome::Interrupted(Box::new(trainer.progress)));
+        }
+        let best = recorder.ranking().best().unwrap_or(trainer.progress.epoch);
+        let path = self.tested(run);
+        let checkpoint = load_checkpoint(&path)?;
+        self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
-        let train_config = self.config.train.clone();
-        let optimizer = Optimizer::new(train_config.optimizer.clone(), self.parameters.named())?;
-        let (seed, config) = (self.config.seed, train_config);
-        let mut trainer = Trainer { model: &self.model, optimizer, loss, config, seed };
-        let mut recorder = Recorder { experiment: &self, run, best: f64::INFINITY, observer };
-        let last = trainer.fit(&train, valid.as_ref(), &mut recorder)?;
-
-        let tested = if valid.is_some() { run.best() } else { run.last() };
-        let checkpoint = load_checkpoint(&tested)?;
-        self.parameters.load_state_dict(&checkpoint.parameters)?;
+        let tested = evaluate(&self.model, &test, self.loss())?;
+        self.draw(run, best, &tested)?;
         let summary = Summary {
             name: self.config.name.clone(),
             trained: self.describe(),
-            epoch: checkpoint.info.record.epoch,
-            test: evaluate(&self.model, &test, loss)?,
+            epoch: checkpoint.info.record.as_ref().map_or(0, |record| record.epoch),
+            test: tested.finish(),
             test_examples: self.data.test.len(),
             parameters: self.parameters.count(),
-            updates: last.updates,
+            epochs: trainer.progress.epoch,
+            updates: trainer.progress.updates,
             seconds: start.elapsed().as_secs_f64(),
         };
         run.write_summary(&summary)?;
-        Ok(summary)
+        Ok(Outcome::Finished(Box::new(summary)))
     }
 
-    fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
-        loader(&self.model_config, data, sampler, self.config.train.batch_size)
+    /// Tries the first updates without leaving a trace, to predict how long the run will take.
+    ///
+    /// # Errors
+    ///
+    /// Those of training.
+    pub fn rehearse(&self) -> Result<Rehearsal> {
+        let kept = self.parameters.state_dict();
+        let copies = kept.iter().map(|(name, tensor)| Ok((name.clone(), tensor.copy()?)));
+        let copies = copies.collect::<Result<_>>()?;
+        let (mut trainer, train) = (self.trainer()?, self.train_loader()?);
+        let updates = self.config.train.steps(train.len());
+        let mut watch = Watch { began: Instant::now(), done: 0, seconds: 0.0 };
+        let fitted = trainer.fit::<_, AnyDataset>(&train, None, &mut watch);
+        self.parameters.load_state_dict(&copies)?;
+        fitted?;
+        let seconds_per_update = watch.seconds / watch.done as f64;
+        Ok(Rehearsal { updates, tried: watch.done, seconds_per_update })
+    }
+
+    /// The pictures and tables of a run at its end.
+    fn draw(&self, run: &RunDir, best: usize, tested: &MetricSum) -> Result<()> {
+        let failed = |error: Box<dyn std::error::Error>| Error::file(run.path(), error);
+        let title = format!("{}: loss over the epochs", self.config.name);
+        let unit = match self.loss() {
+            Loss::Mse => "mean squared error",
+            Loss::CrossEntropy => "cross-entropy in nats",
+        };
+        let records = run.read_metrics()?;
+        run.write("loss.svg", &plot::losses(&title, unit, &records, best).map_err(failed)?)?;
+        if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
+        {
+            run.write("confusion.txt", &confusion.table(labels))?;
+            let title = format!("{}: test data", self.config.name);
+            let svg = plot::confusion(&title, labels, confusion).map_err(failed)?;
+            run.write("confusion.svg", &svg)?;
+        }
+        Ok(())
+    }
+
+    /// The checkpoint that results are measured with.
+    pub(crate) fn tested(&self, run: &RunDir) -> std::path::PathBuf {
+        if self.validates() { run.best() } else { run.last() }
+    }
+
+    /// Who trains on a few batches over and over has nothing to validate.
+    fn validates(&self) -> bool {
+        self.data.valid.is_some() && self.config.train.overfit_batches == 0
+    }
+
+    pub(crate) fn loss(&self) -> Loss {
+        Loss::for_targets(self.data.targets())
+    }
+
+    /// A trainer where the run stands; the parameters are what they were then.
+    fn trainer(&self) -> Result<Trainer<'_>> {
+        let (config, seed) = (self.config.train.clone(), self.config.seed);
+        let named = self.parameters.named();
+        let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;
+        if let Some(Checkpoint { info, parameters, ema, optimizer }) = &self.from {
+            self.parameters.load_state_dict(parameters)?;
+            trainer.optimizer.load_state_dict(optimizer)?;
+            if let Some(average) = &mut trainer.ema {
+                average.load_state_dict(ema)?;
+            }
+            trainer.progress = info.progress.clone();
+        }
+        Ok(trainer)
+    }
+
+    fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
+        let seed = self.config.seed;
+        let overfit = self.config.train.overfit_batches > 0;
+        let sampler = if overfit { Sampler::Sequential } else { Sampler::Shuffle { seed } };
+        let mut config = self.loader_config(sampler);
+        let bucket = self.config.data.bucket_size;
+        config.bucket_size = (bucket > 0 && !overfit).then_some(bucket);
+        Ok(DataLoader::new(self.data.train.clone(), config)?)
+    }
+
+    fn valid_loader(&self) -> Result<Option<DataLoader<AnyDataset>>> {
+        let valid = self.data.valid.as_ref().filter(|_| self.validates());
+        valid.map(|data| self.loader(data.clone(), Sampler::Sequential)).transpose()
+    }
+
+    pub(crate) fn loader(
+        &self,
+        data: AnyDataset,
+        sampler: Sampler,
+    ) -> Result<DataLoader<AnyDataset>> {
+        Ok(DataLoader::new(data, self.loader_config(sampler))?)
+    }
+
+    fn loader_config(&self, sampler: Sampler) -> LoaderConfig {
+        let collate = match self.model_config.kind {
+            ModelKind::Fixed => Collate::Padded,
+            ModelKind::Variable => Collate::Packed,
+        };
+        let (batching, workers) = (self.config.train.batching(), self.config.data.workers);
+        LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
     }
 
     /// The fixed-length model reads the last step of a batch, so lengths must not vary: better said
@@ -109,7 +308,7 @@ impl Experiment {
             if varies && self.model_config.kind == ModelKind::Fixed {
                 let message = "model.kind is fixed, but the lengths of variable-sums vary: \
                                expected kind variable, or dataset fixed-sums";
-                return Err(Error::Config(message.into()));
+                return Err(Error::contradiction("model.kind", message));
             }
             return Ok(());
         }
@@ -120,108 +319,15 @@ impl Experiment {
                 let length = data.get(0, index)?.sequence.len();
                 let expected = *first.get_or_insert(length);
                 if length != expected || length == 0 {
-                    return Err(Error::Config(format!(
+                    let message = format!(
                         "model.kind is fixed, but {} has sequences of length {expected} and \
                          {length}: expected kind variable",
                         self.config.data.dataset
-                    )));
+                    );
+                    return Err(Error::contradiction("model.kind", message));
                 }
             }
         }
         Ok(())
     }
-}
-
-/// Writes the run's files after every epoch, then lets the observer see it.
-struct Recorder<'a> {
-    experiment: &'a Experiment,
-    run: &'a RunDir,
-    best: f64,
-    observer: &'a mut dyn Observer,
-}
-
-impl Observer for Recorder<'_> {
-    fn batch(&mut self, epoch: usize, batch: usize, batches: usize, loss: f64) {
-        self.observer.batch(epoch, batch, batches, loss);
-    }
-
-    fn epoch(&mut self, record: &EpochRecord, optimizer: &Optimizer) -> Result<()> {
-        let info = CheckpointInfo {
-            model: self.experiment.model_config.clone(),
-            targets: self.experiment.data.targets().clone(),
-            standardize: self.experiment.data.standardize.clone(),
-            record: record.clone(),
-        };
-        let parameters = &self.experiment.parameters;
-        let loss = record.held_out().loss;
-        if loss < self.best {
-            self.best = loss;
-            save_checkpoint(&self.run.best(), &info, parameters, optimizer)?;
-        }
-        save_checkpoint(&self.run.last(), &info, parameters, optimizer)?;
-        self.run.append(record)?;
-        self.observer.epoch(record, optimizer)
-    }
-}
-
-/// What [`evaluate_run`] found.
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// The test metrics.
-    pub metrics: Metrics,
-    /// Examples tested.
-    pub examples: usize,
-    /// The epoch of the parameters.
-    pub epoch: usize,
-}
-
-/// Tests what a run has trained again: its best epoch where it had validation data, else its last.
-///
-/// `data_dir` stands in for the folder that the run's configuration names.
-///
-/// # Errors
-///
-/// [`Error::File`] for a folder that is no run's or a checkpoint that is damaged or of another shape.
-pub fn evaluate_run(path: &Path, data_dir: Option<&Path>) -> Result<Evaluation> {
-    let run = RunDir::open(path)?;
-    let text = std::fs::read_to_string(run.config());
-    let text = text.map_err(|error| Error::file(&run.config(), error))?;
-    let mut config =
-        ExperimentConfig::parse(&text, &[]).map_err(|error| Error::file(&run.config(), error))?;
-    if let Some(dir) = data_dir {
-        config.data.dir = dir.to_path_buf();
-    }
-    let experiment = Experiment::new(config)?;
-    let best = experiment.data.valid.is_some();
-    let path = if best { run.best() } else { run.last() };
-    let checkpoint = load_checkpoint(&path)?;
-    let fits = |reason: String| Error::file(&path, reason);
-    if checkpoint.info.targets != *experiment.data.targets() {
-        return Err(fits("was trained for other targets than the data's".into()));
-    }
-    experiment
-        .parameters
-        .load_state_dict(&checkpoint.parameters)
-        .map_err(|error| fits(error.to_string()))?;
-    let test = experiment.loader(experiment.data.test.clone(), Sampler::Sequential)?;
-    let loss = Loss::for_targets(experiment.data.targets());
-    Ok(Evaluation {
-        metrics: evaluate(&experiment.model, &test, loss)?,
-        examples: experiment.data.test.len(),
-        epoch: checkpoint.info.record.epoch,
-    })
-}
-
-fn loader(
-    model: &ModelConfig,
-    data: AnyDataset,
-    sampler: Sampler,
-    batch_size: usize,
-) -> Result<DataLoader<AnyDataset>> {
-    let collate = match model.kind {
-        ModelKind::Fixed => Collate::Padded,
-        ModelKind::Variable => Collate::Packed,
-    };
-    let config = LoaderConfig { sampler, collate, ..LoaderConfig::new(batch_size) };
-    Ok(DataLoader::new(data, config)?)
 }

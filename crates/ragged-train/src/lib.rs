@@ -10,10 +10,8 @@
 //! use ragged_datasets::{
 //!     DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 //! };
-//! use ragged_models::{
-//!     Parameters, RecurrentConfig, VariableLengthLstm,
-//! };
-//! use ragged_train::{Loss, Optimizer, OptimizerConfig, TrainConfig, Trainer, evaluate};
+//! use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
+//! use ragged_train::{Loss, TrainConfig, Trainer, evaluate};
 //!
 //! let sums = VariableLengthSumsConfig { num_samples: 64, max_seq_length: 5, ..Default::default() };
 //! let loader = DataLoader::new(VariableLengthSums::new(sums)?, LoaderConfig::new(16))?;
@@ -21,17 +19,12 @@
 //! let parameters = Parameters::new(1);
 //! let vb = parameters.builder(DType::F32, &Device::Cpu);
 //! let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
-//! let before = evaluate(&model, &loader, Loss::Mse)?;
+//! let before = evaluate(&model, &loader, Loss::Mse)?.finish();
 //!
-//! let mut trainer = Trainer {
-//!     model: &model,
-//!     optimizer: Optimizer::new(OptimizerConfig::default(), parameters.named())?,
-//!     loss: Loss::Mse,
-//!     config: TrainConfig { epochs: 10, ..Default::default() },
-//!     seed: 1,
-//! };
+//! let config = TrainConfig { epochs: 10, ..Default::default() };
+//! let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 1)?;
 //! trainer.fit(&loader, Some(&loader), &mut ())?;
-//! assert!(evaluate(&model, &loader, Loss::Mse)?.loss < before.loss);
+//! assert!(evaluate(&model, &loader, Loss::Mse)?.finish().loss < before.loss);
 //! # Ok::<(), ragged_train::Error>(())
 //! ```
 //!
@@ -46,31 +39,53 @@
 
 mod checkpoint;
 mod config;
+mod confusion;
 mod data;
+mod ema;
 mod error;
+mod evaluation;
 mod experiment;
 mod gradients;
 mod loss;
 mod metrics;
 mod model;
+mod monitor;
+mod offending;
 mod optimizer;
+mod plateau;
+mod plot;
+mod progress;
+mod ranking;
+mod record;
+mod recorder;
 mod run_dir;
 mod schedule;
 mod step;
+mod tensorboard;
+mod train_config;
 mod trainer;
-mod update;
 
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint};
-pub use config::{DataSection, ExperimentConfig, ModelSection, SumsSection};
+pub use config::{CheckpointSection, DataSection, ExperimentConfig, ModelSection, SumsSection};
+pub use confusion::{ClassScore, Confusion};
 pub use data::{AnyDataset, Datasets};
+pub use ema::Ema;
 pub use error::{Error, Result};
-pub use experiment::{Evaluation, Experiment, evaluate_run};
+pub use evaluation::{Evaluation, evaluate_run};
+pub use experiment::{Experiment, Outcome, Rehearsal, Resumed};
 pub use gradients::Gradients;
 pub use loss::Loss;
 pub use metrics::{MetricSum, Metrics};
 pub use model::Model;
-pub use optimizer::{Optimizer, OptimizerConfig};
+pub use monitor::{EarlyStopping, Monitor, Patience};
+pub use offending::offending_batch;
+pub use optimizer::{Optimizer, OptimizerConfig, ParameterGroup};
+pub use plateau::Plateau;
+pub use progress::{EpochSums, Progress};
+pub use ranking::Ranking;
+pub use record::{EpochRecord, StepRecord};
 pub use run_dir::{RunDir, Summary};
-pub use schedule::Schedule;
-pub use step::{Position, TrainStep, UpdateRule, eval_step, train_step};
-pub use trainer::{EpochRecord, Observer, TrainConfig, Trainer, evaluate};
+pub use schedule::{Anneal, Per, Rates, Schedule, Time};
+pub use step::{Accumulation, Position, TrainStep, UpdateRule, eval_step, train_step};
+pub use train_config::TrainConfig;
+pub use trainer::{Ending, Flow, Observer, TrainState, Trainer, evaluate};

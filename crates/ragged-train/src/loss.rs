@@ -26,6 +26,16 @@ impl Loss {
         }
     }
 
+    /// How much a batch counts against others: the terms of its mean loss, which are its sequences,
+    /// or its real steps where there is a target a step.
+    ///
+    /// # Errors
+    ///
+    /// Candle's, for a target without a batch dimension.
+    pub fn weight(target: &Tensor) -> Result<f64> {
+        Ok(target.dim(0)? as f64)
+    }
+
     /// The loss of a batch, a scalar.
     ///
     /// # Errors

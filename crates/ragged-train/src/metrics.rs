@@ -3,12 +3,12 @@
 use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Loss, Result};
+use crate::{Confusion, Loss, Result};
 
 /// What one pass over a data set came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// The mean loss of an example.
+    /// The mean loss of an example, or of a real step where there is a target a step.
     pub loss: f64,
     /// The coefficient of determination, for values: one minus the squared error over the variance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,6 +16,9 @@ pub struct Metrics {
     /// The share of right classes, for classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// The mean over the classes of their F1, for classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
 }
 
 impl Metrics {
@@ -30,12 +33,13 @@ impl Metrics {
 }
 
 /// Collects [`Metrics`] batch by batch, in f64.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MetricSum {
     loss: Loss,
     examples: f64,
     loss_sum: f64,
-    right: f64,
+    confusion: Confusion,
     /// Per target: the squared errors, and the running mean and squared deviations (Welford 1962).
     values: Vec<[f64; 3]>,
 }
@@ -43,7 +47,8 @@ pub struct MetricSum {
 impl MetricSum {
     /// Nothing yet.
     pub fn new(loss: Loss) -> Self {
-        Self { loss, examples: 0.0, loss_sum: 0.0, right: 0.0, values: vec![] }
+        let (confusion, values) = (Confusion::default(), vec![]);
+        Self { loss, examples: 0.0, loss_sum: 0.0, confusion, values }
     }
 
     /// Adds a batch: its mean loss, predictions `[B, O]` and targets.
@@ -58,7 +63,7 @@ impl MetricSum {
             Loss::CrossEntropy => {
                 let guess = prediction.argmax(D::Minus1)?.to_vec1::<u32>()?;
                 let target = target.to_dtype(DType::U32)?.to_vec1::<u32>()?;
-                self.right += guess.iter().zip(&target).filter(|(g, t)| g == t).count() as f64;
+                self.confusion.add(prediction.dim(1)?, &target, &guess);
                 self.examples += batch;
             }
             Loss::Mse => {
@@ -81,14 +86,21 @@ impl MetricSum {
         Ok(())
     }
 
+    /// Which class was taken for which, for classes.
+    pub fn confusion(&self) -> Option<&Confusion> {
+        (self.loss == Loss::CrossEntropy).then_some(&self.confusion)
+    }
+
     /// The metrics of all batches so far; R2 is the mean over the targets.
     pub fn finish(&self) -> Metrics {
         let r2 = |[errors, _, deviations]: &[f64; 3]| 1.0 - errors / deviations;
         let mean_r2 = self.values.iter().map(r2).sum::<f64>() / self.values.len() as f64;
+        let confusion = self.confusion();
         Metrics {
             loss: self.loss_sum / self.examples,
             r2: (self.loss == Loss::Mse).then_some(mean_r2),
-            accuracy: (self.loss == Loss::CrossEntropy).then_some(self.right / self.examples),
+            accuracy: confusion.map(Confusion::accuracy),
+            f1: confusion.map(Confusion::mean_f1),
         }
     }
 }
@@ -123,5 +135,6 @@ mod tests {
         let mut sum = MetricSum::new(Loss::CrossEntropy);
         sum.add(0.5, &logits, &target).unwrap();
         assert_eq!(sum.finish().accuracy, Some(0.5));
+        assert_eq!(sum.confusion().unwrap().count(1, 0), 1);
     }
 }

@@ -1,114 +1,78 @@
-//! The training loop, in the open: epochs of [`train_step`], then an evaluation.
+//! The training loop, in the open: epochs of updates, then an evaluation.
 
-use ragged_datasets::{DataLoader, Dataset};
+use std::path::PathBuf;
+
+use candle_core::Var;
+use ragged_datasets::{Batch, DataLoader, Dataset};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
-use crate::step::{Position, UpdateRule};
 use crate::{
-    Error, Loss, MetricSum, Metrics, Model, Optimizer, OptimizerConfig, Result, Schedule,
-    eval_step, train_step,
+    Accumulation, Ema, EpochRecord, Error, Loss, MetricSum, Model, Optimizer, Position, Progress,
+    Result, Schedule, StepRecord, Time, TrainConfig, UpdateRule, eval_step,
 };
 
-/// How long and how to train.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// Passes over the training data; at least 1. Default 200.
-    pub epochs: usize,
-    /// Sequences in a batch; at least 1. Default 64.
-    pub batch_size: usize,
-    /// The learning rate; above 0. Default 0.01.
-    pub lr: f64,
-    /// The learning rate's course. Default cosine.
-    pub schedule: Schedule,
-    /// The largest norm of all gradients together, 0 for no limit. Default 1.
-    pub clip_grad_norm: f64,
-    /// The update rule. Default Adam.
-    pub optimizer: OptimizerConfig,
+/// Whether a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next update.
+    Continue,
+    /// It stops here, to be resumed some day.
+    Stop,
 }
 
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 200,
-            batch_size: 64,
-            lr: 0.01,
-            schedule: Schedule::Cosine,
-            clip_grad_norm: 1.0,
-            optimizer: OptimizerConfig::default(),
-        }
-    }
+/// How [`Trainer::fit`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// After the last epoch.
+    Finished,
+    /// Early, because it got no better.
+    Stopped,
+    /// Where an observer asked it to, between two updates.
+    Interrupted,
 }
 
-impl TrainConfig {
-    /// Checks every value.
+/// What changes while a model trains, beside the parameters.
+pub struct TrainState<'a> {
+    /// The update rule's state, which also knows the parameters.
+    pub optimizer: &'a Optimizer,
+    /// The average of the weights, if one is kept.
+    pub ema: Option<&'a Ema>,
+    /// Where the run stands.
+    pub progress: &'a Progress,
+}
+
+/// Somebody who watches a run. The trainer itself prints and writes nothing.
+pub trait Observer {
+    /// After every update.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names the first one that cannot be.
-    pub fn validate(&self) -> Result<()> {
-        let bad = |name, got: f64, expected| {
-            Err(Error::Config(format!("train.{name} is {got}: expected {expected}")))
-        };
-        if !(1..=1_000_000).contains(&self.epochs) {
-            return bad("epochs", self.epochs as f64, "1 to 1000000");
-        }
-        if !(1..=1_000_000).contains(&self.batch_size) {
-            return bad("batch_size", self.batch_size as f64, "1 to 1000000");
-        }
-        if !(self.lr > 0.0 && self.lr.is_finite()) {
-            return bad("lr", self.lr, "a number above 0");
-        }
-        if !(0.0..f64::INFINITY).contains(&self.clip_grad_norm) {
-            return bad("clip_grad_norm", self.clip_grad_norm, "a number of at least 0");
-        }
-        self.optimizer.validate()
-    }
-}
-
-/// What an epoch came to: one line of `metrics.jsonl`. It holds no times, so that the same run
-/// writes the same bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Updates since the start of the run.
-    pub updates: u64,
-    /// The learning rate of the epoch's last update.
-    pub lr: f64,
-    /// The mean norm of the gradients, before clipping.
-    pub grad_norm: f64,
-    /// Over the training data, each batch as it was before its update.
-    pub train: Metrics,
-    /// Over the validation data, after the epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid: Option<Metrics>,
-}
-
-impl EpochRecord {
-    /// The validation metrics, or the training ones where there is no validation data.
-    pub fn held_out(&self) -> &Metrics {
-        self.valid.as_ref().unwrap_or(&self.train)
-    }
-}
-
-/// Somebody who watches a run. The trainer itself prints nothing.
-pub trait Observer {
-    /// After every update: `batch` of `batches` are done in `epoch`, all counted from 1.
-    fn batch(&mut self, epoch: usize, batch: usize, batches: usize, loss: f64) {
-        let _ = (epoch, batch, batches, loss);
+    /// An error ends the run: for an observer that writes files.
+    fn update(&mut self, record: &StepRecord, state: &TrainState) -> Result<Flow> {
+        let _ = (record, state);
+        Ok(Flow::Continue)
     }
 
     /// After every epoch.
     ///
     /// # Errors
     ///
-    /// An error ends the run: for an observer that writes files.
-    fn epoch(&mut self, record: &EpochRecord, optimizer: &Optimizer) -> Result<()> {
-        let _ = (record, optimizer);
+    /// An error ends the run.
+    fn epoch(&mut self, record: &EpochRecord, state: &TrainState) -> Result<()> {
+        let _ = (record, state);
         Ok(())
+    }
+
+    /// A batch gave a loss or gradient that is not finite, and ends the run. Returns where the batch
+    /// was written, if it was.
+    ///
+    /// # Errors
+    ///
+    /// An error takes the place of [`Error::NonFinite`].
+    fn non_finite(&mut self, batch: &Batch) -> Result<Option<PathBuf>> {
+        let _ = batch;
+        Ok(None)
     }
 }
 
@@ -117,23 +81,48 @@ impl Observer for () {}
 
 /// Trains a model over epochs.
 ///
-/// Everything random derives from the seed: dropout draws anew for every epoch and batch from a
-/// stream of that epoch and batch alone.
+/// Everything random derives from the seed: dropout draws from a stream of the epoch and batch
+/// alone, so a run that goes on from its [`Progress`] draws what it would have drawn.
 pub struct Trainer<'a> {
     /// What is trained.
     pub model: &'a dyn Model,
     /// Its update rule and the parameters under it.
     pub optimizer: Optimizer,
+    /// The average of the weights, if one is kept; evaluations use it.
+    pub ema: Option<Ema>,
     /// What is made small.
     pub loss: Loss,
     /// How long and how.
     pub config: TrainConfig,
     /// Where all randomness comes from.
     pub seed: u64,
+    /// Where the run stands.
+    pub progress: Progress,
 }
 
-impl Trainer<'_> {
-    /// Runs all epochs; the last record is returned.
+impl<'a> Trainer<'a> {
+    /// At the start of a run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] names the first value that cannot be.
+    pub fn new(
+        model: &'a dyn Model,
+        parameters: Vec<(String, Var)>,
+        loss: Loss,
+        config: TrainConfig,
+        seed: u64,
+    ) -> Result<Self> {
+        config.validate()?;
+        config.monitor.check(loss)?;
+        let ema = (config.ema_decay > 0.0).then(|| Ema::new(config.ema_decay, parameters.clone()));
+        let optimizer =
+            Optimizer::with_groups(config.optimizer.clone(), parameters, &config.groups)?;
+        let progress = Progress::new(loss, config.lr);
+        Ok(Self { model, optimizer, ema: ema.transpose()?, loss, config, seed, progress })
+    }
+
+    /// Trains from where the run stands to its end.
     ///
     /// # Errors
     ///
@@ -144,51 +133,140 @@ impl Trainer<'_> {
         train: &DataLoader<T>,
         valid: Option<&DataLoader<V>>,
         observer: &mut dyn Observer,
-    ) -> Result<EpochRecord> {
-        self.config.validate()?;
-        let mut last = None;
-        for epoch in 0..self.config.epochs {
-            let mut record = self.train_epoch(epoch, train, observer)?;
-            record.valid = valid.map(|v| evaluate(self.model, v, self.loss)).transpose()?;
-            observer.epoch(&record, &self.optimizer)?;
-            last = Some(record);
+    ) -> Result<Ending> {
+        let patience = self.config.early_stopping;
+        loop {
+            if patience.is_some_and(|rule| self.progress.patience.exhausted(&rule)) {
+                return Ok(Ending::Stopped);
+            }
+            if self.progress.epoch >= self.config.epochs {
+                return Ok(Ending::Finished);
+            }
+            if self.train_epoch(train, observer)? == Flow::Stop {
+                return Ok(Ending::Interrupted);
+            }
+            let mut record = self.progress.end_epoch(self.loss);
+            if let Some(valid) = valid {
+                record.valid = Some(self.evaluate(valid)?.finish());
+            }
+            let (monitor, progress) = (self.config.monitor, &mut self.progress);
+            let value = monitor.value(record.held_out());
+            progress.plateau.update(&self.config.schedule, monitor, value);
+            if let Some(rule) = &patience {
+                progress.patience.update(rule, monitor, value);
+            }
+            observer.epoch(&record, &self.state())?;
         }
-        last.ok_or_else(|| Error::Config("train.epochs is 0: expected at least 1".into()))
     }
 
+    /// What changes while it trains.
+    pub fn state(&self) -> TrainState<'_> {
+        let (optimizer, progress) = (&self.optimizer, &self.progress);
+        TrainState { optimizer, ema: self.ema.as_ref(), progress }
+    }
+
+    /// The metrics over a data set, by the averaged weights where there are any.
+    ///
+    /// # Errors
+    ///
+    /// Those of the data and the model.
+    pub fn evaluate<D: Dataset>(&mut self, loader: &DataLoader<D>) -> Result<MetricSum> {
+        let swap = |ema: &mut Option<Ema>| ema.as_mut().map_or(Ok(()), Ema::swap);
+        swap(&mut self.ema)?;
+        let metrics = evaluate(self.model, loader, self.loss);
+        swap(&mut self.ema)?;
+        metrics
+    }
+
+    /// The rest of the epoch under way.
     fn train_epoch<T: Dataset>(
         &mut self,
-        epoch: usize,
         loader: &DataLoader<T>,
         observer: &mut dyn Observer,
-    ) -> Result<EpochRecord> {
-        let batches = loader.len();
-        let total = batches * self.config.epochs;
-        let limit = self.config.clip_grad_norm;
-        let mut rule = UpdateRule { lr: 0.0, clip_grad_norm: (limit > 0.0).then_some(limit) };
-        let mut sum = MetricSum::new(self.loss);
-        let mut norms = 0.0;
-        for (batch, data) in loader.epoch(epoch).enumerate() {
-            let data = data?;
-            let step = epoch * batches + batch;
-            rule.lr = self.config.schedule.rate(self.config.lr, step, total);
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_stream(step as u64);
-            let at = Position { epoch, batch };
-            let (model, loss) = (self.model, self.loss);
-            let seen = train_step(model, &data, loss, &mut self.optimizer, rule, at, &mut rng)?;
-            sum.add(seen.loss, &seen.prediction, &data.target)?;
-            norms += seen.grad_norm;
-            observer.batch(epoch + 1, batch + 1, batches, seen.loss);
+    ) -> Result<Flow> {
+        let epoch = self.progress.epoch;
+        let overfit = self.config.overfit_batches;
+        // Over and over the same batches, where that is asked.
+        let rest = loader.epoch_from(if overfit > 0 { 0 } else { epoch }, self.progress.batch);
+        let batches = self.progress.batch + rest.len();
+        let batches = if overfit > 0 { overfit.min(batches) } else { batches };
+        let steps = self.config.steps(loader.len());
+        let mut rest = rest.take(batches - self.progress.batch);
+        while self.progress.batch < batches {
+            let mut sum = Accumulation::default();
+            let (mut real_steps, mut padded_steps) = (0, 0);
+            let first = self.progress.batch;
+            let group = first..(first + self.config.accumulate).min(batches);
+            let mut last = None;
+            for (batch, data) in group.clone().zip(rest.by_ref()) {
+                let data = data?;
+                let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+                rng.set_stream(((epoch as u64) << 32) | batch as u64);
+                let at = Position { epoch, batch };
+                let (loss, prediction) = sum
+                    .add(self.model, &data, self.loss, &self.optimizer, at, &mut rng)
+                    .map_err(|error| rejected(error, &data, observer))?;
+                self.progress.sums.metrics.add(loss, &prediction, &data.target)?;
+                real_steps += data.real_steps();
+                padded_steps += data.padded_steps();
+                last = Some((at, data));
+            }
+            let Some((at, data)) = last else { break };
+            let (loss, rule) = (sum.loss(), self.rule(steps));
+            let grad_norm = sum
+                .update(&mut self.optimizer, rule, at)
+                .map_err(|error| rejected(error, &data, observer))?;
+            if let Some(ema) = &mut self.ema {
+                ema.update()?;
+            }
+            self.progress.update(group.len(), grad_norm, rule.rates.lr);
+            let Progress { batch, updates, .. } = self.progress;
+            let (epoch, lr) = (epoch + 1, rule.rates.lr);
+            let record = StepRecord {
+                epoch,
+                batch,
+                batches,
+                updates,
+                loss,
+                grad_norm,
+                lr,
+                steps: real_steps,
+                padded_steps,
+            };
+            if observer.update(&record, &self.state())? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
         }
-        Ok(EpochRecord {
-            epoch: epoch + 1,
-            updates: self.optimizer.updates(),
-            lr: rule.lr,
-            grad_norm: norms / batches as f64,
-            train: sum.finish(),
-            valid: None,
-        })
+        Ok(Flow::Continue)
+    }
+
+    /// How the next update is made.
+    fn rule(&self, steps: usize) -> UpdateRule {
+        let TrainConfig { epochs, clip_grad_norm, clip_grad_value, .. } = self.config;
+        let (step, epoch) = (self.progress.updates as usize, self.progress.epoch);
+        let lr = match self.config.schedule {
+            Schedule::Plateau { .. } => self.progress.plateau.lr,
+            _ => self.config.lr,
+        };
+        let limit = |limit: f64| (limit > 0.0).then_some(limit);
+        UpdateRule {
+            rates: self.config.schedule.rates(lr, Time { step, steps, epoch, epochs }),
+            clip_grad_norm: limit(clip_grad_norm),
+            clip_grad_value: limit(clip_grad_value),
+        }
+    }
+}
+
+/// Lets the observer keep the batch that was not finite, and the error say where.
+fn rejected(error: Error, batch: &Batch, observer: &mut dyn Observer) -> Error {
+    match error {
+        Error::NonFinite { what, value, epoch, batch: number, .. } => {
+            match observer.non_finite(batch) {
+                Ok(saved) => Error::NonFinite { what, value, epoch, batch: number, saved },
+                Err(error) => error,
+            }
+        }
+        other => other,
     }
 }
 
@@ -201,12 +279,12 @@ pub fn evaluate<D: Dataset>(
     model: &dyn Model,
     loader: &DataLoader<D>,
     loss: Loss,
-) -> Result<Metrics> {
+) -> Result<MetricSum> {
     let mut sum = MetricSum::new(loss);
     for batch in loader.epoch(0) {
         let batch = batch?;
         let (value, prediction) = eval_step(model, &batch, loss)?;
         sum.add(value, &prediction, &batch.target)?;
     }
-    Ok(sum.finish())
+    Ok(sum)
 }

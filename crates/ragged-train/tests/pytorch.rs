@@ -71,7 +71,7 @@ fn run(path: &Path) {
         };
         let indices = (0..lengths.len()).collect();
         let batch = Batch { input, target: get("target").clone(), indices };
-        let rule = UpdateRule { lr, clip_grad_norm };
+        let rule = UpdateRule { clip_grad_norm, ..UpdateRule::new(lr) };
         let at = Position { epoch: 0, batch: k };
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
         let step = train_step(&model, &batch, loss, &mut optimizer, rule, at, rng).unwrap();

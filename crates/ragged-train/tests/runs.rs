@@ -28,7 +28,6 @@ held_out = 20
 epochs = 3
 batch_size = 16
 clip_grad_norm = 1
-schedule = \"cosine\"
 ";
 
 fn config(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentConfig> {
@@ -37,9 +36,16 @@ fn config(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentConfig> {
 }
 
 fn train(path: &Path, overrides: &[(&str, &str)]) -> Summary {
-    let run = RunDir::create(path).unwrap();
-    let experiment = Experiment::new(config(SMALL, overrides).unwrap()).unwrap();
-    experiment.run(&run, &mut ()).unwrap()
+    run(path, Experiment::new(config(SMALL, overrides).unwrap()).unwrap())
+}
+
+#[track_caller]
+fn run(path: &Path, experiment: Experiment) -> Summary {
+    let run = RunDir::create(path, &experiment.config().to_toml().unwrap()).unwrap();
+    match experiment.run(&run, &mut ()).unwrap() {
+        Outcome::Finished(summary) => *summary,
+        Outcome::Interrupted(at) => panic!("interrupted at {at:?}"),
+    }
 }
 
 #[test]
@@ -56,8 +62,7 @@ fn the_same_configuration_writes_the_same_bytes() {
     }
     // The resolved configuration alone repeats the run.
     let text = std::fs::read_to_string(path("a").join("config.toml")).unwrap();
-    let run = RunDir::create(&path("d")).unwrap();
-    Experiment::new(config(&text, &[]).unwrap()).unwrap().run(&run, &mut ()).unwrap();
+    run(&path("d"), Experiment::new(config(&text, &[]).unwrap()).unwrap());
     let bytes = |run: &str| std::fs::read(path(run).join("last.safetensors")).unwrap();
     assert_eq!(bytes("a"), bytes("d"));
 
@@ -84,6 +89,12 @@ fn a_damaged_run_is_refused_by_name() {
     let bytes = std::fs::read(&best).unwrap();
     std::fs::write(&best, &bytes[..bytes.len() / 2]).unwrap();
     assert!(error(&path).contains("best.safetensors: not a checkpoint"), "{}", error(&path));
+    // One bit, somewhere in a weight.
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    std::fs::write(&best, &flipped).unwrap();
+    let text = error(&path);
+    assert!(text.contains("best.safetensors: damaged: its SHA-256 sum is"), "{text}");
     std::fs::remove_file(&best).unwrap();
     assert!(error(&path).contains("best.safetensors: No such file"), "{}", error(&path));
     // Weights of a wider model.
@@ -119,11 +130,10 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
     write_ts(&dir.join("Tiny_TRAIN.ts"), &["1,2,3:a", "4,5:b", "6:a", "7,8:b", "9:a"]);
     check(open(&[]), "Tiny_TEST.ts: no such file");
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:b"]);
-    let run = RunDir::create(&dir.join("run")).unwrap();
-    let summary = open(&[("train.epochs", "2")]).unwrap().run(&run, &mut ()).unwrap();
+    let summary = run(&dir.join("run"), open(&[("train.epochs", "2")]).unwrap());
     assert_eq!((summary.test_examples, summary.epoch), (2, 2));
     assert!(summary.test.accuracy.is_some());
-    assert_eq!(evaluate_run(run.path(), None).unwrap().metrics, summary.test);
+    assert_eq!(evaluate_run(&dir.join("run"), None).unwrap().metrics, summary.test);
 
     // Nothing held out for the test: a share of the one file is.
     let alone = dir.join("alone.ts");
@@ -173,7 +183,7 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
     let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters.named()).unwrap();
     let before = parameters.state_dict();
     let batch = batch(Collate::Packed, |value| *value = f32::NAN);
-    let rule = UpdateRule { lr: 0.1, clip_grad_norm: None };
+    let rule = UpdateRule::new(0.1);
     let at = Position { epoch: 4, batch: 6 };
     let rng = &mut ChaCha8Rng::seed_from_u64(0);
     let error = train_step(&model, &batch, Loss::Mse, &mut optimizer, rule, at, rng).unwrap_err();
@@ -228,8 +238,7 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     let (model, parameters) = model(ModelKind::Variable);
     let batch = batch(Collate::Packed, |_| ());
     let step = |optimizer: &mut Optimizer| {
-        let (rule, at) =
-            (UpdateRule { lr: 0.1, clip_grad_norm: None }, Position { epoch: 0, batch: 0 });
+        let (rule, at) = (UpdateRule::new(0.1), Position { epoch: 0, batch: 0 });
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
         train_step(&model, &batch, Loss::Mse, optimizer, rule, at, rng).unwrap();
     };
@@ -241,7 +250,7 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     let mut optimizer = fresh();
     step(&mut optimizer);
     let copy = |t: Tensor| t.copy().unwrap();
-    let (state, updates) = optimizer.state_dict();
+    let state = optimizer.state_dict().unwrap();
     assert!(state.contains_key("exp_avg_sq.lstm.weight_hh_l1_reverse"));
     let state = state.into_iter().map(|(n, t)| (n, copy(t))).collect();
     let before = parameters.state_dict().into_iter().map(|(n, t)| (n, copy(t))).collect();
@@ -250,9 +259,9 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
 
     parameters.load_state_dict(&before).unwrap();
     let mut restored = fresh();
-    restored.load_state_dict(&state, updates).unwrap();
+    restored.load_state_dict(&state).unwrap();
     step(&mut restored);
     assert_eq!(values(), want);
-    let error = fresh().load_state_dict(&Default::default(), 1).unwrap_err().to_string();
+    let error = fresh().load_state_dict(&Default::default()).unwrap_err().to_string();
     assert_eq!(error, "optimizer state: expected exp_avg.linear.bias of shape [1], got nothing");
 }

@@ -31,7 +31,8 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
 
     let (lr, optimizer) = optimizer(case.option("optimizer"))?;
     let mut optimizer = Optimizer::new(optimizer, parameters.named())?;
-    let rule = UpdateRule { lr, clip_grad_norm: case.option("clip_grad_norm").as_f64() };
+    let clip_grad_norm = case.option("clip_grad_norm").as_f64();
+    let rule = UpdateRule { clip_grad_norm, ..UpdateRule::new(lr) };
     let updates = case.size("updates")?;
     let (mut losses, mut norms) = (vec![], vec![]);
     for k in 0..updates {

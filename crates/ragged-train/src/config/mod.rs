@@ -1,12 +1,17 @@
 //! One experiment as one TOML file: defaults, then the file, then single values on top.
 
-use std::path::PathBuf;
+mod place;
+mod sections;
 
-use ragged_models::{ModelConfig, ModelKind, RecurrentConfig};
+use ragged_datasets::TargetKind;
+use ragged_models::{ModelConfig, ModelKind};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use sections::{CheckpointSection, DataSection, ModelSection, SumsSection};
+
 use crate::{Error, Result, TrainConfig};
+use place::{line_and_column, place_of};
 
 /// Everything that decides a run: the same configuration trains the same bits.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,101 +27,8 @@ pub struct ExperimentConfig {
     pub data: DataSection,
     /// How it is trained.
     pub train: TrainConfig,
-}
-
-/// The model, but for the sizes that the data decides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ModelSection {
-    /// `variable` (packed sequences, the last hidden state) or `fixed` (the last time step).
-    pub kind: ModelKind,
-    /// H, 1 to 16384. Default 15, the lecture's.
-    pub hidden_size: usize,
-    /// L, 1 to 64. Default 1.
-    pub num_layers: usize,
-    /// Whether the gates have biases. Default true.
-    pub bias: bool,
-    /// Whether a second direction runs from the end. Default false.
-    pub bidirectional: bool,
-    /// Dropout between layers, 0 to 1. Default 0.
-    pub dropout: f64,
-}
-
-impl Default for ModelSection {
-    fn default() -> Self {
-        Self {
-            kind: ModelKind::Variable,
-            hidden_size: 15,
-            num_layers: 1,
-            bias: true,
-            bidirectional: false,
-            dropout: 0.0,
-        }
-    }
-}
-
-impl ModelSection {
-    /// With the sizes of the data.
-    pub(crate) fn model(&self, input_size: usize, output_size: usize) -> ModelConfig {
-        let layer = RecurrentConfig {
-            num_layers: self.num_layers,
-            bias: self.bias,
-            bidirectional: self.bidirectional,
-            dropout: self.dropout,
-            ..RecurrentConfig::new(input_size, self.hidden_size)
-        };
-        ModelConfig::new(self.kind, layer, output_size)
-    }
-}
-
-/// Where the examples come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataSection {
-    /// `variable-sums`, `fixed-sums`, a data set of the UEA/UCR archive by name, or the path of a
-    /// `.ts` file. Default the sums that suit the model.
-    pub dataset: String,
-    /// The folder in which `NAME_TRAIN.ts` and `NAME_TEST.ts` lie. Default `data`.
-    pub dir: PathBuf,
-    /// The share of the training examples that is held out for validation, 0 to below 1. Default 0
-    /// (for the sums, validation examples are drawn beside). Not for the sums.
-    pub valid_fraction: f64,
-    /// Whether features are scaled to mean 0 and deviation 1 over the training steps. Default true
-    /// for files, false for the sums.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standardize: Option<bool>,
-    /// The sizes of the sums; only for them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sums: Option<SumsSection>,
-}
-
-impl Default for DataSection {
-    fn default() -> Self {
-        let (dataset, dir) = (String::new(), "data".into());
-        Self { dataset, dir, valid_fraction: 0.0, standardize: None, sums: None }
-    }
-}
-
-/// The lecture's synthetic data: sequences of standard normal numbers, and their sum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SumsSection {
-    /// Training examples an epoch. Default 1000.
-    pub num_samples: usize,
-    /// The length, or for `variable-sums` the longest one. Default 50.
-    pub seq_length: usize,
-    /// Features of a step. Default 7.
-    pub input_size: usize,
-    /// Whether each epoch draws its examples anew, as the lecture's data set does. Default true.
-    pub redraw: bool,
-    /// Examples held out for validation, and as many again for the test. Default 1000.
-    pub held_out: usize,
-}
-
-impl Default for SumsSection {
-    fn default() -> Self {
-        Self { num_samples: 1000, seq_length: 50, input_size: 7, redraw: true, held_out: 1000 }
-    }
+    /// When checkpoints are written.
+    pub checkpoint: CheckpointSection,
 }
 
 impl ExperimentConfig {
@@ -129,10 +41,10 @@ impl ExperimentConfig {
     ///
     /// [`Error::Config`] in one line: with line and column of `text`, or with the override's key.
     pub fn parse(text: &str, overrides: &[(String, String)]) -> Result<Self> {
-        let located = |error: toml::de::Error| {
-            let place = error.span().map(|span| line_and_column(text, span.start));
-            let place = place.map_or(String::new(), |(l, c)| format!("line {l}, column {c}: "));
-            Error::Config(format!("{place}{}", one_line(error.message())))
+        let located = |error: toml::de::Error| Error::Config {
+            key: String::new(),
+            message: one_line(error.message()),
+            place: error.span().map(|span| line_and_column(text, span.start)),
         };
         // The text alone first, while values still know their line.
         toml::from_str::<Self>(text).map_err(located)?;
@@ -147,9 +59,17 @@ impl ExperimentConfig {
         let config: Self = table.try_into().map_err(|error: toml::de::Error| {
             let text = error.to_string();
             let keys: Vec<_> = overrides.iter().map(|(key, _)| key.as_str()).collect();
-            Error::Config(format!("in {}: {}", keys.join(", "), one_line(&text)))
+            let key = keys.join(", ");
+            Error::contradiction(&key, format!("in {key}: {}", one_line(&text)))
         })?;
-        config.resolve()
+        config.resolve().map_err(|error| match error {
+            // A value that stands in the text has a line; one that came on top has its key.
+            Error::Config { key, message, .. } if !overrides.iter().any(|(k, _)| *k == key) => {
+                let place = place_of(text, &key);
+                Error::Config { key, message, place }
+            }
+            other => other,
+        })
     }
 
     /// As TOML, which [`parse`](Self::parse) reads back.
@@ -158,7 +78,13 @@ impl ExperimentConfig {
     ///
     /// [`Error::Config`] for a number that TOML cannot hold.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|error| Error::Config(error.to_string()))
+        toml::to_string(self).map_err(|error| Error::contradiction("", error.to_string()))
+    }
+
+    /// The model for data of these features and targets.
+    pub(crate) fn model_config(&self, features: usize, targets: &TargetKind) -> ModelConfig {
+        let steps = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+        self.model.model(features, targets.outputs(), steps)
     }
 
     /// Decides what was left open, and checks every value.
@@ -174,6 +100,9 @@ impl ExperimentConfig {
             self.data.sums.get_or_insert_default();
         }
         self.data.standardize.get_or_insert(!sums);
+        if self.train.max_tokens.is_none() {
+            self.train.batch_size.get_or_insert(64);
+        }
         if self.name.is_empty() {
             let dataset = std::path::Path::new(&self.data.dataset);
             self.name = dataset.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -186,9 +115,15 @@ impl ExperimentConfig {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if !self.name.chars().all(plain) || self.name.starts_with('.') {
             let expected = "letters, digits, `-`, `_` and `.`, as for a folder";
-            return Err(Error::Config(format!("name is {:?}: expected {expected}", self.name)));
+            return Err(Error::config("name", format!("{:?}", self.name), expected));
         }
         self.train.validate()?;
+        at_most("data.workers", self.data.workers, 0, 256)?;
+        at_most("checkpoint.keep", self.checkpoint.keep, 1, 1000)?;
+        let minutes = self.checkpoint.every_minutes;
+        if !(0.0..f64::INFINITY).contains(&minutes) {
+            return Err(Error::config("checkpoint.every_minutes", minutes, "at least 0"));
+        }
         at_most("seed", self.seed as usize, 0, i64::MAX as usize)?;
         at_most("model.hidden_size", self.model.hidden_size, 1, 16_384)?;
         at_most("model.num_layers", self.model.num_layers, 1, 64)?;
@@ -199,27 +134,21 @@ impl ExperimentConfig {
             if !self.data.is_sums() {
                 let dataset = &self.data.dataset;
                 let message = format!("data.sums is given, but the dataset is {dataset}");
-                return Err(Error::Config(message));
+                return Err(Error::contradiction("data.sums", message));
             }
             if valid > 0.0 {
                 let message = "data.valid_fraction is given, but data.sums.held_out decides";
-                return Err(Error::Config(message.into()));
+                return Err(Error::contradiction("data.valid_fraction", message));
             }
             at_most("data.sums.num_samples", sums.num_samples, 1, 1_000_000_000)?;
             at_most("data.sums.seq_length", sums.seq_length, 1, 1_000_000)?;
             at_most("data.sums.input_size", sums.input_size, 1, 16_384)?;
             at_most("data.sums.held_out", sums.held_out, 2, 1_000_000_000)?;
-            let batch = self.train.batch_size.saturating_mul(sums.seq_length * sums.input_size);
+            let size = self.train.batch_size.unwrap_or(1);
+            let batch = size.saturating_mul(sums.seq_length * sums.input_size);
             at_most("train.batch_size x seq_length x input_size", batch, 1, 1 << 31)?;
         }
         Ok(())
-    }
-}
-
-impl DataSection {
-    /// Whether the examples are generated.
-    pub(crate) fn is_sums(&self) -> bool {
-        matches!(self.dataset.as_str(), "variable-sums" | "fixed-sums")
     }
 }
 
@@ -227,19 +156,19 @@ fn at_most(key: &str, got: usize, least: usize, most: usize) -> Result<()> {
     if (least..=most).contains(&got) {
         return Ok(());
     }
-    Err(Error::Config(format!("{key} is {got}: expected {least} to {most}")))
+    Err(Error::config(key, got, &format!("{least} to {most}")))
 }
 
 fn fraction(key: &str, got: f64, ok: bool) -> Result<()> {
     if ok {
         return Ok(());
     }
-    Err(Error::Config(format!("{key} is {got}: expected a number from 0 to 1")))
+    Err(Error::config(key, got, "a number from 0 to 1"))
 }
 
 /// Sets `section.key` in a table, making the sections on the way.
 fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
-    let bad = |why: &str| Error::Config(format!("{key}={value}: {why}"));
+    let bad = |why: &str| Error::contradiction(key, format!("{key}={value}: {why}"));
     let mut parts: Vec<&str> = key.split('.').collect();
     let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(|| bad("no key"))?;
     let mut section = table;
@@ -251,13 +180,6 @@ fn set(table: &mut Table, key: &str, value: &str) -> Result<()> {
     let parsed = parsed.filter(|table| table.len() == 1).and_then(|mut t| t.remove("value"));
     section.insert(last.into(), parsed.unwrap_or_else(|| Value::String(value.into())));
     Ok(())
-}
-
-/// 1-based line and column of a byte offset.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn one_line(text: &str) -> String {

@@ -1,0 +1,182 @@
+//! The sections of a configuration, but for the training's own.
+
+use std::path::PathBuf;
+
+use ragged_models::{
+    CellKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// The model, but for the sizes that the data decides. Defaults are the lecture's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSection {
+    /// `variable` (packed sequences) or `fixed` (sequences of one length). Default variable.
+    pub kind: ModelKind,
+    /// `lstm`, `gru` or `rnn`. Default lstm.
+    pub cell: CellKind,
+    /// What of the layer the head sees. Default the last hidden state for `variable`, the last time
+    /// step for `fixed`, every step for targets a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readout: Option<Readout>,
+    /// H, 1 to 16384. Default 15.
+    pub hidden_size: usize,
+    /// L, 1 to 64. Default 1.
+    pub num_layers: usize,
+    /// Whether the gates have biases. Default true.
+    pub bias: bool,
+    /// Whether a second direction runs from the end. Default false.
+    pub bidirectional: bool,
+    /// Dropout between layers, 0 to 1. Default 0.
+    pub dropout: f64,
+    /// What an LSTM's hidden state is projected to; 0 for none. Default 0.
+    pub proj_size: usize,
+    /// `tanh` or `relu`, for an RNN. Default tanh.
+    pub nonlinearity: Nonlinearity,
+    /// How two directions become one: `concat`, `sum` or `mean`. Default concat.
+    pub merge: Merge,
+    /// Dropout from one step to the next, 0 to 1. Default 0.
+    pub recurrent_dropout: f64,
+    /// Whether the recurrent matrices start orthogonal. Default false.
+    pub orthogonal: bool,
+    /// What an LSTM's forget gates start at. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forget_bias: Option<f64>,
+    /// Whether the initial states are trained too. Default false.
+    pub trainable_state: bool,
+}
+
+impl Default for ModelSection {
+    fn default() -> Self {
+        let layer = RecurrentConfig::new(1, 15);
+        Self {
+            kind: ModelKind::Variable,
+            cell: CellKind::default(),
+            readout: None,
+            hidden_size: layer.hidden_size,
+            num_layers: layer.num_layers,
+            bias: layer.bias,
+            bidirectional: layer.bidirectional,
+            dropout: layer.dropout,
+            proj_size: layer.proj_size,
+            nonlinearity: layer.nonlinearity,
+            merge: layer.merge,
+            recurrent_dropout: layer.recurrent_dropout,
+            orthogonal: layer.orthogonal,
+            forget_bias: layer.forget_bias,
+            trainable_state: layer.trainable_state,
+        }
+    }
+}
+
+impl ModelSection {
+    /// With the sizes of the data; `steps` says whether there is a target a step.
+    pub(crate) fn model(&self, input_size: usize, output_size: usize, steps: bool) -> ModelConfig {
+        let layer = RecurrentConfig {
+            input_size,
+            hidden_size: self.hidden_size,
+            num_layers: self.num_layers,
+            bias: self.bias,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout,
+            proj_size: self.proj_size,
+            nonlinearity: self.nonlinearity,
+            merge: self.merge,
+            recurrent_dropout: self.recurrent_dropout,
+            orthogonal: self.orthogonal,
+            forget_bias: self.forget_bias,
+            trainable_state: self.trainable_state,
+        };
+        let lecture = ModelConfig::new(self.kind, layer, output_size);
+        let usual = if steps { Readout::Steps } else { lecture.readout };
+        ModelConfig { cell: self.cell, readout: self.readout.unwrap_or(usual), ..lecture }
+    }
+}
+
+/// Where the examples come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSection {
+    /// `variable-sums`, `fixed-sums`, a data set of the UEA/UCR archive by name, or the path of a
+    /// `.ts` file. Default the sums that suit the model.
+    pub dataset: String,
+    /// The folder in which `NAME_TRAIN.ts` and `NAME_TEST.ts` lie. Default `data`.
+    pub dir: PathBuf,
+    /// The share of the training examples that is held out for validation, 0 to below 1. Default 0
+    /// (for the sums, validation examples are drawn beside). Not for the sums.
+    pub valid_fraction: f64,
+    /// Whether features are scaled to mean 0 and deviation 1 over the training steps. Default true
+    /// for files, false for the sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardize: Option<bool>,
+    /// Sort stretches of so many examples of the shuffled order by length, so that batch mates have
+    /// similar lengths; 0 for not. Default 0.
+    pub bucket_size: usize,
+    /// Threads that make batches in the background, at most 256; the batches are the same for any
+    /// number. Default 0.
+    pub workers: usize,
+    /// The sizes of the sums; only for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sums: Option<SumsSection>,
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self {
+            dataset: String::new(),
+            dir: "data".into(),
+            valid_fraction: 0.0,
+            standardize: None,
+            bucket_size: 0,
+            workers: 0,
+            sums: None,
+        }
+    }
+}
+
+impl DataSection {
+    /// Whether the examples are generated.
+    pub(crate) fn is_sums(&self) -> bool {
+        matches!(self.dataset.as_str(), "variable-sums" | "fixed-sums")
+    }
+}
+
+/// The lecture's synthetic data: sequences of standard normal numbers, and their sum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SumsSection {
+    /// Training examples an epoch. Default 1000.
+    pub num_samples: usize,
+    /// The length, or for `variable-sums` the longest one. Default 50.
+    pub seq_length: usize,
+    /// Features of a step. Default 7.
+    pub input_size: usize,
+    /// Whether each epoch draws its examples anew, as the lecture's data set does. Default true.
+    pub redraw: bool,
+    /// Examples held out for validation, and as many again for the test. Default 1000.
+    pub held_out: usize,
+}
+
+impl Default for SumsSection {
+    fn default() -> Self {
+        Self { num_samples: 1000, seq_length: 50, input_size: 7, redraw: true, held_out: 1000 }
+    }
+}
+
+/// When checkpoints are written. One after every epoch always is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointSection {
+    /// Also after every so many updates; 0 for not. Default 0.
+    pub every_steps: u64,
+    /// Also after so many minutes without one; 0 for not. Default 5.
+    pub every_minutes: f64,
+    /// How many of the best epochs to keep; at least 1. Default 1.
+    pub keep: usize,
+}
+
+impl Default for CheckpointSection {
+    fn default() -> Self {
+        Self { every_steps: 0, every_minutes: 5.0, keep: 1 }
+    }
+}

@@ -1,0 +1,26 @@
+//! `cargo xtask train --dry-run`: what would be trained, and how long it would take.
+
+use ragged_train::Experiment;
+
+use crate::Failure;
+use crate::progress::clock;
+
+/// Prints the resolved configuration, the parameters and the predicted time; writes nothing.
+pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
+    println!("{}", experiment.config().to_toml()?);
+    println!("# {}", experiment.describe());
+    for (name, parameter) in experiment.parameters().named() {
+        let shape = format!("{:?}", parameter.dims());
+        println!("# {name:<28} {shape:<14} {:>10}", parameter.elem_count());
+    }
+    println!("# {:<28} {:<14} {:>10}", "all parameters", "", experiment.parameters().count());
+    let rehearsal = experiment.rehearse()?;
+    println!(
+        "# {} updates, about {} ({:.2} ms an update over the first {}, without evaluations)",
+        rehearsal.updates,
+        clock(rehearsal.seconds_per_update * rehearsal.updates as f64),
+        rehearsal.seconds_per_update * 1e3,
+        rehearsal.tried,
+    );
+    Ok(())
+}
