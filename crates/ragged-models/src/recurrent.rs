@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 use ragged_kernels::Direction;
-use ragged_sequence::{PackedLayout, PackedSequence};
+use ragged_sequence::{PackedSequence, pack_padded_sequence};
 
 use crate::cell::wrong_input;
 use crate::config::check;
@@ -228,6 +228,5 @@ impl<C: Cell> Recurrent<C> {
 /// A batch `[B, T, I]` of equal lengths, packed: time step by time step.
 pub(crate) fn rectangle(input: &Tensor) -> Result<PackedSequence> {
     let (batch, steps, _) = input.dims3()?;
-    let rows = input.transpose(0, 1)?.contiguous()?.flatten(0, 1)?;
-    Ok(PackedSequence::from_layout(rows, PackedLayout::from_lengths(&vec![steps; batch]))?)
+    Ok(pack_padded_sequence(input, &vec![steps; batch], false)?)
 }

@@ -120,7 +120,7 @@ pub fn pack_sequence(sequences: &[Tensor], enforce_sorted: bool) -> Result<Packe
     for b in 1..lengths.len() {
         offsets[b] = offsets[b - 1] + lengths[b - 1];
     }
-    let index = layout.positions().map(|(b, t)| (offsets[b] + t) as i64).collect();
+    let index = layout.positions().map(|(b, t)| offsets[b] + t).collect();
     PackedSequence::from_layout(select(&rows, index)?, layout)
 }
 
@@ -134,7 +134,7 @@ pub fn unpack_sequence(packed: &PackedSequence) -> Result<Vec<Tensor>> {
     let row = rows_by_position(packed.layout());
     let index = lengths.iter().enumerate().flat_map(|(b, &length)| {
         let row = &row;
-        (0..length).map(move |t| row(b, t) as i64)
+        (0..length).map(move |t| row(b, t))
     });
     let rows = select(packed.data(), index.collect())?;
     let mut begin = 0;
@@ -163,7 +163,7 @@ pub fn pack_padded_sequence(
     let (batch, steps) = batch_and_steps(input)?;
     check_lengths(lengths, batch, steps)?;
     let layout = layout(lengths, enforce_sorted)?;
-    let index = layout.positions().map(|(b, t)| (b * steps + t) as i64).collect();
+    let index = layout.positions().map(|(b, t)| b * steps + t).collect();
     PackedSequence::from_layout(select(&input.flatten(0, 1)?, index)?, layout)
 }
 

@@ -37,7 +37,7 @@ pub fn pool(packed: &PackedSequence, pooling: Pooling) -> Result<Tensor> {
     let pick = |step: fn(usize) -> usize| {
         let rows = lengths.iter().enumerate();
         let rows = rows.map(|(b, &length)| (length > 0).then(|| row(b, step(length))));
-        match rows.clone().map(|row| row.map(|row| row as i64)).collect() {
+        match rows.clone().collect() {
             Some(rows) => select(data, rows),
             None => select_or_fill(data, rows, 0.0),
         }
@@ -81,7 +81,7 @@ fn max(data: &Tensor, layout: &PackedLayout) -> Result<Tensor> {
         let index = layout.sorted_indices()[..running].iter().flat_map(|&b| {
             let (row, length) = (&row, lengths[b]);
             // Beyond its end a sequence is its first step again, which changes no maximum.
-            (0..layout.max_length()).map(move |t| row(b, if t < length { t } else { 0 }) as i64)
+            (0..layout.max_length()).map(move |t| row(b, if t < length { t } else { 0 }))
         });
         let padded = select(data, index.collect())?.reshape(shape)?;
         let largest = padded.detach().argmax_keepdim(1)?;

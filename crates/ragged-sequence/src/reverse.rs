@@ -16,7 +16,7 @@ use crate::{PackedSequence, Result};
 pub fn reverse_packed_sequence(packed: &PackedSequence) -> Result<PackedSequence> {
     let (layout, lengths) = (packed.layout(), packed.lengths());
     let row = rows_by_position(layout);
-    let index = layout.positions().map(|(b, t)| row(b, lengths[b] - 1 - t) as i64).collect();
+    let index = layout.positions().map(|(b, t)| row(b, lengths[b] - 1 - t)).collect();
     PackedSequence::from_layout(select(packed.data(), index)?, layout.clone())
 }
 
@@ -31,7 +31,7 @@ pub fn reverse_padded_sequence(padded: &Tensor, lengths: &[usize]) -> Result<Ten
     let (batch, steps) = batch_and_steps(padded)?;
     check_lengths(lengths, batch, steps)?;
     let index = lengths.iter().enumerate().flat_map(|(b, &length)| {
-        (0..steps).map(move |t| (b * steps + if t < length { length - 1 - t } else { t }) as i64)
+        (0..steps).map(move |t| b * steps + if t < length { length - 1 - t } else { t })
     });
     unflatten(&select(&padded.flatten(0, 1)?, index.collect())?, batch, steps)
 }

@@ -1,15 +1,108 @@
 //! Picking rows of a tensor: the one operation under all padding and packing.
 
-use candle_core::{DType, Tensor};
+use candle_core::cpu_backend::Map1;
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, WithDType};
 
 use crate::{Error, Result};
 
 /// `source[rows[0]], source[rows[1]], ..` along the first dimension.
 ///
 /// Gradients flow back to the picked rows; a row that is not picked gets exactly zero.
-pub(crate) fn select(source: &Tensor, rows: Vec<i64>) -> Result<Tensor> {
-    let index = Tensor::from_vec(rows.clone(), rows.len(), source.device())?;
-    Ok(source.contiguous()?.index_select(&index, 0)?)
+pub(crate) fn select(source: &Tensor, rows: Vec<usize>) -> Result<Tensor> {
+    let source = source.contiguous()?;
+    if source.device().is_cpu() {
+        return Ok(source.apply_op1(Gather(rows))?);
+    }
+    let index: Vec<i64> = rows.into_iter().map(|row| row as i64).collect();
+    let index = Tensor::from_vec(index.clone(), index.len(), source.device())?;
+    Ok(source.index_select(&index, 0)?)
+}
+
+/// Copies the rows of these numbers: what `index_select` does, without a tensor of indices and
+/// without zeros beforehand.
+struct Gather(Vec<usize>);
+
+impl Map1 for Gather {
+    fn f<T: WithDType>(&self, from: &[T], layout: &Layout) -> candle_core::Result<Vec<T>> {
+        let (from, width) = contiguous(from, layout)?;
+        let mut picked = Vec::with_capacity(self.0.len() * width);
+        for &row in &self.0 {
+            picked.extend_from_slice(&from[row * width..(row + 1) * width]);
+        }
+        Ok(picked)
+    }
+}
+
+impl CustomOp1 for Gather {
+    fn name(&self) -> &'static str {
+        "select rows"
+    }
+
+    fn cpu_fwd(
+        &self,
+        from: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        Ok((self.map(from, layout)?, with_rows(layout, self.0.len())))
+    }
+
+    fn bwd(
+        &self,
+        source: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<Option<Tensor>> {
+        let scatter = Scatter { rows: &self.0, count: source.dim(0)? };
+        gradient.contiguous()?.apply_op1_no_bwd(&scatter).map(Some)
+    }
+}
+
+/// The transposed operation: adds row k to row `rows[k]` of `count` rows.
+struct Scatter<'a> {
+    rows: &'a [usize],
+    count: usize,
+}
+
+impl Map1 for Scatter<'_> {
+    fn f<T: WithDType>(&self, from: &[T], layout: &Layout) -> candle_core::Result<Vec<T>> {
+        let (from, width) = contiguous(from, layout)?;
+        let mut sums = vec![T::zero(); self.count * width];
+        for (k, &row) in self.rows.iter().enumerate() {
+            let to = &mut sums[row * width..(row + 1) * width];
+            let from = &from[k * width..(k + 1) * width];
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+        }
+        Ok(sums)
+    }
+}
+
+impl CustomOp1 for Scatter<'_> {
+    fn name(&self) -> &'static str {
+        "scatter rows"
+    }
+
+    fn cpu_fwd(
+        &self,
+        from: &CpuStorage,
+        layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        Ok((self.map(from, layout)?, with_rows(layout, self.count)))
+    }
+}
+
+/// The numbers of a contiguous tensor, and how many make a row.
+fn contiguous<'a, T>(from: &'a [T], layout: &Layout) -> candle_core::Result<(&'a [T], usize)> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("expected contiguous rows");
+    };
+    Ok((&from[start..end], layout.dims()[1..].iter().product()))
+}
+
+/// The shape of a tensor with another number of rows.
+fn with_rows(layout: &Layout, count: usize) -> Shape {
+    let mut dims = layout.dims().to_vec();
+    dims[0] = count;
+    dims.into()
 }
 
 /// [`select`], where `None` stands for a row filled with `value`.
@@ -21,7 +114,7 @@ pub(crate) fn select_or_fill(
     let count = source.dim(0)?;
     let fill = fill_row(source, value)?;
     let source = Tensor::cat(&[source, &fill], 0)?;
-    select(&source, rows.map(|row| row.unwrap_or(count) as i64).collect())
+    select(&source, rows.map(|row| row.unwrap_or(count)).collect())
 }
 
 /// One row of `value` in the shape and dtype of the rows of `source`.
@@ -59,7 +152,28 @@ fn can_hold(dtype: DType, value: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{Device, Var};
+
     use super::*;
+
+    /// Also rows that are picked twice or never, and rows of several dimensions.
+    #[test]
+    fn selection_is_index_select() {
+        let values: Vec<f64> = (0..24).map(f64::from).collect();
+        let source = Var::from_vec(values, (4, 2, 3), &Device::Cpu).unwrap();
+        for rows in [vec![2, 0, 2, 3, 2], vec![3], vec![]] {
+            let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+            let index = Tensor::from_vec(index, rows.len(), &Device::Cpu).unwrap();
+            let run = |picked: Tensor| {
+                let loss = picked.powf(3.0).unwrap().sum_all().unwrap();
+                let gradient = loss.backward().unwrap().get(&source).unwrap().clone();
+                let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                (picked.dims().to_vec(), numbers(&picked), numbers(&gradient))
+            };
+            let want = run(source.index_select(&index, 0).unwrap());
+            assert_eq!(run(select(&source, rows).unwrap()), want);
+        }
+    }
 
     #[test]
     fn a_value_is_held_where_it_comes_back() {

@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Candle's alone, for a dtype that has no exponential.
 pub fn packed_softmax(scores: &PackedSequence) -> Result<PackedSequence> {
-    let sequences: Vec<i64> = scores.layout().positions().map(|(b, _)| b as i64).collect();
+    let sequences: Vec<usize> = scores.layout().positions().map(|(b, _)| b).collect();
     let spread = |pooled: &Tensor| select(pooled, sequences.clone());
     // Subtracting the largest score changes nothing but keeps the exponentials finite.
     let largest = spread(&pool(scores, Pooling::Max)?.detach())?;
