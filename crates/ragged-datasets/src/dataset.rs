@@ -88,6 +88,7 @@ pub struct InMemory {
     examples: Vec<Example>,
     features: usize,
     target_kind: TargetKind,
+    ids: Option<Vec<String>>,
 }
 
 impl InMemory {
@@ -109,7 +110,26 @@ impl InMemory {
             }
             target_kind.check(index, example.sequence.len(), &example.target)?;
         }
-        Ok(Self { examples, features, target_kind })
+        Ok(Self { examples, features, target_kind, ids: None })
+    }
+
+    /// With the names of the examples, such as a file may have them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for another number of names than of examples.
+    pub fn with_ids(mut self, ids: Option<Vec<String>>) -> Result<Self> {
+        if let Some(got) = ids.as_ref().map(Vec::len).filter(|&got| got != self.examples.len()) {
+            let (got, expected) = (format!("for {got} examples"), self.examples.len().to_string());
+            return Err(Error::Config { name: "ids", got, expected });
+        }
+        self.ids = ids;
+        Ok(self)
+    }
+
+    /// The names of the examples, where the source has names.
+    pub fn ids(&self) -> Option<&[String]> {
+        self.ids.as_deref()
     }
 
     /// The examples in order.

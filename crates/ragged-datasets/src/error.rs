@@ -1,6 +1,7 @@
 //! What can be wrong with examples, batches and files.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Data that cannot be read or put together.
 #[derive(Debug, thiserror::Error)]
@@ -37,15 +38,13 @@ pub enum Error {
     /// A data set or batch without an example.
     #[error("{0} is empty: expected at least one example")]
     Empty(&'static str),
-    /// A file that is not in its format.
-    #[error("{}line {line}, column {column}: {reason}", path.as_ref().map_or(String::new(), |p| format!("{}: ", p.display())))]
+    /// A file that is not in its format, or does not hold what was asked of it.
+    #[error("{}{place}{reason}", path.as_ref().map_or(String::new(), |p| format!("{}: ", p.display())))]
     Parse {
         /// The file, where it is known.
         path: Option<PathBuf>,
-        /// Counted from 1.
-        line: usize,
-        /// Characters, counted from 1.
-        column: usize,
+        /// Where in it.
+        place: Place,
         /// What was expected and what came.
         reason: String,
     },
@@ -73,8 +72,58 @@ pub enum Error {
     Candle(#[from] candle_core::Error),
 }
 
+/// Where in a file something is wrong; everything is counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a text.
+    Line {
+        /// The line.
+        line: usize,
+        /// The character in it; in CSV the cell.
+        column: usize,
+    },
+    /// In one of the sequences of a binary file.
+    Sequence(usize),
+    /// In all of it.
+    Whole,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Line { line, column } => write!(f, "line {line}, column {column}: "),
+            Self::Sequence(sequence) => write!(f, "sequence {sequence}: "),
+            Self::Whole => Ok(()),
+        }
+    }
+}
+
+impl Place {
+    /// An error here, in a file to be named later.
+    pub(crate) fn error(self, reason: impl Into<String>) -> Error {
+        Error::Parse { path: None, place: self, reason: reason.into() }
+    }
+}
+
+impl Error {
+    /// The error with the file that it is about, where it is about one and does not name it yet.
+    pub(crate) fn in_file(self, file: &Path) -> Self {
+        match self {
+            Self::Parse { path: None, place, reason } => {
+                Self::Parse { path: Some(file.to_path_buf()), place, reason }
+            }
+            other => other,
+        }
+    }
+
+    /// The system's error on a file.
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_path_buf(), source }
+    }
+}
+
 /// This crate's result.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Checks a size of a configuration.
 pub(crate) fn check_size(name: &'static str, got: usize, most: usize) -> Result<()> {

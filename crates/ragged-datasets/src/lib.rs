@@ -30,7 +30,7 @@
 //! ```
 //!
 //! In reading order: [`Example`], [`Dataset`] with [`InMemory`], [`Subset`] and [`split`]; the
-//! sources [`VariableLengthSums`], [`FixedLengthSums`] and [`ts`]; [`Standardize`]; then
+//! sources [`VariableLengthSums`], [`FixedLengthSums`] and the files of [`formats`]; [`transforms`]; then
 //! [`Sampler`], [`Batching`], [`Collate`] and [`DataLoader`].
 
 #![forbid(unsafe_code)]
@@ -40,21 +40,20 @@ mod batching;
 mod dataset;
 mod error;
 mod example;
+pub mod formats;
 mod loader;
 mod random;
 mod sampler;
-mod standardize;
 mod sums;
-pub mod ts;
+pub mod transforms;
 
 pub use batch::{Batch, BatchInput, Collate};
 pub use batching::{BatchPlan, Batching, OverLong};
 pub use dataset::{Dataset, InMemory, Subset, split};
-pub use error::{Error, Result};
+pub use error::{Error, Place, Result};
 pub use example::{Example, Sequence, Target, TargetKind};
 pub use loader::{DataLoader, Epoch, LoaderConfig};
 pub use sampler::{Sampler, Strata, Weights};
-pub use standardize::{Standardize, Standardized};
 pub use sums::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };

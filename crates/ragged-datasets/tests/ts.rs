@@ -1,11 +1,15 @@
 //! The `.ts` reader: the archive's dialects, every malformed input by name, and a round trip.
 
 use proptest::prelude::*;
-use ragged_datasets::ts::{self, TsFile};
-use ragged_datasets::{InMemory, Target, TargetKind};
+use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::{Dataset, InMemory, Result, Target, TargetKind};
 
-fn parse(text: &str) -> ragged_datasets::Result<TsFile> {
-    ts::parse(text.as_bytes())
+fn parse_bytes(bytes: &[u8]) -> Result<InMemory> {
+    formats::parse(bytes, Format::Ts, &ReadOptions::default(), None)
+}
+
+fn parse(text: &str) -> Result<InMemory> {
+    parse_bytes(text.as_bytes())
 }
 
 #[track_caller]
@@ -15,9 +19,9 @@ fn check(text: &str, message: &str) {
 }
 
 /// The values of a series, dimension by dimension.
-fn columns(file: &TsFile, index: usize) -> Vec<Vec<f32>> {
-    let sequence = &file.examples[index].sequence;
-    (0..file.features).map(|k| sequence.steps().map(|step| step[k]).collect()).collect()
+fn columns(file: &InMemory, index: usize) -> Vec<Vec<f32>> {
+    let sequence = &file.examples()[index].sequence;
+    (0..file.features()).map(|k| sequence.steps().map(|step| step[k]).collect()).collect()
 }
 
 /// Declarations, of which a random file has some.
@@ -41,11 +45,10 @@ fn a_univariate_file_with_classes() {
          @equalLength true\n@seriesLength 3\n@classLabel true 1 2\n@data\n1,-2.5,3e1:2\n4,5,6:1\n",
     )
     .unwrap();
-    assert_eq!(file.problem_name.as_deref(), Some("Italy"));
-    assert_eq!(file.target_kind, TargetKind::Classes(vec!["1".into(), "2".into()]));
+    assert_eq!(file.target_kind(), &TargetKind::Classes(vec!["1".into(), "2".into()]));
     assert_eq!(columns(&file, 0), [[1.0, -2.5, 30.0]]);
-    assert_eq!(file.examples[0].target, Target::Class(1));
-    assert_eq!(file.examples[1].target, Target::Class(0));
+    assert_eq!(file.examples()[0].target, Target::Class(1));
+    assert_eq!(file.examples()[1].target, Target::Class(0));
 }
 
 #[test]
@@ -57,20 +60,19 @@ fn a_multivariate_file_of_unequal_lengths() {
     .unwrap();
     assert_eq!(columns(&file, 0), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     assert_eq!(columns(&file, 1), [[7.0], [8.0]]);
-    assert_eq!(file.examples[2].sequence.len(), 0);
+    assert_eq!(file.examples()[2].sequence.len(), 0);
     // Row-major by step, as batches want it.
-    assert_eq!(file.examples[0].sequence.values(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
-    assert_eq!(InMemory::try_from(file).unwrap().examples().len(), 3);
+    assert_eq!(file.examples()[0].sequence.values(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 }
 
 #[test]
 fn targets_and_no_labels() {
     let file = parse("@targetlabel true\n@data\n1,2:0.5\n3:-7e-1\n").unwrap();
-    assert_eq!(file.target_kind, TargetKind::Values(1));
-    assert_eq!(file.examples[1].target, Target::Values(vec![-0.7]));
+    assert_eq!(file.target_kind(), &TargetKind::Values(1));
+    assert_eq!(file.examples()[1].target, Target::Values(vec![-0.7]));
     let file = parse("@classLabel false\n@dimension 2\n@data\n1,2:3,4\n").unwrap();
-    assert_eq!((file.target_kind.clone(), file.features), (TargetKind::Values(0), 2));
-    assert_eq!(file.examples[0].target, Target::Values(vec![]));
+    assert_eq!((file.target_kind(), file.features()), (&TargetKind::NONE, 2));
+    assert_eq!(file.examples()[0].target, Target::Values(vec![]));
 }
 
 #[test]
@@ -79,11 +81,10 @@ fn the_archives_dialects() {
                 @univariate TRUE\r\n@classlabel True yes no\r\n@DATA\r\n  1 , ?, NaN,nan :no  \r\n\
                 # between\r\n\t2,3:yes";
     let file = parse(text).unwrap();
-    assert_eq!(file.problem_name.as_deref(), Some("Two Words"));
     let values = &columns(&file, 0)[0];
     assert_eq!((values[0], values.len()), (1.0, 4));
     assert!(values[1..].iter().all(|v| v.is_nan()));
-    assert_eq!(file.examples[0].target, Target::Class(1));
+    assert_eq!(file.examples()[0].target, Target::Class(1));
     assert_eq!(columns(&file, 1), [[2.0, 3.0]]);
 }
 
@@ -100,7 +101,6 @@ fn malformed_headers() {
     check("@dimensions 0\n", "line 1, column 13: expected a number of at least 1, got `0`");
     check("@dimension 2\n@dimensions 2\n", "line 2, column 1: @dimensions is declared twice");
     check("@seriesLength x\n", "line 1, column 15: expected a number of at least 1, got `x`");
-    check("@timeStamps true\n", "line 1, column 13: timestamps are not supported");
     let message = "line 1, column 17: expected class labels, got the end of the line";
     check("@classLabel true\n", message);
     check("@classLabel true a b a\n", "line 1, column 22: class label `a` comes twice");
@@ -140,7 +140,8 @@ fn malformed_series() {
     check(&series("", "1,,2:a"), "line 3, column 3: expected a number, got ``");
     check(&series("", "1,inf:a"), "line 3, column 3: expected a number, got `inf`");
     check(&series("", "1e60:a"), "line 3, column 1: 1e60 is too large for a 32-bit float");
-    check(&series("", "(0,1):a"), "line 3, column 1: timestamps are not supported");
+    let message = "line 3, column 1: expected a number, got a pair (expected @timeStamps true)";
+    check(&series("", "(0,1):a"), message);
     let message = "line 4, column 3: expected a number (@missing false), got `?`";
     check(&series("@missing false\n", "1,?:a"), message);
     let message = "line 4, column 5: expected 2 dimensions, got 3";
@@ -182,11 +183,11 @@ fn malformed_series() {
     check(&series("", &("é".repeat(99) + ":a")), &message);
     // Columns count characters, not bytes.
     check(&series("", "  é:a"), "line 3, column 3: expected a number, got `é`");
-    let error = ts::parse(&b"@problemName \xc3\xa9\xff\n"[..]).unwrap_err().to_string();
+    let error = parse_bytes(&b"@problemName \xc3\xa9\xff\n"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 15: invalid UTF-8");
-    let error = ts::parse(&b"\xef\xbb\xbf@\xff\n"[..]).unwrap_err().to_string();
+    let error = parse_bytes(&b"\xef\xbb\xbf@\xff\n"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 2: invalid UTF-8");
-    let error = ts::parse(&b"\xff\xfe@\0d\0"[..]).unwrap_err().to_string();
+    let error = parse_bytes(&b"\xff\xfe@\0d\0"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 1: invalid UTF-8");
 }
 
@@ -194,13 +195,43 @@ fn malformed_series() {
 fn errors_of_a_file_begin_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.ts");
-    let error = ts::read(&path).unwrap_err().to_string();
+    let error = formats::read(&path, &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: No such file", path.display())), "{error}");
     std::fs::write(&path, "@missing maybe\n").unwrap();
-    let error = ts::read(&path).unwrap_err().to_string();
+    let error = formats::read(&path, &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: line 1, column 10", path.display())), "{error}");
-    let error = ts::read(folder.path()).unwrap_err().to_string();
+    let error = formats::read(folder.path(), &ReadOptions::default()).unwrap_err().to_string();
     assert!(error.starts_with(&folder.path().display().to_string()), "{error}");
+}
+
+#[test]
+fn values_with_timestamps_lie_over_the_times_of_all_dimensions() {
+    let text = "@timeStamps true\n@dimensions 2\n@classLabel true a b\n@data\n\
+                (0,1.5),(1,2.5):(1,3),(2.5,4):a\n\
+                (2004-10-01 18:00:00,7), (2004-10-01 19:00:00, ?):(2004-10-01 18-00-00,8):b\n";
+    let file = parse(text).unwrap();
+    let nan = f32::NAN;
+    let bits = |columns: &[Vec<f32>]| -> Vec<Vec<u32>> {
+        columns.iter().map(|column| column.iter().map(|v| v.to_bits()).collect()).collect()
+    };
+    assert_eq!(bits(&columns(&file, 0)), bits(&[vec![1.5, 2.5, nan], vec![nan, 3.0, 4.0]]));
+    assert_eq!(bits(&columns(&file, 1)), bits(&[vec![7.0, nan], vec![8.0, nan]]));
+    assert_eq!(file.examples()[1].target, Target::Class(1));
+
+    let header = "@timeStamps true\n@classLabel true a\n@data\n";
+    check(&format!("{header}1,2:a\n"), "line 4, column 1: expected `(time,value)`");
+    check(&format!("{header}(1:a\n"), "line 4, column 5: expected `:` and a label");
+    check(&format!("{header}(1):a\n"), "line 4, column 1: expected `(time,value)`");
+    let message = "line 4, column 2: expected a number or a date and time, got `x`";
+    check(&format!("{header}(x,1):a\n"), message);
+    let message = "line 4, column 4: expected a number, got `y`";
+    check(&format!("{header}(1,y):a\n"), message);
+    let message = "line 4, column 8: expected a time later than the one before";
+    check(&format!("{header}(1,2),(1,3):a\n"), message);
+    let text = "@timeStamps true\n@missing false\n@dimensions 2\n@data\n(0,1),(1,2):(0,3)\n";
+    let message = "line 5, column 13: expected a value at each of the 2 times of the series \
+                   (@missing false), got 1";
+    check(text, message);
 }
 
 #[test]
@@ -208,7 +239,7 @@ fn lengths_of_unequal_series_are_free_whatever_else_is_declared() {
     // Some writers put a length there all the same.
     let header = "@equalLength false\n@seriesLength 3\n@classLabel false\n@data\n";
     let file = parse(&format!("{header}1\n1,2\n")).unwrap();
-    assert_eq!(file.examples.iter().map(|e| e.sequence.len()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(file.examples().iter().map(|e| e.sequence.len()).collect::<Vec<_>>(), [1, 2]);
 }
 
 /// A file of the format, written by the book.
@@ -240,8 +271,8 @@ proptest! {
         })
     ) {
         let file = parse(&write(features, &series)).unwrap();
-        prop_assert_eq!(file.features, features);
-        for (example, (values, class)) in file.examples.iter().zip(&series) {
+        prop_assert_eq!(file.features(), features);
+        for (example, (values, class)) in file.examples().iter().zip(&series) {
             let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             let nan_free = |v: &[f32]| v.iter().map(|v| if v.is_nan() { f32::NAN } else { *v }).collect::<Vec<_>>();
             prop_assert_eq!(bits(&nan_free(example.sequence.values())), bits(&nan_free(values)));
@@ -251,7 +282,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = ts::parse(&bytes[..]);
+        let _ = parse_bytes(&bytes[..]);
     }
 
     #[test]
@@ -260,10 +291,7 @@ proptest! {
         series in "([-0-9.,:?eEnNaAbéi( )\r\u{feff}]{0,12}\n){0,5}",
     ) {
         let text = format!("{}\n@data\n{series}", keys.join("\n"));
-        // However the input arrives, the answer is the same.
-        let whole = format!("{:?}", ts::parse(text.as_bytes()));
-        let pieces = std::io::BufReader::with_capacity(3, text.as_bytes());
-        prop_assert_eq!(format!("{:?}", ts::parse(pieces)), whole);
+        let _ = parse(&text);
     }
 
     #[test]
@@ -280,6 +308,6 @@ proptest! {
         if cut {
             bytes.truncate(keep.index(bytes.len()));
         }
-        let _ = ts::parse(&bytes[..]);
+        let _ = parse_bytes(&bytes[..]);
     }
 }

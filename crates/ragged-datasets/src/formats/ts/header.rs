@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use super::line::{Line, shown};
-use crate::{Result, Target};
+use crate::Result;
+use crate::formats::collect::{Field, RawTarget};
+use crate::formats::line::Line;
+use crate::formats::number::{number, shown};
 
 /// What the header declares; `None` where it does not say.
 #[derive(Debug, Default)]
 pub(super) struct Header {
-    pub(super) problem_name: Option<String>,
+    pub(super) timestamps: bool,
     pub(super) missing: Option<bool>,
     pub(super) univariate: Option<bool>,
     pub(super) dimensions: Option<usize>,
@@ -31,28 +33,45 @@ pub(super) enum Label {
 }
 
 impl Label {
-    /// Reads a series' label.
-    pub(super) fn read(&self, line: &Line, part: Option<Range<usize>>) -> Result<Target> {
-        let Some(part) = part else { return Ok(Target::Values(vec![])) };
-        let label = &line.text()[part.clone()];
+    /// The declared classes, none where series have none.
+    pub(super) fn classes(&self) -> &[String] {
         match self {
-            Self::None => Ok(Target::Values(vec![])),
-            Self::Value => Ok(Target::Values(vec![line.number(part)?])),
-            Self::Classes(labels) => match labels.iter().position(|known| known == label) {
-                Some(class) => Ok(Target::Class(class as u32)),
-                None => {
-                    let reason = format!("expected a label of @classLabel, got `{}`", shown(label));
-                    Err(line.error(part.start, &reason))
-                }
-            },
+            Self::Classes(labels) => labels,
+            Self::None | Self::Value => &[],
         }
     }
+
+    /// Reads a series' label.
+    pub(super) fn read(&self, line: &Line, part: Option<Range<usize>>) -> Result<RawTarget> {
+        let Some(part) = part else { return Ok(RawTarget::None) };
+        let label = &line.text()[part.clone()];
+        match self {
+            Self::None => Ok(RawTarget::None),
+            Self::Value => {
+                let value = number(label).map_err(|reason| line.error(part.start, &reason))?;
+                Ok(RawTarget::One(Field::Number(value)))
+            }
+            Self::Classes(labels) if labels.iter().any(|known| known == label) => {
+                Ok(RawTarget::One(Field::Text(label.into())))
+            }
+            Self::Classes(_) => {
+                let reason = format!("expected a label of @classLabel, got `{}`", shown(label));
+                Err(line.error(part.start, &reason))
+            }
+        }
+    }
+}
+
+/// The key of an `@key` line in lower case.
+pub(super) fn key(line: &Line) -> Option<String> {
+    let rest = line.text().strip_prefix('@')?;
+    Some(rest.split(char::is_whitespace).next().unwrap_or("").to_lowercase())
 }
 
 impl Header {
     /// Takes up one line.
     pub(super) fn line(&mut self, line: &Line) -> Result<()> {
-        let Some(key) = line.key() else {
+        let Some(key) = key(line) else {
             return Err(line.error(0, "expected a line that begins with @, # or %"));
         };
         // Both spellings are in the archive, for one thing.
@@ -62,14 +81,9 @@ impl Header {
         }
         let words = line.words();
         match key.as_str() {
-            "problemname" => {
-                self.problem_name = words.get(1).map(|w| line.text()[w.start..].into())
-            }
-            "timestamps" => {
-                if flag(line, &words)? {
-                    return Err(line.error(words[1].start, "timestamps are not supported"));
-                }
-            }
+            // A name is free text.
+            "problemname" => {}
+            "timestamps" => self.timestamps = flag(line, &words)?,
             "missing" => self.missing = Some(flag(line, &words)?),
             "univariate" => self.univariate = Some(flag(line, &words)?),
             "dimensions" => self.dimensions = Some(size(line, &words)?),

@@ -1,0 +1,326 @@
+//! Tables in long form: a row a step, its series by name.
+//!
+//! ```text
+//! series_id,time,speed,height,target
+//! a,0,1.5,0.2,walk
+//! b,0,3.5,,run
+//! a,1,1.25,0.3,walk
+//! ```
+//!
+//! Series come in the order of their first rows; the rows of one need not stand together. Its steps
+//! are in the order of `time`, or of the rows where there is no such column. A target is the same in
+//! all rows of a series (or empty in some); where it is not, it is one a step.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Write};
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use serde::{Deserialize, Serialize};
+
+use super::collect::{Collector, Field, RawTarget, Row};
+use super::newlines::Newlines;
+use super::number::{number, shown, time};
+use super::{Task, io, unfit};
+use crate::error::Place;
+use crate::{Dataset, Error, InMemory, Result, Target, TargetKind};
+
+/// Which column is what, by the names in the header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvColumns {
+    /// The series' name. Default `series_id`; without such a column the file is one series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// The time, a number or a date. Default `time`; without such a column rows are in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The features. Default all columns that are nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// The targets. Default `target` and what begins with `target_`, where there are such columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+    /// What stands between two cells, one ASCII character. Default `,`.
+    pub delimiter: char,
+}
+
+impl Default for CsvColumns {
+    fn default() -> Self {
+        Self { series: None, time: None, features: None, targets: None, delimiter: ',' }
+    }
+}
+
+/// The columns by number.
+struct Columns {
+    series: Option<usize>,
+    time: Option<usize>,
+    features: Vec<usize>,
+    targets: Vec<usize>,
+}
+
+/// The rows of one series, in the order of the file.
+struct Series {
+    id: Option<String>,
+    lines: Vec<usize>,
+    times: Vec<f64>,
+    /// `[rows, features]`.
+    values: Vec<f32>,
+    /// `[rows, targets]`.
+    targets: Vec<String>,
+}
+
+/// Reads all series of an input.
+pub(super) fn read(input: impl BufRead, names: &CsvColumns, into: &mut Collector) -> Result<()> {
+    let Some(delimiter) = u8::try_from(names.delimiter).ok().filter(u8::is_ascii) else {
+        let (got, expected) = (names.delimiter.to_string(), "one ASCII character".into());
+        return Err(Error::Config { name: "csv.delimiter", got, expected });
+    };
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(Trim::All)
+        .flexible(true)
+        .from_reader(Newlines::new(input));
+    let header = reader.byte_headers().map_err(located)?.clone();
+    let columns = Columns::find(&header, names, into.wants_targets())?;
+    let mut series: Vec<Series> = vec![];
+    let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut record = ByteRecord::new();
+    while reader.read_byte_record(&mut record).map_err(located)? {
+        // Counted back from the end of the record, since empty lines before it are no part of it.
+        let lines = 1 + record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
+        let line = (reader.position().line() as usize).saturating_sub(lines);
+        let cells = Cells { record: &record, line };
+        if record.len() != header.len() {
+            let (expected, got) = (header.len(), record.len());
+            let reason = format!("expected {expected} cells, got {got}");
+            return Err(cells.place(expected.min(got)).error(reason));
+        }
+        let key = columns.series.map_or(&b""[..], |column| &record[column]);
+        let place = match by_id.get(key) {
+            Some(&place) => place,
+            None => {
+                let id = columns.series.map(|c| cells.text(c).map(str::to_string)).transpose()?;
+                by_id.insert(key.to_vec(), series.len());
+                series.push(Series::new(id));
+                series.len() - 1
+            }
+        };
+        series[place].add(&cells, &columns)?;
+    }
+    if series.is_empty() {
+        let line = reader.position().line() as usize;
+        let place = Place::Line { line, column: 1 };
+        return Err(place.error("expected a row, got the end of the file"));
+    }
+    let per_step = match into.wanted() {
+        Some(Task::SequenceLabelling | Task::StepRegression) => true,
+        Some(Task::Classification | Task::Regression) => false,
+        None => series.iter().any(|series| series.odd_target(&columns).is_some()),
+    };
+    series.into_iter().try_for_each(|series| into.push(series.finish(&columns, per_step)?))
+}
+
+impl Columns {
+    fn find(header: &ByteRecord, names: &CsvColumns, wants_targets: bool) -> Result<Self> {
+        let place = |column: usize| Place::Line { line: 1, column: column + 1 };
+        let mut found: Vec<&str> = vec![];
+        for (column, name) in header.iter().enumerate() {
+            let name = std::str::from_utf8(name);
+            let name = name.map_err(|_| place(column).error("invalid UTF-8"))?;
+            if found.contains(&name) {
+                let reason = format!("column `{}` comes twice", shown(name));
+                return Err(place(column).error(reason));
+            }
+            found.push(name);
+        }
+        let find = |name: &str| found.iter().position(|found| *found == name);
+        let must = |name: &String| {
+            find(name).ok_or_else(|| {
+                let known = found.iter().take(20).map(|name| shown(name)).collect::<Vec<_>>();
+                let reason = format!("expected a column `{name}`, got {}", known.join(", "));
+                place(0).error(reason)
+            })
+        };
+        let one = |name: &Option<String>, usual: &str| match name {
+            Some(name) => must(name).map(Some),
+            None => Ok(find(usual)),
+        };
+        let series = one(&names.series, "series_id")?;
+        let time = one(&names.time, "time")?;
+        let is_target = |name: &str| name == "target" || name.starts_with("target_");
+        let targets = match &names.targets {
+            // What is not read need not be there.
+            Some(names) if !wants_targets => names.iter().filter_map(|name| find(name)).collect(),
+            Some(names) => names.iter().map(must).collect::<Result<_>>()?,
+            None => (0..found.len()).filter(|&column| is_target(found[column])).collect::<Vec<_>>(),
+        };
+        let taken = |column: &usize| {
+            Some(*column) == series || Some(*column) == time || targets.contains(column)
+        };
+        let features = match &names.features {
+            Some(names) => names.iter().map(must).collect::<Result<_>>()?,
+            None => (0..found.len()).filter(|column| !taken(column)).collect::<Vec<_>>(),
+        };
+        if features.is_empty() {
+            return Err(place(0).error("expected at least one column of features, got none"));
+        }
+        let targets = if wants_targets { targets } else { vec![] };
+        Ok(Self { series, time, features, targets })
+    }
+}
+
+impl Series {
+    fn new(id: Option<String>) -> Self {
+        Self { id, lines: vec![], times: vec![], values: vec![], targets: vec![] }
+    }
+
+    fn add(&mut self, cells: &Cells, columns: &Columns) -> Result<()> {
+        self.lines.push(cells.line);
+        if let Some(column) = columns.time {
+            let time = time(cells.text(column)?);
+            self.times.push(time.map_err(|reason| cells.place(column).error(reason))?);
+        }
+        for &column in &columns.features {
+            let text = cells.text(column)?;
+            let missing = ["", "?", "nan", "na"].iter().any(|m| text.eq_ignore_ascii_case(m));
+            let value = if missing { Ok(f32::NAN) } else { number(text) };
+            self.values.push(value.map_err(|reason| cells.place(column).error(reason))?);
+        }
+        for &column in &columns.targets {
+            self.targets.push(cells.text(column)?.to_string());
+        }
+        Ok(())
+    }
+
+    /// The place of the first target that differs from one before it in the series.
+    fn odd_target(&self, columns: &Columns) -> Option<(usize, usize)> {
+        let width = columns.targets.len();
+        (0..width).find_map(|k| {
+            let mut first = None;
+            let targets = self.targets.iter().skip(k).step_by(width).enumerate();
+            let mut said = targets.filter(|(_, target)| !target.is_empty());
+            said.find(|(_, target)| *target != *first.get_or_insert(*target)).map(|(r, _)| (r, k))
+        })
+    }
+
+    fn finish(self, columns: &Columns, per_step: bool) -> Result<Row> {
+        let (features, width) = (columns.features.len(), columns.targets.len());
+        let order = self.order(columns)?;
+        let place =
+            |row: usize, column: usize| Place::Line { line: self.lines[row], column: column + 1 };
+        let cell = |row: usize, k: usize| Field::Cell(self.targets[row * width + k].clone());
+        let target = if width == 0 {
+            RawTarget::None
+        } else if per_step {
+            if let Some(empty) = self.targets.iter().position(String::is_empty) {
+                let at = place(empty / width, columns.targets[empty % width]);
+                return Err(at.error("expected a target, got an empty cell"));
+            }
+            let row = |&row: &usize| (0..width).map(|k| cell(row, k)).collect();
+            RawTarget::Rows(order.iter().map(row).collect())
+        } else {
+            if let Some((row, k)) = self.odd_target(columns) {
+                let got = shown(&self.targets[row * width + k]);
+                let reason = format!("expected one target for the whole series, got also `{got}`");
+                return Err(place(row, columns.targets[k]).error(reason));
+            }
+            let said = |k: usize| {
+                let said = |row: &usize| !self.targets[row * width + k].is_empty();
+                (0..self.lines.len()).find(said).map(|row| cell(row, k))
+            };
+            match (0..width).map(said).collect::<Option<Vec<_>>>() {
+                None => RawTarget::None,
+                Some(mut fields) if width == 1 => RawTarget::One(fields.remove(0)),
+                Some(fields) => RawTarget::Many(fields),
+            }
+        };
+        let values = |&row: &usize| self.values[row * features..(row + 1) * features].to_vec();
+        let place = place(0, columns.targets.first().copied().unwrap_or(0));
+        let values = order.iter().flat_map(values).collect();
+        Ok(Row { id: self.id, values, features: Some(features), target, place })
+    }
+
+    /// The rows in the order of their times.
+    fn order(&self, columns: &Columns) -> Result<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        let Some(column) = columns.time else { return Ok(order) };
+        order.sort_by(|&a, &b| self.times[a].total_cmp(&self.times[b]));
+        match order.windows(2).find(|pair| self.times[pair[0]] == self.times[pair[1]]) {
+            None => Ok(order),
+            Some(pair) => {
+                let line = self.lines[pair[0].max(pair[1])];
+                let place = Place::Line { line, column: column + 1 };
+                let first = self.lines[pair[0].min(pair[1])];
+                Err(place.error(format!("the series has this time already in line {first}")))
+            }
+        }
+    }
+}
+
+/// A row, with the line in which it begins.
+struct Cells<'a> {
+    record: &'a ByteRecord,
+    line: usize,
+}
+
+impl Cells<'_> {
+    fn place(&self, column: usize) -> Place {
+        Place::Line { line: self.line, column: column + 1 }
+    }
+
+    fn text(&self, column: usize) -> Result<&str> {
+        let text = std::str::from_utf8(&self.record[column]);
+        text.map_err(|_| self.place(column).error("invalid UTF-8"))
+    }
+}
+
+fn located(error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => io(error),
+        kind => Place::Whole.error(format!("{kind:?}")),
+    }
+}
+
+/// Writes a row a step: the sequences' names (their numbers where they have none), the step's number
+/// as time, the features, and the target where there is one.
+pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
+    let (examples, kind) = (dataset.examples(), dataset.target_kind());
+    let unwritable = |label: &&String| label.trim().is_empty() || label.trim() != label.as_str();
+    if let Some(label) = kind.labels().unwrap_or_default().iter().find(unwritable) {
+        return Err(unfit("csv", format!("a class label `{label}`")));
+    }
+    if let Some(index) = examples.iter().position(|example| example.sequence.is_empty()) {
+        return Err(unfit("csv", format!("a sequence without a step (example {index})")));
+    }
+    let mut writer = csv::Writer::from_writer(out);
+    let mut header = vec!["series_id".to_string(), "time".into()];
+    header.extend((0..dataset.features()).map(|k| format!("feature_{k}")));
+    match kind {
+        TargetKind::Classes(_) | TargetKind::StepClasses(_) => header.push("target".into()),
+        TargetKind::Values(1) | TargetKind::StepValues(1) => header.push("target".into()),
+        TargetKind::Values(count) | TargetKind::StepValues(count) => {
+            header.extend((0..*count).map(|k| format!("target_{k}")));
+        }
+    }
+    let written = |result: csv::Result<()>| result.map_err(located);
+    written(writer.write_record(&header))?;
+    for (index, example) in examples.iter().enumerate() {
+        let id = dataset.ids().map_or_else(|| index.to_string(), |ids| ids[index].clone());
+        for (t, step) in example.sequence.steps().enumerate() {
+            let mut row = vec![id.clone(), t.to_string()];
+            let text = |v: &f32| if v.is_nan() { String::new() } else { v.to_string() };
+            row.extend(step.iter().map(text));
+            let label = |class: u32| kind.labels().unwrap_or_default()[class as usize].clone();
+            match &example.target {
+                Target::Class(class) => row.push(label(*class)),
+                Target::StepClasses(classes) => row.push(label(classes[t])),
+                Target::Values(values) => row.extend(values.iter().map(f32::to_string)),
+                Target::StepValues(values) => {
+                    row.extend(values.row(t).unwrap_or_default().iter().map(f32::to_string));
+                }
+            }
+            written(writer.write_record(&row))?;
+        }
+    }
+    writer.flush().map_err(io)
+}

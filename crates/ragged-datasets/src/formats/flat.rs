@@ -1,0 +1,237 @@
+//! All sequences in a few arrays: what `.npz` and `.safetensors` files hold.
+//!
+//! | array | shape | what |
+//! |---|---|---|
+//! | `values` | `[N, features]`, or `[N]` for one | the steps of all sequences, one after another |
+//! | `lengths` | `[B]` integers | the steps of each sequence |
+//! | `offsets` | `[B + 1]` integers | instead of lengths: where each sequence begins, and N |
+//! | `targets` | `[B]`, `[B, K]`, `[N]` or `[N, K]`; may lack | integers or texts are classes, other numbers values; one a sequence or one a step |
+//! | `labels` | texts; may lack | the classes that integer targets count from 0; without it the integers are the labels |
+//!
+//! Texts are NumPy's Unicode arrays; safetensors has none, there `labels` is a JSON list in the
+//! metadata.
+
+use std::collections::BTreeMap;
+
+use super::Task;
+use super::collect::{Collector, Field, RawTarget, Row};
+use super::number::narrow;
+use crate::error::Place;
+use crate::{Dataset, Error, InMemory, Result, Target};
+
+/// The numbers or texts of an array, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Data {
+    Float(Vec<f32>),
+    Integer(Vec<i64>),
+    Text(Vec<String>),
+}
+
+/// An array of any shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Array {
+    pub(super) dims: Vec<usize>,
+    pub(super) data: Data,
+}
+
+/// More than that is not read into memory: 4 GiB.
+pub(super) const MAX_BYTES: usize = 1 << 32;
+
+impl Data {
+    /// Numbers from little-endian bytes.
+    pub(super) fn of_bytes<const SIZE: usize>(
+        bytes: &[u8],
+        number: impl Fn([u8; SIZE]) -> f64,
+    ) -> Result<Self, String> {
+        let numbers = bytes.as_chunks::<SIZE>().0.iter();
+        Ok(Self::Float(numbers.map(|bytes| narrow(number(*bytes))).collect::<Result<_, _>>()?))
+    }
+
+    /// Integers from little-endian bytes.
+    pub(super) fn integers<const SIZE: usize>(
+        bytes: &[u8],
+        number: impl Fn([u8; SIZE]) -> i64,
+    ) -> Self {
+        Self::Integer(bytes.as_chunks::<SIZE>().0.iter().map(|bytes| number(*bytes)).collect())
+    }
+}
+
+fn error(reason: String) -> Error {
+    Place::Whole.error(reason)
+}
+
+/// Cuts the arrays into sequences.
+pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) -> Result<()> {
+    let mut take = |name: &str| arrays.remove(name);
+    let lack = |name: &str| error(format!("expected an array `{name}`, got none"));
+    let values = take("values").ok_or_else(|| lack("values"))?;
+    let (lengths, offsets) = (take("lengths"), take("offsets"));
+    let (targets, labels) = (take("targets"), take("labels"));
+    if let Some(name) = arrays.keys().next() {
+        let known = "values, lengths or offsets, targets, labels";
+        let name: String = name.chars().take(40).collect();
+        return Err(error(format!("unknown array `{name}`: expected {known}")));
+    }
+    let (steps, features) = match values.dims[..] {
+        [steps] => (steps, 1),
+        [steps, features] if features > 0 => (steps, features),
+        _ => return Err(shape("values", "[N, features]", &values.dims)),
+    };
+    let numbers = match values.data {
+        Data::Float(values) => values,
+        Data::Integer(values) => values.into_iter().map(|value| value as f32).collect(),
+        Data::Text(_) => return Err(error("values: expected numbers, got texts".into())),
+    };
+    let lengths = match (lengths, offsets) {
+        (Some(lengths), None) => check_lengths(lengths, steps)?,
+        (None, Some(offsets)) => lengths_of(offsets, steps)?,
+        (None, None) => return Err(lack("lengths")),
+        (Some(_), Some(_)) => {
+            return Err(error("expected one of `lengths` and `offsets`, got both".into()));
+        }
+    };
+    let labels = labels.map(texts).transpose()?;
+    into.declare_labels(labels.as_deref().unwrap_or_default());
+    let targets = match targets.filter(|_| into.wants_targets()) {
+        None => vec![RawTarget::None; lengths.len()],
+        Some(targets) => raw_targets(targets, labels.as_deref(), &lengths, steps, into.wanted())?,
+    };
+    let mut begin = 0;
+    for (index, (length, target)) in lengths.into_iter().zip(targets).enumerate() {
+        let values = numbers[begin * features..(begin + length) * features].to_vec();
+        begin += length;
+        let place = Place::Sequence(index + 1);
+        into.push(Row { id: None, values, features: Some(features), target, place })?;
+    }
+    Ok(())
+}
+
+fn shape(name: &str, expected: &str, dims: &[usize]) -> Error {
+    error(format!("{name}: expected shape {expected}, got {dims:?}"))
+}
+
+fn whole_numbers(name: &str, array: Array) -> Result<Vec<usize>> {
+    let (1, Data::Integer(numbers)) = (array.dims.len(), array.data) else {
+        return Err(error(format!("{name}: expected integers in one dimension")));
+    };
+    let number = |(k, number): (usize, i64)| {
+        let negative = |_| error(format!("{name}[{k}]: expected at least 0, got {number}"));
+        usize::try_from(number).map_err(negative)
+    };
+    numbers.into_iter().enumerate().map(number).collect()
+}
+
+fn check_lengths(lengths: Array, steps: usize) -> Result<Vec<usize>> {
+    let lengths = whole_numbers("lengths", lengths)?;
+    let sum = lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length));
+    if sum != Some(steps) {
+        let sum = sum.map_or("more than can be".into(), |sum| sum.to_string());
+        return Err(error(format!(
+            "lengths: expected a sum of {steps}, as of `values`, got {sum}"
+        )));
+    }
+    Ok(lengths)
+}
+
+fn lengths_of(offsets: Array, steps: usize) -> Result<Vec<usize>> {
+    let offsets = whole_numbers("offsets", offsets)?;
+    if offsets.first() != Some(&0) || offsets.last() != Some(&steps) {
+        let got = offsets.last().map_or("none".into(), |last| format!("{} to {last}", offsets[0]));
+        return Err(error(format!("offsets: expected 0 to {steps}, as of `values`, got {got}")));
+    }
+    let lengths = offsets.windows(2).enumerate().map(|(k, pair)| {
+        let falls =
+            || error(format!("offsets[{}]: expected at least {}, got {}", k + 1, pair[0], pair[1]));
+        pair[1].checked_sub(pair[0]).ok_or_else(falls)
+    });
+    lengths.collect()
+}
+
+fn texts(labels: Array) -> Result<Vec<String>> {
+    match (labels.dims.len(), labels.data) {
+        (1, Data::Text(labels)) => Ok(labels),
+        _ => Err(error("labels: expected texts in one dimension".into())),
+    }
+}
+
+/// The targets of each sequence, by the shape of their array.
+fn raw_targets(
+    targets: Array,
+    labels: Option<&[String]>,
+    lengths: &[usize],
+    steps: usize,
+    wanted: Option<Task>,
+) -> Result<Vec<RawTarget>> {
+    let wants_steps = matches!(wanted, Some(Task::SequenceLabelling | Task::StepRegression));
+    let wants_numbers = matches!(wanted, Some(Task::Regression | Task::StepRegression));
+    let (count, width) = match targets.dims[..] {
+        [count] => (count, None),
+        [count, width] => (count, Some(width)),
+        _ => return Err(shape("targets", "[B], [B, K], [N] or [N, K]", &targets.dims)),
+    };
+    let per_step = count == steps && (count != lengths.len() || wants_steps);
+    if !per_step && count != lengths.len() {
+        let expected = format!("{} (a sequence) or {steps} (a step) of them", lengths.len());
+        return Err(error(format!("targets: expected {expected}, got {count}")));
+    }
+    let fields: Vec<Field> = match targets.data {
+        Data::Float(values) => values.into_iter().map(Field::Number).collect(),
+        Data::Text(texts) => texts.into_iter().map(Field::Text).collect(),
+        Data::Integer(numbers) if wants_numbers && labels.is_none() => {
+            numbers.into_iter().map(|number| Field::Number(number as f32)).collect()
+        }
+        Data::Integer(numbers) => {
+            let label = |number: i64| match labels {
+                None => Ok(Field::Text(number.to_string())),
+                Some(labels) => {
+                    let label = usize::try_from(number).ok().and_then(|k| labels.get(k)).cloned();
+                    let classes = labels.len();
+                    let reason = format!("targets: expected classes below {classes}, got {number}");
+                    label.map(Field::Text).ok_or_else(|| error(reason))
+                }
+            };
+            numbers.into_iter().map(label).collect::<Result<_>>()?
+        }
+    };
+    let mut fields = fields.into_iter();
+    let mut some = |count: usize| fields.by_ref().take(count).collect::<Vec<_>>();
+    let target = |&length: &usize| match (per_step, width) {
+        (false, None) => some(1).pop().map_or(RawTarget::None, RawTarget::One),
+        (false, Some(width)) => RawTarget::Many(some(width)),
+        (true, width) => RawTarget::Rows((0..length).map(|_| some(width.unwrap_or(1))).collect()),
+    };
+    Ok(lengths.iter().map(target).collect())
+}
+
+/// The arrays of a data set: `values`, `lengths`, and `targets` where it has any. Labels are apart,
+/// since not every format holds texts.
+pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
+    let examples = dataset.examples();
+    let (batch, features) = (examples.len(), dataset.features());
+    let lengths: Vec<i64> = examples.iter().map(|e| e.sequence.len() as i64).collect();
+    let steps = lengths.iter().sum::<i64>() as usize;
+    let values = examples.iter().flat_map(|e| e.sequence.values()).copied().collect();
+    let mut arrays = vec![
+        ("values", Array { dims: vec![steps, features], data: Data::Float(values) }),
+        ("lengths", Array { dims: vec![batch], data: Data::Integer(lengths) }),
+    ];
+    let (mut numbers, mut classes) = (vec![], vec![]);
+    for example in examples {
+        match &example.target {
+            Target::Class(class) => classes.push(i64::from(*class)),
+            Target::StepClasses(steps) => classes.extend(steps.iter().map(|&c| i64::from(c))),
+            Target::Values(values) => numbers.extend_from_slice(values),
+            Target::StepValues(values) => numbers.extend_from_slice(values.values()),
+        }
+    }
+    let kind = dataset.target_kind();
+    let count = if kind.is_per_step() { steps } else { batch };
+    if kind.labels().is_some() {
+        let targets = Array { dims: vec![count], data: Data::Integer(classes) };
+        arrays.push(("targets", targets));
+    } else if kind.outputs() > 0 {
+        let dims = vec![count, kind.outputs()];
+        arrays.push(("targets", Array { dims, data: Data::Float(numbers) }));
+    }
+    arrays
+}

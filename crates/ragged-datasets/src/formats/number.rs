@@ -1,0 +1,86 @@
+//! Numbers and times as text.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+/// A finite number, or why there is none.
+pub(super) fn number(token: &str) -> Result<f32, String> {
+    match token.parse::<f32>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        // `inf` parses too; where there is a digit, the value was too large.
+        Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => Err(too_large(shown(token))),
+        _ => Err(format!("expected a number, got `{}`", shown(token))),
+    }
+}
+
+/// A number of twice the precision as one of ours.
+pub(super) fn narrow(value: f64) -> Result<f32, String> {
+    match value as f32 {
+        narrow if narrow.is_finite() || value.is_nan() => Ok(narrow),
+        _ if value.is_infinite() => Err(format!("expected a finite number, got `{value}`")),
+        _ => Err(too_large(&value.to_string())),
+    }
+}
+
+fn too_large(value: &str) -> String {
+    format!("{value} is too large for a 32-bit float")
+}
+
+/// A time: a finite number as it is, a date and time as seconds since 1970 in UTC.
+///
+/// Dates are ISO 8601 with `T` or a space between date and time; `-` between hours, minutes and
+/// seconds, as in files of the regression archive, is read as `:`.
+pub(super) fn time(token: &str) -> Result<f64, String> {
+    if let Some(number) = token.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        return Ok(number);
+    }
+    let date_time = match token.split_once(' ') {
+        Some((date, clock)) => format!("{date} {}", clock.trim_start().replace('-', ":")),
+        None => token.into(),
+    };
+    let local = || date_time.parse::<DateTime>().ok();
+    let utc = |time: DateTime| time.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    let seconds = match token.parse::<Timestamp>() {
+        Ok(instant) => Some(instant.as_duration().as_secs_f64()),
+        Err(_) => local().map(|time| utc(time).as_secs_f64()),
+    };
+    seconds.ok_or_else(|| format!("expected a number or a date and time, got `{}`", shown(token)))
+}
+
+/// The beginning of a token: a damaged file can have one of any length.
+pub(super) fn shown(token: &str) -> &str {
+    token.char_indices().nth(40).map_or(token, |(end, _)| &token[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_numbers_or_dates() {
+        assert_eq!(time("-2.5"), Ok(-2.5));
+        assert_eq!(time("1970-01-02"), Ok(86_400.0));
+        for text in ["2004-10-01 18:30:05", "2004-10-01T18:30:05", "2004-10-01 18-30-05"] {
+            // As `date -u -d "2004-10-01 18:30:05" +%s` has it.
+            assert_eq!(time(text), Ok(1_096_655_405.0), "{text}");
+        }
+        assert_eq!(time("2004-10-01T18:30:05.25Z"), Ok(1_096_655_405.25));
+        assert_eq!(time("2004-10-01T20:30:05+02:00"), Ok(1_096_655_405.0));
+        for text in ["", "inf", "NaN", "yesterday", "2004-13-01", "1e999"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_finite_in_32_bits() {
+        assert_eq!(number("-1.5e3"), Ok(-1500.0));
+        assert_eq!(narrow(0.1), Ok(0.1));
+        assert!(narrow(f64::NAN).is_ok_and(f32::is_nan));
+        assert_eq!(
+            narrow(1e39),
+            Err("1000000000000000000000000000000000000000 is too large for a 32-bit float".into())
+        );
+        assert_eq!(narrow(f64::NEG_INFINITY), Err("expected a finite number, got `-inf`".into()));
+        assert!(number("inf").is_err() && number("1e60").is_err() && number("").is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! The `.ts` format of the UEA/UCR archive.
+//!
+//! A header of `@key value` lines, then `@data` and one series a line: dimensions separated by `:`,
+//! the values of a dimension by `,`, a class label or numeric target behind the last `:`. `#` and
+//! `%` begin comments; `?` and `NaN` are missing values, kept as NaN. Keys and booleans are read in
+//! any case. With `@timeStamps true` a value is a pair `(time,value)`; the steps of a series are then
+//! the times of all its dimensions in order, and a dimension without a value at one of them misses
+//! it. (As the archive's files have it, and the loaders of sktime and aeon describe it.)
+//!
+//! Reading is strict: what the header declares is checked against the data, and every error has its
+//! line and column.
+
+mod header;
+mod series;
+mod write;
+
+use std::io::BufRead;
+
+use super::collect::Collector;
+use super::line::Lines;
+use crate::Result;
+use header::Header;
+use series::Body;
+pub(super) use write::write;
+
+/// Reads all series of an input.
+pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
+    let mut lines = Lines::new(input);
+    let mut header = Header::default();
+    let mut body: Option<Body> = None;
+    let mut series = 0usize;
+    while let Some(line) = lines.next()? {
+        let text = line.text();
+        if text.is_empty() || text.starts_with(['#', '%']) {
+            continue;
+        }
+        match &mut body {
+            Some(body) => {
+                into.push(body.series(&line)?)?;
+                series += 1;
+            }
+            None if header::key(&line).is_some_and(|key| key == "data") => {
+                let declared = header.finish(&line)?;
+                into.declare_labels(declared.label.classes());
+                body = Some(Body::new(declared));
+            }
+            None => header.line(&line)?,
+        }
+    }
+    match (body, series) {
+        (None, _) => Err(lines.end().error(0, "expected @data, got the end of the file")),
+        (Some(_), 0) => Err(lines.end().error(0, "expected a series, got the end of the file")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,186 @@
+//! A series: one line of the data.
+
+use std::ops::Range;
+
+use super::header::{Header, Label};
+use crate::Result;
+use crate::formats::collect::Row;
+use crate::formats::line::Line;
+use crate::formats::number::{number, time};
+
+/// What all series must agree with.
+pub(super) struct Body {
+    header: Header,
+    /// Known once declared or seen.
+    dimensions: Option<usize>,
+    length: Option<usize>,
+}
+
+/// The values of one dimension, with their times where the file has times.
+struct Dimension {
+    times: Vec<f64>,
+    values: Vec<f32>,
+}
+
+impl Body {
+    pub(super) fn new(header: Header) -> Self {
+        let (dimensions, length) = (header.dimensions, header.series_length);
+        Self { header, dimensions, length }
+    }
+
+    /// Reads a series.
+    pub(super) fn series(&mut self, line: &Line) -> Result<Row> {
+        let mut parts = line.split(line.whole(), ':');
+        let label = match self.header.label {
+            Label::None => None,
+            _ if parts.len() < 2 => {
+                return Err(line.error(line.text().len(), "expected `:` and a label"));
+            }
+            _ => parts.pop(),
+        };
+        let dimensions = *self.dimensions.get_or_insert(parts.len());
+        if self.header.univariate == Some(false) && dimensions == 1 {
+            let reason = "expected at least 2 dimensions (@univariate false), got 1";
+            return Err(line.error(0, reason));
+        }
+        if parts.len() != dimensions {
+            let got = parts.len();
+            let at = parts.get(dimensions).map_or(line.text().len(), |part| part.start);
+            return Err(line.error(at, &format!("expected {dimensions} dimensions, got {got}")));
+        }
+        let columns = match self.header.timestamps {
+            true => self.by_time(line, parts)?,
+            false => self.by_position(line, parts)?,
+        };
+        let length = columns[0].len();
+        self.check_length(line, length)?;
+        let target = self.header.label.read(line, label.clone())?;
+        let values = (0..length).flat_map(|t| columns.iter().map(move |column| column[t]));
+        Ok(Row {
+            id: None,
+            values: values.collect(),
+            features: Some(dimensions),
+            target,
+            place: line.place(label.map_or(0, |label| label.start)),
+        })
+    }
+
+    /// Dimensions of the same number of values.
+    fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
+        let mut columns: Vec<Vec<f32>> = vec![];
+        for part in parts {
+            let start = part.start;
+            let mut values = vec![];
+            for part in split(line, part) {
+                if line.text()[part.clone()].starts_with('(') {
+                    let reason = "expected a number, got a pair (expected @timeStamps true)";
+                    return Err(line.error(part.start, reason));
+                }
+                values.push(self.value(line, part)?);
+            }
+            let first = columns.first().map_or(values.len(), Vec::len);
+            if values.len() != first {
+                let got = values.len();
+                let reason =
+                    format!("expected {first} values, as in the first dimension, got {got}");
+                return Err(line.error(start, &reason));
+            }
+            columns.push(values);
+        }
+        Ok(columns)
+    }
+
+    /// Dimensions with times of their own, laid over the times of all.
+    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
+        let dimensions: Result<Vec<_>> =
+            parts.iter().map(|part| self.pairs(line, part.clone())).collect();
+        let dimensions = dimensions?;
+        let mut times: Vec<f64> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
+        times.sort_by(f64::total_cmp);
+        times.dedup();
+        for (part, dimension) in parts.iter().zip(&dimensions) {
+            if self.header.missing == Some(false) && dimension.times.len() != times.len() {
+                let (got, expected) = (dimension.times.len(), times.len());
+                let reason = format!(
+                    "expected a value at each of the {expected} times of the series \
+                     (@missing false), got {got}"
+                );
+                return Err(line.error(part.start, &reason));
+            }
+        }
+        Ok(dimensions.iter().map(|dimension| dimension.at(&times)).collect())
+    }
+
+    /// `(time,value)` pairs, in growing order of time.
+    fn pairs(&self, line: &Line, range: Range<usize>) -> Result<Dimension> {
+        let mut dimension = Dimension { times: vec![], values: vec![] };
+        for pair in split(line, range) {
+            let text = &line.text()[pair.clone()];
+            let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+            let comma = inside.and_then(|inside| inside.rfind(',')).map(|at| pair.start + 1 + at);
+            let Some(comma) = comma else {
+                return Err(line.error(pair.start, "expected `(time,value)`"));
+            };
+            let at = trim(line, pair.start + 1..comma);
+            let time = time(&line.text()[at.clone()]).map_err(|e| line.error(at.start, &e))?;
+            // -0 is 0, so that equal times are equal in every comparison.
+            let time = time + 0.0;
+            if dimension.times.last().is_some_and(|&last| last >= time) {
+                return Err(line.error(at.start, "expected a time later than the one before"));
+            }
+            dimension.times.push(time);
+            dimension.values.push(self.value(line, trim(line, comma + 1..pair.end - 1))?);
+        }
+        Ok(dimension)
+    }
+
+    fn value(&self, line: &Line, part: Range<usize>) -> Result<f32> {
+        let token = &line.text()[part.clone()];
+        if token == "?" || token.eq_ignore_ascii_case("nan") {
+            if self.header.missing != Some(false) {
+                return Ok(f32::NAN);
+            }
+            let reason = format!("expected a number (@missing false), got `{token}`");
+            return Err(line.error(part.start, &reason));
+        }
+        number(token).map_err(|reason| line.error(part.start, &reason))
+    }
+
+    fn check_length(&mut self, line: &Line, length: usize) -> Result<()> {
+        // Under `@equalLength false` some writers still put a `@seriesLength`; it says nothing.
+        let why = match (self.header.equal_length, self.header.series_length) {
+            (Some(true), _) => "@equalLength true",
+            (None, Some(_)) => "@seriesLength",
+            _ => return Ok(()),
+        };
+        let expected = *self.length.get_or_insert(length);
+        if length == expected {
+            return Ok(());
+        }
+        Err(line.error(0, &format!("expected {expected} steps ({why}), got {length}")))
+    }
+}
+
+impl Dimension {
+    /// The values at `times`, which hold all of this dimension's; NaN where it has none.
+    fn at(&self, times: &[f64]) -> Vec<f32> {
+        let mut own = self.times.iter().zip(&self.values).peekable();
+        let value = |time: &f64| match own.next_if(|(own, _)| *own == time) {
+            Some((_, value)) => *value,
+            None => f32::NAN,
+        };
+        times.iter().map(value).collect()
+    }
+}
+
+/// The parts between commas; none of an empty range.
+fn split(line: &Line, range: Range<usize>) -> Vec<Range<usize>> {
+    if range.is_empty() { vec![] } else { line.split(range, ',') }
+}
+
+/// A range without the white space at its ends.
+fn trim(line: &Line, range: Range<usize>) -> Range<usize> {
+    let text = &line.text()[range.clone()];
+    let start = range.start + text.len() - text.trim_start().len();
+    start..start + text.trim().len()
+}
