@@ -17,8 +17,8 @@ pub(crate) struct Args {
     /// `variable` (packed sequences, last hidden state) or `fixed` (last time step)
     #[arg(long, value_name = "fixed|variable")]
     model: Option<String>,
-    /// `variable-sums`, `fixed-sums`, a set of the UEA/UCR archive, or the path of a .ts file
-    #[arg(long, value_name = "NAME|PATH.ts")]
+    /// `variable-sums`, `fixed-sums`, a set of the UEA/UCR archive, or the path of a file or folder
+    #[arg(long, value_name = "NAME|PATH")]
     dataset: Option<String>,
     /// The folder with NAME_TRAIN.ts and NAME_TEST.ts
     #[arg(long, value_name = "DIR")]

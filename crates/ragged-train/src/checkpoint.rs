@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use ragged_datasets::{Standardize, TargetKind};
+use ragged_datasets::TargetKind;
+use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters, write_whole};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,7 +31,7 @@ pub struct CheckpointInfo {
     /// What was predicted, with the names of classes.
     pub targets: TargetKind,
     /// How the input was scaled.
-    pub standardize: Option<Standardize>,
+    pub standardize: Option<Pipeline>,
     /// The last epoch that had ended.
     pub record: Option<EpochRecord>,
     /// Where the run stood.

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed};
 use ragged_datasets::{
-    Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, Standardize, Standardized,
-    TargetKind, VariableLengthSums, VariableLengthSumsConfig, split, ts,
+    Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
+    VariableLengthSumsConfig, split,
 };
 
 use crate::config::{DataSection, SumsSection};
@@ -23,7 +25,7 @@ pub struct Datasets {
     /// What the result is measured on, once.
     pub test: AnyDataset,
     /// The scaling, fitted to the training examples alone.
-    pub standardize: Option<Standardize>,
+    pub standardize: Option<Pipeline>,
 }
 
 impl Datasets {
@@ -44,12 +46,17 @@ impl Datasets {
         if section.standardize != Some(true) {
             return Ok(Self { train, valid, test, standardize: None });
         }
-        let scale = Standardize::fit(&train)?;
+        let scale = Arc::new(Pipeline::fit(&[TransformConfig::Standardize], &train)?);
         let scaled = |data: AnyDataset| -> Result<AnyDataset> {
-            Ok(Arc::new(Standardized::new(data, scale.clone())?))
+            Ok(Arc::new(Transformed::new(data, scale.clone())?))
         };
         let valid = valid.map(scaled).transpose()?;
-        Ok(Self { train: scaled(train)?, valid, test: scaled(test)?, standardize: Some(scale) })
+        Ok(Self {
+            train: scaled(train)?,
+            valid,
+            test: scaled(test)?,
+            standardize: Some((*scale).clone()),
+        })
     }
 
     /// What is predicted.
@@ -82,19 +89,20 @@ fn sums_of(variable: bool, section: &SumsSection, seed: u64) -> Result<Three> {
     Ok((train, Some(make(1, held_out, false)?), make(2, held_out, false)?))
 }
 
-/// The share of a file without a `_TEST.ts` beside it that is held out for the test.
+/// The share of a file without a `_TEST` file beside it that is held out for the test.
 const TEST_SHARE: f64 = 0.2;
 
 fn files(section: &DataSection, seed: u64) -> Result<Three> {
     let (train, test) = paths(section)?;
-    let train = InMemory::try_from(ts::read(&train)?)?;
+    let options = ReadOptions::default();
+    let train = formats::read(&train, &options)?;
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
-            let data = InMemory::try_from(ts::read(&test)?)?;
-            let same =
-                (train.features(), train.target_kind()) == (data.features(), data.target_kind());
-            if !same {
-                let reason = "features or classes differ from those of the training file";
+            // The classes keep the indices that they have in the training file.
+            let data = formats::read_as(&test, &options, train.target_kind())?;
+            if data.features() != train.features() {
+                let (expected, got) = (train.features(), data.features());
+                let reason = format!("expected {expected} features, as of training, got {got}");
                 return Err(Error::file(&test, reason));
             }
             (Arc::new(train), Arc::new(data))
@@ -114,10 +122,14 @@ fn files(section: &DataSection, seed: u64) -> Result<Three> {
 /// The training file, and the test file where there is one.
 fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
     let dataset = section.dataset.as_str();
-    if let Some(stem) = dataset.strip_suffix(".ts") {
-        let path = Path::new(dataset);
+    let path = Path::new(dataset);
+    if Format::of(path).is_ok() || path.is_dir() {
         present(path, None)?;
-        let test = stem.strip_suffix("_TRAIN").map(|stem| PathBuf::from(format!("{stem}_TEST.ts")));
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let test = stem.strip_suffix("_TRAIN").map(|stem| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}_TEST.{ending}"))
+        });
         return Ok((path.to_path_buf(), test.filter(|test| test.is_file())));
     }
     let file = |part: &str| section.dir.join(format!("{dataset}_{part}.ts"));
@@ -129,9 +141,6 @@ fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
 }
 
 fn present(path: &Path, source: Option<&str>) -> Result<()> {
-    if path.is_dir() {
-        return Err(Error::file(path, "is a folder: expected a .ts file"));
-    }
     if !path.exists() {
         let hint = source.map_or(String::new(), |url| {
             format!(": unpack {url} there, or name its folder with --data DIR")

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ragged_datasets::{Batch, Standardize, TargetKind};
+use ragged_datasets::transforms::Pipeline;
+use ragged_datasets::{Batch, TargetKind};
 use ragged_models::{ModelConfig, Parameters, write_whole};
 
 use crate::checkpoint::checkpoint_bytes;
@@ -20,7 +21,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) run: &'a RunDir,
     pub(crate) model: &'a ModelConfig,
     pub(crate) targets: &'a TargetKind,
-    pub(crate) standardize: Option<&'a Standardize>,
+    pub(crate) standardize: Option<&'a Pipeline>,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
     pub(crate) rule: &'a CheckpointSection,

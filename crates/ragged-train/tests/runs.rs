@@ -150,11 +150,16 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
     let folder = dir.join("folder.ts");
     std::fs::create_dir(&folder).unwrap();
     let folder = format!("{:?}", folder.display().to_string());
-    check(open(&[("data.dataset", &folder)]), "folder.ts: is a folder");
+    check(open(&[("data.dataset", &folder)]), "folder.ts: expected a file, got an empty folder");
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:c"]);
     check(open(&[]), "Tiny_TEST.ts: line 5, column 3: expected a label of @classLabel, got `c`");
+    // Another order of the same classes is no matter, another number of features is.
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:a\n").unwrap();
-    check(open(&[]), "Tiny_TEST.ts: features or classes differ from those of the training file");
+    open(&[]).unwrap();
+    std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:2:a\n").unwrap();
+    check(open(&[]), "Tiny_TEST.ts: expected 1 features, as of training, got 2");
+    std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true c\n@data\n1:c\n").unwrap();
+    check(open(&[]), "Tiny_TEST.ts: line 3, column 3: expected one of the 2 known labels, got `c`");
     std::fs::write(dir.join("Tiny_TRAIN.ts"), "@classLabel true a\n@data\n").unwrap();
     check(open(&[]), "Tiny_TRAIN.ts: line 3, column 1: expected a series, got the end of the file");
     let fixed = config("", &[("model.kind", "fixed"), ("data.dataset", "variable-sums")]).unwrap();

@@ -98,7 +98,7 @@ impl ModelSection {
 #[serde(deny_unknown_fields, default)]
 pub struct DataSection {
     /// `variable-sums`, `fixed-sums`, a data set of the UEA/UCR archive by name, or the path of a
-    /// `.ts` file. Default the sums that suit the model.
+    /// file or folder of any format. Default the sums that suit the model.
     pub dataset: String,
     /// The folder in which `NAME_TRAIN.ts` and `NAME_TEST.ts` lie. Default `data`.
     pub dir: PathBuf,
