@@ -95,49 +95,34 @@ pub(crate) trait Simd<T: Element>: Copy {
     fn at_most(self, limit: Self::V, x: Self::V) -> Self::V;
     /// The larger of a limit and `x`; NaN stays NaN.
     fn at_least(self, limit: Self::V, x: Self::V) -> Self::V;
-    fn abs(self, x: Self::V) -> Self::V;
     /// The magnitude of `x` with the sign of `sign`.
     fn copysign(self, x: Self::V, sign: Self::V) -> Self::V;
     /// Lane by lane `if a < b { yes } else { no }`.
     fn select_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
-    /// `p 2^n`, where the lowest bits of `shifted` hold the whole number n (see `math`), and the
-    /// result is a normal number.
-    fn scale(self, p: Self::V, shifted: Self::V) -> Self::V;
-
+    /// 2^n, where the lowest bits of `shifted` hold the whole number n (see `math`), and the result
+    /// is a normal number.
+    fn power(self, shifted: Self::V) -> Self::V;
+    /// 1 / x for a normal x whose reciprocal is normal, within a unit in the last place.
+    #[inline(always)]
+    fn recip(self, x: Self::V) -> Self::V {
+        self.div(self.splat(T::ONE), x)
+    }
     /// The first `count` numbers, and zeros.
     ///
     /// # Safety
     /// `from` points to `count` numbers, and `count` is at most `LANES`.
-    #[inline(always)]
-    unsafe fn load_first(self, from: *const T, count: usize) -> Self::V {
-        if count == Self::LANES {
-            // SAFETY: the caller vouches for `count` numbers, which are all.
-            return unsafe { self.load(from) };
-        }
-        let mut lanes = [T::default(); 16];
-        // SAFETY: `count` numbers are there to be read, and at most 16 lanes exist at any level.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
-            self.load(lanes.as_ptr())
-        }
-    }
-
+    unsafe fn load_first(self, from: *const T, count: usize) -> Self::V;
     /// Stores the first `count` lanes.
     ///
     /// # Safety
     /// `to` points to room for `count` numbers, and `count` is at most `LANES`.
+    unsafe fn store_first(self, to: *mut T, v: Self::V, count: usize);
+    /// The first `count` lanes, and zeros; `count` is at most `LANES`.
+    fn first(self, v: Self::V, count: usize) -> Self::V;
+    /// Asks for the cache line at an address, which need not be valid.
     #[inline(always)]
-    unsafe fn store_first(self, to: *mut T, v: Self::V, count: usize) {
-        if count == Self::LANES {
-            // SAFETY: the caller vouches for `count` numbers, which are all.
-            return unsafe { self.store(to, v) };
-        }
-        let mut lanes = [T::default(); 16];
-        // SAFETY: at most 16 lanes exist at any level, and there is room for `count` numbers.
-        unsafe {
-            self.store(lanes.as_mut_ptr(), v);
-            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
-        }
+    fn prefetch(self, at: *const T) {
+        let _ = at;
     }
 }
 

@@ -73,10 +73,6 @@ impl<T: Element> Simd<T> for Portable {
         zip(limit, x, |limit, x| if x < limit { limit } else { x })
     }
     #[inline(always)]
-    fn abs(self, x: Lanes<T>) -> Lanes<T> {
-        zip(x, x, |x, _| x.magnitude())
-    }
-    #[inline(always)]
     fn copysign(self, x: Lanes<T>, sign: Lanes<T>) -> Lanes<T> {
         zip(x, sign, |x, sign| x.with_sign(sign))
     }
@@ -89,7 +85,28 @@ impl<T: Element> Simd<T> for Portable {
         out
     }
     #[inline(always)]
-    fn scale(self, p: Lanes<T>, shifted: Lanes<T>) -> Lanes<T> {
-        zip(p, shifted, |p, shifted| p.scale(shifted))
+    fn power(self, shifted: Lanes<T>) -> Lanes<T> {
+        zip(shifted, shifted, |shifted, _| shifted.power())
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, from: *const T, count: usize) -> Lanes<T> {
+        let mut lanes = [T::default(); 8];
+        for (lane, to) in lanes.iter_mut().enumerate().take(count) {
+            // SAFETY: the caller vouches for `count` numbers.
+            *to = unsafe { from.add(lane).read() };
+        }
+        Lanes(lanes)
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, v: Lanes<T>, count: usize) {
+        for (lane, &value) in v.0.iter().enumerate().take(count) {
+            // SAFETY: the caller vouches for room for `count` numbers.
+            unsafe { to.add(lane).write(value) };
+        }
+    }
+    #[inline(always)]
+    fn first(self, mut v: Lanes<T>, count: usize) -> Lanes<T> {
+        v.0.iter_mut().skip(count).for_each(|lane| *lane = T::default());
+        v
     }
 }

@@ -37,10 +37,12 @@ macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
         $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
-        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, scale $scale:expr
+        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, power $power:expr,
+        recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr, $first:expr
     ) => {
         // SAFETY of every intrinsic below: a value of the level proves that its instructions are
-        // there. Loads and stores are unaligned; their callers vouch for the memory.
+        // there. Loads and stores are unaligned; their callers vouch for the memory, and masked
+        // ones touch the lanes of the mask alone.
         #[allow(clippy::undocumented_unsafe_blocks)]
         impl Simd<$t> for $level {
             type V = $v;
@@ -89,10 +91,6 @@ macro_rules! simd {
                 unsafe { $max(limit, x) }
             }
             #[inline(always)]
-            fn abs(self, x: $v) -> $v {
-                unsafe { $andnot($splat(-0.0), x) }
-            }
-            #[inline(always)]
             fn copysign(self, x: $v, sign: $v) -> $v {
                 unsafe {
                     let bit = $splat(-0.0);
@@ -104,12 +102,39 @@ macro_rules! simd {
                 unsafe { $less(a, b, yes, no) }
             }
             #[inline(always)]
-            fn scale(self, p: $v, shifted: $v) -> $v {
-                unsafe { $scale(p, shifted) }
+            fn power(self, shifted: $v) -> $v {
+                unsafe { $power(shifted) }
+            }
+            #[inline(always)]
+            fn recip(self, x: $v) -> $v {
+                unsafe { $recip(x) }
+            }
+            #[inline(always)]
+            unsafe fn load_first(self, from: *const $t, count: usize) -> $v {
+                unsafe { $load_first(from, $mask(count)) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut $t, v: $v, count: usize) {
+                unsafe { $store_first(to, $mask(count), v) }
+            }
+            #[inline(always)]
+            fn first(self, v: $v, count: usize) -> $v {
+                unsafe { $first($mask(count), v) }
+            }
+            #[inline(always)]
+            fn prefetch(self, at: *const $t) {
+                // A hint: it reads nothing, wherever it points.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
             }
         }
     };
 }
+
+/// `MASK.0[8 - count..]` begins with `count` lanes of ones.
+#[repr(align(64))]
+struct Mask([i32; 16]);
+
+static MASK: Mask = Mask([-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 /// Bitwise functions and the like that have no single AVX-512 F intrinsic on floats.
 macro_rules! wide {
@@ -123,20 +148,28 @@ simd!(
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_min_ps,
     _mm256_max_ps, sign _mm256_and_ps, _mm256_andnot_ps, _mm256_or_ps,
     less |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
-    scale |p, n| {
+    power |n| {
         let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(n));
-        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent))
-    }
+        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(_mm256_set1_ps(1.0)), exponent))
+    },
+    recip |x| _mm256_div_ps(_mm256_set1_ps(1.0), x),
+    first |count: usize| _mm256_loadu_si256(MASK.0.as_ptr().add(8 - count.min(8)).cast()),
+    |from, mask| _mm256_maskload_ps(from, mask), |to, mask, v| _mm256_maskstore_ps(to, mask, v),
+    |mask, v| _mm256_and_ps(_mm256_castsi256_ps(mask), v)
 );
 simd!(
     Avx2, f64, __m256d, lanes 4, rows 3, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_min_pd,
     _mm256_max_pd, sign _mm256_and_pd, _mm256_andnot_pd, _mm256_or_pd,
     less |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),
-    scale |p, n| {
+    power |n| {
         let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(n));
-        _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), exponent))
-    }
+        _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(_mm256_set1_pd(1.0)), exponent))
+    },
+    recip |x| _mm256_div_pd(_mm256_set1_pd(1.0), x),
+    first |count: usize| _mm256_loadu_si256(MASK.0.as_ptr().add(8 - 2 * count.min(4)).cast()),
+    |from, mask| _mm256_maskload_pd(from, mask), |to, mask, v| _mm256_maskstore_pd(to, mask, v),
+    |mask, v| _mm256_and_pd(_mm256_castsi256_pd(mask), v)
 );
 simd!(
     Avx512, f32, __m512, lanes 16, rows 6, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
@@ -145,10 +178,19 @@ simd!(
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_andnot_si512),
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes),
-    scale |p, n| {
+    power |n| {
         let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(n));
-        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent))
-    }
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(_mm512_set1_ps(1.0)), exponent))
+    },
+    recip |x| {
+        // 14 bits, and twice as many after a step of Newton's: r (2 - x r). A division takes ten
+        // times as long.
+        let r = _mm512_rcp14_ps(x);
+        _mm512_mul_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(2.0)))
+    },
+    first |count: usize| ((1u32 << count.min(16)) - 1) as __mmask16,
+    |from, mask| _mm512_maskz_loadu_ps(mask, from),
+    |to, mask, v| _mm512_mask_storeu_ps(to, mask, v), |mask, v| _mm512_maskz_mov_ps(mask, v)
 );
 simd!(
     Avx512, f64, __m512d, lanes 8, rows 6, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
@@ -157,8 +199,12 @@ simd!(
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_andnot_si512),
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes),
-    scale |p, n| {
+    power |n| {
         let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(n));
-        _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(p), exponent))
-    }
+        _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(_mm512_set1_pd(1.0)), exponent))
+    },
+    recip |x| _mm512_div_pd(_mm512_set1_pd(1.0), x),
+    first |count: usize| ((1u32 << count.min(8)) - 1) as __mmask8,
+    |from, mask| _mm512_maskz_loadu_pd(mask, from),
+    |to, mask, v| _mm512_mask_storeu_pd(to, mask, v), |mask, v| _mm512_maskz_mov_pd(mask, v)
 );
