@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ragged_kernels::{
-    Direction, LstmCotangents, LstmGradients, LstmInput, LstmOutput, LstmWeights, PackedShape,
-    lstm_backward, lstm_forward, lstm_infer, threads,
+    Cell, Cotangents, Direction, Gradients, Input, Output, PackedShape, Weights, backward, forward,
+    infer, threads,
 };
 
 /// Name, B, T, I, H.
@@ -92,43 +92,44 @@ fn lstm(c: &mut Criterion) {
             let spread = 1.0 / (h as f32).sqrt();
             let (weight_ih, weight_hh) = (numbers(4 * h * i, spread), numbers(4 * h * h, spread));
             let bias = numbers(4 * h, spread);
-            let weights = LstmWeights {
+            let weights = Weights {
                 weight_ih: &weight_ih,
                 weight_hh: &weight_hh,
                 bias_ih: Some(&bias),
                 bias_hh: Some(&bias),
+                weight_hr: None,
             };
             let (x, zeros) = (numbers(n * i, 1.0), vec![0f32; batch * h]);
-            let input = LstmInput { x: &x, h_0: &zeros, c_0: &zeros };
-            let (mut output, mut h_n, mut c_n) = (vec![0f32; n * h], zeros.clone(), zeros.clone());
+            let input = Input { x: &x, h_0: None, c_0: None, hidden_mask: None };
+            let (mut output, mut h_n) = (vec![0f32; n * h], zeros.clone());
             let flops = (8 * n * h * (i + h)) as u64;
 
             group.throughput(Throughput::Elements(flops));
             group.bench_function(format!("{layout}/infer"), |bench| {
                 bench.iter(|| {
-                    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-                    lstm_infer(&shape, &weights, &input, out).expect("fitting slices");
+                    let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
+                    infer(Cell::Lstm, &shape, &weights, &input, out).expect("fitting slices");
                 });
             });
-            let d_output = numbers(n * h, 1.0);
-            let cotangents = LstmCotangents { output: Some(&d_output), h_n: None, c_n: None };
+            // As in the lecture's model: the loss sees the last hidden states.
+            let d_h_n = numbers(batch * h, 1.0);
+            let cotangents = Cotangents { h_n: Some(&d_h_n), ..Default::default() };
             let (mut d_ih, mut d_hh) = (vec![0f32; 4 * h * i], vec![0f32; 4 * h * h]);
             let mut d_bias = vec![0f32; 4 * h];
             // Forward, back through time and the weights' gradients; nobody asks for dx.
             group.throughput(Throughput::Elements(3 * flops - (8 * n * h * i) as u64));
             group.bench_function(format!("{layout}/train"), |bench| {
                 bench.iter(|| {
-                    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-                    let tape = lstm_forward(&shape, &weights, &input, out).expect("fitting slices");
-                    let gradients = LstmGradients {
-                        x: None,
-                        weight_ih: &mut d_ih,
-                        weight_hh: &mut d_hh,
-                        bias: &mut d_bias,
-                        h_0: None,
-                        c_0: None,
+                    let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
+                    let tape =
+                        forward(Cell::Lstm, &shape, &weights, &input, out).expect("fitting slices");
+                    let gradients = Gradients {
+                        weight_ih: Some(&mut d_ih),
+                        weight_hh: Some(&mut d_hh),
+                        bias_ih: Some(&mut d_bias),
+                        ..Default::default()
                     };
-                    lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients)
+                    backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients)
                         .expect("fitting slices");
                 });
             });

@@ -5,9 +5,7 @@
 
 use std::time::Instant;
 
-use ragged_kernels::{
-    Direction, LstmInput, LstmOutput, LstmWeights, PackedShape, Result, lstm_infer,
-};
+use ragged_kernels::{Cell, Direction, Input, Output, PackedShape, Result, Weights, infer};
 
 fn main() -> Result<()> {
     let (batch, steps, input_size, hidden_size) = (64, 50, 7, 100);
@@ -19,22 +17,23 @@ fn main() -> Result<()> {
             PackedShape::new(batch, &batch_sizes, input_size, hidden_size, Direction::Forward)?;
         let (n, h) = (shape.rows(), hidden_size);
         let numbers = |count: usize| (0..count).map(|k| (k as f32 * 0.37).sin() * 0.1).collect();
-        let (x, zeros): (Vec<f32>, _) = (numbers(n * input_size), vec![0.0; batch * h]);
+        let x: Vec<f32> = numbers(n * input_size);
         let (weight_ih, weight_hh): (Vec<f32>, Vec<f32>) =
             (numbers(4 * h * input_size), numbers(4 * h * h));
-        let weights = LstmWeights {
+        let weights = Weights {
             weight_ih: &weight_ih,
             weight_hh: &weight_hh,
             bias_ih: None,
             bias_hh: None,
+            weight_hr: None,
         };
-        let input = LstmInput { x: &x, h_0: &zeros, c_0: &zeros };
-        let (mut output, mut h_n, mut c_n) = (vec![0.0; n * h], zeros.clone(), zeros.clone());
+        let input = Input { x: &x, h_0: None, c_0: None, hidden_mask: None };
+        let (mut output, mut h_n) = (vec![0.0; n * h], vec![0.0; batch * h]);
         let mut best = f64::INFINITY;
         for _ in 0..20 {
             let start = Instant::now();
-            let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-            lstm_infer(&shape, &weights, &input, out)?;
+            let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
+            infer(Cell::Lstm, &shape, &weights, &input, out)?;
             best = best.min(start.elapsed().as_secs_f64());
         }
         println!("{name}: {n:4} rows in {:.3} ms", best * 1e3);

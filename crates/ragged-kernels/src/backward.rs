@@ -1,201 +1,381 @@
-//! The backward pass through time, then the gradients that need all steps at once.
+//! Backpropagation through time, then the gradients that need all steps at once.
 //!
-//! First, for each group of sequences from the last step to the first, `da` of every row (see
-//! `lstm_backward`), and `dh = W_hh^T da` for the step before. Then, cut by units instead of
-//! sequences so that every sum has one order, `dW = sum da [x h]^T` and `db = sum da`; and
-//! `dx = W_ih^T da` row by row.
+//! First, from the last step to the first, `da` of every row: the derivative by the slots' sums (see
+//! `cell`), and from it `dh = W_hh^T da` for the step before. Then, cut by units instead of sequences
+//! so that every sum has one order, `dW = sum da [x h]^T` and `db = sum da`; and `dx = W_ih^T da` row
+//! by row.
 
 use std::ops::Range;
 
 use crate::buffer::{Buffer, Shared};
-use crate::forward::Activations;
+use crate::cell::{Arithmetic, Cell, Gru, Lstm, Rnn, Side};
+use crate::forward::{Activations, initial_hidden};
+use crate::layer::{Cotangents, Gradients, Input, Weights};
 use crate::layout::{Before, Geometry};
-use crate::lstm::LstmInput;
-use crate::lstm_backward::LstmCotangents;
-use crate::math::tanh;
-use crate::pack::VECTORS;
+use crate::plan::Plan;
+use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::{split, threads};
-use crate::tile::{accumulate, for_tiles, zero};
-use crate::{Element, pack, states};
+use crate::threads::split;
+use crate::together::Together;
+use crate::weight_gradient::weight_gradient;
+use crate::{Element, pack, projection, states};
 
 /// Rows of a task of the product for dx.
 const ROWS: usize = 96;
 
-/// `da` of all rows, `[block][row][gate][lane]`; dh_0 and dc_0 go where they belong.
-pub(crate) fn through_time<T: Element>(
-    geometry: &Geometry,
-    weight_hh: &[T],
-    input: &LstmInput<T>,
-    activations: &Activations<T>,
-    cotangents: &LstmCotangents<T>,
-    h_0: Option<&mut [T]>,
-    c_0: Option<&mut [T]>,
-) -> Buffer<T> {
-    let parts = threads();
-    let panels = &pack::column_panels(geometry, weight_hh, geometry.hidden, parts);
-    let mut da = Buffer::new(geometry.gates_len());
-    let (mut dh, mut dc) = (Buffer::new(geometry.states_len()), Buffer::new(geometry.states_len()));
-    for (from, to) in [(cotangents.h_n, &mut dh), (cotangents.c_n, &mut dc)] {
-        match from {
-            Some(from) => states::load(geometry, from, to.as_mut_slice()),
-            None => to.as_mut_slice().fill(T::default()),
-        }
-    }
-    let shared = [&mut da, &mut dh, &mut dc].map(|buffer| Shared::new(buffer.as_mut_slice()));
-    let groups = geometry.groups(parts);
-    split(groups.len(), groups.len(), &|range| {
-        for group in &groups[range] {
-            let [da, dh, dc] = shared;
-            let (group, c_0, d_output) = (group.clone(), input.c_0, cotangents.output);
-            let task =
-                ThroughTime { geometry, panels, activations, c_0, d_output, da, dh, dc, group };
-            dispatch(geometry.level, task);
-        }
-    });
-    for (from, to) in [(&mut dh, h_0), (&mut dc, c_0)] {
-        if let Some(to) = to {
-            states::store(geometry, from.as_mut_slice(), to);
-        }
-    }
-    da
+/// What is known when the backward pass begins.
+pub(crate) struct Seen<'a, T: Element> {
+    /// What the forward pass wrote, `[N, P]`.
+    pub(crate) output: &'a [T],
+    pub(crate) tape: &'a Activations<T>,
+    pub(crate) cotangents: &'a Cotangents<'a, T>,
 }
 
-/// All time steps of a group of sequences, backward.
-struct ThroughTime<'a, T: Element> {
+/// Runs the backward pass; all slices fit the geometry.
+pub(crate) fn backward_pass<T: Element>(
+    geometry: &Geometry,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    seen: Seen<T>,
+    gradients: Gradients<T>,
+    parts: usize,
+) {
+    let Seen { output, tape, cotangents } = seen;
+    let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = gradients;
+    let through = match geometry.cell {
+        Cell::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, parts),
+        Cell::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, parts),
+        Cell::RnnTanh | Cell::RnnRelu => {
+            let rnn = Rnn { relu: geometry.cell == Cell::RnnRelu };
+            run::<T, _, 4>(rnn, geometry, weights, input, tape, cotangents, parts)
+        }
+    };
+    let Through { da, mut dh, mut d_carry, dh_rows } = through;
+    if let Some(h_0) = h_0 {
+        states::store(geometry, dh.as_mut_slice(), h_0, geometry.width);
+        if geometry.cell == Cell::Gru {
+            // The hidden state goes on beside the product, too.
+            let mut beside = vec![T::default(); h_0.len()];
+            states::store(geometry, d_carry.as_mut_slice(), &mut beside, geometry.width);
+            h_0.iter_mut().zip(beside).for_each(|(h, beside)| *h += beside);
+        }
+    }
+    if let Some(c_0) = c_0 {
+        states::store(geometry, d_carry.as_mut_slice(), c_0, geometry.hidden);
+    }
+    let hidden = if input.hidden_mask.is_some() { tape.masked.as_slice() } else { output };
+    let initial = initial_hidden(geometry, input);
+    let sides = [(weight_ih, bias_ih), (weight_hh, bias_hh)];
+    weight_gradient(geometry, input.x, hidden, initial.as_slice(), &da, sides, parts);
+    if let Some(x) = x {
+        input_gradient(geometry, weights.weight_ih, &da, x, parts);
+    }
+    if let Some(weight_hr) = weight_hr {
+        projection::weight_gradient(geometry, &dh_rows, &tape.units, weight_hr, parts);
+    }
+}
+
+/// What the way back through time leaves behind.
+struct Through<T: Element> {
+    /// By the slots' sums, `[block][row][slot][lane]`.
+    da: Buffer<T>,
+    /// By the initial hidden states, through the product.
+    dh: Buffer<T>,
+    /// By the initial carried states.
+    d_carry: Buffer<T>,
+    /// By all hidden states, `[N, P]`, with a projection.
+    dh_rows: Buffer<T>,
+}
+
+fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
+    cell: A,
+    geometry: &Geometry,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    tape: &Activations<T>,
+    cotangents: &Cotangents<T>,
+    parts: usize,
+) -> Through<T> {
+    let (p, projects) = (geometry.width, geometry.projects());
+    let (mut da, mut dh) =
+        (Buffer::new(geometry.gates_len()), states::load(geometry, cotangents.h_n, p));
+    let mut d_carry = states::load(geometry, cotangents.c_n, geometry.hidden);
+    let mut dh_rows = Buffer::new(if projects { geometry.rows * p } else { 0 });
+    let mut d_units = Buffer::new(if projects { geometry.states_len() } else { 0 });
+    let lstm = geometry.cell.has_cell_state();
+    let through_time = ThroughTime::<T, A, U> {
+        cell,
+        geometry,
+        panels: &pack::column_panels(geometry, Side::Hidden, weights.weight_hh, p, parts),
+        weight_hr: weights.weight_hr.map(|w| projection::backward_panels(geometry, w, parts)),
+        tape,
+        initial_carry: if lstm { input.c_0 } else { input.h_0 },
+        mask: input.hidden_mask,
+        d_output: cotangents.output,
+        d_cells: cotangents.cells,
+        da: Shared::new(da.as_mut_slice()),
+        dh: Shared::new(dh.as_mut_slice()),
+        d_carry: Shared::new(d_carry.as_mut_slice()),
+        dh_rows: Shared::new(dh_rows.as_mut_slice()),
+        d_units: Shared::new(d_units.as_mut_slice()),
+    };
+    through_time.all(Plan::new::<T>(geometry, parts));
+    Through { da, dh, d_carry, dh_rows }
+}
+
+/// The steps of all sequences, backward.
+struct ThroughTime<'a, T: Element, A, const U: usize> {
+    cell: A,
     geometry: &'a Geometry,
     panels: &'a Buffer<T>,
-    activations: &'a Activations<T>,
-    c_0: &'a [T],
+    weight_hr: Option<Buffer<T>>,
+    tape: &'a Activations<T>,
+    initial_carry: Option<&'a [T]>,
+    mask: Option<&'a [T]>,
     d_output: Option<&'a [T]>,
+    d_cells: Option<&'a [T]>,
     da: Shared<T>,
     dh: Shared<T>,
-    dc: Shared<T>,
+    d_carry: Shared<T>,
+    dh_rows: Shared<T>,
+    /// By the units before their projection, `[vector][sequence][lane]`.
+    d_units: Shared<T>,
+}
+
+impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
+    fn all(&self, plan: Plan) {
+        let level = self.geometry.level;
+        match plan {
+            Plan::Sequences(groups) => split(groups.len(), groups.len(), &|range| {
+                for group in groups[range].iter().cloned() {
+                    dispatch(level, OfGroup { through_time: self, group });
+                }
+            }),
+            Plan::Units { chunks, parts } => {
+                // One more: the product behind the first step.
+                let steps = self.geometry.steps.len() + 1;
+                let together = &Together::new(steps, chunks.len(), parts);
+                split(parts, parts, &|range| {
+                    for who in range {
+                        let chunks = &chunks;
+                        dispatch(level, OfUnits { through_time: self, chunks, together, who });
+                    }
+                });
+            }
+        }
+    }
+
+    /// `da` of one step for some sequences and blocks, and the carried state's derivative before it.
+    #[inline(always)]
+    fn cells<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
+        let geometry = self.geometry;
+        let (step, before) = (geometry.steps[k], Before::new(&geometry.steps, k));
+        for block in blocks {
+            for sequence in group.start..group.end.min(step.running) {
+                self.cell(s, block, sequence, step.start + sequence, before);
+            }
+        }
+    }
+
+    /// One block of units of one row.
+    #[inline(always)]
+    fn cell<S: Simd<T>>(&self, s: S, block: usize, sequence: usize, row: usize, before: Before) {
+        let (geometry, h) = (self.geometry, self.geometry.hidden);
+        let zero = s.splat(T::default());
+        // SAFETY: row and sequence lie within the step, so all places lie within their buffers;
+        // those of `da`, `dh` and `d_carry` are this call's alone. Of rows [.., H], only units that
+        // exist are read.
+        unsafe {
+            let gates = self.tape.gates.as_ptr().add(geometry.gates_at(block, row));
+            let mut record = [zero; 4];
+            for (slot, value) in record.iter_mut().enumerate() {
+                *value = s.load(gates.add(slot * S::LANES));
+            }
+            let (mut carry_before, mut carry_after) = ([zero; U], [zero; U]);
+            let (mut d_hidden, mut d_carry) = ([zero; U], [zero; U]);
+            for u in 0..U {
+                let vector = block * U + u;
+                let (units, column) = (geometry.units(vector), vector * S::LANES);
+                let state = geometry.state_at(vector, sequence);
+                if geometry.cell.carries() {
+                    let carries = self.tape.carries.as_ptr();
+                    carry_after[u] = s.load(carries.add(geometry.carry_at(vector, row)));
+                    carry_before[u] = if sequence < before.begun {
+                        s.load(carries.add(geometry.carry_at(vector, before.start + sequence)))
+                    } else if let Some(initial) = self.initial_carry {
+                        s.load_first(initial.as_ptr().wrapping_add(sequence * h + column), units)
+                    } else {
+                        zero
+                    };
+                    d_carry[u] = s.load(self.d_carry.get().add(state));
+                    if let Some(cells) = self.d_cells {
+                        let cells = cells.as_ptr().wrapping_add(row * h + column);
+                        d_carry[u] = s.add(d_carry[u], s.load_first(cells, units));
+                    }
+                }
+                d_hidden[u] = if self.weight_hr.is_some() {
+                    s.load(self.d_units.get().add(state))
+                } else {
+                    let d_hidden = s.load(self.dh.get().add(state));
+                    match self.d_output {
+                        None => d_hidden,
+                        Some(d_output) => {
+                            let d_output = d_output.as_ptr().wrapping_add(row * h + column);
+                            s.add(d_hidden, s.load_first(d_output, units))
+                        }
+                    }
+                };
+            }
+            let back = self.cell.backward(s, record, carry_before, carry_after, d_hidden, d_carry);
+            if geometry.cell.carries() {
+                for (u, d_carry) in back.carry.into_iter().enumerate() {
+                    s.store(
+                        self.d_carry.get().add(geometry.state_at(block * U + u, sequence)),
+                        d_carry,
+                    );
+                }
+            }
+            let da = self.da.get().add(geometry.gates_at(block, row));
+            for (slot, value) in back.slots.into_iter().enumerate() {
+                let vector = if U == 1 { block } else { block * U + slot };
+                // Lanes beyond H are zero: an infinity times a zero weight must not spread.
+                let value = s.first(value, geometry.units(vector));
+                s.store(da.add(slot * S::LANES), value);
+            }
+        }
+    }
+
+    /// `dh = W_hh^T da` of one step, for the step before: some sequences and vectors.
+    #[inline(always)]
+    fn hidden<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, vectors: Range<usize>) {
+        let (geometry, p) = (self.geometry, self.geometry.width);
+        let step = geometry.steps[k];
+        let all = p.div_ceil(S::LANES);
+        let vectors = vectors.start..vectors.end.min(all);
+        let rows = step.start + group.start..step.start + group.end.min(step.running);
+        let store = |row: usize, vector: usize, sum: S::V| {
+            let sequence = row - step.start;
+            // SAFETY: sequences of this step and vectors that this call alone writes; only numbers of
+            // the mask that exist are read.
+            unsafe {
+                let sum = match self.mask {
+                    None => sum,
+                    Some(mask) => {
+                        let column = vector * S::LANES;
+                        let mask = mask.as_ptr().add(sequence * p + column);
+                        s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
+                    }
+                };
+                s.store(self.dh.get().add(geometry.state_at(vector, sequence)), sum);
+            }
+        };
+        let left = rows_of_da(geometry, self.da.get().cast_const());
+        // SAFETY: `da` of all blocks of these rows is written; the panels have as much depth.
+        unsafe { product(s, left, rows, self.panels.as_ptr(), vectors, all, store) }
+    }
+
+    /// With a projection: all of dh of a step, kept for the gradient of `W_hr`, and the derivative by
+    /// the units, `dh W_hr`.
+    #[inline(always)]
+    fn units<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
+        let Some(panels) = &self.weight_hr else { return };
+        let (geometry, p) = (self.geometry, self.geometry.width);
+        let step = geometry.steps[k];
+        let sequences = group.start..group.end.min(step.running);
+        for sequence in sequences.clone() {
+            for vector in 0..p.div_ceil(S::LANES) {
+                let column = vector * S::LANES;
+                let (place, count) =
+                    ((step.start + sequence) * p + column, S::LANES.min(p - column));
+                // SAFETY: rows of this group's step, and only numbers that exist.
+                unsafe {
+                    let mut dh = s.load(self.dh.get().add(geometry.state_at(vector, sequence)));
+                    if let Some(d_output) = self.d_output {
+                        dh = s.add(dh, s.load_first(d_output.as_ptr().add(place), count));
+                    }
+                    s.store_first(self.dh_rows.get().add(place), dh, count);
+                }
+            }
+        }
+        let base = self.dh_rows.get().cast_const();
+        let left = Left { base, segments: 1, segment: 0, count: p, row: p };
+        let rows = step.start + sequences.start..step.start + sequences.end;
+        let all = geometry.hidden.div_ceil(S::LANES);
+        let store = |row: usize, vector: usize, sum: S::V| {
+            // SAFETY: sequences of this group's step.
+            unsafe {
+                let to = self.d_units.get().add(geometry.state_at(vector, row - step.start));
+                s.store(to, sum);
+            }
+        };
+        // SAFETY: dh of these rows was written above; the panels have depth P.
+        unsafe { product(s, left, rows, panels.as_ptr(), 0..all, all, store) }
+    }
+}
+
+/// Rows of `da` as one factor of a product.
+fn rows_of_da<T>(geometry: &Geometry, base: *const T) -> Left<T> {
+    let row = 4 * geometry.lanes;
+    Left { base, segments: geometry.blocks, segment: geometry.rows * row, count: row, row }
+}
+
+/// All steps of a group of sequences.
+struct OfGroup<'a, T: Element, A, const U: usize> {
+    through_time: &'a ThroughTime<'a, T, A, U>,
     group: Range<usize>,
 }
 
-impl<T: Element> Task<T> for ThroughTime<'_, T> {
+impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfGroup<'_, T, A, U> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        let geometry = self.geometry;
+        let Self { through_time, group } = self;
+        let geometry = through_time.geometry;
         for (k, step) in geometry.steps.iter().enumerate().rev() {
-            let before = Before::new(&geometry.steps, k);
-            let sequences = self.group.start..self.group.end.min(step.running);
-            for block in 0..geometry.blocks {
-                for sequence in sequences.clone() {
-                    self.cell(s, block, sequence, step.start + sequence, before);
-                }
-            }
-            let vectors = geometry.blocks;
-            for first in (0..vectors).step_by(VECTORS) {
-                match vectors - first {
-                    1 => self.hidden::<S, 1>(s, first, step.start, sequences.clone()),
-                    2 => self.hidden::<S, 2>(s, first, step.start, sequences.clone()),
-                    3 => self.hidden::<S, 3>(s, first, step.start, sequences.clone()),
-                    _ => self.hidden::<S, VECTORS>(s, first, step.start, sequences.clone()),
-                }
+            if step.running > group.start {
+                through_time.units(s, k, &group);
+                through_time.cells(s, k, &group, 0..geometry.blocks);
+                through_time.hidden(s, k, &group, 0..geometry.width.div_ceil(S::LANES));
             }
         }
     }
 }
 
-impl<T: Element> ThroughTime<'_, T> {
-    /// One block of units of one row: `da`, and `dc` for the step before.
-    #[inline(always)]
-    fn cell<S: Simd<T>>(&self, s: S, block: usize, sequence: usize, row: usize, before: Before) {
-        let geometry = self.geometry;
-        let (units, one) = (geometry.units(block), s.splat(T::ONE));
-        // SAFETY: row and sequence lie within the step, so all places lie within their buffers;
-        // those of `da`, `dh` and `dc` are this task's alone.
-        unsafe {
-            let gates = self.activations.gates.as_ptr().add(geometry.gates_at(block, row));
-            let i = s.load(gates);
-            let f = s.load(gates.add(S::LANES));
-            let g = s.load(gates.add(2 * S::LANES));
-            let o = s.load(gates.add(3 * S::LANES));
-            let cells = self.activations.cells.as_ptr();
-            let tanh_c = tanh(s, s.load(cells.add(geometry.cells_at(block, row))));
-            let c = if sequence < before.begun {
-                s.load(cells.add(geometry.cells_at(block, before.start + sequence)))
-            } else {
-                let at = sequence * geometry.hidden + block * S::LANES;
-                s.load_first(self.c_0.as_ptr().add(at), units)
-            };
-            let at = geometry.state_at(block, sequence);
-            let (dh, dc) = (self.dh.get().add(at), self.dc.get().add(at));
-            let mut d_hidden = s.load(dh);
-            if let Some(d_output) = self.d_output {
-                let d_output = d_output.as_ptr().add(row * geometry.hidden + block * S::LANES);
-                d_hidden = s.add(d_hidden, s.load_first(d_output, units));
-            }
-            // d tanh = 1 - tanh^2, d sigmoid = y (1 - y).
-            let slope = |y| s.sub(one, s.mul(y, y));
-            let bell = |y| s.mul(y, s.sub(one, y));
-            let d_cell = s.mul_add(s.mul(d_hidden, o), slope(tanh_c), s.load(dc));
-            s.store(dc, s.mul(d_cell, f));
-            let da = self.da.get().add(geometry.gates_at(block, row));
-            let parts = [
-                s.mul(s.mul(d_cell, g), bell(i)),
-                s.mul(s.mul(d_cell, c), bell(f)),
-                s.mul(s.mul(d_cell, i), slope(g)),
-                s.mul(s.mul(d_hidden, tanh_c), bell(o)),
-            ];
-            for (gate, part) in parts.into_iter().enumerate() {
-                // Lanes beyond H are zero: an infinity times a zero weight must not spread.
-                let to = da.add(gate * S::LANES);
-                s.store(to, part);
-                for lane in units..S::LANES {
-                    *to.add(lane) = T::default();
-                }
-            }
-        }
-    }
+/// A thread's part in the steps that are shared by units: each chunk's `dh` from all of the later
+/// step's `da`, then its own `da`.
+struct OfUnits<'a, T: Element, A, const U: usize> {
+    through_time: &'a ThroughTime<'a, T, A, U>,
+    chunks: &'a [Range<usize>],
+    together: &'a Together,
+    who: usize,
+}
 
-    /// `dh = W_hh^T da` for the step before: `V` blocks of units from `first` on.
+impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T, A, U> {
     #[inline(always)]
-    fn hidden<S: Simd<T>, const V: usize>(
-        &self,
-        s: S,
-        first: usize,
-        start: usize,
-        sequences: Range<usize>,
-    ) {
-        let geometry = self.geometry;
-        let four = 4 * S::LANES;
-        let depth = geometry.blocks * four;
-        for_tiles!(<S as Simd<T>>::ROWS, sequences.clone(), |R, sequence| {
-            // SAFETY: the panel of these blocks is [block][4][LANES][V * LANES] and begins behind
-            // those of the blocks before; `da` of the step's rows was written by this task, and
-            // these running states are its own.
-            unsafe {
-                let panel = self.panels.as_ptr().add(depth * first * S::LANES);
-                let mut sums = zero::<T, S, R, V>(s);
-                for block in 0..geometry.blocks {
-                    let da = self.da.get().cast_const();
-                    let da = da.add(geometry.gates_at(block, start + sequence));
-                    let panel = panel.add(block * four * V * S::LANES);
-                    sums = accumulate::<T, S, R, V>(s, sums, four, da, four, 1, panel);
-                }
-                for r in 0..R {
-                    for v in 0..V {
-                        let to = self.dh.get().add(geometry.state_at(first + v, sequence + r));
-                        s.store(to, sums[r][v]);
-                    }
-                }
+    fn run<S: Simd<T>>(self, s: S) {
+        let through_time = self.through_time;
+        let steps = through_time.geometry.steps.len();
+        let all = 0..through_time.geometry.batch;
+        self.together.take_part(self.who, |turn, chunk| {
+            let blocks = self.chunks[chunk].clone();
+            if turn > 0 {
+                through_time.hidden(s, steps - turn, &all, blocks.start * U..blocks.end * U);
+            }
+            if turn < steps {
+                through_time.cells(s, steps - 1 - turn, &all, blocks);
             }
         });
     }
 }
 
 /// `dx = W_ih^T da`, `[N, I]`.
-pub(crate) fn input_gradient<T: Element>(
+fn input_gradient<T: Element>(
     geometry: &Geometry,
     weight_ih: &[T],
     da: &Buffer<T>,
     dx: &mut [T],
+    parts: usize,
 ) {
-    let parts = threads();
-    let panels = &pack::column_panels(geometry, weight_ih, geometry.input, parts);
+    let panels = &pack::column_panels(geometry, Side::Input, weight_ih, geometry.input, parts);
     let dx = Shared::new(dx);
     split(geometry.rows.div_ceil(ROWS), parts, &|chunks| {
         for chunk in chunks {
@@ -217,45 +397,18 @@ struct InputGradient<'a, T: Element> {
 impl<T: Element> Task<T> for InputGradient<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        let vectors = self.geometry.input.div_ceil(S::LANES);
-        for first in (0..vectors).step_by(VECTORS) {
-            match vectors - first {
-                1 => self.columns::<S, 1>(s, first),
-                2 => self.columns::<S, 2>(s, first),
-                3 => self.columns::<S, 3>(s, first),
-                _ => self.columns::<S, VECTORS>(s, first),
-            }
-        }
-    }
-}
-
-impl<T: Element> InputGradient<'_, T> {
-    /// `V` vectors of input features from `first` on.
-    #[inline(always)]
-    fn columns<S: Simd<T>, const V: usize>(&self, s: S, first: usize) {
-        let geometry = self.geometry;
-        let four = 4 * S::LANES;
-        let depth = geometry.blocks * four;
-        for_tiles!(<S as Simd<T>>::ROWS, self.rows.clone(), |R, row| {
-            // SAFETY: panels as in `ThroughTime::hidden`; these rows of dx are this task's alone,
-            // and only the features that exist are stored.
+        let input = self.geometry.input;
+        let vectors = input.div_ceil(S::LANES);
+        let left = rows_of_da(self.geometry, self.da.as_ptr());
+        let store = |row: usize, vector: usize, sum: S::V| {
+            let feature = vector * S::LANES;
+            // SAFETY: these rows of dx are this task's alone, and only features that exist are stored.
             unsafe {
-                let panel = self.panels.as_ptr().add(depth * first * S::LANES);
-                let mut sums = zero::<T, S, R, V>(s);
-                for block in 0..geometry.blocks {
-                    let da = self.da.as_ptr().add(geometry.gates_at(block, row));
-                    let panel = panel.add(block * four * V * S::LANES);
-                    sums = accumulate::<T, S, R, V>(s, sums, four, da, four, 1, panel);
-                }
-                for r in 0..R {
-                    for v in 0..V {
-                        let feature = (first + v) * S::LANES;
-                        let count = S::LANES.min(geometry.input - feature);
-                        let to = self.dx.get().add((row + r) * geometry.input + feature);
-                        s.store_first(to, sums[r][v], count);
-                    }
-                }
+                let to = self.dx.get().add(row * input + feature);
+                s.store_first(to, sum, S::LANES.min(input - feature));
             }
-        });
+        };
+        // SAFETY: `da` has all rows; the panels have as much depth.
+        unsafe { product(s, left, self.rows, self.panels.as_ptr(), 0..vectors, vectors, store) }
     }
 }

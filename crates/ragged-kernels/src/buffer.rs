@@ -49,9 +49,14 @@ impl<T: Element> Buffer<T> {
         self.lines.as_mut_ptr().cast()
     }
 
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+    pub(crate) fn as_slice(&self) -> &[T] {
         // SAFETY: the lines are initialised, have no gaps between their numbers (16 numbers fill a
         // multiple of their alignment) and hold at least `len` of them.
+        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len) }
     }
 }

@@ -3,7 +3,11 @@
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::Mutex;
 
+use crate::backward::{Seen, backward_pass};
 use crate::buffer::Line;
+use crate::forward::{Activations, forward_pass};
+use crate::layer::{Gradients, Input, Output, Weights};
+use crate::layout::Geometry;
 use crate::simd::{SimdLevel, Task, dispatch_to};
 
 /// `f32` or `f64`.
@@ -48,14 +52,40 @@ pub(crate) mod private {
         const SHIFTER: Self;
         const EXP_LIMIT: Self;
         const EXP_TERMS: &'static [Self];
+        const TANH_SMALL: Self;
 
         fn fused(self, b: Self, c: Self) -> Self;
         fn with_sign(self, sign: Self) -> Self;
+        fn magnitude(self) -> Self;
         fn power(self) -> Self;
         fn pool() -> &'static Mutex<Vec<Vec<Line<Self>>>>;
-        #[allow(private_interfaces, private_bounds)] // Nobody outside can name this trait.
+        // Nobody outside can name this trait, so what it shows stays inside.
+        #[allow(private_interfaces, private_bounds)]
         fn dispatch<K: Task<Self>>(level: SimdLevel, task: K)
         where
+            Self: Element;
+        // Both passes here, not generic: so they are compiled with this crate, once, and not with
+        // every crate that calls them.
+        #[allow(private_interfaces)]
+        fn forward_pass(
+            geometry: &Geometry,
+            weights: &Weights<Self>,
+            input: &Input<Self>,
+            output: Output<Self>,
+            record: bool,
+            parts: usize,
+        ) -> Activations<Self>
+        where
+            Self: Element;
+        #[allow(private_interfaces)]
+        fn backward_pass(
+            geometry: &Geometry,
+            weights: &Weights<Self>,
+            input: &Input<Self>,
+            seen: Seen<Self>,
+            gradients: Gradients<Self>,
+            parts: usize,
+        ) where
             Self: Element;
     }
 }
@@ -76,6 +106,10 @@ macro_rules! internal {
                 self.copysign(sign)
             }
             #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
+            #[inline(always)]
             fn power(self) -> Self {
                 Self::from_bits((self.to_bits() << $fraction).wrapping_add((1.0 as Self).to_bits()))
             }
@@ -88,6 +122,28 @@ macro_rules! internal {
             fn dispatch<K: Task<Self>>(level: SimdLevel, task: K) {
                 dispatch_to!($t, level, task)
             }
+            #[allow(private_interfaces)]
+            fn forward_pass(
+                geometry: &Geometry,
+                weights: &Weights<Self>,
+                input: &Input<Self>,
+                output: Output<Self>,
+                record: bool,
+                parts: usize,
+            ) -> Activations<Self> {
+                forward_pass(geometry, weights, input, output, record, parts)
+            }
+            #[allow(private_interfaces)]
+            fn backward_pass(
+                geometry: &Geometry,
+                weights: &Weights<Self>,
+                input: &Input<Self>,
+                seen: Seen<Self>,
+                gradients: Gradients<Self>,
+                parts: usize,
+            ) {
+                backward_pass(geometry, weights, input, seen, gradients, parts);
+            }
         }
     };
 }
@@ -99,6 +155,7 @@ internal! {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const SHIFTER: Self = 12_582_912.0; // 1.5 2^23
     const EXP_LIMIT: Self = 87.0;
+    const TANH_SMALL: Self = 0.55;
     // Least largest relative error of exp on +-ln(2)/2, found by Lawson's iteration: 3.1e-9.
     const EXP_TERMS: &'static [Self] =
         &[1.381_454e-3, 8.368_745e-3, 4.166_839e-2, 1.666_652e-1, 0.499_999_94];
@@ -110,6 +167,7 @@ internal! {
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const SHIFTER: Self = 6_755_399_441_055_744.0; // 1.5 2^52
     const EXP_LIMIT: Self = 708.0;
+    const TANH_SMALL: Self = 0.55;
     // The series.
     const EXP_TERMS: &'static [Self] = &[
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,

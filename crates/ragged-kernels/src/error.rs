@@ -36,6 +36,12 @@ pub enum Error {
         /// What it may be.
         expected: &'static str,
     },
+    /// Something that the cell or the shape does not have.
+    #[error("{name} is given: expected none for this cell and shape")]
+    Absent {
+        /// The argument.
+        name: &'static str,
+    },
 }
 
 /// This crate's result.

@@ -1,15 +1,16 @@
 //! How the kernels' own buffers lie.
 //!
-//! Hidden units are handled in blocks as wide as a vector, the last one filled up with zeros. For
-//! each block the four gates lie side by side, so that one tile yields all that a cell needs:
+//! Hidden units are handled in vectors, the last one filled up with zeros, and in blocks whose four
+//! slots (see `cell`) lie side by side, so that one tile yields all that a step of a block needs:
 //!
 //! ```text
-//! weights   [block][k][gate][lane]        gates, da   [block][row][gate][lane]
-//! cells     [block][row][lane]            running c   [block][sequence][lane]
+//! weights   [block][k][slot][lane]        gates, da       [block][row][slot][lane]
+//! carries   [vector][row][lane]           running states  [vector][sequence][lane]
 //! ```
 
 use std::ops::Range;
 
+use crate::cell::{Cell, Side};
 use crate::shape::Step;
 use crate::simd::SimdLevel;
 use crate::{Direction, Element, PackedShape};
@@ -18,7 +19,8 @@ use crate::{Direction, Element, PackedShape};
 #[derive(Debug, Clone)]
 pub(crate) struct Geometry {
     pub(crate) level: SimdLevel,
-    /// Numbers in a vector: units in a block.
+    pub(crate) cell: Cell,
+    /// Numbers in a vector.
     pub(crate) lanes: usize,
     /// Blocks of hidden units.
     pub(crate) blocks: usize,
@@ -32,72 +34,95 @@ pub(crate) struct Geometry {
     pub(crate) input: usize,
     /// H.
     pub(crate) hidden: usize,
+    /// P, the numbers of a hidden state: H, or fewer with a projection.
+    pub(crate) width: usize,
     pub(crate) direction: Direction,
     /// In the order in which the forward pass takes them.
     pub(crate) steps: Vec<Step>,
 }
 
 impl Geometry {
-    pub(crate) fn new<T: Element>(shape: &PackedShape) -> Self {
-        let level = shape.simd();
+    pub(crate) fn new<T: Element>(cell: Cell, shape: &PackedShape, level: SimdLevel) -> Self {
         let lanes = level.lanes(T::BYTES);
         Self {
             level,
+            cell,
             lanes,
-            blocks: shape.hidden_size().div_ceil(lanes),
+            blocks: shape.hidden_size().div_ceil(cell.spread() * lanes),
             tile: level.rows(),
             batch: shape.batch(),
             rows: shape.rows(),
             input: shape.input_size(),
             hidden: shape.hidden_size(),
+            width: shape.output_size(),
             direction: shape.direction(),
             steps: shape.steps(),
         }
     }
 
-    /// Numbers of a gate buffer: N rows of four gates, filled up.
+    /// Whether the hidden state is a projection of the units.
+    pub(crate) fn projects(&self) -> bool {
+        self.width != self.hidden
+    }
+
+    /// Vectors of units, in whole blocks.
+    pub(crate) fn vectors(&self) -> usize {
+        self.blocks * self.cell.spread()
+    }
+
+    /// Numbers of a gate buffer: N rows of four slots, filled up.
     pub(crate) fn gates_len(&self) -> usize {
         self.blocks * self.rows * 4 * self.lanes
     }
 
-    /// Numbers of a cell buffer.
-    pub(crate) fn cells_len(&self) -> usize {
-        self.blocks * self.rows * self.lanes
+    /// Numbers of a buffer with a vector for each vector of units and row.
+    pub(crate) fn carries_len(&self) -> usize {
+        self.vectors() * self.rows * self.lanes
     }
 
-    /// Numbers of a buffer with a vector for each block and sequence.
+    /// Numbers of a buffer with a vector for each vector of units and sequence.
     pub(crate) fn states_len(&self) -> usize {
-        self.blocks * self.batch * self.lanes
+        self.vectors() * self.batch * self.lanes
     }
 
-    /// Where the four gates of a block and row begin.
+    /// Where the slots of a block and row begin.
     #[inline(always)]
     pub(crate) fn gates_at(&self, block: usize, row: usize) -> usize {
         (block * self.rows + row) * 4 * self.lanes
     }
 
-    /// Where the cells of a block and row begin.
+    /// Where the vector of a row begins.
     #[inline(always)]
-    pub(crate) fn cells_at(&self, block: usize, row: usize) -> usize {
-        (block * self.rows + row) * self.lanes
+    pub(crate) fn carry_at(&self, vector: usize, row: usize) -> usize {
+        (vector * self.rows + row) * self.lanes
     }
 
-    /// Where the running state of a block and sequence begins.
+    /// Where the running state of a vector and sequence begins.
     #[inline(always)]
-    pub(crate) fn state_at(&self, block: usize, sequence: usize) -> usize {
-        (block * self.batch + sequence) * self.lanes
+    pub(crate) fn state_at(&self, vector: usize, sequence: usize) -> usize {
+        (vector * self.batch + sequence) * self.lanes
     }
 
-    /// The units of a block: all lanes but in the last one.
+    /// The units of a vector: all lanes but at the end, where there may be none.
     #[inline(always)]
-    pub(crate) fn units(&self, block: usize) -> usize {
-        self.lanes.min(self.hidden - block * self.lanes)
+    pub(crate) fn units(&self, vector: usize) -> usize {
+        self.lanes.min(self.hidden.saturating_sub(vector * self.lanes))
+    }
+
+    /// The row of the weights and biases for a lane of a slot, if there is such a unit.
+    pub(crate) fn weight_row(&self, block: usize, slot: usize, lane: usize) -> Option<usize> {
+        let vector = match self.cell.spread() {
+            1 => block,
+            spread => block * spread + slot,
+        };
+        let row = self.cell.gate(slot) * self.hidden + vector * self.lanes + lane;
+        (lane < self.units(vector)).then_some(row)
     }
 
     /// Sequences cut into contiguous groups with about the same number of steps each, on borders of
     /// full tiles. How they are cut changes no result.
     pub(crate) fn groups(&self, parts: usize) -> Vec<Range<usize>> {
-        let running = self.steps.iter().map(|step| step.running).max().unwrap_or(0);
+        let running = self.running();
         // Steps of the first b sequences, for every b.
         let mut longer = vec![0; running + 1];
         for step in &self.steps {
@@ -107,7 +132,7 @@ impl Geometry {
         let (mut begin, mut done, mut left) = (0, 0, self.steps.len());
         for b in 0..running {
             // `left` steps are run by more than b sequences.
-            left -= if b == 0 { longer[0] } else { longer[b] };
+            left -= longer[b];
             done += left;
             let end = b + 1;
             let due = (groups.len() + 1) * self.rows / parts.max(1);
@@ -118,6 +143,16 @@ impl Geometry {
             }
         }
         groups
+    }
+
+    /// Sequences with at least one step.
+    pub(crate) fn running(&self) -> usize {
+        self.steps.iter().map(|step| step.running).max().unwrap_or(0)
+    }
+
+    /// The slots of one side, and the numbers of a block's panel for it.
+    pub(crate) fn panel_len(&self, side: Side, columns: usize) -> usize {
+        columns * self.cell.slots(side).len() * self.lanes
     }
 }
 
@@ -171,12 +206,30 @@ mod tests {
         for sizes in [&[64; 50][..], &[30, 30, 7, 2, 1, 1, 1], &[1; 9], &[5, 4, 3], &[]] {
             let batch = sizes.first().copied().unwrap_or(0) + 2;
             let shape = PackedShape::new(batch, sizes, 3, 20, Direction::Forward).unwrap();
-            let geometry = Geometry::new::<f32>(&shape);
+            let geometry = Geometry::new::<f32>(Cell::Lstm, &shape, SimdLevel::current());
             for parts in 1..5 {
                 let groups = geometry.groups(parts);
                 assert!(groups.len() <= parts);
                 let all: Vec<usize> = groups.into_iter().flatten().collect();
                 assert_eq!(all, (0..batch - 2).collect::<Vec<_>>(), "{sizes:?} in {parts}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_unit_has_one_lane_of_every_slot() {
+        let shape = PackedShape::new(1, &[1], 3, 70, Direction::Forward).unwrap();
+        for cell in [Cell::Lstm, Cell::Gru, Cell::RnnTanh] {
+            let g = Geometry::new::<f32>(cell, &shape, SimdLevel::Portable);
+            for side in [Side::Input, Side::Hidden] {
+                let slots = cell.slots(side).iter();
+                let mut rows: Vec<usize> = slots
+                    .flat_map(|&slot| (0..g.blocks).map(move |block| (block, slot)))
+                    .flat_map(|(block, slot)| (0..g.lanes).map(move |lane| (block, slot, lane)))
+                    .filter_map(|(block, slot, lane)| g.weight_row(block, slot, lane))
+                    .collect();
+                rows.sort_unstable();
+                assert_eq!(rows, (0..cell.gates() * 70).collect::<Vec<_>>(), "{cell:?} {side:?}");
             }
         }
     }

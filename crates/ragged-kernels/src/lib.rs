@@ -14,50 +14,65 @@
 //! tensors: whoever has slices can use it.
 //!
 //! Letters, in every comment: **B** sequences, **T** steps, **N** packed rows, **I** input
-//! features, **H** hidden units. Matrices are row-major.
+//! features, **H** hidden units, **P** numbers of a hidden state (H but with a projection), **G**
+//! gates. Matrices are row-major.
+//!
+//! [`infer`], [`forward`] and [`backward`] run one layer and direction of any [`Cell`]:
 //!
 //! ```
-//! use ragged_kernels::{lstm_infer, Direction, LstmInput, LstmOutput, LstmWeights, PackedShape};
+//! use ragged_kernels::{infer, Cell, Direction, Input, Output, PackedShape, Weights};
 //!
 //! // Two sequences of lengths 2 and 1, one feature, one hidden unit.
 //! let shape = PackedShape::new(2, &[2, 1], 1, 1, Direction::Forward)?;
-//! let weights = LstmWeights {
+//! let weights = Weights {
 //!     weight_ih: &[0.5f32, 0.1, 1.0, 0.3],
 //!     weight_hh: &[0.2, 0.4, 0.1, 0.6],
 //!     bias_ih: None,
 //!     bias_hh: None,
+//!     weight_hr: None,
 //! };
-//! let input = LstmInput { x: &[1.0, -1.0, 2.0], h_0: &[0.0; 2], c_0: &[0.0; 2] };
+//! let x = &[1.0, -1.0, 2.0];
+//! let input = Input { x, h_0: None, c_0: None, hidden_mask: None };
 //! let (mut output, mut h_n, mut c_n) = ([0.0; 3], [0.0; 2], [0.0; 2]);
-//! let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-//! lstm_infer(&shape, &weights, &input, out)?;
+//! let out =
+//!     Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n), cells: None };
+//! infer(Cell::Lstm, &shape, &weights, &input, out)?;
 //! // Each final state is the output of its sequence's own last step.
 //! assert_eq!(h_n, [output[2], output[1]]);
 //! # Ok::<(), ragged_kernels::Error>(())
 //! ```
+//!
+//! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
+//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `projection` and
+//! `weight_gradient` the passes, `plan`, `threads` and `together` who runs them; `simd` and `math` are
+//! what they compute with.
 
 mod backward;
 mod buffer;
+mod cell;
 mod denormals;
 mod element;
 mod error;
 mod forward;
+mod layer;
 mod layout;
-mod lstm;
-mod lstm_backward;
 mod math;
 mod pack;
+mod plan;
+mod product;
+mod projection;
 mod shape;
 mod simd;
 mod states;
 mod threads;
 mod tile;
+mod together;
 mod weight_gradient;
 
+pub use cell::Cell;
 pub use element::Element;
 pub use error::{Error, Result};
-pub use lstm::{LstmInput, LstmOutput, LstmTape, LstmWeights, lstm_forward, lstm_infer};
-pub use lstm_backward::{LstmCotangents, LstmGradients, lstm_backward};
+pub use layer::{Cotangents, Gradients, Input, Output, Tape, Weights, backward, forward, infer};
 pub use shape::{Direction, PackedShape};
 pub use simd::SimdLevel;
 pub use threads::{set_threads, threads};

@@ -40,15 +40,20 @@ pub(crate) fn sigmoid<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
     s.recip(s.mul_add(power, p, s.add(power, s.splat(T::ONE))))
 }
 
-/// tanh(x) = e / (e + 2) with e = exp(2 x) - 1, within 3 units in the last place.
+/// tanh(x), within 3 units in the last place.
 ///
-/// e = s p + (s - 1) does not cancel: where x is small, s is one and e is p.
+/// With e = exp(2 |x|) - 1 it is e / (e + 2) = 1 - 2 / (e + 2), with the sign of x. The first form
+/// keeps its digits where x is small (there s is one and e is p), the second those of 1 - tanh(x)^2,
+/// the derivative, where x is large.
 #[inline(always)]
 pub(crate) fn tanh<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
-    let (power, p) = exp_parts(s, s.add(x, x));
-    let e = s.mul_add(power, p, s.sub(power, s.splat(T::ONE)));
-    // Minus zero stays minus zero.
-    s.copysign(s.mul(e, s.recip(s.add(e, s.splat(T::ONE + T::ONE)))), x)
+    let (one, two) = (s.splat(T::ONE), s.splat(T::ONE + T::ONE));
+    let size = s.abs(x);
+    let (power, p) = exp_parts(s, s.add(size, size));
+    let e = s.mul_add(power, p, s.sub(power, one));
+    let r = s.recip(s.add(e, two));
+    let (small, large) = (s.mul(e, r), s.sub(one, s.mul(two, r)));
+    s.copysign(s.select_less(size, s.splat(T::TANH_SMALL), small, large), x)
 }
 
 #[cfg(test)]

@@ -2,112 +2,136 @@
 
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
+use crate::cell::Side;
 use crate::layout::Geometry;
-use crate::threads::split;
+use crate::threads::{split, worth};
 
 /// Columns of a weight that are packed together: they fill cache lines on both sides.
 const COLUMNS: usize = 16;
 
-/// `[4H, columns]` weights, one behind the other along the columns, as `[block][k][gate][lane]` with
-/// zeros for the lanes beyond H.
+/// Numbers that are worth a thread of their own.
+const GRAIN: usize = 1 << 15;
+
+/// Weights `[G H, columns]`, side by side along the columns, as `[block][k][slot][lane]` with the
+/// slots of each side and zeros for the lanes beyond H.
 pub(crate) fn gate_panels<T: Element>(
     geometry: &Geometry,
-    weights: &[(&[T], usize)],
+    weights: &[(Side, &[T], usize)],
     parts: usize,
 ) -> Buffer<T> {
-    let (lanes, h) = (geometry.lanes, geometry.hidden);
-    let width: usize = weights.iter().map(|(_, columns)| columns).sum();
-    let panel = width * 4 * lanes;
+    let lanes = geometry.lanes;
+    let panel: usize = weights.iter().map(|&(side, _, n)| geometry.panel_len(side, n)).sum();
     let mut packed = Buffer::<T>::new(geometry.blocks * panel);
     let out = Shared::new(packed.as_mut_slice());
-    split(geometry.blocks, parts, &|blocks| {
+    split(geometry.blocks, worth(parts, geometry.blocks * panel, GRAIN), &|blocks| {
         for block in blocks {
             // SAFETY: each block is packed by one call, into a panel of its own within `packed`.
             let panel =
                 unsafe { std::slice::from_raw_parts_mut(out.get().add(block * panel), panel) };
-            let units = geometry.units(block);
-            let mut first = 0;
-            for &(weight, columns) in weights {
+            let mut rest = panel;
+            for &(side, weight, columns) in weights {
+                let slots = geometry.cell.slots(side);
+                let (part, after) = rest.split_at_mut(geometry.panel_len(side, columns));
+                rest = after;
                 for from in (0..columns).step_by(COLUMNS) {
                     let count = COLUMNS.min(columns - from);
-                    for gate in 0..4 {
+                    for (place, &slot) in slots.iter().enumerate() {
                         for lane in 0..lanes {
-                            let to = ((first + from) * 4 + gate) * lanes + lane;
-                            let to = panel[to..].iter_mut().step_by(4 * lanes).take(count);
-                            if lane < units {
-                                let row = gate * h + block * lanes + lane;
-                                let row = &weight[row * columns + from..][..count];
-                                to.zip(row).for_each(|(to, &w)| *to = w);
-                            } else {
-                                to.for_each(|to| *to = T::default());
+                            let to = (from * slots.len() + place) * lanes + lane;
+                            let to = part[to..].iter_mut().step_by(slots.len() * lanes).take(count);
+                            match geometry.weight_row(block, slot, lane) {
+                                Some(row) => {
+                                    let row = &weight[row * columns + from..][..count];
+                                    to.zip(row).for_each(|(to, &w)| *to = w);
+                                }
+                                None => to.for_each(|to| *to = T::default()),
                             }
                         }
                     }
                 }
-                first += columns;
             }
         }
     });
     packed
 }
 
-/// The sum of both biases as `[block][gate][lane]`.
-pub(crate) fn biases<T: Element>(geometry: &Geometry, biases: [Option<&[T]>; 2]) -> Buffer<T> {
-    let (lanes, h) = (geometry.lanes, geometry.hidden);
+/// The biases of both sides, added up slot by slot: `[block][slot][lane]`.
+pub(crate) fn biases<T: Element>(
+    geometry: &Geometry,
+    biases: [(Side, Option<&[T]>); 2],
+) -> Buffer<T> {
+    let lanes = geometry.lanes;
     let mut packed = Buffer::<T>::new(geometry.blocks * 4 * lanes);
     let out = packed.as_mut_slice();
     out.fill(T::default());
-    for bias in biases.into_iter().flatten() {
-        for gate in 0..4 {
-            for unit in 0..h {
-                let (block, lane) = (unit / lanes, unit % lanes);
-                out[(block * 4 + gate) * lanes + lane] += bias[gate * h + unit];
+    for (side, bias) in biases {
+        let Some(bias) = bias else { continue };
+        for &slot in geometry.cell.slots(side) {
+            for block in 0..geometry.blocks {
+                let out = &mut out[(block * 4 + slot) * lanes..][..lanes];
+                for (lane, out) in out.iter_mut().enumerate() {
+                    if let Some(row) = geometry.weight_row(block, slot, lane) {
+                        *out += bias[row];
+                    }
+                }
             }
         }
     }
     packed
 }
 
-/// Vectors of columns that a tile of the backward pass takes at most.
+/// Vectors of columns that a tile of a product with panels takes at most.
 pub(crate) const VECTORS: usize = 4;
 
-/// A weight `[4H, columns]` for products from the left by gate gradients: panels of up to
-/// [`VECTORS`] vectors of columns, each `[block][gate][lane][column]`, zeros where there is no unit
-/// or no column.
-pub(crate) fn column_panels<T: Element>(
-    geometry: &Geometry,
-    weight: &[T],
+/// A matrix `[depth, columns]` in panels of up to [`VECTORS`] vectors of columns, each
+/// `[k][vector][lane]`, zeros where there is no column. `fill(k, from, row)` writes row k from column
+/// `from` on, as far as `row` reaches.
+pub(crate) fn panels<T: Element>(
+    lanes: usize,
+    depth: usize,
     columns: usize,
     parts: usize,
+    fill: impl Fn(usize, usize, &mut [T]) + Sync,
 ) -> Buffer<T> {
-    let (lanes, h) = (geometry.lanes, geometry.hidden);
     let filled = columns.div_ceil(lanes) * lanes;
-    let depth = geometry.blocks * 4 * lanes;
     let mut packed = Buffer::<T>::new(depth * filled);
     let out = Shared::new(packed.as_mut_slice());
     let wide = VECTORS * lanes;
-    split(filled.div_ceil(wide), parts, &|panels| {
+    split(filled.div_ceil(wide), worth(parts, depth * filled, GRAIN), &|panels| {
         for from in panels.map(|panel| panel * wide) {
             let (width, real) = (wide.min(filled - from), wide.min(columns - from));
-            for block in 0..geometry.blocks {
-                for gate in 0..4 {
-                    for lane in 0..lanes {
-                        let k = (block * 4 + gate) * lanes + lane;
-                        // SAFETY: each panel is packed by one call. Panels begin at `depth * from`
-                        // and hold `depth` rows of `width`, so this row lies within `packed`.
-                        let row = unsafe {
-                            let row = out.get().add(depth * from + k * width);
-                            std::slice::from_raw_parts_mut(row, width)
-                        };
-                        row.fill(T::default());
-                        if lane < geometry.units(block) {
-                            let source = (gate * h + block * lanes + lane) * columns + from;
-                            row[..real].copy_from_slice(&weight[source..source + real]);
-                        }
-                    }
-                }
+            // SAFETY: each panel is packed by one call. Panels begin at `depth * from` and hold
+            // `depth` rows of `width`, so this one lies within `packed`.
+            let panel = unsafe {
+                std::slice::from_raw_parts_mut(out.get().add(depth * from), depth * width)
+            };
+            for (k, row) in panel.chunks_exact_mut(width).enumerate() {
+                let (row, filler) = row.split_at_mut(real);
+                fill(k, from, row);
+                filler.fill(T::default());
             }
         }
     });
     packed
+}
+
+/// A weight `[G H, columns]` for products from the left by gate gradients: its rows lie in the order
+/// `[block][slot][lane]`, zeros where a slot or lane has none.
+pub(crate) fn column_panels<T: Element>(
+    geometry: &Geometry,
+    side: Side,
+    weight: &[T],
+    columns: usize,
+    parts: usize,
+) -> Buffer<T> {
+    let lanes = geometry.lanes;
+    let slots = geometry.cell.slots(side);
+    panels(lanes, geometry.blocks * 4 * lanes, columns, parts, |k, from, row| {
+        let (block, slot, lane) = (k / lanes / 4, k / lanes % 4, k % lanes);
+        let source = geometry.weight_row(block, slot, lane).filter(|_| slots.contains(&slot));
+        match source {
+            Some(source) => row.copy_from_slice(&weight[source * columns + from..][..row.len()]),
+            None => row.fill(T::default()),
+        }
+    })
 }

@@ -23,6 +23,7 @@ pub struct PackedShape<'a> {
     rows: usize,
     input_size: usize,
     hidden_size: usize,
+    output_size: usize,
     direction: Direction,
     simd: SimdLevel,
 }
@@ -61,8 +62,22 @@ impl<'a> PackedShape<'a> {
                 return Err(Error::Size { name, got, expected: "a size that fits in memory" });
             }
         }
-        let simd = SimdLevel::current();
-        Ok(Self { batch, batch_sizes, rows, input_size, hidden_size, direction, simd })
+        let (output_size, simd) = (hidden_size, SimdLevel::current());
+        Ok(Self { batch, batch_sizes, rows, input_size, hidden_size, output_size, direction, simd })
+    }
+
+    /// The same shape with hidden states of `proj_size` numbers (P), projections of the units: the
+    /// LSTM of Sak, Senior and Beaufays 2014.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] unless P is at least 1 and below H.
+    pub fn with_projection(self, proj_size: usize) -> Result<Self> {
+        if proj_size == 0 || proj_size >= self.hidden_size {
+            let expected = "at least 1 and below hidden_size";
+            return Err(Error::Size { name: "proj_size", got: proj_size, expected });
+        }
+        Ok(Self { output_size: proj_size, ..self })
     }
 
     /// B, the number of sequences.
@@ -88,6 +103,11 @@ impl<'a> PackedShape<'a> {
     /// H, the number of hidden units.
     pub fn hidden_size(&self) -> usize {
         self.hidden_size
+    }
+
+    /// P, the numbers of a hidden state: H, or fewer with a projection.
+    pub fn output_size(&self) -> usize {
+        self.output_size
     }
 
     /// The way through time.
@@ -146,6 +166,14 @@ mod tests {
         assert_eq!(new(3, &[4], 1, 1), Err(Error::BatchSize { step: 0, got: 4, most: 3 }));
         assert_eq!(new(3, &[2, 3], 1, 1), Err(Error::BatchSize { step: 1, got: 3, most: 2 }));
         assert_eq!(new(3, &[2, 0], 1, 1), Err(Error::BatchSize { step: 1, got: 0, most: 2 }));
+        let shape = PackedShape::new(1, &[1], 1, 4, Direction::Forward).unwrap();
+        assert_eq!(shape.with_projection(3).unwrap().output_size(), 3);
+        for size in [0, 4, 5] {
+            assert!(matches!(
+                shape.with_projection(size),
+                Err(Error::Size { name: "proj_size", .. })
+            ));
+        }
         assert!(matches!(new(1, &[1], 0, 1), Err(Error::Size { name: "input_size", .. })));
         assert!(matches!(new(1, &[1], 1, usize::MAX / 2), Err(Error::Size { .. })));
     }

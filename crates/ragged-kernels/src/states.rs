@@ -1,57 +1,66 @@
-//! States between the caller's `[B, H]` and the kernels' blocks.
+//! States between the caller's `[B, width]` and the kernels' vectors.
 
+use crate::buffer::Buffer;
 use crate::layout::Geometry;
 use crate::{Direction, Element};
 
-/// `[B, H]` into `[block][sequence][lane]`, zeros beyond H.
-pub(crate) fn load<T: Element>(geometry: &Geometry, from: &[T], to: &mut [T]) {
-    for block in 0..geometry.blocks {
-        let units = geometry.units(block);
+/// `[B, width]` as `[vector][sequence][lane]`, zeros beyond the width and for `None`.
+pub(crate) fn load<T: Element>(geometry: &Geometry, from: Option<&[T]>, width: usize) -> Buffer<T> {
+    let mut buffer = Buffer::<T>::new(geometry.states_len());
+    let to = buffer.as_mut_slice();
+    let Some(from) = from else {
+        to.fill(T::default());
+        return buffer;
+    };
+    for vector in 0..geometry.vectors() {
+        let begin = width.min(vector * geometry.lanes);
+        let count = geometry.lanes.min(width - begin);
         for b in 0..geometry.batch {
-            let to = &mut to[geometry.state_at(block, b)..][..geometry.lanes];
-            let from = &from[b * geometry.hidden + block * geometry.lanes..][..units];
-            to[..units].copy_from_slice(from);
-            to[units..].fill(T::default());
+            let to = &mut to[geometry.state_at(vector, b)..][..geometry.lanes];
+            to[..count].copy_from_slice(&from[b * width + begin..][..count]);
+            to[count..].fill(T::default());
         }
     }
+    buffer
 }
 
 /// The way back.
-pub(crate) fn store<T: Element>(geometry: &Geometry, from: &[T], to: &mut [T]) {
-    for block in 0..geometry.blocks {
-        let units = geometry.units(block);
+pub(crate) fn store<T: Element>(geometry: &Geometry, from: &[T], to: &mut [T], width: usize) {
+    for vector in 0..width.div_ceil(geometry.lanes) {
+        let begin = vector * geometry.lanes;
+        let count = geometry.lanes.min(width - begin);
         for b in 0..geometry.batch {
-            let from = &from[geometry.state_at(block, b)..][..geometry.lanes];
-            let to = &mut to[b * geometry.hidden + block * geometry.lanes..][..units];
-            to.copy_from_slice(&from[..units]);
+            let from = &from[geometry.state_at(vector, b)..][..count];
+            to[b * width + begin..][..count].copy_from_slice(from);
         }
     }
 }
 
-/// Each sequence's hidden state behind the step that its direction takes last; `h_0` where it has
-/// no step.
-pub(crate) fn last_rows<T: Element>(geometry: &Geometry, output: &[T], h_0: &[T], h_n: &mut [T]) {
-    let h = geometry.hidden;
-    h_n.copy_from_slice(h_0);
+/// Each sequence's hidden state behind the step that its direction takes last; `h_0` (or zeros) where
+/// it has no step.
+pub(crate) fn last_rows<T: Element>(
+    geometry: &Geometry,
+    output: &[T],
+    h_0: Option<&[T]>,
+    h_n: &mut [T],
+) {
+    let p = geometry.width;
+    match h_0 {
+        Some(h_0) => h_n.copy_from_slice(h_0),
+        None => h_n.fill(T::default()),
+    }
     // The hidden states of a step for the sequences `from` on.
     let mut copy = |step: &crate::shape::Step, from: usize| {
-        let rows = (step.start + from) * h..(step.start + step.running) * h;
-        h_n[from * h..step.running * h].copy_from_slice(&output[rows]);
+        let rows = (step.start + from) * p..(step.start + step.running) * p;
+        h_n[from * p..step.running * p].copy_from_slice(&output[rows]);
     };
-    match geometry.direction {
-        Direction::Reverse => {
-            if let Some(last) = geometry.steps.last() {
-                copy(last, 0);
-            }
+    if geometry.direction == Direction::Forward {
+        // A step is the last one of the sequences that do not run in the next.
+        for pair in geometry.steps.windows(2) {
+            copy(&pair[0], pair[1].running);
         }
-        Direction::Forward => {
-            // A step is the last one of the sequences that do not run in the next.
-            for pair in geometry.steps.windows(2) {
-                copy(&pair[0], pair[1].running);
-            }
-            if let Some(last) = geometry.steps.last() {
-                copy(last, 0);
-            }
-        }
+    }
+    if let Some(last) = geometry.steps.last() {
+        copy(last, 0);
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Work is cut along lines that cannot change a result: sequences do not know one another, and each
 //! element of a weight's gradient is summed by one thread in one order. So the bits are the same for
-//! every number of threads. No thread waits by spinning: on a busy machine a kernel is late, not
-//! stuck.
+//! every number of threads.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +22,16 @@ pub fn threads() -> usize {
         0 => rayon::current_num_threads(),
         limit => limit,
     }
+}
+
+/// As many parts as the work is worth, at `grain` a part, and at most `parts`.
+pub(crate) fn worth(parts: usize, work: usize, grain: usize) -> usize {
+    (work / grain).clamp(1, parts.max(1))
+}
+
+/// Runs a kernel within the pool, so that it goes there once and not with every [`split`].
+pub(crate) fn within_pool<R: Send>(parts: usize, f: impl FnOnce() -> R + Send) -> R {
+    if parts > 1 { rayon::scope(|_| f()) } else { f() }
 }
 
 /// Calls `f` with ranges that cover `0..count`, at most `parts` of them at a time, each on a thread

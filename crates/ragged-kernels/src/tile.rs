@@ -52,32 +52,60 @@ pub(crate) unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V:
     sums
 }
 
-/// Runs `$body` with the constant `$R` for runs of rows that cover a range: full tiles of `$full`,
-/// then what is left in fours, twos and a one. Sizes above `$full` are not even compiled.
+/// The rows of the next tile where `left` remain and a full one has `full`: the rest is cut into
+/// tiles of about one size, since each of them reads all weights.
+#[inline(always)]
+pub(crate) fn tile_rows(full: usize, left: usize) -> usize {
+    match (full, left) {
+        (6, 5) => 3,
+        (6, 7 | 8 | 11) => 4,
+        (3, 4) => 2,
+        _ => left.min(full),
+    }
+}
+
+/// Runs `$body` with the constant `$R` for tiles of rows that cover a range. Sizes above `$full` are
+/// not even compiled.
 macro_rules! for_tiles {
     ($full:expr, $range:expr, |$R:ident, $row:ident| $body:expr) => {{
         let range: std::ops::Range<usize> = $range;
         let mut $row = range.start;
         macro_rules! run {
-            ($n:literal) => {
+            ($n:literal) => {{
                 if $full >= $n {
-                    while range.end - $row >= $n {
-                        const $R: usize = $n;
-                        $body;
-                        $row += $n;
-                    }
+                    const $R: usize = $n;
+                    $body;
                 }
-            };
+                $row += $n;
+            }};
         }
-        if !range.is_empty() {
-            run!(6);
-            run!(4);
-            if $full == 3 {
-                run!(3);
+        while $row < range.end {
+            match $crate::tile::tile_rows($full, range.end - $row) {
+                6 => run!(6),
+                4 => run!(4),
+                3 => run!(3),
+                2 => run!(2),
+                _ => run!(1),
             }
-            run!(2);
-            run!(1);
         }
     }};
 }
 pub(crate) use for_tiles;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_have_sizes_that_are_compiled() {
+        for full in [2, 3, 6] {
+            for mut left in 1..40 {
+                while left > 0 {
+                    let rows = tile_rows(full, left);
+                    assert!(rows <= full && rows <= left && [1, 2, 3, 4, 6].contains(&rows));
+                    left -= rows;
+                }
+            }
+        }
+    }
+}

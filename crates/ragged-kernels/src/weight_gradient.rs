@@ -2,122 +2,142 @@
 //!
 //! The columns x and h are packed in panels as wide as a tile is high, and a tile of the gradient
 //! stays in registers while it runs over a chunk of rows: the same inner loop as everywhere, with
-//! the rows as the depth. Each task owns a block of units, so every element is summed by one thread
-//! in the order of the rows.
+//! the rows as the depth. Each task owns some panels of a block of units, so every element is summed
+//! by one thread in the order of the rows.
 
 use std::ops::Range;
 
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
+use crate::cell::Side;
 use crate::layout::{Before, Geometry};
-use crate::lstm::LstmInput;
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::{split, threads};
+use crate::threads::{split, worth};
 use crate::tile::{Tile, accumulate, zero};
 
 /// Rows that a tile of the gradient runs over at a time: 64 rows of four vectors are 16 KiB.
 const CHUNK: usize = 64;
 
-/// Panels of a task.
+/// Panels of a task at most.
 const PANELS: usize = 16;
 
-/// Writes all three gradients; `output` `[N, H]` holds the hidden states.
+/// Numbers to copy that are worth a thread of their own.
+const GRAIN: usize = 1 << 15;
+
+/// A weight's and a bias's gradient, where somebody asks for them.
+type Wanted<'a, T> = (Option<&'a mut [T]>, Option<&'a mut [T]>);
+
+/// Writes the gradients of both sides. The rows of `hidden` `[N, P]` and `initial` `[B, P]` are the
+/// hidden states as the product saw them.
 pub(crate) fn weight_gradient<T: Element>(
     geometry: &Geometry,
-    input: &LstmInput<T>,
-    output: &[T],
+    x: &[T],
+    hidden: &[T],
+    initial: &[T],
     da: &Buffer<T>,
-    weight_ih: &mut [T],
-    weight_hh: &mut [T],
-    bias: &mut [T],
+    [ih, hh]: [Wanted<T>; 2],
+    parts: usize,
 ) {
-    let parts = threads();
+    if [&ih, &hh].iter().all(|(weight, bias)| weight.is_none() && bias.is_none()) {
+        return;
+    }
     let tile = geometry.tile;
-    let columns = geometry.input + geometry.hidden;
-    let panels = columns.div_ceil(tile);
-    let packed = &pack_columns(geometry, input, output, panels, parts);
+    let panels = (geometry.input + geometry.width).div_ceil(tile);
+    let packed = &pack_columns(geometry, x, hidden, initial, panels, parts);
     let four = 4 * geometry.lanes;
     let mut sums = Buffer::new(geometry.blocks * panels * tile * four);
     let mut biases = Buffer::new(geometry.blocks * four);
     let (to, to_bias) = (Shared::new(sums.as_mut_slice()), Shared::new(biases.as_mut_slice()));
-    let chunks = panels.div_ceil(PANELS);
+    // Few blocks are cut finer, so that there is work for all.
+    let span = PANELS.min((geometry.blocks * panels).div_ceil(parts)).max(1);
+    let chunks = panels.div_ceil(span);
     split(geometry.blocks * chunks, parts, &|tasks| {
         for task in tasks {
-            let (block, from) = (task / chunks, task % chunks * PANELS);
-            let range = from..panels.min(from + PANELS);
+            let (block, from) = (task / chunks, task % chunks * span);
+            let range = from..panels.min(from + span);
             let (sums, bias) = (to, to_bias);
             let task = Outer { geometry, packed, da, sums, bias, block, panels, range };
             dispatch(geometry.level, task);
         }
     });
-
-    let (ih, hh) = (Shared::new(weight_ih), Shared::new(weight_hh));
-    let from = Shared::new(sums.as_mut_slice());
-    split(geometry.blocks, parts, &|blocks| {
-        for block in blocks {
-            // SAFETY: the sums of a block, written above and only read from here on.
-            let sums = unsafe {
-                let len = panels * tile * four;
-                std::slice::from_raw_parts(from.get().cast_const().add(block * len), len)
-            };
-            for gate in 0..4 {
-                for lane in 0..geometry.units(block) {
-                    let row = gate * geometry.hidden + block * geometry.lanes + lane;
-                    // SAFETY: `row` is one of the 4H rows of both weights, and this block's alone.
-                    let (ih, hh) = unsafe {
-                        let (i, h) = (geometry.input, geometry.hidden);
-                        let ih = std::slice::from_raw_parts_mut(ih.get().add(row * i), i);
-                        (ih, std::slice::from_raw_parts_mut(hh.get().add(row * h), h))
+    let sums = sums.as_slice();
+    let sides =
+        [(Side::Input, ih, 0, geometry.input), (Side::Hidden, hh, geometry.input, geometry.width)];
+    for (side, (weight, bias), first, columns) in sides {
+        if let Some(weight) = weight {
+            let to = Shared::new(weight);
+            let copied = geometry.blocks * four * columns;
+            split(geometry.blocks, worth(parts, copied, GRAIN), &|blocks| {
+                for (block, slot, lane, row) in weight_rows(geometry, side, blocks) {
+                    // SAFETY: `row` is one of the weight's rows, and this block's alone.
+                    let to = unsafe {
+                        std::slice::from_raw_parts_mut(to.get().add(row * columns), columns)
                     };
-                    let sums = sums[gate * geometry.lanes + lane..].iter().step_by(four);
-                    ih.iter_mut().chain(hh).zip(sums).for_each(|(to, &sum)| *to = sum);
+                    let sums = &sums[(block * panels * tile + first) * four..];
+                    let sums = sums[slot * geometry.lanes + lane..].iter().step_by(four);
+                    to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum);
                 }
+            });
+        }
+        if let Some(bias) = bias {
+            let biases = biases.as_slice();
+            for (block, slot, lane, row) in weight_rows(geometry, side, 0..geometry.blocks) {
+                bias[row] = biases[(block * 4 + slot) * geometry.lanes + lane];
             }
         }
-    });
-    let biases = biases.as_mut_slice();
-    for gate in 0..4 {
-        for unit in 0..geometry.hidden {
-            let (block, lane) = (unit / geometry.lanes, unit % geometry.lanes);
-            bias[gate * geometry.hidden + unit] =
-                biases[(block * 4 + gate) * geometry.lanes + lane];
-        }
     }
+}
+
+/// `(block, slot, lane, row)` of every row of a side's weights in some blocks.
+fn weight_rows(
+    geometry: &Geometry,
+    side: Side,
+    blocks: Range<usize>,
+) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
+    let slots = geometry.cell.slots(side);
+    let places = blocks.flat_map(move |block| slots.iter().map(move |&slot| (block, slot)));
+    places.flat_map(move |(block, slot)| {
+        let row = move |lane| Some((block, slot, lane, geometry.weight_row(block, slot, lane)?));
+        (0..geometry.lanes).filter_map(row)
+    })
 }
 
 /// The columns `[x, h]` of all rows as `[panel][row][column]`, h the state before the row's step;
 /// zeros for the columns that fill up the last panel.
 fn pack_columns<T: Element>(
     geometry: &Geometry,
-    input: &LstmInput<T>,
-    output: &[T],
+    x: &[T],
+    hidden: &[T],
+    initial: &[T],
     panels: usize,
     parts: usize,
 ) -> Buffer<T> {
-    let (n, i, h, tile) = (geometry.rows, geometry.input, geometry.hidden, geometry.tile);
+    let (n, i, p, tile) = (geometry.rows, geometry.input, geometry.width, geometry.tile);
     let mut packed = Buffer::<T>::new(panels * n * tile);
     let to = Shared::new(packed.as_mut_slice());
+    let parts = worth(parts, panels * n * tile, GRAIN);
     split(geometry.steps.len(), parts, &|steps| {
         for k in steps {
             let (step, before) = (geometry.steps[k], Before::new(&geometry.steps, k));
             for b in 0..step.running {
                 let row = step.start + b;
                 let (from, at) =
-                    if b < before.begun { (output, before.start + b) } else { (input.h_0, b) };
-                let (x, hidden) = (&input.x[row * i..][..i], &from[at * h..][..h]);
-                for panel in 0..panels {
-                    // SAFETY: each row of each panel is written once, by the step it belongs to.
-                    let to = unsafe {
-                        let to = to.get().add((panel * n + row) * tile);
-                        std::slice::from_raw_parts_mut(to, tile)
-                    };
-                    for (column, to) in (panel * tile..).zip(to) {
-                        *to = match column.checked_sub(i) {
-                            None => x[column],
-                            Some(column) if column < h => hidden[column],
-                            Some(_) => T::default(),
-                        };
+                    if b < before.begun { (hidden, before.start + b) } else { (initial, b) };
+                let sources = [(0, &x[row * i..][..i]), (i, &from[at * p..][..p])];
+                // SAFETY: each row of each panel is written once, by the step it belongs to; columns
+                // below `panels * tile` lie within `packed`.
+                let place = |column: usize| unsafe {
+                    to.get().add((column / tile * n + row) * tile + column % tile)
+                };
+                for (first, source) in sources {
+                    for (column, &value) in (first..).zip(source) {
+                        // SAFETY: as above.
+                        unsafe { *place(column) = value };
                     }
+                }
+                for column in i + p..panels * tile {
+                    // SAFETY: as above.
+                    unsafe { *place(column) = T::default() };
                 }
             }
         }
@@ -130,9 +150,9 @@ struct Outer<'a, T: Element> {
     geometry: &'a Geometry,
     packed: &'a Buffer<T>,
     da: &'a Buffer<T>,
-    /// `[block][panel][column][gate][lane]`.
+    /// `[block][panel][column][slot][lane]`.
     sums: Shared<T>,
-    /// `[block][gate][lane]`, by the task with the first panel.
+    /// `[block][slot][lane]`, by the task with the first panel.
     bias: Shared<T>,
     block: usize,
     panels: usize,
@@ -167,23 +187,23 @@ impl<T: Element> Outer<'_, T> {
                     let to = self.sums.get().add((self.block * self.panels + panel) * R * four);
                     let mut sums: Tile<T, S, R, 4> = zero::<T, S, R, 4>(s);
                     if from > 0 {
-                        for r in 0..R {
-                            for gate in 0..4 {
-                                sums[r][gate] = s.load(to.add((r * 4 + gate) * S::LANES));
+                        for (r, sums) in sums.iter_mut().enumerate() {
+                            for (slot, sum) in sums.iter_mut().enumerate() {
+                                *sum = s.load(to.add((r * 4 + slot) * S::LANES));
                             }
                         }
                     }
                     let sums = accumulate::<T, S, R, 4>(s, sums, count, a, 1, R, da);
-                    for r in 0..R {
-                        for gate in 0..4 {
-                            s.store(to.add((r * 4 + gate) * S::LANES), sums[r][gate]);
+                    for (r, sums) in sums.into_iter().enumerate() {
+                        for (slot, sum) in sums.into_iter().enumerate() {
+                            s.store(to.add((r * 4 + slot) * S::LANES), sum);
                         }
                     }
                 }
                 if self.range.start == 0 {
                     for row in 0..count {
-                        for (gate, sum) in bias[0].iter_mut().enumerate() {
-                            let da = da.add(row * four + gate * S::LANES);
+                        for (slot, sum) in bias[0].iter_mut().enumerate() {
+                            let da = da.add(row * four + slot * S::LANES);
                             *sum = s.add(*sum, s.load(da));
                         }
                     }
@@ -191,9 +211,9 @@ impl<T: Element> Outer<'_, T> {
             }
         }
         if self.range.start == 0 {
-            for (gate, &sum) in bias[0].iter().enumerate() {
+            for (slot, &sum) in bias[0].iter().enumerate() {
                 // SAFETY: as above.
-                unsafe { s.store(self.bias.get().add(self.block * four + gate * S::LANES), sum) };
+                unsafe { s.store(self.bias.get().add(self.block * four + slot * S::LANES), sum) };
             }
         }
     }

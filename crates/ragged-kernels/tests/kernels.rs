@@ -37,59 +37,107 @@ impl Narrow for f64 {
 fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let shape =
         PackedShape::new(case.batch, &case.batch_sizes, case.input, case.hidden, case.direction);
-    let shape = shape.unwrap().with_simd(level);
+    let mut shape = shape.unwrap().with_simd(level);
+    let projects = case.width != case.hidden;
+    if projects {
+        shape = shape.with_projection(case.width).unwrap();
+    }
     assert_eq!(shape.simd(), level);
+    let lstm = case.cell == Cell::Lstm;
     let narrow = |v: &[f64]| v.iter().map(|&v| T::of(v)).collect::<Vec<T>>();
     let (weight_ih, weight_hh) = (narrow(&case.weight_ih), narrow(&case.weight_hh));
     let (bias_ih, bias_hh) = (narrow(&case.bias_ih), narrow(&case.bias_hh));
-    let weights = LstmWeights {
+    let weight_hr = narrow(&case.weight_hr);
+    let weights = Weights {
         weight_ih: &weight_ih,
         weight_hh: &weight_hh,
         bias_ih: case.biased.then_some(&bias_ih),
         bias_hh: case.biased.then_some(&bias_hh),
+        weight_hr: projects.then_some(&weight_hr),
     };
     let (x, h_0, c_0) = (narrow(&case.x), narrow(&case.h_0), narrow(&case.c_0));
-    let input = LstmInput { x: &x, h_0: &h_0, c_0: &c_0 };
-    let (n, b, i, h) = (shape.rows(), case.batch, case.input, case.hidden);
+    let mask = narrow(&case.mask);
+    let input = Input {
+        x: &x,
+        h_0: Some(&h_0),
+        c_0: lstm.then_some(&c_0),
+        hidden_mask: case.masked.then_some(&mask),
+    };
+    let (n, b, i, h, p) = (shape.rows(), case.batch, case.input, case.hidden, case.width);
+    let (rows, of_lstm) = (case.cell.gates() * h, usize::from(lstm));
     // What was there before must not matter.
     let junk = |count: usize| vec![T::of(1e30); count];
-    let (mut output, mut h_n, mut c_n) = (junk(n * h), junk(b * h), junk(b * h));
-    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-    let tape = lstm_forward(&shape, &weights, &input, out).unwrap();
-    let (mut again, mut h_again, mut c_again) = (junk(n * h), junk(b * h), junk(b * h));
-    let out = LstmOutput { output: &mut again, h_n: &mut h_again, c_n: &mut c_again };
-    lstm_infer(&shape, &weights, &input, out).unwrap();
+    let (mut output, mut h_n) = (junk(n * p), junk(b * p));
+    let (mut c_n, mut cells) = (junk(b * h * of_lstm), junk(n * h * of_lstm));
+    let out = Output {
+        output: &mut output,
+        h_n: &mut h_n,
+        c_n: lstm.then_some(&mut c_n),
+        cells: lstm.then_some(&mut cells),
+    };
+    let tape = forward(case.cell, &shape, &weights, &input, out).unwrap();
+    let (mut again, mut h_again) = (junk(n * p), junk(b * p));
+    let out = Output { output: &mut again, h_n: &mut h_again, c_n: None, cells: None };
+    infer(case.cell, &shape, &weights, &input, out).unwrap();
     let bits = |v: &[T]| v.iter().map(|v| v.wide().to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&output), bits(&again), "inference differs from the recorded pass");
     assert_eq!(bits(&h_n), bits(&h_again));
 
+<<<<<<< HEAD
     let (d_output, d_h_n, d_c_n) =
         (narrow(&case.d_output), narrow(&case.d_h_n), narrow(&case.d_c_n));
     let cotangents =
         LstmCotangents { output: Some(&d_output), h_n: Some(&d_h_n), c_n: Some(&d_c_n) };
     let (mut dx, mut d_ih, mut d_hh) = (junk(n * i), junk(4 * h * i), junk(4 * h * h));
     let (mut d_bias, mut dh_0, mut dc_0) = (junk(4 * h), junk(b * h), junk(b * h));
+=======
+    let (d_output, d_h_n) = (narrow(&case.d_output), narrow(&case.d_h_n));
+    let (d_c_n, d_cells) = (narrow(&case.d_c_n), narrow(&case.d_cells));
+    let cotangents = Cotangents {
+        output: Some(&d_output),
+        h_n: Some(&d_h_n),
+        c_n: lstm.then_some(&d_c_n),
+        cells: lstm.then_some(&d_cells),
+    };
+    let (mut dx, mut d_ih, mut d_hh) = (junk(n * i), junk(rows * i), junk(rows * p));
+    let (mut d_bias_ih, mut d_bias_hh) = (junk(rows), junk(rows));
+    let mut d_hr = junk(if projects { p * h } else { 0 });
+    let (mut dh_0, mut dc_0) = (junk(b * p), junk(b * h * of_lstm));
+>>>>>>> 7a165e9 (Kernels: one skeleton for LSTM, GRU and RNN, projections, recurrent masks, cell states; steps shared by units)
     // Twice: the tape is only read.
     for x in [None, Some(&mut dx[..])] {
-        let gradients = LstmGradients {
+        let gradients = Gradients {
             x,
+<<<<<<< HEAD
             weight_ih: &mut d_ih,
             weight_hh: &mut d_hh,
             bias: &mut d_bias,
             h_0: Some(&mut dh_0),
             c_0: Some(&mut dc_0),
+=======
+            weight_ih: Some(&mut d_ih),
+            weight_hh: Some(&mut d_hh),
+            bias_ih: Some(&mut d_bias_ih),
+            bias_hh: Some(&mut d_bias_hh),
+            weight_hr: projects.then_some(&mut d_hr),
+            h_0: Some(&mut dh_0),
+            c_0: lstm.then_some(&mut dc_0),
+>>>>>>> 7a165e9 (Kernels: one skeleton for LSTM, GRU and RNN, projections, recurrent masks, cell states; steps shared by units)
         };
-        lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
+        backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
     }
     let wide = |v: Vec<T>| v.into_iter().map(T::wide).collect::<Vec<f64>>();
     vec![
         ("output", wide(output)),
         ("h_n", wide(h_n)),
         ("c_n", wide(c_n)),
+        ("cells", wide(cells)),
         ("dx", wide(dx)),
         ("d weight_ih", wide(d_ih)),
         ("d weight_hh", wide(d_hh)),
-        ("d bias", wide(d_bias)),
+        ("d bias_ih", wide(d_bias_ih)),
+        ("d bias_hh", wide(d_bias_hh)),
+        ("d weight_hr", wide(d_hr)),
         ("d h_0", wide(dh_0)),
         ("d c_0", wide(dc_0)),
     ]
@@ -110,6 +158,9 @@ fn check<T: Narrow>(case: &Case) {
         &mut rounded.d_output,
         &mut rounded.d_h_n,
         &mut rounded.d_c_n,
+        &mut rounded.d_cells,
+        &mut rounded.weight_hr,
+        &mut rounded.mask,
     ] {
         values.iter_mut().for_each(|v| *v = T::of(*v).wide());
     }
@@ -120,7 +171,8 @@ fn check<T: Narrow>(case: &Case) {
             let scale = want.iter().fold(1.0, |m: f64, v| m.max(v.abs()));
             for (k, (got, want)) in got.iter().zip(want).enumerate() {
                 let error = (got - want).abs() / scale;
-                assert!(error <= T::TOLERANCE, "{level:?} {name}[{k}]: {got} against {want}");
+                let cell = case.cell;
+                assert!(error <= T::TOLERANCE, "{cell:?} {level:?} {name}[{k}]: {got} for {want}");
             }
         }
     }
@@ -139,33 +191,53 @@ fn numbers(seed: u64, count: usize) -> Vec<f64> {
 }
 
 fn case(batch_sizes: Vec<usize>, empty: usize, input: usize, hidden: usize, seed: u64) -> Case {
+    case_of(Cell::Lstm, batch_sizes, empty, input, hidden, hidden, seed)
+}
+
+fn case_of(
+    cell: Cell,
+    batch_sizes: Vec<usize>,
+    empty: usize,
+    input: usize,
+    hidden: usize,
+    width: usize,
+    seed: u64,
+) -> Case {
     let batch = batch_sizes.first().copied().unwrap_or(0) + empty;
-    let (n, h): (usize, usize) = (batch_sizes.iter().sum(), hidden);
+    let (n, h, p): (usize, usize, usize) = (batch_sizes.iter().sum(), hidden, width);
     let mut part = 0;
     let mut next = |count: usize, scale: f64| -> Vec<f64> {
         part += 1;
         numbers(seed * 100 + part, count).into_iter().map(|v| v * scale).collect()
     };
-    let spread = 1.0 / (hidden as f64).sqrt();
+    let (spread, rows) = (1.0 / (p as f64).sqrt(), cell.gates() * h);
     Case {
+        cell,
         batch,
         batch_sizes,
         input,
         hidden,
+        width,
         direction: Direction::Forward,
         biased: true,
-        weight_ih: next(4 * h * input, 1.0 / (input as f64).sqrt()),
-        weight_hh: next(4 * h * h, spread),
-        bias_ih: next(4 * h, 1.0),
-        bias_hh: next(4 * h, 1.0),
+        masked: false,
+        weight_ih: next(rows * input, 1.0 / (input as f64).sqrt()),
+        weight_hh: next(rows * p, spread),
+        bias_ih: next(rows, 1.0),
+        bias_hh: next(rows, 1.0),
+        weight_hr: next(p * h, 1.0 / (h as f64).sqrt()),
         x: next(n * input, 1.0),
-        h_0: next(batch * h, 1.0),
+        h_0: next(batch * p, 1.0),
         c_0: next(batch * h, 1.0),
-        d_output: next(n * h, 1.0),
-        d_h_n: next(batch * h, 1.0),
+        mask: next(batch * p, 1.0).into_iter().map(|v| if v < 0.0 { 0.0 } else { 2.0 }).collect(),
+        d_output: next(n * p, 1.0),
+        d_h_n: next(batch * p, 1.0),
         d_c_n: next(batch * h, 1.0),
+        d_cells: next(n * h, 1.0),
     }
 }
+
+const CELLS: [Cell; 4] = [Cell::Lstm, Cell::Gru, Cell::RnnTanh, Cell::RnnRelu];
 
 /// Batch sizes that shrink in all ways.
 fn batch_sizes() -> impl Strategy<Value = Vec<usize>> {
@@ -176,19 +248,24 @@ fn batch_sizes() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 160 }))]
     #[test]
     fn every_level_agrees_with_the_reference(
         sizes in batch_sizes(),
         empty in 0..3usize,
         input in 1..=40usize,
         hidden in 1..=70usize,
+        projection in 1..70usize,
+        cell in 0..5usize,
         reverse: bool,
         biased: bool,
+        masked: bool,
         seed in 0..1000u64,
     ) {
-        let mut case = case(sizes, empty, input, hidden, seed);
-        case.biased = biased;
+        // The fifth: an LSTM with a projection, where there is room for one.
+        let width = if cell == 4 && hidden > 1 { 1 + projection % (hidden - 1) } else { hidden };
+        let mut case = case_of(CELLS[cell % 4], sizes, empty, input, hidden, width, seed);
+        (case.biased, case.masked) = (biased, masked);
         if reverse {
             case.direction = Direction::Reverse;
         }
@@ -197,11 +274,17 @@ proptest! {
     }
 }
 
-/// More blocks of units and panels of columns than the property reaches.
+/// More blocks of units and panels of columns than the property reaches, and weights that are shared
+/// by units: too large for a cache, or with too few sequences for the threads.
 #[test]
 fn wide_layers_agree_with_the_reference() {
-    check::<f32>(&case(vec![7, 7, 3], 1, 130, 150, 1));
-    check::<f64>(&case(vec![13, 2, 2, 1], 0, 33, 97, 2));
+    for cell in CELLS {
+        check::<f32>(&case_of(cell, vec![7, 7, 3], 1, 130, 150, 150, 1));
+        check::<f64>(&case_of(cell, vec![13, 2, 2, 1], 0, 33, 97, 97, 2));
+        check::<f32>(&case_of(cell, vec![2, 2, 1], 0, 9, 270, 270, 3));
+    }
+    check::<f32>(&case_of(Cell::Lstm, vec![7, 7, 3], 1, 130, 150, 70, 1));
+    check::<f32>(&case(vec![9, 2], 0, 8, 400, 3));
 }
 
 /// More rows than one chunk of any product takes.
@@ -214,31 +297,36 @@ fn long_sequences_agree_with_the_reference() {
 /// The reference's own gradients, by central differences.
 #[test]
 fn the_reference_differentiates_itself() {
-    let case = case(vec![3, 2, 2, 1], 1, 2, 3, 5);
     let loss = |case: &Case| -> f64 {
         let results = case.run();
         let dot =
             |k: usize, w: &[f64]| -> f64 { results[k].1.iter().zip(w).map(|(a, b)| a * b).sum() };
-        dot(0, &case.d_output) + dot(1, &case.d_h_n) + dot(2, &case.d_c_n)
+        dot(0, &case.d_output) + dot(1, &case.d_h_n) + dot(2, &case.d_c_n) + dot(3, &case.d_cells)
     };
     type Field = fn(&mut Case) -> &mut Vec<f64>;
-    let fields: [Field; 6] = [
+    let fields: [Field; 8] = [
         |c| &mut c.x,
         |c| &mut c.weight_ih,
         |c| &mut c.weight_hh,
         |c| &mut c.bias_ih,
+        |c| &mut c.bias_hh,
+        |c| &mut c.weight_hr,
         |c| &mut c.h_0,
         |c| &mut c.c_0,
     ];
-    for ((name, gradient), field) in case.run()[3..].iter().zip(fields) {
-        for (k, got) in gradient.iter().enumerate() {
-            let moved = |by: f64| {
-                let mut case = case.clone();
-                field(&mut case)[k] += by;
-                loss(&case)
-            };
-            let want = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-            assert!((got - want).abs() < 1e-8, "{name}[{k}]: {got} against {want}");
+    for (cell, width) in CELLS.into_iter().map(|cell| (cell, 3)).chain([(Cell::Lstm, 2)]) {
+        let mut case = case_of(cell, vec![3, 2, 2, 1], 1, 2, 3, width, 5);
+        case.masked = true;
+        for ((name, gradient), field) in case.run()[4..].iter().zip(fields) {
+            for (k, got) in gradient.iter().enumerate() {
+                let moved = |by: f64| {
+                    let mut case = case.clone();
+                    field(&mut case)[k] += by;
+                    loss(&case)
+                };
+                let want = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                assert!((got - want).abs() < 1e-8, "{cell:?} {name}[{k}]: {got} against {want}");
+            }
         }
     }
 }
@@ -251,7 +339,11 @@ fn bits(results: &Results) -> Vec<(&'static str, Vec<u64>)> {
 /// One test for all that sets the number of threads, which is the process's.
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let cases = [case(vec![23, 17, 17, 5, 1], 2, 7, 37, 6), case(vec![40; 9], 0, 50, 33, 7)];
+    let mut cases = vec![case(vec![40; 9], 0, 50, 33, 7), case(vec![5, 4, 1], 0, 9, 270, 8)];
+    for cell in CELLS {
+        cases.push(case_of(cell, vec![23, 17, 17, 5, 1], 2, 7, 37, 37, 6));
+    }
+    cases.push(case_of(Cell::Lstm, vec![23, 17, 17, 5, 1], 2, 7, 37, 20, 6));
     for case in &cases {
         for level in SimdLevel::available() {
             set_threads(1);
@@ -268,37 +360,45 @@ fn the_number_of_threads_changes_no_bit() {
 /// A sequence alone gives the bits that it gives among others: outputs, states, input gradient.
 #[test]
 fn a_sequence_does_not_see_its_batch() {
-    let many = case(vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, 8);
-    for level in SimdLevel::available() {
-        let all = run::<f32>(&many, level);
-        for b in 0..many.batch {
-            let rows = many.rows_of(b);
-            let pick = |values: &[f64], width: usize, rows: &[usize]| -> Vec<f64> {
-                rows.iter().flat_map(|&r| values[r * width..(r + 1) * width].to_vec()).collect()
-            };
-            let (i, h) = (many.input, many.hidden);
-            let alone = Case {
-                batch: 1,
-                batch_sizes: vec![1; rows.len()],
-                x: pick(&many.x, i, &rows),
-                h_0: pick(&many.h_0, h, &[b]),
-                c_0: pick(&many.c_0, h, &[b]),
-                d_output: pick(&many.d_output, h, &rows),
-                d_h_n: pick(&many.d_h_n, h, &[b]),
-                d_c_n: pick(&many.d_c_n, h, &[b]),
-                ..many.clone()
-            };
-            let got = run::<f32>(&alone, level);
-            for (k, width, rows) in [
-                (0, h, &rows[..]),
-                (1, h, &[b]),
-                (2, h, &[b]),
-                (3, i, &rows),
-                (7, h, &[b]),
-                (8, h, &[b]),
-            ] {
-                let want = pick(&all[k].1, width, rows);
-                assert_eq!(got[k].1, want, "{level:?}: {} of sequence {b}", got[k].0);
+    let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(Cell::Lstm, 20)]);
+    for (cell, width) in with_projection {
+        for level in SimdLevel::available() {
+            let many = case_of(cell, vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, width, 8);
+            let all = run::<f32>(&many, level);
+            for b in 0..many.batch {
+                let rows = many.rows_of(b);
+                let pick = |values: &[f64], width: usize, rows: &[usize]| -> Vec<f64> {
+                    rows.iter().flat_map(|&r| values[r * width..(r + 1) * width].to_vec()).collect()
+                };
+                let (i, h, p) = (many.input, many.hidden, many.width);
+                let alone = Case {
+                    batch: 1,
+                    batch_sizes: vec![1; rows.len()],
+                    x: pick(&many.x, i, &rows),
+                    h_0: pick(&many.h_0, p, &[b]),
+                    c_0: pick(&many.c_0, h, &[b]),
+                    mask: pick(&many.mask, p, &[b]),
+                    d_output: pick(&many.d_output, p, &rows),
+                    d_h_n: pick(&many.d_h_n, p, &[b]),
+                    d_c_n: pick(&many.d_c_n, h, &[b]),
+                    d_cells: pick(&many.d_cells, h, &rows),
+                    ..many.clone()
+                };
+                let got = run::<f32>(&alone, level);
+                for (k, width, rows) in [
+                    (0, p, &rows[..]),
+                    (1, p, &[b]),
+                    (2, h, &[b]),
+                    (3, h, &rows),
+                    (4, i, &rows),
+                    (10, p, &[b]),
+                    (11, h, &[b]),
+                ] {
+                    if !all[k].1.is_empty() {
+                        let want = pick(&all[k].1, width, rows);
+                        assert_eq!(got[k].1, want, "{cell:?} {level:?}: {} of {b}", got[k].0);
+                    }
+                }
             }
         }
     }
@@ -315,7 +415,7 @@ fn extreme_inputs_stay_where_they_are() {
             let rows = spoiled.rows_of(3);
             spoiled.x[rows[1] * 5] = odd;
             let got = run::<f32>(&spoiled, level);
-            for (k, width) in [(0, 21), (3, 5)] {
+            for (k, width) in [(0, 21), (4, 5)] {
                 for row in (0..24).filter(|row| !rows.contains(row)) {
                     let row = row * width..(row + 1) * width;
                     assert_eq!(got[k].1[row.clone()], want[k].1[row], "{level:?}: {}", got[k].0);
@@ -371,19 +471,35 @@ fn what_is_left_out_changes_no_number() {
 fn slices_that_do_not_fit_are_named() {
     let shape = PackedShape::new(2, &[2, 1], 3, 4, Direction::Forward).unwrap();
     let zeros = [0f32; 64];
-    let weights =
-        LstmWeights { weight_ih: &zeros[..48], weight_hh: &zeros, bias_ih: None, bias_hh: None };
-    let run = |weights: &LstmWeights<f32>, rows: usize, states: usize| {
-        let input = LstmInput { x: &zeros[..rows * 3], h_0: &zeros[..8], c_0: &zeros[..states] };
-        let (mut output, mut h_n, mut c_n) = ([0.0; 12], [0.0; 8], [0.0; 8]);
-        let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-        lstm_infer(&shape, weights, &input, out).map_err(|error| error.to_string())
+    let none: Option<&[f32]> = None;
+    let weights = Weights {
+        weight_ih: &zeros[..48],
+        weight_hh: &zeros,
+        bias_ih: None,
+        bias_hh: None,
+        weight_hr: None,
     };
-    assert_eq!(run(&weights, 3, 8), Ok(()));
+    let run = |cell: Cell, weights: &Weights<f32>, rows: usize, c_0: Option<&[f32]>| {
+        let x = &zeros[..rows * 3];
+        let input = Input { x, h_0: Some(&zeros[..8]), c_0, hidden_mask: None };
+        let (mut output, mut h_n) = ([0.0; 12], [0.0; 8]);
+        let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
+        infer(cell, &shape, weights, &input, out).map_err(|error| error.to_string())
+    };
+    assert_eq!(run(Cell::Lstm, &weights, 3, Some(&zeros[..8])), Ok(()));
+    assert_eq!(run(Cell::Lstm, &weights, 3, none), Ok(()));
     let message = |text: &str| Err(text.to_string());
-    assert_eq!(run(&weights, 4, 8), message("x has 12 elements: expected 9 (N x I)"));
-    assert_eq!(run(&weights, 3, 4), message("c_0 has 4 elements: expected 8 (B x H)"));
-    let bias_hh = Some(&zeros[..5]);
-    let text = "bias_hh has 5 elements: expected 16 (4H)";
-    assert_eq!(run(&LstmWeights { bias_hh, ..weights }, 3, 8), message(text));
+    let text = "x has 12 elements: expected 9 (N x I)";
+    assert_eq!(run(Cell::Lstm, &weights, 4, none), message(text));
+    let text = "c_0 has 4 elements: expected 8 (B x H)";
+    assert_eq!(run(Cell::Lstm, &weights, 3, Some(&zeros[..4])), message(text));
+    let bad = Weights { bias_hh: Some(&zeros[..5]), ..weights };
+    let text = "bias_hh has 5 elements: expected 16 (G H)";
+    assert_eq!(run(Cell::Lstm, &bad, 3, none), message(text));
+    let gru = Weights { weight_ih: &zeros[..36], weight_hh: &zeros[..48], ..weights };
+    assert_eq!(run(Cell::Gru, &gru, 3, none), Ok(()));
+    let text = "c_0 is given: expected none for this cell and shape";
+    assert_eq!(run(Cell::Gru, &gru, 3, Some(&zeros[..8])), message(text));
+    let text = "weight_ih has 48 elements: expected 36 (G H x I)";
+    assert_eq!(run(Cell::Gru, &weights, 3, none), message(text));
 }

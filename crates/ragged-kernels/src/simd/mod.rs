@@ -95,6 +95,7 @@ pub(crate) trait Simd<T: Element>: Copy {
     fn at_most(self, limit: Self::V, x: Self::V) -> Self::V;
     /// The larger of a limit and `x`; NaN stays NaN.
     fn at_least(self, limit: Self::V, x: Self::V) -> Self::V;
+    fn abs(self, x: Self::V) -> Self::V;
     /// The magnitude of `x` with the sign of `sign`.
     fn copysign(self, x: Self::V, sign: Self::V) -> Self::V;
     /// Lane by lane `if a < b { yes } else { no }`.

@@ -73,6 +73,10 @@ impl<T: Element> Simd<T> for Portable {
         zip(limit, x, |limit, x| if x < limit { limit } else { x })
     }
     #[inline(always)]
+    fn abs(self, x: Lanes<T>) -> Lanes<T> {
+        zip(x, x, |x, _| x.magnitude())
+    }
+    #[inline(always)]
     fn copysign(self, x: Lanes<T>, sign: Lanes<T>) -> Lanes<T> {
         zip(x, sign, |x, sign| x.with_sign(sign))
     }

@@ -91,6 +91,10 @@ macro_rules! simd {
                 unsafe { $max(limit, x) }
             }
             #[inline(always)]
+            fn abs(self, x: $v) -> $v {
+                unsafe { $andnot($splat(-0.0), x) }
+            }
+            #[inline(always)]
             fn copysign(self, x: $v, sign: $v) -> $v {
                 unsafe {
                     let bit = $splat(-0.0);

@@ -1,30 +1,74 @@
-//! The judge: an LSTM written as it is defined, one number at a time, in f64.
+//! The judge: recurrent cells written as they are defined, one number at a time, in f64.
 
-use ragged_kernels::Direction;
+use ragged_kernels::{Cell, Direction};
 
 /// One layer and direction: sizes, parameters, inputs and cotangents.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
+    pub(crate) cell: Cell,
     pub(crate) batch: usize,
     pub(crate) batch_sizes: Vec<usize>,
     pub(crate) input: usize,
     pub(crate) hidden: usize,
+    /// P; H without a projection.
+    pub(crate) width: usize,
     pub(crate) direction: Direction,
     pub(crate) biased: bool,
+    pub(crate) masked: bool,
     pub(crate) weight_ih: Vec<f64>,
     pub(crate) weight_hh: Vec<f64>,
     pub(crate) bias_ih: Vec<f64>,
     pub(crate) bias_hh: Vec<f64>,
+    pub(crate) weight_hr: Vec<f64>,
     pub(crate) x: Vec<f64>,
     pub(crate) h_0: Vec<f64>,
     pub(crate) c_0: Vec<f64>,
+    pub(crate) mask: Vec<f64>,
     pub(crate) d_output: Vec<f64>,
     pub(crate) d_h_n: Vec<f64>,
     pub(crate) d_c_n: Vec<f64>,
+    pub(crate) d_cells: Vec<f64>,
 }
 
 /// Everything that both passes write, by name.
 pub(crate) type Results = Vec<(&'static str, Vec<f64>)>;
+
+/// One step: what the backward pass needs.
+struct Step {
+    /// As the product saw it.
+    hidden: Vec<f64>,
+    /// h for the GRU, c for the LSTM.
+    carry: Vec<f64>,
+    /// The products of both sides, with their biases.
+    ih: Vec<f64>,
+    hh: Vec<f64>,
+    /// h before its projection.
+    units: Vec<f64>,
+    cell: Vec<f64>,
+}
+
+fn sigmoid(v: f64) -> f64 {
+    1.0 / (1.0 + (-v).exp())
+}
+
+/// `w v`, w `[rows, v.len()]`.
+fn times(w: &[f64], v: &[f64]) -> Vec<f64> {
+    w.chunks_exact(v.len()).map(|row| row.iter().zip(v).map(|(w, v)| w * v).sum()).collect()
+}
+
+/// `w^T v` is added to `to`.
+fn add_transposed(w: &[f64], v: &[f64], to: &mut [f64]) {
+    for (row, v) in w.chunks_exact(to.len()).zip(v) {
+        row.iter().zip(&mut *to).for_each(|(w, to)| *to += w * v);
+    }
+}
+
+/// `a b^T` is added to `to`.
+fn add_outer(a: &[f64], b: &[f64], to: &mut [f64]) {
+    for (row, a) in to.chunks_exact_mut(b.len()).zip(a) {
+        row.iter_mut().zip(b).for_each(|(to, b)| *to += a * b);
+    }
+}
 
 impl Case {
     /// The packed rows of a sequence, in the order in which the direction takes them.
@@ -43,96 +87,158 @@ impl Case {
         rows
     }
 
+    fn step(&self, x: &[f64], h: &[f64], c: &[f64], mask: &[f64]) -> Step {
+        let n = self.hidden;
+        let hidden: Vec<f64> = match self.masked {
+            true => h.iter().zip(mask).map(|(h, m)| h * m).collect(),
+            false => h.to_vec(),
+        };
+        let (mut ih, mut hh) = (times(&self.weight_ih, x), times(&self.weight_hh, &hidden));
+        if self.biased {
+            ih.iter_mut().zip(&self.bias_ih).for_each(|(a, b)| *a += b);
+            hh.iter_mut().zip(&self.bias_hh).for_each(|(a, b)| *a += b);
+        }
+        let a = |gate: usize, u: usize| ih[gate * n + u] + hh[gate * n + u];
+        let mut cell = vec![];
+        let units: Vec<f64> = match self.cell {
+            Cell::Lstm => {
+                let next = |u: usize| sigmoid(a(1, u)) * c[u] + sigmoid(a(0, u)) * a(2, u).tanh();
+                cell = (0..n).map(next).collect();
+                (0..n).map(|u| sigmoid(a(3, u)) * cell[u].tanh()).collect()
+            }
+            Cell::Gru => (0..n)
+                .map(|u| {
+                    let (r, z) = (sigmoid(a(0, u)), sigmoid(a(1, u)));
+                    let new = (ih[2 * n + u] + r * hh[2 * n + u]).tanh();
+                    (1.0 - z) * new + z * h[u]
+                })
+                .collect(),
+            Cell::RnnTanh => (0..n).map(|u| a(0, u).tanh()).collect(),
+            Cell::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
+        };
+        let carry = if self.cell == Cell::Lstm { c.to_vec() } else { h.to_vec() };
+        Step { hidden, carry, ih, hh, units, cell }
+    }
+
+    /// The derivatives by both products and by the carried state.
+    fn back(&self, step: &Step, dh: &[f64], dc: &[f64]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let n = self.hidden;
+        let rows = self.cell.gates() * n;
+        let (mut ih, mut hh, mut carry) = (vec![0.0; rows], vec![0.0; rows], vec![0.0; n]);
+        for u in 0..n {
+            let a = |gate: usize| step.ih[gate * n + u] + step.hh[gate * n + u];
+            match self.cell {
+                Cell::Lstm => {
+                    let (i, f, g, o) = (sigmoid(a(0)), sigmoid(a(1)), a(2).tanh(), sigmoid(a(3)));
+                    let tanh = step.cell[u].tanh();
+                    let d_cell = dc[u] + dh[u] * o * (1.0 - tanh * tanh);
+                    ih[u] = d_cell * g * i * (1.0 - i);
+                    ih[n + u] = d_cell * step.carry[u] * f * (1.0 - f);
+                    ih[2 * n + u] = d_cell * i * (1.0 - g * g);
+                    ih[3 * n + u] = dh[u] * tanh * o * (1.0 - o);
+                    carry[u] = d_cell * f;
+                }
+                Cell::Gru => {
+                    let (r, z) = (sigmoid(a(0)), sigmoid(a(1)));
+                    let new = (step.ih[2 * n + u] + r * step.hh[2 * n + u]).tanh();
+                    let d_new = dh[u] * (1.0 - z) * (1.0 - new * new);
+                    ih[u] = d_new * step.hh[2 * n + u] * r * (1.0 - r);
+                    ih[n + u] = dh[u] * (step.carry[u] - new) * z * (1.0 - z);
+                    ih[2 * n + u] = d_new;
+                    hh[2 * n + u] = d_new * r;
+                    carry[u] = dh[u] * z;
+                }
+                Cell::RnnTanh => ih[u] = dh[u] * (1.0 - step.units[u] * step.units[u]),
+                _ => ih[u] = if a(0) > 0.0 { dh[u] } else { 0.0 },
+            }
+        }
+        let same = if self.cell == Cell::Gru { 2 * n } else { rows };
+        hh[..same].copy_from_slice(&ih[..same]);
+        (ih, hh, carry)
+    }
+
     /// Forward and backward, sequence by sequence.
     pub(crate) fn run(&self) -> Results {
-        let (i, h) = (self.input, self.hidden);
-        let n: usize = self.batch_sizes.iter().sum();
-        let mut output = vec![0.0; n * h];
+        let (i, h, p) = (self.input, self.hidden, self.width);
+        let (n, lstm) = (self.batch_sizes.iter().sum::<usize>(), self.cell == Cell::Lstm);
+        let projects = p != h;
+        let (mut output, mut cells) = (vec![0.0; n * p], vec![0.0; n * h]);
         let (mut h_n, mut c_n) = (self.h_0.clone(), self.c_0.clone());
         let mut dx = vec![0.0; n * i];
-        let (mut d_ih, mut d_hh) = (vec![0.0; 4 * h * i], vec![0.0; 4 * h * h]);
-        let mut d_bias = vec![0.0; 4 * h];
+        let rows = self.cell.gates() * h;
+        let (mut d_ih, mut d_hh) = (vec![0.0; rows * i], vec![0.0; rows * p]);
+        let (mut d_bias_ih, mut d_bias_hh) = (vec![0.0; rows], vec![0.0; rows]);
+        let mut d_hr = vec![0.0; if projects { p * h } else { 0 }];
         let (mut dh_0, mut dc_0) = (self.d_h_n.clone(), self.d_c_n.clone());
         for b in 0..self.batch {
             let rows = self.rows_of(b);
-            let state = b * h..(b + 1) * h;
-            let mut states = vec![(h_n[state.clone()].to_vec(), c_n[state.clone()].to_vec())];
-            let mut gates = vec![];
+            let (hidden, cell) = (b * p..(b + 1) * p, b * h..(b + 1) * h);
+            let mask = &self.mask[hidden.clone()];
+            let mut steps = vec![];
             for &row in &rows {
-                let (hidden, cell) = states.last().unwrap();
                 let x = &self.x[row * i..(row + 1) * i];
-                let a: Vec<f64> = (0..4 * h)
-                    .map(|j| {
-                        let dot = |w: &[f64], v: &[f64]| -> f64 {
-                            w.iter().zip(v).map(|(w, v)| w * v).sum()
-                        };
-                        let bias =
-                            if self.biased { self.bias_ih[j] + self.bias_hh[j] } else { 0.0 };
-                        bias + dot(&self.weight_ih[j * i..(j + 1) * i], x)
-                            + dot(&self.weight_hh[j * h..(j + 1) * h], hidden)
-                    })
-                    .collect();
-                let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
-                let gate: Vec<[f64; 4]> = (0..h)
-                    .map(|u| {
-                        let [i, f, g, o] = [0, 1, 2, 3].map(|k| a[k * h + u]);
-                        [sigmoid(i), sigmoid(f), g.tanh(), sigmoid(o)]
-                    })
-                    .collect();
-                let cell: Vec<f64> =
-                    gate.iter().zip(cell).map(|([i, f, g, _], c)| f * c + i * g).collect();
-                let hidden: Vec<f64> =
-                    gate.iter().zip(&cell).map(|([_, _, _, o], c)| o * c.tanh()).collect();
-                output[row * h..(row + 1) * h].copy_from_slice(&hidden);
-                gates.push(gate);
-                states.push((hidden, cell));
-            }
-            let (hidden, cell) = states.last().unwrap();
-            h_n[state.clone()].copy_from_slice(hidden);
-            c_n[state.clone()].copy_from_slice(cell);
-
-            let mut dh = dh_0[state.clone()].to_vec();
-            let mut dc = dc_0[state.clone()].to_vec();
-            for (k, &row) in rows.iter().enumerate().rev() {
-                let (hidden, cell) = &states[k];
-                let mut da = vec![0.0; 4 * h];
-                for u in 0..h {
-                    let [i, f, g, o] = gates[k][u];
-                    let d_hidden = dh[u] + self.d_output[row * h + u];
-                    let tanh = states[k + 1].1[u].tanh();
-                    let d_cell = dc[u] + d_hidden * o * (1.0 - tanh * tanh);
-                    da[u] = d_cell * g * i * (1.0 - i);
-                    da[h + u] = d_cell * cell[u] * f * (1.0 - f);
-                    da[2 * h + u] = d_cell * i * (1.0 - g * g);
-                    da[3 * h + u] = d_hidden * tanh * o * (1.0 - o);
-                    dc[u] = d_cell * f;
+                let step = self.step(x, &h_n[hidden.clone()], &c_n[cell.clone()], mask);
+                let new = match projects {
+                    true => times(&self.weight_hr, &step.units),
+                    false => step.units.clone(),
+                };
+                output[row * p..(row + 1) * p].copy_from_slice(&new);
+                h_n[hidden.clone()].copy_from_slice(&new);
+                if lstm {
+                    c_n[cell.clone()].copy_from_slice(&step.cell);
+                    cells[row * h..(row + 1) * h].copy_from_slice(&step.cell);
                 }
+                steps.push(step);
+            }
+            let mut dh = dh_0[hidden.clone()].to_vec();
+            let mut dc = dc_0[cell.clone()].to_vec();
+            for (step, &row) in steps.iter().zip(&rows).rev() {
+                let d_output = &self.d_output[row * p..(row + 1) * p];
+                dh.iter_mut().zip(d_output).for_each(|(dh, d)| *dh += d);
+                if lstm {
+                    let d_cells = &self.d_cells[row * h..(row + 1) * h];
+                    dc.iter_mut().zip(d_cells).for_each(|(dc, d)| *dc += d);
+                }
+                let mut d_units = dh.clone();
+                if projects {
+                    add_outer(&dh, &step.units, &mut d_hr);
+                    d_units = vec![0.0; h];
+                    add_transposed(&self.weight_hr, &dh, &mut d_units);
+                }
+                let (ih, hh, carry) = self.back(step, &d_units, &dc);
+                let x = &self.x[row * i..(row + 1) * i];
+                add_outer(&ih, x, &mut d_ih);
+                add_outer(&hh, &step.hidden, &mut d_hh);
+                add_transposed(&self.weight_ih, &ih, &mut dx[row * i..(row + 1) * i]);
+                d_bias_ih.iter_mut().zip(&ih).for_each(|(d, a)| *d += a);
+                d_bias_hh.iter_mut().zip(&hh).for_each(|(d, a)| *d += a);
                 dh.fill(0.0);
-                for (j, &da) in da.iter().enumerate() {
-                    for u in 0..h {
-                        dh[u] += self.weight_hh[j * h + u] * da;
-                        d_hh[j * h + u] += da * hidden[u];
-                    }
-                    for u in 0..i {
-                        dx[row * i + u] += self.weight_ih[j * i + u] * da;
-                        d_ih[j * i + u] += da * self.x[row * i + u];
-                    }
-                    d_bias[j] += da;
+                add_transposed(&self.weight_hh, &hh, &mut dh);
+                if self.masked {
+                    dh.iter_mut().zip(mask).for_each(|(dh, m)| *dh *= m);
                 }
+                if self.cell == Cell::Gru {
+                    dh.iter_mut().zip(&carry).for_each(|(dh, c)| *dh += c);
+                }
+                dc = carry;
             }
-            dh_0[state.clone()].copy_from_slice(&dh);
-            dc_0[state].copy_from_slice(&dc);
+            dh_0[hidden].copy_from_slice(&dh);
+            dc_0[cell].copy_from_slice(&dc);
         }
+        let of_lstm = |values: Vec<f64>| if lstm { values } else { vec![] };
         vec![
             ("output", output),
             ("h_n", h_n),
-            ("c_n", c_n),
+            ("c_n", of_lstm(c_n)),
+            ("cells", of_lstm(cells)),
             ("dx", dx),
             ("d weight_ih", d_ih),
             ("d weight_hh", d_hh),
-            ("d bias", d_bias),
+            ("d bias_ih", d_bias_ih),
+            ("d bias_hh", d_bias_hh),
+            ("d weight_hr", d_hr),
             ("d h_0", dh_0),
-            ("d c_0", dc_0),
+            ("d c_0", of_lstm(dc_0)),
         ]
     }
 }

@@ -1,0 +1,163 @@
+//! Steps that several threads take together, each on a share of the units.
+//!
+//! Where the weights are too large for a core's cache, or sequences too few to go round, threads
+//! share every step. They meet after each one: a step reads what all of the step before wrote. A
+//! share is cut into chunks; a thread takes those of its own share first, whose weights its cache
+//! holds, and then helps with the others'.
+//!
+//! Nobody waits for a thread that is not there: one thread alone would take all chunks of all steps,
+//! and a late one finds the steps so far done. What is waited for is a chunk that somebody has begun,
+//! by spinning for as long as a chunk may take and then by sleeping, which leaves the core to the one
+//! who is waited for.
+
+use std::hint::spin_loop;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Rounds of spinning before sleep, some tens of microseconds.
+const SPINS: usize = 2000;
+const NAP: Duration = Duration::from_micros(50);
+
+/// The shares of all threads over all steps.
+pub(crate) struct Together {
+    steps: usize,
+    shares: Vec<Share>,
+    /// A thread has left by panic: its chunk will never be done.
+    broken: AtomicBool,
+}
+
+/// Alone on its cache lines, since its thread writes it all the time.
+#[repr(align(128))]
+struct Share {
+    chunks: Range<usize>,
+    /// Chunks taken and done since the first step: `step * chunks + chunk`.
+    taken: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Together {
+    /// `chunks` a step, cut into contiguous shares for `parts` threads.
+    pub(crate) fn new(steps: usize, chunks: usize, parts: usize) -> Self {
+        let share = |part: usize| Share {
+            chunks: chunks * part / parts..chunks * (part + 1) / parts,
+            taken: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        };
+        Self { steps, shares: (0..parts).map(share).collect(), broken: AtomicBool::new(false) }
+    }
+
+    /// Takes part as owner of share `who`: `f(step, chunk)` is called once for each chunk, by
+    /// whichever thread takes it, after all chunks of the step before.
+    pub(crate) fn take_part(&self, who: usize, mut f: impl FnMut(usize, usize)) {
+        let guard = Guard(&self.broken);
+        for step in 0..self.steps {
+            let others = self.shares[who..].iter().chain(&self.shares[..who]);
+            for share in others.clone() {
+                while let Some(chunk) = share.take(step) {
+                    f(step, chunk);
+                    share.done.fetch_add(1, Ordering::Release);
+                }
+            }
+            for share in others {
+                share.wait(step, &self.broken);
+            }
+        }
+        std::mem::forget(guard);
+    }
+}
+
+impl Share {
+    /// A chunk of the step that nobody has taken.
+    fn take(&self, step: usize) -> Option<usize> {
+        let end = (step + 1) * self.chunks.len();
+        let mut next = self.taken.load(Ordering::Relaxed);
+        while next < end {
+            match self.taken.compare_exchange_weak(
+                next,
+                next + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(self.chunks.start + next - step * self.chunks.len()),
+                Err(now) => next = now,
+            }
+        }
+        None
+    }
+
+    /// Returns when all chunks of the step are done.
+    fn wait(&self, step: usize, broken: &AtomicBool) {
+        let end = (step + 1) * self.chunks.len();
+        let mut spins = 0;
+        while self.done.load(Ordering::Acquire) < end {
+            assert!(!broken.load(Ordering::Relaxed), "a thread that took part has panicked");
+            if spins < SPINS {
+                spins += 1;
+                spin_loop();
+            } else {
+                std::thread::sleep(NAP);
+            }
+        }
+    }
+}
+
+/// Says that a thread panicked, where it is dropped.
+struct Guard<'a>(&'a AtomicBool);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chunk_runs_once_and_after_the_step_before() {
+        let (steps, chunks) = if cfg!(miri) { (5, 3) } else { (500, 7) };
+        for parts in 1..4 {
+            let together = Together::new(steps, chunks, parts);
+            let counts: Vec<AtomicUsize> = (0..steps).map(|_| AtomicUsize::new(0)).collect();
+            std::thread::scope(|scope| {
+                for who in 0..parts {
+                    let (together, counts) = (&together, &counts);
+                    scope.spawn(move || {
+                        together.take_part(who, |step, _| {
+                            if let Some(before) = step.checked_sub(1) {
+                                assert_eq!(counts[before].load(Ordering::Relaxed), chunks);
+                            }
+                            counts[step].fetch_add(1, Ordering::Relaxed);
+                        });
+                    });
+                }
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == chunks));
+        }
+    }
+
+    #[test]
+    fn one_thread_does_it_all_where_the_others_do_not_come() {
+        let together = Together::new(4, 6, 3);
+        let mut seen = vec![];
+        together.take_part(1, |step, chunk| seen.push((step, chunk)));
+        seen.sort_unstable();
+        let all: Vec<_> = (0..4).flat_map(|step| (0..6).map(move |chunk| (step, chunk))).collect();
+        assert_eq!(seen, all);
+        together.take_part(0, |_, _| panic!("nothing is left"));
+    }
+
+    #[test]
+    fn a_panic_ends_the_waiting() {
+        let together = Together::new(2, 2, 2);
+        let run = |who: usize, bad: bool| {
+            let step =
+                |step: usize, chunk: usize| assert!(!bad || (step, chunk) != (0, 0), "bad chunk");
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| together.take_part(who, step)))
+        };
+        assert!(run(0, true).is_err());
+        assert!(run(1, false).is_err());
+    }
+}
