@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ragged_kernels::{
-    Cell, Cotangents, Direction, Gradients, Input, Output, PackedShape, Weights, backward, forward,
-    infer, threads,
+    CellKind, Cotangents, Direction, Gradients, Input, Output, PackedShape, Weights, backward,
+    forward, infer, threads,
 };
 
 /// Name, B, T, I, H.
@@ -108,7 +108,7 @@ fn lstm(c: &mut Criterion) {
             group.bench_function(format!("{layout}/infer"), |bench| {
                 bench.iter(|| {
                     let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-                    infer(Cell::Lstm, &shape, &weights, &input, out).expect("fitting slices");
+                    infer(CellKind::Lstm, &shape, &weights, &input, out).expect("fitting slices");
                 });
             });
             // As in the lecture's model: the loss sees the last hidden states.
@@ -121,8 +121,8 @@ fn lstm(c: &mut Criterion) {
             group.bench_function(format!("{layout}/train"), |bench| {
                 bench.iter(|| {
                     let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-                    let tape =
-                        forward(Cell::Lstm, &shape, &weights, &input, out).expect("fitting slices");
+                    let tape = forward(CellKind::Lstm, &shape, &weights, &input, out)
+                        .expect("fitting slices");
                     let gradients = Gradients {
                         weight_ih: Some(&mut d_ih),
                         weight_hh: Some(&mut d_hh),

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use ragged_kernels::{Cell, Direction, Input, Output, PackedShape, Result, Weights, infer};
+use ragged_kernels::{CellKind, Direction, Input, Output, PackedShape, Result, Weights, infer};
 
 fn main() -> Result<()> {
     let (batch, steps, input_size, hidden_size) = (64, 50, 7, 100);
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
         for _ in 0..20 {
             let start = Instant::now();
             let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-            infer(Cell::Lstm, &shape, &weights, &input, out)?;
+            infer(CellKind::Lstm, &shape, &weights, &input, out)?;
             best = best.min(start.elapsed().as_secs_f64());
         }
         println!("{name}: {n:4} rows in {:.3} ms", best * 1e3);

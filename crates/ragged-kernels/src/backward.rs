@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::buffer::{Buffer, Shared};
-use crate::cell::{Arithmetic, Cell, Gru, Lstm, Rnn, Side};
+use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
 use crate::forward::{Activations, initial_hidden};
 use crate::layer::{Cotangents, Gradients, Input, Weights};
 use crate::layout::{Before, Geometry};
@@ -43,17 +43,17 @@ pub(crate) fn backward_pass<T: Element>(
     let Seen { output, tape, cotangents } = seen;
     let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = gradients;
     let through = match geometry.cell {
-        Cell::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, parts),
-        Cell::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, parts),
-        Cell::RnnTanh | Cell::RnnRelu => {
-            let rnn = Rnn { relu: geometry.cell == Cell::RnnRelu };
+        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, parts),
+        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, parts),
+        CellKind::RnnTanh | CellKind::RnnRelu => {
+            let rnn = Rnn { relu: geometry.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, geometry, weights, input, tape, cotangents, parts)
         }
     };
     let Through { da, mut dh, mut d_carry, dh_rows } = through;
     if let Some(h_0) = h_0 {
         states::store(geometry, dh.as_mut_slice(), h_0, geometry.width);
-        if geometry.cell == Cell::Gru {
+        if geometry.cell == CellKind::Gru {
             // The hidden state goes on beside the product, too.
             let mut beside = vec![T::default(); h_0.len()];
             states::store(geometry, d_carry.as_mut_slice(), &mut beside, geometry.width);

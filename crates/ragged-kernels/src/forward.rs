@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::buffer::{Buffer, Shared};
-use crate::cell::{Arithmetic, Cell, Gru, Lstm, Rnn, Side};
+use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
 use crate::layer::{Input, Output, Weights};
 use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
@@ -47,10 +47,10 @@ pub(crate) fn forward_pass<T: Element>(
     parts: usize,
 ) -> Activations<T> {
     match geometry.cell {
-        Cell::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, output, record, parts),
-        Cell::Gru => run::<T, _, 1>(Gru, geometry, weights, input, output, record, parts),
-        Cell::RnnTanh | Cell::RnnRelu => {
-            let rnn = Rnn { relu: geometry.cell == Cell::RnnRelu };
+        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, output, record, parts),
+        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, output, record, parts),
+        CellKind::RnnTanh | CellKind::RnnRelu => {
+            let rnn = Rnn { relu: geometry.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, geometry, weights, input, output, record, parts)
         }
     }

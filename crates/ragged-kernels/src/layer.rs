@@ -1,14 +1,14 @@
 //! One layer and direction: what its passes read and write.
 
 use crate::backward::Seen;
-use crate::cell::Cell;
+use crate::cell::CellKind;
 use crate::error::check_len;
 use crate::forward::Activations;
 use crate::layout::Geometry;
 use crate::threads::{threads, within_pool};
 use crate::{Element, Error, PackedShape, Result, SimdLevel};
 
-/// The parameters, row-major, with PyTorch's names and order of gates; G is [`Cell::gates`].
+/// The parameters, row-major, with PyTorch's names and order of gates; G is [`CellKind::gates`].
 #[derive(Debug, Clone, Copy)]
 pub struct Weights<'a, T> {
     /// `[G H, I]`.
@@ -56,7 +56,7 @@ pub struct Output<'a, T> {
 #[derive(Debug, Clone)]
 pub struct Tape<T: Element> {
     pub(crate) activations: Activations<T>,
-    cell: Cell,
+    cell: CellKind,
     /// The level that laid the buffers out.
     level: SimdLevel,
     rows: usize,
@@ -126,7 +126,7 @@ impl<T> Default for Gradients<'_, T> {
 /// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::Absent`] one that the
 /// cell does not have.
 pub fn infer<T: Element>(
-    cell: Cell,
+    cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
@@ -145,7 +145,7 @@ pub fn infer<T: Element>(
 ///
 /// As [`infer`].
 pub fn forward<T: Element>(
-    cell: Cell,
+    cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
@@ -212,7 +212,7 @@ pub fn backward<T: Element>(
 }
 
 fn check_forward<T: Element>(
-    cell: Cell,
+    cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
@@ -228,7 +228,7 @@ fn check_forward<T: Element>(
 }
 
 fn check_inputs<T: Element>(
-    cell: Cell,
+    cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,

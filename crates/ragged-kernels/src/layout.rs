@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::cell::{Cell, Side};
+use crate::cell::{CellKind, Side};
 use crate::shape::Step;
 use crate::simd::SimdLevel;
 use crate::{Direction, Element, PackedShape};
@@ -19,7 +19,7 @@ use crate::{Direction, Element, PackedShape};
 #[derive(Debug, Clone)]
 pub(crate) struct Geometry {
     pub(crate) level: SimdLevel,
-    pub(crate) cell: Cell,
+    pub(crate) cell: CellKind,
     /// Numbers in a vector.
     pub(crate) lanes: usize,
     /// Blocks of hidden units.
@@ -42,7 +42,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    pub(crate) fn new<T: Element>(cell: Cell, shape: &PackedShape, level: SimdLevel) -> Self {
+    pub(crate) fn new<T: Element>(cell: CellKind, shape: &PackedShape, level: SimdLevel) -> Self {
         let lanes = level.lanes(T::BYTES);
         Self {
             level,
@@ -206,7 +206,7 @@ mod tests {
         for sizes in [&[64; 50][..], &[30, 30, 7, 2, 1, 1, 1], &[1; 9], &[5, 4, 3], &[]] {
             let batch = sizes.first().copied().unwrap_or(0) + 2;
             let shape = PackedShape::new(batch, sizes, 3, 20, Direction::Forward).unwrap();
-            let geometry = Geometry::new::<f32>(Cell::Lstm, &shape, SimdLevel::current());
+            let geometry = Geometry::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current());
             for parts in 1..5 {
                 let groups = geometry.groups(parts);
                 assert!(groups.len() <= parts);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn every_unit_has_one_lane_of_every_slot() {
         let shape = PackedShape::new(1, &[1], 3, 70, Direction::Forward).unwrap();
-        for cell in [Cell::Lstm, Cell::Gru, Cell::RnnTanh] {
+        for cell in [CellKind::Lstm, CellKind::Gru, CellKind::RnnTanh] {
             let g = Geometry::new::<f32>(cell, &shape, SimdLevel::Portable);
             for side in [Side::Input, Side::Hidden] {
                 let slots = cell.slots(side).iter();

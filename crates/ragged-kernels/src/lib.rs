@@ -17,10 +17,10 @@
 //! features, **H** hidden units, **P** numbers of a hidden state (H but with a projection), **G**
 //! gates. Matrices are row-major.
 //!
-//! [`infer`], [`forward`] and [`backward`] run one layer and direction of any [`Cell`]:
+//! [`infer`], [`forward`] and [`backward`] run one layer and direction of any [`CellKind`]:
 //!
 //! ```
-//! use ragged_kernels::{infer, Cell, Direction, Input, Output, PackedShape, Weights};
+//! use ragged_kernels::{infer, CellKind, Direction, Input, Output, PackedShape, Weights};
 //!
 //! // Two sequences of lengths 2 and 1, one feature, one hidden unit.
 //! let shape = PackedShape::new(2, &[2, 1], 1, 1, Direction::Forward)?;
@@ -36,7 +36,7 @@
 //! let (mut output, mut h_n, mut c_n) = ([0.0; 3], [0.0; 2], [0.0; 2]);
 //! let out =
 //!     Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n), cells: None };
-//! infer(Cell::Lstm, &shape, &weights, &input, out)?;
+//! infer(CellKind::Lstm, &shape, &weights, &input, out)?;
 //! // Each final state is the output of its sequence's own last step.
 //! assert_eq!(h_n, [output[2], output[1]]);
 //! # Ok::<(), ragged_kernels::Error>(())
@@ -69,7 +69,7 @@ mod tile;
 mod together;
 mod weight_gradient;
 
-pub use cell::Cell;
+pub use cell::CellKind;
 pub use element::Element;
 pub use error::{Error, Result};
 pub use layer::{Cotangents, Gradients, Input, Output, Tape, Weights, backward, forward, infer};

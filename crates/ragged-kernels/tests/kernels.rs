@@ -43,7 +43,7 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         shape = shape.with_projection(case.width).unwrap();
     }
     assert_eq!(shape.simd(), level);
-    let lstm = case.cell == Cell::Lstm;
+    let lstm = case.cell == CellKind::Lstm;
     let narrow = |v: &[f64]| v.iter().map(|&v| T::of(v)).collect::<Vec<T>>();
     let (weight_ih, weight_hh) = (narrow(&case.weight_ih), narrow(&case.weight_hh));
     let (bias_ih, bias_hh) = (narrow(&case.bias_ih), narrow(&case.bias_hh));
@@ -83,14 +83,6 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     assert_eq!(bits(&output), bits(&again), "inference differs from the recorded pass");
     assert_eq!(bits(&h_n), bits(&h_again));
 
-<<<<<<< HEAD
-    let (d_output, d_h_n, d_c_n) =
-        (narrow(&case.d_output), narrow(&case.d_h_n), narrow(&case.d_c_n));
-    let cotangents =
-        LstmCotangents { output: Some(&d_output), h_n: Some(&d_h_n), c_n: Some(&d_c_n) };
-    let (mut dx, mut d_ih, mut d_hh) = (junk(n * i), junk(4 * h * i), junk(4 * h * h));
-    let (mut d_bias, mut dh_0, mut dc_0) = (junk(4 * h), junk(b * h), junk(b * h));
-=======
     let (d_output, d_h_n) = (narrow(&case.d_output), narrow(&case.d_h_n));
     let (d_c_n, d_cells) = (narrow(&case.d_c_n), narrow(&case.d_cells));
     let cotangents = Cotangents {
@@ -103,18 +95,10 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let (mut d_bias_ih, mut d_bias_hh) = (junk(rows), junk(rows));
     let mut d_hr = junk(if projects { p * h } else { 0 });
     let (mut dh_0, mut dc_0) = (junk(b * p), junk(b * h * of_lstm));
->>>>>>> 7a165e9 (Kernels: one skeleton for LSTM, GRU and RNN, projections, recurrent masks, cell states; steps shared by units)
     // Twice: the tape is only read.
     for x in [None, Some(&mut dx[..])] {
         let gradients = Gradients {
             x,
-<<<<<<< HEAD
-            weight_ih: &mut d_ih,
-            weight_hh: &mut d_hh,
-            bias: &mut d_bias,
-            h_0: Some(&mut dh_0),
-            c_0: Some(&mut dc_0),
-=======
             weight_ih: Some(&mut d_ih),
             weight_hh: Some(&mut d_hh),
             bias_ih: Some(&mut d_bias_ih),
@@ -122,7 +106,6 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
             weight_hr: projects.then_some(&mut d_hr),
             h_0: Some(&mut dh_0),
             c_0: lstm.then_some(&mut dc_0),
->>>>>>> 7a165e9 (Kernels: one skeleton for LSTM, GRU and RNN, projections, recurrent masks, cell states; steps shared by units)
         };
         backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
     }
@@ -191,11 +174,11 @@ fn numbers(seed: u64, count: usize) -> Vec<f64> {
 }
 
 fn case(batch_sizes: Vec<usize>, empty: usize, input: usize, hidden: usize, seed: u64) -> Case {
-    case_of(Cell::Lstm, batch_sizes, empty, input, hidden, hidden, seed)
+    case_of(CellKind::Lstm, batch_sizes, empty, input, hidden, hidden, seed)
 }
 
 fn case_of(
-    cell: Cell,
+    cell: CellKind,
     batch_sizes: Vec<usize>,
     empty: usize,
     input: usize,
@@ -237,7 +220,7 @@ fn case_of(
     }
 }
 
-const CELLS: [Cell; 4] = [Cell::Lstm, Cell::Gru, Cell::RnnTanh, Cell::RnnRelu];
+const CELLS: [CellKind; 4] = [CellKind::Lstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
 
 /// Batch sizes that shrink in all ways.
 fn batch_sizes() -> impl Strategy<Value = Vec<usize>> {
@@ -283,7 +266,7 @@ fn wide_layers_agree_with_the_reference() {
         check::<f64>(&case_of(cell, vec![13, 2, 2, 1], 0, 33, 97, 97, 2));
         check::<f32>(&case_of(cell, vec![2, 2, 1], 0, 9, 270, 270, 3));
     }
-    check::<f32>(&case_of(Cell::Lstm, vec![7, 7, 3], 1, 130, 150, 70, 1));
+    check::<f32>(&case_of(CellKind::Lstm, vec![7, 7, 3], 1, 130, 150, 70, 1));
     check::<f32>(&case(vec![9, 2], 0, 8, 400, 3));
 }
 
@@ -314,7 +297,7 @@ fn the_reference_differentiates_itself() {
         |c| &mut c.h_0,
         |c| &mut c.c_0,
     ];
-    for (cell, width) in CELLS.into_iter().map(|cell| (cell, 3)).chain([(Cell::Lstm, 2)]) {
+    for (cell, width) in CELLS.into_iter().map(|cell| (cell, 3)).chain([(CellKind::Lstm, 2)]) {
         let mut case = case_of(cell, vec![3, 2, 2, 1], 1, 2, 3, width, 5);
         case.masked = true;
         for ((name, gradient), field) in case.run()[4..].iter().zip(fields) {
@@ -343,7 +326,7 @@ fn the_number_of_threads_changes_no_bit() {
     for cell in CELLS {
         cases.push(case_of(cell, vec![23, 17, 17, 5, 1], 2, 7, 37, 37, 6));
     }
-    cases.push(case_of(Cell::Lstm, vec![23, 17, 17, 5, 1], 2, 7, 37, 20, 6));
+    cases.push(case_of(CellKind::Lstm, vec![23, 17, 17, 5, 1], 2, 7, 37, 20, 6));
     for case in &cases {
         for level in SimdLevel::available() {
             set_threads(1);
@@ -360,7 +343,7 @@ fn the_number_of_threads_changes_no_bit() {
 /// A sequence alone gives the bits that it gives among others: outputs, states, input gradient.
 #[test]
 fn a_sequence_does_not_see_its_batch() {
-    let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(Cell::Lstm, 20)]);
+    let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(CellKind::Lstm, 20)]);
     for (cell, width) in with_projection {
         for level in SimdLevel::available() {
             let many = case_of(cell, vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, width, 8);
@@ -428,45 +411,6 @@ fn extreme_inputs_stay_where_they_are() {
     }
 }
 
-/// A cotangent that is left out is zero, and a state's gradient may be left out.
-#[test]
-fn what_is_left_out_changes_no_number() {
-    let case = case(vec![7, 7, 3, 1], 1, 6, 37, 10);
-    let (n, b, i, h) = (18, case.batch, case.input, case.hidden);
-    let shape = PackedShape::new(b, &case.batch_sizes, i, h, Direction::Forward).unwrap();
-    let Case { weight_ih, weight_hh, .. } = &case;
-    let weights = LstmWeights { weight_ih, weight_hh, bias_ih: None, bias_hh: None };
-    let input = LstmInput { x: &case.x, h_0: &case.h_0, c_0: &case.c_0 };
-    let (mut output, mut h_n, mut c_n) = (vec![0.0; n * h], vec![0.0; b * h], vec![0.0; b * h]);
-    let out = LstmOutput { output: &mut output, h_n: &mut h_n, c_n: &mut c_n };
-    let tape = lstm_forward(&shape, &weights, &input, out).unwrap();
-    let backward = |cotangents: LstmCotangents<f64>, states: Option<(&mut [f64], &mut [f64])>| {
-        let (mut x, mut bias) = (vec![0.0; n * i], vec![0.0; 4 * h]);
-        let (mut weight_ih, mut weight_hh) = (vec![0.0; 4 * h * i], vec![0.0; 4 * h * h]);
-        let (h_0, c_0) = states.unzip();
-        let gradients = LstmGradients {
-            x: Some(&mut x),
-            weight_ih: &mut weight_ih,
-            weight_hh: &mut weight_hh,
-            bias: &mut bias,
-            h_0,
-            c_0,
-        };
-        lstm_backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
-        [x, weight_ih, weight_hh, bias]
-    };
-    let given = |output, h_n, c_n| LstmCotangents { output, h_n, c_n };
-    let (rows, states) = (vec![0.0; n * h], vec![0.0; b * h]);
-    let (d_output, d_h_n) = (Some(&case.d_output[..]), Some(&case.d_h_n[..]));
-    for (short, long) in [
-        (given(d_output, None, None), given(d_output, Some(&states), Some(&states))),
-        (given(None, d_h_n, None), given(Some(&rows), d_h_n, Some(&states))),
-    ] {
-        let (mut dh_0, mut dc_0) = (states.clone(), states.clone());
-        assert_eq!(backward(short, None), backward(long, Some((&mut dh_0, &mut dc_0))));
-    }
-}
-
 #[test]
 fn slices_that_do_not_fit_are_named() {
     let shape = PackedShape::new(2, &[2, 1], 3, 4, Direction::Forward).unwrap();
@@ -479,27 +423,27 @@ fn slices_that_do_not_fit_are_named() {
         bias_hh: None,
         weight_hr: None,
     };
-    let run = |cell: Cell, weights: &Weights<f32>, rows: usize, c_0: Option<&[f32]>| {
+    let run = |cell: CellKind, weights: &Weights<f32>, rows: usize, c_0: Option<&[f32]>| {
         let x = &zeros[..rows * 3];
         let input = Input { x, h_0: Some(&zeros[..8]), c_0, hidden_mask: None };
         let (mut output, mut h_n) = ([0.0; 12], [0.0; 8]);
         let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
         infer(cell, &shape, weights, &input, out).map_err(|error| error.to_string())
     };
-    assert_eq!(run(Cell::Lstm, &weights, 3, Some(&zeros[..8])), Ok(()));
-    assert_eq!(run(Cell::Lstm, &weights, 3, none), Ok(()));
+    assert_eq!(run(CellKind::Lstm, &weights, 3, Some(&zeros[..8])), Ok(()));
+    assert_eq!(run(CellKind::Lstm, &weights, 3, none), Ok(()));
     let message = |text: &str| Err(text.to_string());
     let text = "x has 12 elements: expected 9 (N x I)";
-    assert_eq!(run(Cell::Lstm, &weights, 4, none), message(text));
+    assert_eq!(run(CellKind::Lstm, &weights, 4, none), message(text));
     let text = "c_0 has 4 elements: expected 8 (B x H)";
-    assert_eq!(run(Cell::Lstm, &weights, 3, Some(&zeros[..4])), message(text));
+    assert_eq!(run(CellKind::Lstm, &weights, 3, Some(&zeros[..4])), message(text));
     let bad = Weights { bias_hh: Some(&zeros[..5]), ..weights };
     let text = "bias_hh has 5 elements: expected 16 (G H)";
-    assert_eq!(run(Cell::Lstm, &bad, 3, none), message(text));
+    assert_eq!(run(CellKind::Lstm, &bad, 3, none), message(text));
     let gru = Weights { weight_ih: &zeros[..36], weight_hh: &zeros[..48], ..weights };
-    assert_eq!(run(Cell::Gru, &gru, 3, none), Ok(()));
+    assert_eq!(run(CellKind::Gru, &gru, 3, none), Ok(()));
     let text = "c_0 is given: expected none for this cell and shape";
-    assert_eq!(run(Cell::Gru, &gru, 3, Some(&zeros[..8])), message(text));
+    assert_eq!(run(CellKind::Gru, &gru, 3, Some(&zeros[..8])), message(text));
     let text = "weight_ih has 48 elements: expected 36 (G H x I)";
-    assert_eq!(run(Cell::Gru, &weights, 3, none), message(text));
+    assert_eq!(run(CellKind::Gru, &weights, 3, none), message(text));
 }

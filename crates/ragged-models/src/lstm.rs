@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
+use ragged_kernels::CellKind;
 
-use crate::lstm_op::{self, States, Weights};
+use crate::recurrent_op::{Parameters, recurrent};
 use crate::weights::weights;
 use crate::{Cell, LstmState, Outcome, Pass, Recurrent, RecurrentConfig, Result};
 
@@ -14,7 +15,7 @@ pub type Lstm = Recurrent<LstmCell>;
 
 /// One layer and direction of an [`Lstm`], or a `torch.nn.LSTMCell` on its own.
 pub struct LstmCell {
-    weights: Weights,
+    weights: Parameters,
 }
 
 impl Cell for LstmCell {
@@ -48,10 +49,12 @@ impl Cell for LstmCell {
         state: Option<&LstmState>,
         pass: &Pass,
     ) -> Result<Outcome<LstmState>> {
-        let state = state.map(|LstmState { h, c }| States { h: h.clone(), c: c.clone() });
-        let (state, direction, record) = (state.as_ref(), pass.direction, pass.record);
-        let outcome = lstm_op::lstm(x, pass.layout, &self.weights, state, direction, record)?;
-        let state = LstmState { h: outcome.h_n, c: outcome.c_n };
-        Ok(Outcome { output: outcome.output, state, cells: None })
+        let (h_0, c_0) = (state.map(|state| &state.h), state.map(|state| &state.c));
+        let outcome = recurrent(CellKind::Lstm, x, &self.weights, h_0, c_0, pass)?;
+        let Some(c) = outcome.c_n else {
+            return Err(candle_core::Error::Msg("lstm: no cell state".into()).into());
+        };
+        let state = LstmState { h: outcome.h_n, c };
+        Ok(Outcome { output: outcome.output, state, cells: outcome.cells })
     }
 }

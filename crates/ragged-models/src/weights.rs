@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
-use crate::lstm_op::Weights;
+use crate::recurrent_op::Parameters;
 use crate::{RecurrentConfig, Result};
 
 /// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, from `vb`.
@@ -17,7 +17,7 @@ pub(crate) fn weights(
     input_size: usize,
     suffix: &str,
     vb: &VarBuilder,
-) -> Result<Weights> {
+) -> Result<Parameters> {
     let (h, state) = (config.hidden_size, config.state_size());
     let bound = 1.0 / (h as f64).sqrt();
     let init = Init::Uniform { lo: -bound, up: bound };
@@ -46,7 +46,7 @@ pub(crate) fn weights(
         true => Some((bias("bias_ih", config.forget_bias.unwrap_or(0.0))?, bias("bias_hh", 0.0)?)),
         false => None,
     };
-    Ok(Weights { weight_ih, weight_hh, biases })
+    Ok(Parameters { weight_ih, weight_hh, biases, weight_hr: None })
 }
 
 /// Takes a parameter from `vb`; where it has just been drawn, `change` may change its values.

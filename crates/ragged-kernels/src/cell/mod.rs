@@ -25,7 +25,7 @@ use crate::tile::{Tile, accumulate};
 
 /// Which recurrent layer, by PyTorch's names of `nn.RNNBase.mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cell {
+pub enum CellKind {
     /// Long short-term memory, gates i, f, g, o.
     Lstm,
     /// Gated recurrent unit, gates r, z, n, with the reset gate behind the product as in PyTorch.
@@ -45,7 +45,7 @@ pub(crate) enum Side {
     Hidden,
 }
 
-impl Cell {
+impl CellKind {
     /// G: the weights have G x H rows.
     pub fn gates(self) -> usize {
         match self {

@@ -1,11 +1,11 @@
 //! The judge: recurrent cells written as they are defined, one number at a time, in f64.
 
-use ragged_kernels::{Cell, Direction};
+use ragged_kernels::{CellKind, Direction};
 
 /// One layer and direction: sizes, parameters, inputs and cotangents.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    pub(crate) cell: Cell,
+    pub(crate) cell: CellKind,
     pub(crate) batch: usize,
     pub(crate) batch_sizes: Vec<usize>,
     pub(crate) input: usize,
@@ -101,22 +101,22 @@ impl Case {
         let a = |gate: usize, u: usize| ih[gate * n + u] + hh[gate * n + u];
         let mut cell = vec![];
         let units: Vec<f64> = match self.cell {
-            Cell::Lstm => {
+            CellKind::Lstm => {
                 let next = |u: usize| sigmoid(a(1, u)) * c[u] + sigmoid(a(0, u)) * a(2, u).tanh();
                 cell = (0..n).map(next).collect();
                 (0..n).map(|u| sigmoid(a(3, u)) * cell[u].tanh()).collect()
             }
-            Cell::Gru => (0..n)
+            CellKind::Gru => (0..n)
                 .map(|u| {
                     let (r, z) = (sigmoid(a(0, u)), sigmoid(a(1, u)));
                     let new = (ih[2 * n + u] + r * hh[2 * n + u]).tanh();
                     (1.0 - z) * new + z * h[u]
                 })
                 .collect(),
-            Cell::RnnTanh => (0..n).map(|u| a(0, u).tanh()).collect(),
-            Cell::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
+            CellKind::RnnTanh => (0..n).map(|u| a(0, u).tanh()).collect(),
+            CellKind::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
         };
-        let carry = if self.cell == Cell::Lstm { c.to_vec() } else { h.to_vec() };
+        let carry = if self.cell == CellKind::Lstm { c.to_vec() } else { h.to_vec() };
         Step { hidden, carry, ih, hh, units, cell }
     }
 
@@ -128,7 +128,7 @@ impl Case {
         for u in 0..n {
             let a = |gate: usize| step.ih[gate * n + u] + step.hh[gate * n + u];
             match self.cell {
-                Cell::Lstm => {
+                CellKind::Lstm => {
                     let (i, f, g, o) = (sigmoid(a(0)), sigmoid(a(1)), a(2).tanh(), sigmoid(a(3)));
                     let tanh = step.cell[u].tanh();
                     let d_cell = dc[u] + dh[u] * o * (1.0 - tanh * tanh);
@@ -138,7 +138,7 @@ impl Case {
                     ih[3 * n + u] = dh[u] * tanh * o * (1.0 - o);
                     carry[u] = d_cell * f;
                 }
-                Cell::Gru => {
+                CellKind::Gru => {
                     let (r, z) = (sigmoid(a(0)), sigmoid(a(1)));
                     let new = (step.ih[2 * n + u] + r * step.hh[2 * n + u]).tanh();
                     let d_new = dh[u] * (1.0 - z) * (1.0 - new * new);
@@ -148,11 +148,11 @@ impl Case {
                     hh[2 * n + u] = d_new * r;
                     carry[u] = dh[u] * z;
                 }
-                Cell::RnnTanh => ih[u] = dh[u] * (1.0 - step.units[u] * step.units[u]),
+                CellKind::RnnTanh => ih[u] = dh[u] * (1.0 - step.units[u] * step.units[u]),
                 _ => ih[u] = if a(0) > 0.0 { dh[u] } else { 0.0 },
             }
         }
-        let same = if self.cell == Cell::Gru { 2 * n } else { rows };
+        let same = if self.cell == CellKind::Gru { 2 * n } else { rows };
         hh[..same].copy_from_slice(&ih[..same]);
         (ih, hh, carry)
     }
@@ -160,7 +160,7 @@ impl Case {
     /// Forward and backward, sequence by sequence.
     pub(crate) fn run(&self) -> Results {
         let (i, h, p) = (self.input, self.hidden, self.width);
-        let (n, lstm) = (self.batch_sizes.iter().sum::<usize>(), self.cell == Cell::Lstm);
+        let (n, lstm) = (self.batch_sizes.iter().sum::<usize>(), self.cell == CellKind::Lstm);
         let projects = p != h;
         let (mut output, mut cells) = (vec![0.0; n * p], vec![0.0; n * h]);
         let (mut h_n, mut c_n) = (self.h_0.clone(), self.c_0.clone());
@@ -217,7 +217,7 @@ impl Case {
                 if self.masked {
                     dh.iter_mut().zip(mask).for_each(|(dh, m)| *dh *= m);
                 }
-                if self.cell == Cell::Gru {
+                if self.cell == CellKind::Gru {
                     dh.iter_mut().zip(&carry).for_each(|(dh, c)| *dh += c);
                 }
                 dc = carry;

@@ -1,0 +1,317 @@
+//! One layer and direction as one candle operation, so that a long sequence is a handful of nodes
+//! in the graph and not some per step (candle's backward pass recurses through the nodes).
+//!
+//! The operation reads every tensor where it lies, and sorts the states of the sequences itself
+//! while it copies them: outside of it, there is only the caller's order.
+
+use std::borrow::Cow;
+
+use candle_core::{CpuStorage, DType, Layout, Shape, Storage, StorageRef, Tensor, WithDType, bail};
+use ragged_kernels::{
+    CellKind, Cotangents, Direction, Element, Gradients, Input, Output, PackedShape, Tape, Weights,
+    backward, forward, infer,
+};
+use ragged_sequence::PackedLayout;
+
+use crate::Pass;
+use crate::multi_op::{self, MultiOp};
+
+type Result<T> = candle_core::Result<T>;
+
+/// The parameters of one layer and direction: G gates of H rows.
+pub(crate) struct Parameters {
+    /// `[G H, I]`.
+    pub(crate) weight_ih: Tensor,
+    /// `[G H, P]`.
+    pub(crate) weight_hh: Tensor,
+    /// `bias_ih` and `bias_hh`, `[G H]` each.
+    pub(crate) biases: Option<(Tensor, Tensor)>,
+    /// `[P, H]`, of an LSTM with a projection.
+    pub(crate) weight_hr: Option<Tensor>,
+}
+
+/// What a layer and direction returns; the states are in the caller's order.
+pub(crate) struct Outcome {
+    /// `[N, P]`, packed.
+    pub(crate) output: Tensor,
+    /// `[B, P]`.
+    pub(crate) h_n: Tensor,
+    /// `[B, H]`, of an LSTM.
+    pub(crate) c_n: Option<Tensor>,
+    /// `[N, H]`, packed, of an LSTM that was asked for them.
+    pub(crate) cells: Option<Tensor>,
+}
+
+/// Runs one layer and direction over the packed rows `x` `[N, I]`, from the states `[B, ..]` in the
+/// caller's order, or from zeros.
+pub(crate) fn recurrent(
+    kind: CellKind,
+    x: &Tensor,
+    parameters: &Parameters,
+    h_0: Option<&Tensor>,
+    c_0: Option<&Tensor>,
+    pass: &Pass,
+) -> Result<Outcome> {
+    let Parameters { weight_ih, weight_hh, biases, weight_hr } = parameters;
+    let biases = biases.as_ref();
+    let given = [
+        (Role::X, Some(x)),
+        (Role::WeightIh, Some(weight_ih)),
+        (Role::WeightHh, Some(weight_hh)),
+        (Role::BiasIh, biases.map(|(ih, _)| ih)),
+        (Role::BiasHh, biases.map(|(_, hh)| hh)),
+        (Role::WeightHr, weight_hr.as_ref()),
+        (Role::H0, h_0),
+        (Role::C0, c_0),
+        (Role::HiddenMask, pass.recurrent_mask),
+    ];
+    let given = given.into_iter().filter_map(|(role, tensor)| Some((role, tensor?)));
+    let (roles, inputs): (Vec<Role>, Vec<&Tensor>) = given.unzip();
+    let inputs: Vec<Tensor> = inputs.into_iter().map(Tensor::contiguous).collect::<Result<_>>()?;
+    let call = Call {
+        kind,
+        layout: pass.layout.clone(),
+        direction: pass.direction,
+        input_size: x.dim(1)?,
+        hidden_size: weight_hh.dim(0)? / kind.gates(),
+        state_size: weight_hh.dim(1)?,
+        cells: pass.cells && kind.has_cell_state(),
+        roles,
+    };
+    let outputs = match x.dtype() {
+        DType::F32 => {
+            multi_op::apply(RecurrentOp::<f32> { call, tape: None }, &inputs, pass.record)
+        }
+        DType::F64 => {
+            multi_op::apply(RecurrentOp::<f64> { call, tape: None }, &inputs, pass.record)
+        }
+        dtype => bail!("recurrent layer: expected f32 or f64, got {}", dtype.as_str()),
+    }?;
+    let mut outputs = outputs.into_iter();
+    let (Some(output), Some(h_n)) = (outputs.next(), outputs.next()) else {
+        bail!("recurrent layer: too few outputs");
+    };
+    Ok(Outcome { output, h_n, c_n: outputs.next(), cells: outputs.next() })
+}
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    X,
+    WeightIh,
+    WeightHh,
+    BiasIh,
+    BiasHh,
+    WeightHr,
+    H0,
+    C0,
+    HiddenMask,
+}
+
+/// All that is fixed before the numbers come.
+struct Call {
+    kind: CellKind,
+    layout: PackedLayout,
+    direction: Direction,
+    input_size: usize,
+    hidden_size: usize,
+    state_size: usize,
+    /// Whether the cell states of all steps are an output.
+    cells: bool,
+    /// What each input is.
+    roles: Vec<Role>,
+}
+
+impl Call {
+    fn shape(&self) -> Result<PackedShape<'_>> {
+        let (h, p) = (self.hidden_size, self.state_size);
+        let (b, batch_sizes) = (self.layout.batch_size(), self.layout.batch_sizes());
+        PackedShape::new(b, batch_sizes, self.input_size, h, self.direction)
+            .and_then(|shape| if p == h { Ok(shape) } else { shape.with_projection(p) })
+            .map_err(candle_core::Error::wrap)
+    }
+
+    /// `[B, width]` in the caller's order, in sorted order.
+    fn sorted<'a, T: Copy>(&self, states: &'a [T]) -> Cow<'a, [T]> {
+        match self.layout.is_sorted() {
+            true => Cow::Borrowed(states),
+            false => Cow::Owned(self.reordered(states, self.layout.sorted_indices())),
+        }
+    }
+
+    /// The way back.
+    fn unsorted<T: Copy>(&self, states: Vec<T>) -> Vec<T> {
+        match self.layout.is_sorted() {
+            true => states,
+            false => self.reordered(&states, self.layout.unsorted_indices()),
+        }
+    }
+
+    fn reordered<T: Copy>(&self, states: &[T], order: &[usize]) -> Vec<T> {
+        let width = states.len() / order.len().max(1);
+        let mut reordered = Vec::with_capacity(states.len());
+        for &index in order {
+            reordered.extend_from_slice(&states[index * width..][..width]);
+        }
+        reordered
+    }
+}
+
+struct RecurrentOp<T: Element> {
+    call: Call,
+    /// What the forward pass leaves to the backward pass, which only reads it.
+    tape: Option<Tape<T>>,
+}
+
+/// The inputs as the kernel reads them.
+struct Read<'a, T: Element> {
+    weights: Weights<'a, T>,
+    x: &'a [T],
+    h_0: Option<Cow<'a, [T]>>,
+    c_0: Option<Cow<'a, [T]>>,
+    hidden_mask: Option<Cow<'a, [T]>>,
+}
+
+impl<T: Element> Read<'_, T> {
+    fn input(&self) -> Input<'_, T> {
+        Input {
+            x: self.x,
+            h_0: self.h_0.as_deref(),
+            c_0: self.c_0.as_deref(),
+            hidden_mask: self.hidden_mask.as_deref(),
+        }
+    }
+}
+
+impl<T: Element + WithDType> RecurrentOp<T> {
+    fn read<'a>(&self, inputs: &'a [(StorageRef<'a>, &'a Layout)]) -> Result<Read<'a, T>> {
+        let call = &self.call;
+        let find = |role: Role| {
+            let at = call.roles.iter().position(|&r| r == role);
+            at.map(|at| slice::<T>(&inputs[at])).transpose()
+        };
+        let sorted = |role: Role| -> Result<Option<Cow<'a, [T]>>> {
+            Ok(find(role)?.map(|states| self.call.sorted(states)))
+        };
+        let (Some(x), Some(weight_ih), Some(weight_hh)) =
+            (find(Role::X)?, find(Role::WeightIh)?, find(Role::WeightHh)?)
+        else {
+            bail!("recurrent layer: too few inputs");
+        };
+        let (bias_ih, bias_hh) = (find(Role::BiasIh)?, find(Role::BiasHh)?);
+        let weight_hr = find(Role::WeightHr)?;
+        let weights = Weights { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr };
+        let (h_0, c_0) = (sorted(Role::H0)?, sorted(Role::C0)?);
+        Ok(Read { weights, x, h_0, c_0, hidden_mask: sorted(Role::HiddenMask)? })
+    }
+}
+
+impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
+    fn name(&self) -> &'static str {
+        "recurrent"
+    }
+
+    fn forward(&mut self, inputs: &[Tensor], record: bool) -> Result<Vec<(CpuStorage, Shape)>> {
+        let (call, shape) = (&self.call, self.call.shape()?);
+        let (n, b) = (call.layout.rows(), call.layout.batch_size());
+        let (h, p) = (call.hidden_size, call.state_size);
+        let inputs: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
+        let read = self.read(&inputs)?;
+        let zeros = |wanted: bool, count: usize| wanted.then(|| vec![T::default(); count]);
+        let (mut output, mut h_n) = (vec![T::default(); n * p], vec![T::default(); b * p]);
+        let mut c_n = zeros(call.kind.has_cell_state(), b * h);
+        let mut cells = zeros(call.cells, n * h);
+        let into = Output {
+            output: &mut output,
+            h_n: &mut h_n,
+            c_n: c_n.as_deref_mut(),
+            cells: cells.as_deref_mut(),
+        };
+        let (weights, input) = (&read.weights, &read.input());
+        let tape = match record {
+            true => forward(call.kind, &shape, weights, input, into).map(Some),
+            false => infer(call.kind, &shape, weights, input, into).map(|()| None),
+        };
+        let mut outputs = vec![(output, (n, p)), (call.unsorted(h_n), (b, p))];
+        outputs.extend(c_n.map(|c_n| (call.unsorted(c_n), (b, h))));
+        outputs.extend(cells.map(|cells| (cells, (n, h))));
+        self.tape = tape.map_err(candle_core::Error::wrap)?;
+        let storage =
+            |(data, dims): (Vec<T>, _)| (T::to_cpu_storage_owned(data), Shape::from(dims));
+        Ok(outputs.into_iter().map(storage).collect())
+    }
+
+    fn backward(
+        &self,
+        inputs: &[Tensor],
+        outputs: &[Tensor],
+        cotangents: &[Option<Tensor>],
+        wanted: &[bool],
+    ) -> Result<Vec<Option<Tensor>>> {
+        let (call, shape) = (&self.call, self.call.shape()?);
+        let (Some(tape), Some(output)) = (&self.tape, outputs.first()) else {
+            bail!("recurrent layer: no forward pass was recorded");
+        };
+        // One vector for each input that is wanted, and where the kernel writes it.
+        let mut found: Vec<Option<Vec<T>>> = inputs
+            .iter()
+            .zip(wanted)
+            .map(|(input, wanted)| wanted.then(|| vec![T::default(); input.elem_count()]))
+            .collect();
+        let mut gradients = Gradients::default();
+        for (role, found) in call.roles.iter().zip(&mut found) {
+            let place = match role {
+                Role::X => &mut gradients.x,
+                Role::WeightIh => &mut gradients.weight_ih,
+                Role::WeightHh => &mut gradients.weight_hh,
+                Role::BiasIh => &mut gradients.bias_ih,
+                Role::BiasHh => &mut gradients.bias_hh,
+                Role::WeightHr => &mut gradients.weight_hr,
+                Role::H0 => &mut gradients.h_0,
+                Role::C0 => &mut gradients.c_0,
+                // A mask is drawn, not learnt.
+                Role::HiddenMask => continue,
+            };
+            *place = found.as_deref_mut();
+        }
+        let contiguous = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::contiguous);
+        let cotangents: Vec<Option<Tensor>> =
+            cotangents.iter().map(|t| contiguous(t).transpose()).collect::<Result<_>>()?;
+        let cotangents: Vec<_> =
+            cotangents.iter().map(|t| t.as_ref().map(Tensor::storage_and_layout)).collect();
+        let given = |at: usize| -> Result<Option<&[T]>> {
+            cotangents.get(at).and_then(Option::as_ref).map(slice).transpose()
+        };
+        let state = |at: usize| Ok::<_, candle_core::Error>(given(at)?.map(|d| call.sorted(d)));
+        let (h_n, c_n) = (state(1)?, state(2)?);
+        let cotangents = Cotangents {
+            output: given(0)?,
+            h_n: h_n.as_deref(),
+            c_n: c_n.as_deref(),
+            cells: given(3)?,
+        };
+        let storages: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
+        let read = self.read(&storages)?;
+        let output = output.storage_and_layout();
+        let (weights, input, output) = (&read.weights, &read.input(), slice(&output)?);
+        backward(&shape, weights, input, output, tape, &cotangents, gradients)
+            .map_err(candle_core::Error::wrap)?;
+        let tensor = |((role, data), input): ((&Role, Option<Vec<T>>), &Tensor)| {
+            let data = data.map(|data| match role {
+                Role::H0 | Role::C0 => call.unsorted(data),
+                _ => data,
+            });
+            data.map(|data| Tensor::from_vec(data, input.shape(), input.device())).transpose()
+        };
+        call.roles.iter().zip(found).zip(inputs).map(tensor).collect()
+    }
+}
+
+/// The numbers of a contiguous tensor on the CPU.
+fn slice<'a, T: WithDType>((storage, layout): &'a (StorageRef, &Layout)) -> Result<&'a [T]> {
+    let (Storage::Cpu(storage), Some((start, end))) = (&**storage, layout.contiguous_offsets())
+    else {
+        bail!("recurrent layer: expected contiguous tensors on the CPU");
+    };
+    Ok(&T::cpu_storage_as_slice(storage)?[start..end])
+}
