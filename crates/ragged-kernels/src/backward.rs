@@ -355,7 +355,8 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
         let through_time = self.through_time;
         let steps = through_time.geometry.steps.len();
         let all = 0..through_time.geometry.batch;
-        self.together.take_part(self.who, |turn, chunk| {
+        let mut part = self.together.part(self.who);
+        while let Some((turn, chunk)) = part.next() {
             let blocks = self.chunks[chunk].clone();
             if turn > 0 {
                 through_time.hidden(s, steps - turn, &all, blocks.start * U..blocks.end * U);
@@ -363,7 +364,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
             if turn < steps {
                 through_time.cells(s, steps - 1 - turn, &all, blocks);
             }
-        });
+        }
     }
 }
 

@@ -448,8 +448,9 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
         let all = 0..self.recurrence.geometry.batch;
-        self.together.take_part(self.who, |k, chunk| {
+        let mut part = self.together.part(self.who);
+        while let Some((k, chunk)) = part.next() {
             self.recurrence.step(s, k, &all, self.chunks[chunk].clone());
-        });
+        }
     }
 }

@@ -47,23 +47,49 @@ impl Together {
         Self { steps, shares: (0..parts).map(share).collect(), broken: AtomicBool::new(false) }
     }
 
-    /// Takes part as owner of share `who`: `f(step, chunk)` is called once for each chunk, by
-    /// whichever thread takes it, after all chunks of the step before.
-    pub(crate) fn take_part(&self, who: usize, mut f: impl FnMut(usize, usize)) {
-        let guard = Guard(&self.broken);
-        for step in 0..self.steps {
-            let others = self.shares[who..].iter().chain(&self.shares[..who]);
-            for share in others.clone() {
-                while let Some(chunk) = share.take(step) {
-                    f(step, chunk);
-                    share.done.fetch_add(1, Ordering::Release);
+    /// The part of a thread that owns share `who`.
+    pub(crate) fn part(&self, who: usize) -> Part<'_> {
+        Part { together: self, who, step: 0, taken_from: None }
+    }
+}
+
+/// A thread's part: the chunks that it takes, step by step.
+pub(crate) struct Part<'a> {
+    together: &'a Together,
+    who: usize,
+    step: usize,
+    /// The share whose chunk is being worked on.
+    taken_from: Option<&'a Share>,
+}
+
+impl Part<'_> {
+    /// Says that the chunk of the last call is done, and takes the next one as `(step, chunk)`: each
+    /// goes to one thread, after all chunks of the step before.
+    pub(crate) fn next(&mut self) -> Option<(usize, usize)> {
+        if let Some(share) = self.taken_from.take() {
+            share.done.fetch_add(1, Ordering::Release);
+        }
+        let Together { steps, shares, broken } = self.together;
+        while self.step < *steps {
+            for share in shares[self.who..].iter().chain(&shares[..self.who]) {
+                if let Some(chunk) = share.take(self.step) {
+                    self.taken_from = Some(share);
+                    return Some((self.step, chunk));
                 }
             }
-            for share in others {
-                share.wait(step, &self.broken);
-            }
+            shares.iter().for_each(|share| share.wait(self.step, broken));
+            self.step += 1;
         }
-        std::mem::forget(guard);
+        None
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        // A chunk that is still being worked on was left by panic.
+        if self.taken_from.is_some() {
+            self.together.broken.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -102,15 +128,6 @@ impl Share {
     }
 }
 
-/// Says that a thread panicked, where it is dropped.
-struct Guard<'a>(&'a AtomicBool);
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,12 +142,13 @@ mod tests {
                 for who in 0..parts {
                     let (together, counts) = (&together, &counts);
                     scope.spawn(move || {
-                        together.take_part(who, |step, _| {
+                        let mut part = together.part(who);
+                        while let Some((step, _)) = part.next() {
                             if let Some(before) = step.checked_sub(1) {
                                 assert_eq!(counts[before].load(Ordering::Relaxed), chunks);
                             }
                             counts[step].fetch_add(1, Ordering::Relaxed);
-                        });
+                        }
                     });
                 }
             });
@@ -141,21 +159,24 @@ mod tests {
     #[test]
     fn one_thread_does_it_all_where_the_others_do_not_come() {
         let together = Together::new(4, 6, 3);
-        let mut seen = vec![];
-        together.take_part(1, |step, chunk| seen.push((step, chunk)));
+        let mut part = together.part(1);
+        let mut seen: Vec<_> = std::iter::from_fn(|| part.next()).collect();
         seen.sort_unstable();
         let all: Vec<_> = (0..4).flat_map(|step| (0..6).map(move |chunk| (step, chunk))).collect();
         assert_eq!(seen, all);
-        together.take_part(0, |_, _| panic!("nothing is left"));
+        assert_eq!(together.part(0).next(), None);
     }
 
     #[test]
     fn a_panic_ends_the_waiting() {
         let together = Together::new(2, 2, 2);
         let run = |who: usize, bad: bool| {
-            let step =
-                |step: usize, chunk: usize| assert!(!bad || (step, chunk) != (0, 0), "bad chunk");
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| together.take_part(who, step)))
+            std::panic::catch_unwind(|| {
+                let mut part = together.part(who);
+                while let Some(chunk) = part.next() {
+                    assert!(!bad || chunk != (0, 0), "bad chunk");
+                }
+            })
         };
         assert!(run(0, true).is_err());
         assert!(run(1, false).is_err());
