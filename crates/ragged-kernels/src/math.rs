@@ -37,7 +37,7 @@ fn exp_parts<T: Element, S: Simd<T>>(s: S, x: S::V) -> (S::V, S::V) {
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
     let (power, p) = exp_parts(s, s.sub(s.splat(T::default()), x));
-    s.recip(s.mul_add(power, p, s.add(power, s.splat(T::ONE))))
+    s.recip(s.add(s.splat(T::ONE), s.mul_add(power, p, power)))
 }
 
 /// tanh(x), within 3 units in the last place.
