@@ -208,15 +208,15 @@ fn case_of(
         weight_hh: next(rows * p, spread),
         bias_ih: next(rows, 1.0),
         bias_hh: next(rows, 1.0),
-        weight_hr: next(p * h, 1.0 / (h as f64).sqrt()),
         x: next(n * input, 1.0),
         h_0: next(batch * p, 1.0),
         c_0: next(batch * h, 1.0),
-        mask: next(batch * p, 1.0).into_iter().map(|v| if v < 0.0 { 0.0 } else { 2.0 }).collect(),
         d_output: next(n * p, 1.0),
         d_h_n: next(batch * p, 1.0),
         d_c_n: next(batch * h, 1.0),
         d_cells: next(n * h, 1.0),
+        weight_hr: next(p * h, 1.0 / (h as f64).sqrt()),
+        mask: next(batch * p, 1.0).into_iter().map(|v| if v < 0.0 { 0.0 } else { 2.0 }).collect(),
     }
 }
 
