@@ -30,11 +30,13 @@
 //! ```
 //!
 //! In reading order: [`Example`], [`Dataset`] with [`InMemory`], [`Subset`] and [`split`]; the
-//! sources [`VariableLengthSums`], [`FixedLengthSums`] and the files of [`formats`]; [`transforms`]; then
+//! sources [`VariableLengthSums`], [`FixedLengthSums`], the other tasks of [`synthetic`] and the files
+//! of [`formats`]; [`Forecast`] and [`Chunks`]; [`transforms`] and [`Augmented`]; then
 //! [`Sampler`], [`Batching`], [`Collate`] and [`DataLoader`].
 
 #![forbid(unsafe_code)]
 
+mod augment;
 mod batch;
 mod batching;
 mod dataset;
@@ -45,8 +47,11 @@ mod loader;
 mod random;
 mod sampler;
 mod sums;
+pub mod synthetic;
 pub mod transforms;
+mod windows;
 
+pub use augment::{AugmentConfig, Augmented};
 pub use batch::{Batch, BatchInput, Collate};
 pub use batching::{BatchPlan, Batching, OverLong};
 pub use dataset::{Dataset, InMemory, Subset, split};
@@ -57,3 +62,4 @@ pub use sampler::{Sampler, Strata, Weights};
 pub use sums::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
+pub use windows::{Chunks, Forecast, ForecastConfig, split_in_time};

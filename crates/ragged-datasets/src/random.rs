@@ -10,6 +10,8 @@ pub(crate) enum Purpose {
     Content = 0,
     /// The order of examples or batches.
     Order = 1,
+    /// Changes of a training example.
+    Augment = 2,
 }
 
 /// A generator of its own for every (seed, purpose, epoch, index): the first three choose the key,

@@ -153,7 +153,7 @@ fn check_sizes(num_samples: usize, steps: (&'static str, usize), input_size: usi
     check_size(steps.0, steps.1, (1 << 28) / input_size)
 }
 
-fn draw(rng: &mut impl Rng, length: usize, features: usize) -> Result<Example> {
+pub(crate) fn draw(rng: &mut impl Rng, length: usize, features: usize) -> Result<Example> {
     let values: Vec<f32> = rng.sample_iter(StandardNormal).take(length * features).collect();
     let sum: f64 = values.iter().map(|&v| f64::from(v)).sum();
     let target = Target::Values(vec![sum as f32]);

@@ -77,7 +77,7 @@ fn targets_and_no_labels() {
 
 #[test]
 fn the_archives_dialects() {
-    let text = "\u{feff}% other comment\r\n\r\n@PROBLEMNAME Two Words \r\n@timestamps False\r\n\
+    let text = "\u{feff}% other comment\r\n\r\n@PROBLEMNAME Two Words \r\n@problemName again\r\n@timestamps False\r\n\
                 @univariate TRUE\r\n@classlabel True yes no\r\n@DATA\r\n  1 , ?, NaN,nan :no  \r\n\
                 # between\r\n\t2,3:yes";
     let file = parse(text).unwrap();

@@ -30,3 +30,4 @@ pub use fitted::{Transform, TransformConfig};
 pub use pipeline::{Pipeline, Transformed};
 pub use scaling::{MinMax, Standardize};
 pub use truncate::Keep;
+pub(crate) use truncate::cut;

@@ -76,13 +76,15 @@ impl Header {
         };
         // Both spellings are in the archive, for one thing.
         let key = if key == "dimension" { "dimensions".to_string() } else { key };
+        // A name is free text that nothing depends on; the archive has files with two.
+        if key == "problemname" {
+            return Ok(());
+        }
         if self.seen.contains(&key) {
             return Err(line.error(0, &format!("@{key} is declared twice")));
         }
         let words = line.words();
         match key.as_str() {
-            // A name is free text.
-            "problemname" => {}
             "timestamps" => self.timestamps = flag(line, &words)?,
             "missing" => self.missing = Some(flag(line, &words)?),
             "univariate" => self.univariate = Some(flag(line, &words)?),

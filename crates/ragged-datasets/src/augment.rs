@@ -1,0 +1,185 @@
+//! Random changes of training examples, anew in every epoch.
+
+use rand::Rng;
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+
+use crate::random::{Purpose, rng};
+use crate::{Dataset, Error, Example, Result, TargetKind};
+
+/// What is changed, in this order; nothing by default. Targets and lengths stay, missing values stay
+/// missing.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentConfig {
+    /// Each feature of a sequence is multiplied by a normal number around 1 with this deviation
+    /// (Um et al. 2017). Default 0.
+    pub scaling: f32,
+    /// A normal number with this deviation is added to each value (Um et al. 2017). Default 0.
+    pub jitter: f32,
+    /// A stretch of 0 to this many steps becomes 0 in all features (Park et al. 2019): the mean, where
+    /// features are standardised. Default 0.
+    pub time_mask: usize,
+}
+
+impl AugmentConfig {
+    /// Whether examples stay as they are.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a deviation that is negative or not finite.
+    pub fn check(&self) -> Result<()> {
+        for (name, got) in [("scaling", self.scaling), ("jitter", self.jitter)] {
+            if !(got >= 0.0 && got.is_finite()) {
+                let (got, expected) = (got.to_string(), "a finite number of at least 0".into());
+                return Err(Error::Config { name, got, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A data set whose examples are changed by a generator of (seed, epoch, example): for training
+/// alone.
+#[derive(Debug, Clone)]
+pub struct Augmented<D> {
+    dataset: D,
+    config: AugmentConfig,
+    seed: u64,
+}
+
+impl<D: Dataset> Augmented<D> {
+    /// # Errors
+    ///
+    /// As [`AugmentConfig::check`].
+    pub fn new(dataset: D, config: AugmentConfig, seed: u64) -> Result<Self> {
+        config.check()?;
+        Ok(Self { dataset, config, seed })
+    }
+}
+
+impl<D: Dataset> Dataset for Augmented<D> {
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn features(&self) -> usize {
+        self.dataset.features()
+    }
+
+    fn target_kind(&self) -> &TargetKind {
+        self.dataset.target_kind()
+    }
+
+    fn get(&self, epoch: usize, index: usize) -> Result<Example> {
+        let mut example = self.dataset.get(epoch, index)?;
+        let AugmentConfig { scaling, jitter, time_mask } = self.config;
+        let (features, length) = (example.sequence.features(), example.sequence.len());
+        let mut rng = rng(self.seed, Purpose::Augment, Some(epoch), index);
+        let mut normal = |deviation: f32| deviation * rng.sample::<f32, _>(StandardNormal);
+        let factors: Vec<f32> = (0..features).map(|_| 1.0 + normal(scaling)).collect();
+        for step in example.sequence.values_mut().chunks_exact_mut(features) {
+            for (value, factor) in step.iter_mut().zip(&factors) {
+                *value = *value * factor + normal(jitter);
+            }
+        }
+        let width = rng.random_range(0..=time_mask.min(length));
+        let begin = rng.random_range(0..=length - width);
+        let masked =
+            &mut example.sequence.values_mut()[begin * features..(begin + width) * features];
+        masked.iter_mut().filter(|value| !value.is_nan()).for_each(|value| *value = 0.0);
+        Ok(example)
+    }
+
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        self.dataset.length(epoch, index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{InMemory, Sequence, Target};
+
+    fn data(length: usize) -> InMemory {
+        let mut values = vec![2.0; length * 2];
+        values[1] = f32::NAN;
+        let sequence = Sequence::new(values, 2).unwrap();
+        let example = Example { sequence, target: Target::Values(vec![1.0]) };
+        InMemory::new(vec![example; 50], TargetKind::Values(1)).unwrap()
+    }
+
+    fn values(config: AugmentConfig, epoch: usize, index: usize) -> Vec<f32> {
+        let augmented = Augmented::new(data(40), config, 3).unwrap();
+        augmented.get(epoch, index).unwrap().sequence.values().to_vec()
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    #[test]
+    fn changes_depend_on_seed_epoch_and_example_alone() {
+        let config = AugmentConfig { scaling: 0.1, jitter: 0.2, time_mask: 5 };
+        let same = |a: (usize, usize), b: (usize, usize)| {
+            bits(&values(config, a.0, a.1)) == bits(&values(config, b.0, b.1))
+        };
+        assert!(same((1, 4), (1, 4)));
+        assert!(!same((1, 4), (2, 4)) && !same((1, 4), (1, 5)));
+        let other = Augmented::new(data(40), config, 4).unwrap().get(1, 4).unwrap();
+        assert_ne!(bits(other.sequence.values()), bits(&values(config, 1, 4)));
+        // Nothing asked for, nothing changed.
+        let nothing = values(AugmentConfig::default(), 0, 0);
+        assert_eq!(bits(&nothing), bits(data(40).examples()[0].sequence.values()));
+    }
+
+    #[test]
+    fn each_change_is_what_it_says() {
+        let present = |v: &[f32]| -> Vec<f32> {
+            assert!(v[1].is_nan());
+            v.iter().copied().filter(|v| !v.is_nan()).collect()
+        };
+        let scaled = values(AugmentConfig { scaling: 0.5, ..Default::default() }, 0, 0);
+        let (first, second) = (scaled[0], scaled[3]);
+        assert!(first != second && first != 2.0);
+        assert!(scaled.chunks(2).skip(1).all(|step| step == [first, second]));
+
+        let all: Vec<f32> = (0..50)
+            .flat_map(|i| {
+                present(&values(AugmentConfig { jitter: 0.5, ..Default::default() }, 0, i))
+            })
+            .collect();
+        let mean = all.iter().sum::<f32>() / all.len() as f32;
+        let variance = all.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / all.len() as f32;
+        assert!((mean - 2.0).abs() < 0.05 && (variance - 0.25).abs() < 0.02, "{mean} {variance}");
+
+        let mask = AugmentConfig { time_mask: 6, ..Default::default() };
+        let widths: Vec<usize> = (0..50)
+            .map(|index| {
+                let values = values(mask, 0, index);
+                let zeros: Vec<usize> = (0..40).filter(|t| values[2 * t] == 0.0).collect();
+                assert!(zeros.windows(2).all(|pair| pair[1] == pair[0] + 1), "one stretch");
+                zeros.len()
+            })
+            .collect();
+        assert_eq!((widths.iter().min(), widths.iter().max()), (Some(&0), Some(&6)));
+    }
+
+    #[test]
+    fn short_sequences_and_bad_values() {
+        let mask = AugmentConfig { time_mask: 100, ..Default::default() };
+        let empty = Sequence::new(vec![], 2).unwrap();
+        let example = Example { sequence: empty, target: Target::Values(vec![]) };
+        let empty = InMemory::new(vec![example], TargetKind::NONE).unwrap();
+        assert!(Augmented::new(empty, mask, 0).unwrap().get(0, 0).unwrap().sequence.is_empty());
+        assert!(Augmented::new(data(1), mask, 0).unwrap().get(0, 0).is_ok());
+        let bad = AugmentConfig { jitter: -1.0, ..Default::default() };
+        let error = Augmented::new(data(1), bad, 0).unwrap_err().to_string();
+        assert_eq!(error, "jitter is -1: expected a finite number of at least 0");
+    }
+}

@@ -1,0 +1,25 @@
+//! Parity: no finite window of the sequence tells anything (Hochreiter and Schmidhuber 1997; Graves
+//! 2016).
+
+use rand::Rng;
+
+use crate::{Example, Result, Sequence, Target};
+
+pub(super) fn labels() -> Vec<String> {
+    ["even", "odd"].map(String::from).to_vec()
+}
+
+/// Fair bits, and whether the ones are even or odd in number: in the end, or up to each step.
+pub(super) fn draw(rng: &mut impl Rng, length: usize, per_step: bool) -> Result<Example> {
+    let bits: Vec<u32> = (0..length).map(|_| rng.random_range(0..2)).collect();
+    let parities = bits.iter().scan(0, |parity, &bit| {
+        *parity ^= bit;
+        Some(*parity)
+    });
+    let target = match per_step {
+        true => Target::StepClasses(parities.collect()),
+        false => Target::Class(parities.last().unwrap_or(0)),
+    };
+    let values = bits.iter().map(|&bit| bit as f32).collect();
+    Ok(Example { sequence: Sequence::new(values, 1)?, target })
+}

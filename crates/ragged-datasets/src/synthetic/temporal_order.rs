@@ -1,0 +1,30 @@
+//! Temporal order (Hochreiter and Schmidhuber 1997, task 6a).
+
+use rand::Rng;
+
+use super::task::one_hot;
+use crate::{Example, Result, Sequence, Target};
+
+/// The distractors a, b, c, d, the signals X and Y, the beginning E and the end B.
+pub(super) const FEATURES: usize = 8;
+const X: usize = 4;
+const BEGIN: usize = 6;
+const END: usize = 7;
+
+pub(super) fn labels() -> Vec<String> {
+    ["XX", "XY", "YX", "YY"].map(String::from).to_vec()
+}
+
+/// As in the paper, where 100 steps have the signals at 10 to 20 and at 50 to 60: in the second tenth
+/// of the steps and in the sixth.
+pub(super) fn draw(rng: &mut impl Rng, length: usize) -> Result<Example> {
+    let mut symbols: Vec<usize> = (0..length).map(|_| rng.random_range(0..X)).collect();
+    (symbols[0], symbols[length - 1]) = (BEGIN, END);
+    let tenth = |k: usize| k * length / 10;
+    let signals = [rng.random_range(0..2), rng.random_range(0..2)];
+    symbols[rng.random_range(tenth(1)..tenth(2))] = X + signals[0];
+    symbols[rng.random_range(tenth(5)..tenth(6))] = X + signals[1];
+    let class = (2 * signals[0] + signals[1]) as u32;
+    let sequence = Sequence::new(one_hot(symbols, FEATURES), FEATURES)?;
+    Ok(Example { sequence, target: Target::Class(class) })
+}
