@@ -9,13 +9,13 @@ use std::ops::Range;
 
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
+use crate::crew::Crew;
 use crate::forward::{Activations, initial_hidden};
 use crate::layer::{Cotangents, Gradients, Input, Weights};
 use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::split;
 use crate::together::Together;
 use crate::weight_gradient::weight_gradient;
 use crate::{Element, pack, projection, states};
@@ -38,16 +38,16 @@ pub(crate) fn backward_pass<T: Element>(
     input: &Input<T>,
     seen: Seen<T>,
     gradients: Gradients<T>,
-    parts: usize,
+    crew: &Crew,
 ) {
     let Seen { output, tape, cotangents } = seen;
     let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = gradients;
     let through = match geometry.cell {
-        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, parts),
-        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, parts),
+        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, crew),
+        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, crew),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: geometry.cell == CellKind::RnnRelu };
-            run::<T, _, 4>(rnn, geometry, weights, input, tape, cotangents, parts)
+            run::<T, _, 4>(rnn, geometry, weights, input, tape, cotangents, crew)
         }
     };
     let Through { da, mut dh, mut d_carry, dh_rows } = through;
@@ -66,12 +66,12 @@ pub(crate) fn backward_pass<T: Element>(
     let hidden = if input.hidden_mask.is_some() { tape.masked.as_slice() } else { output };
     let initial = initial_hidden(geometry, input);
     let sides = [(weight_ih, bias_ih), (weight_hh, bias_hh)];
-    weight_gradient(geometry, input.x, hidden, initial.as_slice(), &da, sides, parts);
+    weight_gradient(geometry, input.x, hidden, initial.as_slice(), &da, sides, crew);
     if let Some(x) = x {
-        input_gradient(geometry, weights.weight_ih, &da, x, parts);
+        input_gradient(geometry, weights.weight_ih, &da, x, crew);
     }
     if let Some(weight_hr) = weight_hr {
-        projection::weight_gradient(geometry, &dh_rows, &tape.units, weight_hr, parts);
+        projection::weight_gradient(geometry, &dh_rows, &tape.units, weight_hr, crew);
     }
 }
 
@@ -94,7 +94,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
     input: &Input<T>,
     tape: &Activations<T>,
     cotangents: &Cotangents<T>,
-    parts: usize,
+    crew: &Crew,
 ) -> Through<T> {
     let (p, projects) = (geometry.width, geometry.projects());
     let (mut da, mut dh) =
@@ -106,8 +106,8 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
     let through_time = ThroughTime::<T, A, U> {
         cell,
         geometry,
-        panels: &pack::column_panels(geometry, Side::Hidden, weights.weight_hh, p, parts),
-        weight_hr: weights.weight_hr.map(|w| projection::backward_panels(geometry, w, parts)),
+        panels: &pack::column_panels(geometry, Side::Hidden, weights.weight_hh, p, crew),
+        weight_hr: weights.weight_hr.map(|w| projection::backward_panels(geometry, w, crew)),
         tape,
         initial_carry: if lstm { input.c_0 } else { input.h_0 },
         mask: input.hidden_mask,
@@ -119,7 +119,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         dh_rows: Shared::new(dh_rows.as_mut_slice()),
         d_units: Shared::new(d_units.as_mut_slice()),
     };
-    through_time.all(Plan::new::<T>(geometry, parts));
+    through_time.all(crew, Plan::new::<T>(geometry, crew.parts()));
     Through { da, dh, d_carry, dh_rows }
 }
 
@@ -143,10 +143,10 @@ struct ThroughTime<'a, T: Element, A, const U: usize> {
 }
 
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
-    fn all(&self, plan: Plan) {
+    fn all(&self, crew: &Crew, plan: Plan) {
         let level = self.geometry.level;
         match plan {
-            Plan::Sequences(groups) => split(groups.len(), groups.len(), &|range| {
+            Plan::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
                 for group in groups[range].iter().cloned() {
                     dispatch(level, OfGroup { through_time: self, group });
                 }
@@ -155,8 +155,8 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
                 // One more: the product behind the first step.
                 let steps = self.geometry.steps.len() + 1;
                 let together = &Together::new(steps, chunks.len(), parts);
-                split(parts, parts, &|range| {
-                    for who in range {
+                crew.each(&|who| {
+                    if who < parts {
                         let chunks = &chunks;
                         dispatch(level, OfUnits { through_time: self, chunks, together, who });
                     }
@@ -374,11 +374,11 @@ fn input_gradient<T: Element>(
     weight_ih: &[T],
     da: &Buffer<T>,
     dx: &mut [T],
-    parts: usize,
+    crew: &Crew,
 ) {
-    let panels = &pack::column_panels(geometry, Side::Input, weight_ih, geometry.input, parts);
+    let panels = &pack::column_panels(geometry, Side::Input, weight_ih, geometry.input, crew);
     let dx = Shared::new(dx);
-    split(geometry.rows.div_ceil(ROWS), parts, &|chunks| {
+    crew.split(geometry.rows.div_ceil(ROWS), crew.parts(), &|chunks| {
         for chunk in chunks {
             let rows = chunk * ROWS..geometry.rows.min((chunk + 1) * ROWS);
             dispatch(geometry.level, InputGradient { geometry, panels, da, dx, rows });

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use crate::backward::{Seen, backward_pass};
 use crate::buffer::Line;
+use crate::crew::Crew;
 use crate::forward::{Activations, forward_pass};
 use crate::layer::{Gradients, Input, Output, Weights};
 use crate::layout::Geometry;
@@ -73,7 +74,7 @@ pub(crate) mod private {
             input: &Input<Self>,
             output: Output<Self>,
             record: bool,
-            parts: usize,
+            crew: &Crew,
         ) -> Activations<Self>
         where
             Self: Element;
@@ -84,7 +85,7 @@ pub(crate) mod private {
             input: &Input<Self>,
             seen: Seen<Self>,
             gradients: Gradients<Self>,
-            parts: usize,
+            crew: &Crew,
         ) where
             Self: Element;
     }
@@ -129,9 +130,9 @@ macro_rules! internal {
                 input: &Input<Self>,
                 output: Output<Self>,
                 record: bool,
-                parts: usize,
+                crew: &Crew,
             ) -> Activations<Self> {
-                forward_pass(geometry, weights, input, output, record, parts)
+                forward_pass(geometry, weights, input, output, record, crew)
             }
             #[allow(private_interfaces)]
             fn backward_pass(
@@ -140,9 +141,9 @@ macro_rules! internal {
                 input: &Input<Self>,
                 seen: Seen<Self>,
                 gradients: Gradients<Self>,
-                parts: usize,
+                crew: &Crew,
             ) {
-                backward_pass(geometry, weights, input, seen, gradients, parts);
+                backward_pass(geometry, weights, input, seen, gradients, crew);
             }
         }
     };

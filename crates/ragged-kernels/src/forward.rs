@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
+use crate::crew::Crew;
 use crate::layer::{Input, Output, Weights};
 use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::split;
 use crate::tile::{Tile, for_tiles, zero};
 use crate::together::Together;
 use crate::{Element, pack, projection, states};
@@ -44,14 +44,14 @@ pub(crate) fn forward_pass<T: Element>(
     input: &Input<T>,
     output: Output<T>,
     record: bool,
-    parts: usize,
+    crew: &Crew,
 ) -> Activations<T> {
     match geometry.cell {
-        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, output, record, parts),
-        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, output, record, parts),
+        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, output, record, crew),
+        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, output, record, crew),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: geometry.cell == CellKind::RnnRelu };
-            run::<T, _, 4>(rnn, geometry, weights, input, output, record, parts)
+            run::<T, _, 4>(rnn, geometry, weights, input, output, record, crew)
         }
     }
 }
@@ -63,7 +63,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
     input: &Input<T>,
     output: Output<T>,
     record: bool,
-    parts: usize,
+    crew: &Crew,
 ) -> Activations<T> {
     let Output { output, h_n, c_n, cells } = output;
     let (p, carries) = (geometry.width, geometry.cell.carries());
@@ -81,7 +81,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
     let hh = (Side::Hidden, weights.weight_hh, p);
     if !narrow {
         let gates = Shared::new(activations.gates.as_mut_slice());
-        project_input(cell, geometry, input.x, &bias, ih, gates, parts);
+        project_input(cell, geometry, input.x, &bias, ih, gates, crew);
     }
 
     let columns = if narrow { &[ih, hh][..] } else { &[hh] };
@@ -92,11 +92,11 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         cell,
         geometry,
         x: narrow.then_some(input.x),
-        panels: &pack::gate_panels(geometry, columns, parts),
+        panels: &pack::gate_panels(geometry, columns, crew),
         bias: &bias,
         initial: &initial,
         mask: input.hidden_mask,
-        weight_hr: weights.weight_hr.map(|w| projection::forward_panels(geometry, w, parts)),
+        weight_hr: weights.weight_hr.map(|w| projection::forward_panels(geometry, w, crew)),
         gates: Shared::new(activations.gates.as_mut_slice()),
         carries: Shared::new(activations.carries.as_mut_slice()),
         units: Shared::new(activations.units.as_mut_slice()),
@@ -106,7 +106,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         cells: cells.map(Shared::new),
         record,
     };
-    recurrence.all(Plan::new::<T>(geometry, parts));
+    recurrence.all(crew, Plan::new::<T>(geometry, crew.parts()));
     states::last_rows(geometry, output, input.h_0, h_n);
     if let Some(c_n) = c_n {
         states::store(geometry, running.as_mut_slice(), c_n, geometry.hidden);
@@ -136,11 +136,11 @@ fn project_input<T: Element, A: Arithmetic<T, U>, const U: usize>(
     bias: &Buffer<T>,
     weight_ih: (Side, &[T], usize),
     gates: Shared<T>,
-    parts: usize,
+    crew: &Crew,
 ) {
-    let panels = &pack::gate_panels(geometry, &[weight_ih], parts);
+    let panels = &pack::gate_panels(geometry, &[weight_ih], crew);
     let chunks = geometry.rows.div_ceil(ROWS);
-    split(geometry.blocks * chunks, parts, &|tasks| {
+    crew.split(geometry.blocks * chunks, crew.parts(), &|tasks| {
         for task in tasks {
             let (block, from) = (task / chunks, task % chunks * ROWS);
             let rows = from..geometry.rows.min(from + ROWS);
@@ -230,18 +230,18 @@ struct Recurrence<'a, T: Element, A, const U: usize> {
 }
 
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
-    fn all(&self, plan: Plan) {
+    fn all(&self, crew: &Crew, plan: Plan) {
         let level = self.geometry.level;
         match plan {
-            Plan::Sequences(groups) => split(groups.len(), groups.len(), &|range| {
+            Plan::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
                 for group in groups[range].iter().cloned() {
                     dispatch(level, OfGroup { recurrence: self, group });
                 }
             }),
             Plan::Units { chunks, parts } => {
                 let together = &Together::new(self.geometry.steps.len(), chunks.len(), parts);
-                split(parts, parts, &|range| {
-                    for who in range {
+                crew.each(&|who| {
+                    if who < parts {
                         let chunks = &chunks;
                         dispatch(level, OfUnits { recurrence: self, chunks, together, who });
                     }

@@ -2,10 +2,11 @@
 
 use crate::backward::Seen;
 use crate::cell::CellKind;
+use crate::crew::Crew;
 use crate::error::check_len;
 use crate::forward::Activations;
 use crate::layout::Geometry;
-use crate::threads::{threads, within_pool};
+use crate::plan::crew_size;
 use crate::{Element, Error, PackedShape, Result, SimdLevel};
 
 /// The parameters, row-major, with PyTorch's names and order of gates; G is [`CellKind::gates`].
@@ -134,8 +135,8 @@ pub fn infer<T: Element>(
 ) -> Result<()> {
     check_forward(cell, shape, weights, input, &output)?;
     let geometry = Geometry::new::<T>(cell, shape, shape.simd());
-    let parts = threads();
-    within_pool(parts, || T::forward_pass(&geometry, weights, input, output, false, parts));
+    let crew = Crew::new(crew_size(&geometry));
+    T::forward_pass(&geometry, weights, input, output, false, &crew);
     Ok(())
 }
 
@@ -154,9 +155,8 @@ pub fn forward<T: Element>(
     check_forward(cell, shape, weights, input, &output)?;
     let level = shape.simd();
     let geometry = Geometry::new::<T>(cell, shape, level);
-    let parts = threads();
-    let activations =
-        within_pool(parts, || T::forward_pass(&geometry, weights, input, output, true, parts));
+    let crew = Crew::new(crew_size(&geometry));
+    let activations = T::forward_pass(&geometry, weights, input, output, true, &crew);
     let Geometry { rows, hidden, width, .. } = geometry;
     Ok(Tape { activations, cell, level, rows, hidden, width })
 }
@@ -206,8 +206,9 @@ pub fn backward<T: Element>(
     check_some("the gradient of h_0", "B x P", gradients.h_0.as_deref(), b * p, true)?;
     check_some("the gradient of c_0", "B x H", gradients.c_0.as_deref(), b * h, lstm)?;
     let geometry = Geometry::new::<T>(cell, shape, tape.level);
-    let (seen, parts) = (Seen { output, tape: &tape.activations, cotangents }, threads());
-    within_pool(parts, || T::backward_pass(&geometry, weights, input, seen, gradients, parts));
+    let seen = Seen { output, tape: &tape.activations, cotangents };
+    let crew = Crew::new(crew_size(&geometry));
+    T::backward_pass(&geometry, weights, input, seen, gradients, &crew);
     Ok(())
 }
 

@@ -44,12 +44,13 @@
 //!
 //! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
 //! cell, `tile` and `product` the inner loops, `forward`, `backward`, `projection` and
-//! `weight_gradient` the passes, `plan`, `threads` and `together` who runs them; `simd` and `math` are
+//! `weight_gradient` the passes, `plan`, `crew` and `together` who runs them; `simd` and `math` are
 //! what they compute with.
 
 mod backward;
 mod buffer;
 mod cell;
+mod crew;
 mod denormals;
 mod element;
 mod error;
@@ -64,15 +65,14 @@ mod projection;
 mod shape;
 mod simd;
 mod states;
-mod threads;
 mod tile;
 mod together;
 mod weight_gradient;
 
 pub use cell::CellKind;
+pub use crew::{set_threads, threads};
 pub use element::Element;
 pub use error::{Error, Result};
 pub use layer::{Cotangents, Gradients, Input, Output, Tape, Weights, backward, forward, infer};
 pub use shape::{Direction, PackedShape};
 pub use simd::SimdLevel;
-pub use threads::{set_threads, threads};

@@ -3,8 +3,8 @@
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::Side;
+use crate::crew::Crew;
 use crate::layout::Geometry;
-use crate::threads::{split, worth};
 
 /// Columns of a weight that are packed together: they fill cache lines on both sides.
 const COLUMNS: usize = 16;
@@ -17,13 +17,14 @@ const GRAIN: usize = 1 << 15;
 pub(crate) fn gate_panels<T: Element>(
     geometry: &Geometry,
     weights: &[(Side, &[T], usize)],
-    parts: usize,
+    crew: &Crew,
 ) -> Buffer<T> {
     let lanes = geometry.lanes;
     let panel: usize = weights.iter().map(|&(side, _, n)| geometry.panel_len(side, n)).sum();
     let mut packed = Buffer::<T>::new(geometry.blocks * panel);
     let out = Shared::new(packed.as_mut_slice());
-    split(geometry.blocks, worth(parts, geometry.blocks * panel, GRAIN), &|blocks| {
+    let parts = geometry.blocks * panel / GRAIN;
+    crew.split(geometry.blocks, parts, &|blocks| {
         for block in blocks {
             // SAFETY: each block is packed by one call, into a panel of its own within `packed`.
             let panel =
@@ -90,14 +91,14 @@ pub(crate) fn panels<T: Element>(
     lanes: usize,
     depth: usize,
     columns: usize,
-    parts: usize,
+    crew: &Crew,
     fill: impl Fn(usize, usize, &mut [T]) + Sync,
 ) -> Buffer<T> {
     let filled = columns.div_ceil(lanes) * lanes;
     let mut packed = Buffer::<T>::new(depth * filled);
     let out = Shared::new(packed.as_mut_slice());
     let wide = VECTORS * lanes;
-    split(filled.div_ceil(wide), worth(parts, depth * filled, GRAIN), &|panels| {
+    crew.split(filled.div_ceil(wide), depth * filled / GRAIN, &|panels| {
         for from in panels.map(|panel| panel * wide) {
             let (width, real) = (wide.min(filled - from), wide.min(columns - from));
             // SAFETY: each panel is packed by one call. Panels begin at `depth * from` and hold
@@ -122,11 +123,11 @@ pub(crate) fn column_panels<T: Element>(
     side: Side,
     weight: &[T],
     columns: usize,
-    parts: usize,
+    crew: &Crew,
 ) -> Buffer<T> {
     let lanes = geometry.lanes;
     let slots = geometry.cell.slots(side);
-    panels(lanes, geometry.blocks * 4 * lanes, columns, parts, |k, from, row| {
+    panels(lanes, geometry.blocks * 4 * lanes, columns, crew, |k, from, row| {
         let (block, slot, lane) = (k / lanes / 4, k / lanes % 4, k % lanes);
         let source = geometry.weight_row(block, slot, lane).filter(|_| slots.contains(&slot));
         match source {

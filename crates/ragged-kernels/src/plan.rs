@@ -3,17 +3,28 @@
 use std::ops::Range;
 
 use crate::Element;
+use crate::crew::threads;
 use crate::layout::Geometry;
 use crate::pack::VECTORS;
 
-/// Work of a thread that is worth going to another one, in multiply-adds.
-const GRAIN: usize = 100_000;
+/// Work that is worth another thread, in multiply-adds.
+const GRAIN: usize = 250_000;
+
+/// Weights that stay in a core's first cache, in bytes: cutting sequences into more groups than there
+/// are threads, so that nobody waits for long, costs nothing then.
+const SMALL: usize = 1 << 15;
 
 /// The recurrent weights that a core keeps close, in bytes: about its second cache.
 const CACHE: usize = 3 << 19;
 
 /// Recurrent weights whose share is worth meeting after each step, in bytes.
 const SHARED: usize = 1 << 17;
+
+/// How many threads a call is worth, of those that it may take.
+pub(crate) fn crew_size(geometry: &Geometry) -> usize {
+    let weights = geometry.cell.gates() * geometry.hidden * (geometry.width + geometry.input);
+    threads().min(geometry.rows * weights / GRAIN)
+}
 
 /// Who does what.
 pub(crate) enum Plan {
@@ -29,21 +40,20 @@ pub(crate) enum Plan {
 
 impl Plan {
     pub(crate) fn new<T: Element>(geometry: &Geometry, parts: usize) -> Self {
-        let step_weights = geometry.cell.gates() * geometry.hidden * geometry.width;
-        let input_weights = geometry.cell.gates() * geometry.hidden * geometry.input;
-        let work = geometry.rows * (step_weights + input_weights);
-        let parts = parts.min(work / GRAIN).max(1);
+        let gates = geometry.cell.gates() * geometry.hidden;
         // Blocks that hold whole panels of the backward pass.
         let aligned = VECTORS.div_ceil(geometry.cell.spread());
         let pieces = geometry.blocks.div_ceil(aligned);
-        let bytes = step_weights * T::BYTES;
+        let bytes = gates * geometry.width * T::BYTES;
         let few = geometry.running() < parts * geometry.tile;
         let shared = parts > 1
             && !geometry.projects()
             && pieces >= parts
             && (bytes > CACHE || (few && bytes >= SHARED));
         if !shared {
-            return Self::Sequences(geometry.groups(parts));
+            let small = gates * (geometry.width + geometry.input) * T::BYTES <= SMALL;
+            let groups = if parts > 1 && small { 2 * parts } else { parts };
+            return Self::Sequences(geometry.groups(groups));
         }
         let chunk = |k: usize| k * aligned..geometry.blocks.min((k + 1) * aligned);
         Self::Units { chunks: (0..pieces).map(chunk).collect(), parts }

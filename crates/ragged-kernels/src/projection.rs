@@ -4,20 +4,20 @@ use std::ops::Range;
 
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
+use crate::crew::Crew;
 use crate::layout::Geometry;
 use crate::pack::panels;
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::split;
 use crate::tile::{accumulate, for_tiles, zero};
 
 /// `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, filled up to whole vectors.
 pub(crate) fn forward_panels<T: Element>(
     geometry: &Geometry,
     weight_hr: &[T],
-    parts: usize,
+    crew: &Crew,
 ) -> Buffer<T> {
     let (h, lanes) = (geometry.hidden, geometry.lanes);
-    panels(lanes, geometry.vectors() * lanes, geometry.width, parts, |unit, from, row| {
+    panels(lanes, geometry.vectors() * lanes, geometry.width, crew, |unit, from, row| {
         for (column, to) in (from..).zip(row) {
             *to = if unit < h { weight_hr[column * h + unit] } else { T::default() };
         }
@@ -28,10 +28,10 @@ pub(crate) fn forward_panels<T: Element>(
 pub(crate) fn backward_panels<T: Element>(
     geometry: &Geometry,
     weight_hr: &[T],
-    parts: usize,
+    crew: &Crew,
 ) -> Buffer<T> {
     let h = geometry.hidden;
-    panels(geometry.lanes, geometry.width, h, parts, |k, from, row| {
+    panels(geometry.lanes, geometry.width, h, crew, |k, from, row| {
         row.copy_from_slice(&weight_hr[k * h + from..][..row.len()]);
     })
 }
@@ -42,10 +42,10 @@ pub(crate) fn weight_gradient<T: Element>(
     dh: &Buffer<T>,
     units: &Buffer<T>,
     weight_hr: &mut [T],
-    parts: usize,
+    crew: &Crew,
 ) {
     let to = Shared::new(weight_hr);
-    split(geometry.hidden.div_ceil(geometry.lanes), parts, &|vectors| {
+    crew.split(geometry.hidden.div_ceil(geometry.lanes), crew.parts(), &|vectors| {
         let task = Gradient { geometry, dh, units, to, vectors };
         dispatch(geometry.level, task);
     });

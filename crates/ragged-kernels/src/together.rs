@@ -10,14 +10,10 @@
 //! by spinning for as long as a chunk may take and then by sleeping, which leaves the core to the one
 //! who is waited for.
 
-use std::hint::spin_loop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-/// Rounds of spinning before sleep, some tens of microseconds.
-const SPINS: usize = 2000;
-const NAP: Duration = Duration::from_micros(50);
+use crate::crew::wait_until;
 
 /// The shares of all threads over all steps.
 pub(crate) struct Together {
@@ -115,16 +111,10 @@ impl Share {
     /// Returns when all chunks of the step are done.
     fn wait(&self, step: usize, broken: &AtomicBool) {
         let end = (step + 1) * self.chunks.len();
-        let mut spins = 0;
-        while self.done.load(Ordering::Acquire) < end {
+        wait_until(|| {
             assert!(!broken.load(Ordering::Relaxed), "a thread that took part has panicked");
-            if spins < SPINS {
-                spins += 1;
-                spin_loop();
-            } else {
-                std::thread::sleep(NAP);
-            }
-        }
+            self.done.load(Ordering::Acquire) >= end
+        });
     }
 }
 

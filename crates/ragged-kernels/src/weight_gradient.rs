@@ -10,9 +10,9 @@ use std::ops::Range;
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::Side;
+use crate::crew::Crew;
 use crate::layout::{Before, Geometry};
 use crate::simd::{Simd, Task, dispatch};
-use crate::threads::{split, worth};
 use crate::tile::{Tile, accumulate, zero};
 
 /// Rows that a tile of the gradient runs over at a time: 64 rows of four vectors are 16 KiB.
@@ -36,22 +36,22 @@ pub(crate) fn weight_gradient<T: Element>(
     initial: &[T],
     da: &Buffer<T>,
     [ih, hh]: [Wanted<T>; 2],
-    parts: usize,
+    crew: &Crew,
 ) {
     if [&ih, &hh].iter().all(|(weight, bias)| weight.is_none() && bias.is_none()) {
         return;
     }
     let tile = geometry.tile;
     let panels = (geometry.input + geometry.width).div_ceil(tile);
-    let packed = &pack_columns(geometry, x, hidden, initial, panels, parts);
+    let packed = &pack_columns(geometry, x, hidden, initial, panels, crew);
     let four = 4 * geometry.lanes;
     let mut sums = Buffer::new(geometry.blocks * panels * tile * four);
     let mut biases = Buffer::new(geometry.blocks * four);
     let (to, to_bias) = (Shared::new(sums.as_mut_slice()), Shared::new(biases.as_mut_slice()));
     // Few blocks are cut finer, so that there is work for all.
-    let span = PANELS.min((geometry.blocks * panels).div_ceil(parts)).max(1);
+    let span = PANELS.min((geometry.blocks * panels).div_ceil(crew.parts())).max(1);
     let chunks = panels.div_ceil(span);
-    split(geometry.blocks * chunks, parts, &|tasks| {
+    crew.split(geometry.blocks * chunks, crew.parts(), &|tasks| {
         for task in tasks {
             let (block, from) = (task / chunks, task % chunks * span);
             let range = from..panels.min(from + span);
@@ -67,7 +67,7 @@ pub(crate) fn weight_gradient<T: Element>(
         if let Some(weight) = weight {
             let to = Shared::new(weight);
             let copied = geometry.blocks * four * columns;
-            split(geometry.blocks, worth(parts, copied, GRAIN), &|blocks| {
+            crew.split(geometry.blocks, copied / GRAIN, &|blocks| {
                 for (block, slot, lane, row) in weight_rows(geometry, side, blocks) {
                     // SAFETY: `row` is one of the weight's rows, and this block's alone.
                     let to = unsafe {
@@ -110,13 +110,12 @@ fn pack_columns<T: Element>(
     hidden: &[T],
     initial: &[T],
     panels: usize,
-    parts: usize,
+    crew: &Crew,
 ) -> Buffer<T> {
     let (n, i, p, tile) = (geometry.rows, geometry.input, geometry.width, geometry.tile);
     let mut packed = Buffer::<T>::new(panels * n * tile);
     let to = Shared::new(packed.as_mut_slice());
-    let parts = worth(parts, panels * n * tile, GRAIN);
-    split(geometry.steps.len(), parts, &|steps| {
+    crew.split(geometry.steps.len(), panels * n * tile / GRAIN, &|steps| {
         for k in steps {
             let (step, before) = (geometry.steps[k], Before::new(&geometry.steps, k));
             for b in 0..step.running {
