@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use crate::denormals::Flush;
 
-/// Rounds of spinning before sleep.
+/// Rounds of looking closely, and of spinning in all before sleep.
+const CLOSELY: usize = 100;
 const SPINS: usize = 2000;
 const NAP: Duration = Duration::from_micros(50);
 
@@ -46,11 +47,11 @@ pub fn threads() -> usize {
 pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
     let mut spins = 0;
     while !done() {
-        if spins < SPINS {
-            spins += 1;
-            spin_loop();
-        } else {
-            std::thread::sleep(NAP);
+        spins += 1;
+        match spins {
+            ..=CLOSELY => {}
+            ..=SPINS => spin_loop(),
+            _ => std::thread::sleep(NAP),
         }
     }
 }

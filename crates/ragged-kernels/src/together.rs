@@ -23,28 +23,39 @@ pub(crate) struct Together {
     broken: AtomicBool,
 }
 
-/// Alone on its cache lines, since its thread writes it all the time.
-#[repr(align(128))]
+/// One thread's share. The counters lie on cache lines of their own: the owner writes both all the
+/// time, and the others look at `done` after each step, but at `taken` only where the owner is late.
 struct Share {
     chunks: Range<usize>,
+    /// Whether the owner has come.
+    present: AtomicBool,
     /// Chunks taken and done since the first step: `step * chunks + chunk`.
-    taken: AtomicUsize,
-    done: AtomicUsize,
+    taken: Line,
+    done: Line,
 }
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicUsize);
+
+/// Rounds of waiting after which an owner is late.
+const PATIENCE: usize = 200;
 
 impl Together {
     /// `chunks` a step, cut into contiguous shares for `parts` threads.
     pub(crate) fn new(steps: usize, chunks: usize, parts: usize) -> Self {
         let share = |part: usize| Share {
             chunks: chunks * part / parts..chunks * (part + 1) / parts,
-            taken: AtomicUsize::new(0),
-            done: AtomicUsize::new(0),
+            present: AtomicBool::new(false),
+            taken: Line::default(),
+            done: Line::default(),
         };
         Self { steps, shares: (0..parts).map(share).collect(), broken: AtomicBool::new(false) }
     }
 
     /// The part of a thread that owns share `who`.
     pub(crate) fn part(&self, who: usize) -> Part<'_> {
+        self.shares[who].present.store(true, Ordering::Relaxed);
         Part { together: self, who, step: 0, taken_from: None }
     }
 }
@@ -63,17 +74,37 @@ impl Part<'_> {
     /// goes to one thread, after all chunks of the step before.
     pub(crate) fn next(&mut self) -> Option<(usize, usize)> {
         if let Some(share) = self.taken_from.take() {
-            share.done.fetch_add(1, Ordering::Release);
+            share.done.0.fetch_add(1, Ordering::Release);
         }
         let Together { steps, shares, broken } = self.together;
         while self.step < *steps {
-            for share in shares[self.who..].iter().chain(&shares[..self.who]) {
-                if let Some(chunk) = share.take(self.step) {
-                    self.taken_from = Some(share);
-                    return Some((self.step, chunk));
+            let mut others = shares[self.who..].iter().chain(&shares[..self.who]);
+            let mine = others.next();
+            // A share whose owner is not there, or late, is everybody's.
+            let mut taken = mine.and_then(|share| Some((share, share.take(self.step)?)));
+            for share in others {
+                if taken.is_some() {
+                    break;
                 }
+                let mut rounds = if share.present.load(Ordering::Relaxed) { 0 } else { PATIENCE };
+                wait_until(|| {
+                    assert!(!broken.load(Ordering::Relaxed), "a thread that took part panicked");
+                    if rounds >= PATIENCE {
+                        taken = share.take(self.step).map(|chunk| (share, chunk));
+                        rounds = 0;
+                    }
+                    rounds += 1;
+                    taken.is_some() || share.is_done(self.step)
+                });
             }
-            shares.iter().for_each(|share| share.wait(self.step, broken));
+            if let Some((share, chunk)) = taken {
+                self.taken_from = Some(share);
+                return Some((self.step, chunk));
+            }
+            // Nobody may still be at work on a chunk of this thread's own share.
+            if let Some(share) = mine {
+                wait_until(|| broken.load(Ordering::Relaxed) || share.is_done(self.step));
+            }
             self.step += 1;
         }
         None
@@ -93,14 +124,11 @@ impl Share {
     /// A chunk of the step that nobody has taken.
     fn take(&self, step: usize) -> Option<usize> {
         let end = (step + 1) * self.chunks.len();
-        let mut next = self.taken.load(Ordering::Relaxed);
+        let mut next = self.taken.0.load(Ordering::Relaxed);
         while next < end {
-            match self.taken.compare_exchange_weak(
-                next,
-                next + 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            let after = next + 1;
+            let order = (Ordering::Relaxed, Ordering::Relaxed);
+            match self.taken.0.compare_exchange_weak(next, after, order.0, order.1) {
                 Ok(_) => return Some(self.chunks.start + next - step * self.chunks.len()),
                 Err(now) => next = now,
             }
@@ -108,13 +136,9 @@ impl Share {
         None
     }
 
-    /// Returns when all chunks of the step are done.
-    fn wait(&self, step: usize, broken: &AtomicBool) {
-        let end = (step + 1) * self.chunks.len();
-        wait_until(|| {
-            assert!(!broken.load(Ordering::Relaxed), "a thread that took part has panicked");
-            self.done.load(Ordering::Acquire) >= end
-        });
+    /// Whether all chunks of the step are done.
+    fn is_done(&self, step: usize) -> bool {
+        self.done.0.load(Ordering::Acquire) >= (step + 1) * self.chunks.len()
     }
 }
 

@@ -1,9 +1,9 @@
 //! `dW_ih = sum da x^T`, `dW_hh = sum da h^T` and `db = sum da` over all rows.
 //!
-//! The columns x and h are packed in panels as wide as a tile is high, and a tile of the gradient
-//! stays in registers while it runs over a chunk of rows: the same inner loop as everywhere, with
-//! the rows as the depth. Each task owns some panels of a block of units, so every element is summed
-//! by one thread in the order of the rows.
+//! A tile of the gradient, a few columns by the four slots of a block, stays in registers while it
+//! runs over a chunk of rows: the same inner loop as everywhere, with the rows as the depth. Each task
+//! owns some columns of a block of units, so every element is summed by one thread in the order of the
+//! rows.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ use crate::cell::Side;
 use crate::crew::Crew;
 use crate::layout::{Before, Geometry};
 use crate::simd::{Simd, Task, dispatch};
-use crate::tile::{Tile, accumulate, zero};
+use crate::tile::{accumulate, for_tiles, zero};
 
 /// Rows that a tile of the gradient runs over at a time: 64 rows of four vectors are 16 KiB.
 const CHUNK: usize = 64;
 
-/// Panels of a task at most.
-const PANELS: usize = 16;
+/// Columns of a task at most.
+const COLUMNS: usize = 96;
 
 /// Numbers to copy that are worth a thread of their own.
 const GRAIN: usize = 1 << 15;
@@ -38,54 +38,130 @@ pub(crate) fn weight_gradient<T: Element>(
     [ih, hh]: [Wanted<T>; 2],
     crew: &Crew,
 ) {
-    if [&ih, &hh].iter().all(|(weight, bias)| weight.is_none() && bias.is_none()) {
-        return;
-    }
-    let tile = geometry.tile;
-    let panels = (geometry.input + geometry.width).div_ceil(tile);
-    let packed = &pack_columns(geometry, x, hidden, initial, panels, crew);
-    let four = 4 * geometry.lanes;
-    let mut sums = Buffer::new(geometry.blocks * panels * tile * four);
+    let (i, p, four) = (geometry.input, geometry.width, 4 * geometry.lanes);
+    let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
+    let ((ih, bias_ih), (hh, bias_hh)) = (ih, hh);
+    let with_biases = bias_ih.is_some() || bias_hh.is_some();
     let mut biases = Buffer::new(geometry.blocks * four);
-    let (to, to_bias) = (Shared::new(sums.as_mut_slice()), Shared::new(biases.as_mut_slice()));
-    // Few blocks are cut finer, so that there is work for all.
-    let span = PANELS.min((geometry.blocks * panels).div_ceil(crew.parts())).max(1);
-    let chunks = panels.div_ceil(span);
-    crew.split(geometry.blocks * chunks, crew.parts(), &|tasks| {
-        for task in tasks {
-            let (block, from) = (task / chunks, task % chunks * span);
-            let range = from..panels.min(from + span);
-            let (sums, bias) = (to, to_bias);
-            let task = Outer { geometry, packed, da, sums, bias, block, panels, range };
-            dispatch(geometry.level, task);
+    let to_biases = Shared::new(biases.as_mut_slice());
+    let sides = [
+        (Side::Input, ih, i, chunks_of(vec![all], i), with_biases.then_some(to_biases)),
+        (Side::Hidden, hh, p, chunks_of(runs_before(geometry, hidden, initial), p), None),
+    ];
+    for (side, weight, distance, chunks, biases) in sides {
+        let columns = if weight.is_some() { distance } else { 0 };
+        if columns == 0 && biases.is_none() {
+            continue;
+        }
+        let mut sums = Buffer::new(geometry.blocks * columns * four);
+        let to = Shared::new(sums.as_mut_slice());
+        // Few blocks are cut finer, so that there is work for all.
+        let share = (geometry.blocks * columns).div_ceil(2 * crew.parts());
+        let span = COLUMNS.min(share.next_multiple_of(geometry.tile)).max(1);
+        let spans = columns.div_ceil(span).max(1);
+        crew.split(geometry.blocks * spans, crew.parts(), &|tasks| {
+            for task in tasks {
+                let (block, from) = (task / spans, task % spans * span);
+                let (chunks, range) = (&chunks, from..columns.min(from + span));
+                let biases = biases.filter(|_| from == 0);
+                let outer = Outer { geometry, chunks, da, to, biases, block, distance, range };
+                dispatch(geometry.level, outer);
+            }
+        });
+        if let Some(weight) = weight {
+            scatter(geometry, side, sums.as_slice(), columns, weight, crew);
+        }
+    }
+    for (side, bias) in [(Side::Input, bias_ih), (Side::Hidden, bias_hh)] {
+        let Some(bias) = bias else { continue };
+        let sums = biases.as_slice();
+        for (block, slot, lane, row) in weight_rows(geometry, side, 0..geometry.blocks) {
+            bias[row] = sums[(block * 4 + slot) * geometry.lanes + lane];
+        }
+    }
+}
+
+/// Rows whose factors lie one behind the other.
+struct Run<T> {
+    rows: Range<usize>,
+    /// The factors of the first row.
+    from: *const T,
+}
+
+/// Runs within chunks of rows.
+struct Chunks<T>(Vec<Vec<Run<T>>>);
+
+// SAFETY: the pointers are into slices that outlive the tasks and are only read.
+unsafe impl<T: Sync> Sync for Chunks<T> {}
+
+/// Where the hidden states before each row's step lie, in the order of the rows.
+fn runs_before<T>(geometry: &Geometry, hidden: &[T], initial: &[T]) -> Vec<Run<T>> {
+    let p = geometry.width;
+    let mut runs: Vec<Run<T>> = vec![];
+    let mut add = |rows: Range<usize>, from: &[T]| {
+        let from = from.as_ptr();
+        match runs.last_mut() {
+            _ if rows.is_empty() => {}
+            Some(last)
+                if last.rows.end == rows.start
+                    && last.from.wrapping_add(last.rows.len() * p) == from =>
+            {
+                last.rows.end = rows.end;
+            }
+            _ => runs.push(Run { rows, from }),
+        }
+    };
+    let mut order: Vec<usize> = (0..geometry.steps.len()).collect();
+    order.sort_by_key(|&k| geometry.steps[k].start);
+    for k in order {
+        let (step, before) = (geometry.steps[k], Before::new(&geometry.steps, k));
+        let begun = before.begun.min(step.running);
+        add(step.start..step.start + begun, &hidden[before.start * p..]);
+        add(step.start + begun..step.start + step.running, &initial[begun * p..]);
+    }
+    runs
+}
+
+/// Runs cut on the borders of chunks; `width` is the distance between rows.
+fn chunks_of<T>(runs: Vec<Run<T>>, width: usize) -> Chunks<T> {
+    let mut chunks: Vec<Vec<Run<T>>> = vec![];
+    for Run { rows, from } in runs {
+        let mut at = rows.start;
+        while at < rows.end {
+            let end = rows.end.min((at / CHUNK + 1) * CHUNK);
+            if chunks.len() <= at / CHUNK {
+                chunks.push(vec![]);
+            }
+            let from = from.wrapping_add((at - rows.start) * width);
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(Run { rows: at..end, from });
+            }
+            at = end;
+        }
+    }
+    Chunks(chunks)
+}
+
+/// Sums `[block][column][slot][lane]` into the rows of a weight.
+fn scatter<T: Element>(
+    geometry: &Geometry,
+    side: Side,
+    sums: &[T],
+    columns: usize,
+    weight: &mut [T],
+    crew: &Crew,
+) {
+    let (lanes, four) = (geometry.lanes, 4 * geometry.lanes);
+    let to = Shared::new(weight);
+    crew.split(geometry.blocks, geometry.blocks * columns * four / GRAIN, &|blocks| {
+        for (block, slot, lane, row) in weight_rows(geometry, side, blocks) {
+            // SAFETY: `row` is one of the weight's rows, and this block's alone.
+            let to =
+                unsafe { std::slice::from_raw_parts_mut(to.get().add(row * columns), columns) };
+            let sums = &sums[block * columns * four + slot * lanes + lane..];
+            to.iter_mut().zip(sums.iter().step_by(four)).for_each(|(to, &sum)| *to = sum);
         }
     });
-    let sums = sums.as_slice();
-    let sides =
-        [(Side::Input, ih, 0, geometry.input), (Side::Hidden, hh, geometry.input, geometry.width)];
-    for (side, (weight, bias), first, columns) in sides {
-        if let Some(weight) = weight {
-            let to = Shared::new(weight);
-            let copied = geometry.blocks * four * columns;
-            crew.split(geometry.blocks, copied / GRAIN, &|blocks| {
-                for (block, slot, lane, row) in weight_rows(geometry, side, blocks) {
-                    // SAFETY: `row` is one of the weight's rows, and this block's alone.
-                    let to = unsafe {
-                        std::slice::from_raw_parts_mut(to.get().add(row * columns), columns)
-                    };
-                    let sums = &sums[(block * panels * tile + first) * four..];
-                    let sums = sums[slot * geometry.lanes + lane..].iter().step_by(four);
-                    to.iter_mut().zip(sums).for_each(|(to, &sum)| *to = sum);
-                }
-            });
-        }
-        if let Some(bias) = bias {
-            let biases = biases.as_slice();
-            for (block, slot, lane, row) in weight_rows(geometry, side, 0..geometry.blocks) {
-                bias[row] = biases[(block * 4 + slot) * geometry.lanes + lane];
-            }
-        }
-    }
 }
 
 /// `(block, slot, lane, row)` of every row of a side's weights in some blocks.
@@ -102,117 +178,89 @@ fn weight_rows(
     })
 }
 
-/// The columns `[x, h]` of all rows as `[panel][row][column]`, h the state before the row's step;
-/// zeros for the columns that fill up the last panel.
-fn pack_columns<T: Element>(
-    geometry: &Geometry,
-    x: &[T],
-    hidden: &[T],
-    initial: &[T],
-    panels: usize,
-    crew: &Crew,
-) -> Buffer<T> {
-    let (n, i, p, tile) = (geometry.rows, geometry.input, geometry.width, geometry.tile);
-    let mut packed = Buffer::<T>::new(panels * n * tile);
-    let to = Shared::new(packed.as_mut_slice());
-    crew.split(geometry.steps.len(), panels * n * tile / GRAIN, &|steps| {
-        for k in steps {
-            let (step, before) = (geometry.steps[k], Before::new(&geometry.steps, k));
-            for b in 0..step.running {
-                let row = step.start + b;
-                let (from, at) =
-                    if b < before.begun { (hidden, before.start + b) } else { (initial, b) };
-                let sources = [(0, &x[row * i..][..i]), (i, &from[at * p..][..p])];
-                // SAFETY: each row of each panel is written once, by the step it belongs to; columns
-                // below `panels * tile` lie within `packed`.
-                let place = |column: usize| unsafe {
-                    to.get().add((column / tile * n + row) * tile + column % tile)
-                };
-                for (first, source) in sources {
-                    for (column, &value) in (first..).zip(source) {
-                        // SAFETY: as above.
-                        unsafe { *place(column) = value };
-                    }
-                }
-                for column in i + p..panels * tile {
-                    // SAFETY: as above.
-                    unsafe { *place(column) = T::default() };
-                }
-            }
-        }
-    });
-    packed
-}
-
-/// Some panels of the gradient of one block of units.
+/// Some columns of the gradient of one block of units.
 struct Outer<'a, T: Element> {
     geometry: &'a Geometry,
-    packed: &'a Buffer<T>,
+    chunks: &'a Chunks<T>,
     da: &'a Buffer<T>,
-    /// `[block][panel][column][slot][lane]`.
-    sums: Shared<T>,
-    /// `[block][slot][lane]`, by the task with the first panel.
-    bias: Shared<T>,
+    /// `[block][column][slot][lane]`.
+    to: Shared<T>,
+    /// `[block][slot][lane]`: `da` summed over all rows, where this task is to do that, too.
+    biases: Option<Shared<T>>,
     block: usize,
-    panels: usize,
+    /// From a row's factors to the next row's: the columns of the weight.
+    distance: usize,
     range: Range<usize>,
 }
 
 impl<T: Element> Task<T> for Outer<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        match <S as Simd<T>>::ROWS {
-            2 => self.all::<S, 2>(s),
-            3 => self.all::<S, 3>(s),
-            _ => self.all::<S, 6>(s),
+        let none = vec![];
+        // Without rows the sums are zero.
+        let empty = self.chunks.0.is_empty().then_some(&none);
+        for (k, runs) in self.chunks.0.iter().chain(empty).enumerate() {
+            for_tiles!(<S as Simd<T>>::ROWS, self.range.clone(), |R, column| {
+                self.tile::<S, R>(s, runs, column, k == 0)
+            });
+            if let Some(biases) = self.biases {
+                self.total(s, runs, biases, k == 0);
+            }
         }
     }
 }
 
 impl<T: Element> Outer<'_, T> {
+    /// `R` columns over one chunk of rows; the first one begins the sums.
     #[inline(always)]
-    fn all<S: Simd<T>, const R: usize>(&self, s: S) {
-        let n = self.geometry.rows;
+    fn tile<S: Simd<T>, const R: usize>(&self, s: S, runs: &[Run<T>], column: usize, first: bool) {
         let four = 4 * S::LANES;
-        let mut bias = zero::<T, S, 1, 4>(s);
-        for from in (0..n.max(1)).step_by(CHUNK) {
-            let count = CHUNK.min(n - from);
-            // SAFETY: `da` of a block is [N][4][LANES], a packed panel [N][R]; the sums of these
-            // panels and the bias of the block are this task's alone.
-            unsafe {
-                let da = self.da.as_ptr().add(self.geometry.gates_at(self.block, from));
-                for panel in self.range.clone() {
-                    let a = self.packed.as_ptr().add((panel * n + from) * R);
-                    let to = self.sums.get().add((self.block * self.panels + panel) * R * four);
-                    let mut sums: Tile<T, S, R, 4> = zero::<T, S, R, 4>(s);
-                    if from > 0 {
-                        for (r, sums) in sums.iter_mut().enumerate() {
-                            for (slot, sum) in sums.iter_mut().enumerate() {
-                                *sum = s.load(to.add((r * 4 + slot) * S::LANES));
-                            }
-                        }
-                    }
-                    let sums = accumulate::<T, S, R, 4>(s, sums, count, a, 1, R, da);
-                    for (r, sums) in sums.into_iter().enumerate() {
-                        for (slot, sum) in sums.into_iter().enumerate() {
-                            s.store(to.add((r * 4 + slot) * S::LANES), sum);
-                        }
-                    }
-                }
-                if self.range.start == 0 {
-                    for row in 0..count {
-                        for (slot, sum) in bias[0].iter_mut().enumerate() {
-                            let da = da.add(row * four + slot * S::LANES);
-                            *sum = s.add(*sum, s.load(da));
-                        }
+        // SAFETY: `da` of a block is [N][4][LANES], the factors of a run [rows, columns]; the sums of
+        // these columns and this block are this task's alone.
+        unsafe {
+            let to = self.to.get().add((self.block * self.distance + column) * four);
+            let mut sums = zero::<T, S, R, 4>(s);
+            if !first {
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for (slot, sum) in sums.iter_mut().enumerate() {
+                        *sum = s.load(to.add((r * 4 + slot) * S::LANES));
                     }
                 }
             }
+            for run in runs {
+                let da = self.da.as_ptr().add(self.geometry.gates_at(self.block, run.rows.start));
+                let (a, count) = (run.from.add(column), run.rows.len());
+                sums = accumulate::<T, S, R, 4>(s, sums, count, a, 1, self.distance, da);
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (slot, sum) in sums.into_iter().enumerate() {
+                    s.store(to.add((r * 4 + slot) * S::LANES), sum);
+                }
+            }
         }
-        if self.range.start == 0 {
-            for (slot, &sum) in bias[0].iter().enumerate() {
-                // SAFETY: as above.
-                unsafe { s.store(self.bias.get().add(self.block * four + slot * S::LANES), sum) };
+    }
+
+    /// `da` itself, summed over one chunk of rows; the first one begins the sums.
+    #[inline(always)]
+    fn total<S: Simd<T>>(&self, s: S, runs: &[Run<T>], biases: Shared<T>, first: bool) {
+        // SAFETY: `da` of a block is [N][4][LANES], and the biases' sums have four vectors a block,
+        // which are this task's alone.
+        unsafe {
+            let to = biases.get().add(self.block * 4 * S::LANES);
+            let mut sums = [s.splat(T::default()); 4];
+            if !first {
+                for (slot, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.load(to.add(slot * S::LANES));
+                }
+            }
+            for row in runs.iter().flat_map(|run| run.rows.clone()) {
+                let da = self.da.as_ptr().add(self.geometry.gates_at(self.block, row));
+                for (slot, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
+                }
+            }
+            for (slot, sum) in sums.into_iter().enumerate() {
+                s.store(to.add(slot * S::LANES), sum);
             }
         }
     }
