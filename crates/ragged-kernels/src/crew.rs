@@ -48,10 +48,10 @@ pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
     let mut spins = 0;
     while !done() {
         spins += 1;
-        match spins {
-            ..=CLOSELY => {}
-            ..=SPINS => spin_loop(),
-            _ => std::thread::sleep(NAP),
+        if spins > SPINS {
+            std::thread::sleep(NAP);
+        } else if spins > CLOSELY {
+            spin_loop();
         }
     }
 }

@@ -180,7 +180,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Project<'_, T, A, U> {
             let panel = self.panels.as_ptr().add(self.block * geometry.panel_len(Side::Input, i));
             let x = self.x.as_ptr().add(row * i);
             let sums = repeat::<T, S, R>(s, self.bias.as_ptr().add(self.block * 4 * S::LANES));
-            let sums = self.cell.product::<S, R>(s, Side::Input, sums, i, x, i, panel);
+            let sums = self.cell.product::<S, R>(s, Side::Input, sums, x, i, panel);
             let gates = self.gates.get().add(geometry.gates_at(self.block, row));
             for (r, sums) in sums.into_iter().enumerate() {
                 for (slot, sum) in sums.into_iter().enumerate() {
@@ -296,7 +296,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
                     let i = geometry.input;
                     let sums = repeat::<T, S, R>(s, self.bias.as_ptr().add(block * 4 * S::LANES));
                     let x = x.as_ptr().add(row * i);
-                    cell.product::<S, R>(s, Side::Input, sums, i, x, i, panel)
+                    cell.product::<S, R>(s, Side::Input, sums, x, i, panel)
                 }
                 None => {
                     let gates = self.gates.get().add(geometry.gates_at(block, row));
@@ -310,7 +310,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
                 }
             };
             let hidden = hidden.add(sequence * p);
-            cell.product::<S, R>(s, Side::Hidden, sums, p, hidden, p, panel.add(narrow))
+            cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel.add(narrow))
         };
         for (r, sums) in sums.into_iter().enumerate() {
             self.cell(s, block, sequence + r, row + r, sums);

@@ -130,9 +130,9 @@ impl Geometry {
         }
         let mut groups = vec![];
         let (mut begin, mut done, mut left) = (0, 0, self.steps.len());
-        for b in 0..running {
+        for (b, longer) in longer.iter().enumerate().take(running) {
             // `left` steps are run by more than b sequences.
-            left -= longer[b];
+            left -= longer;
             done += left;
             let end = b + 1;
             let due = (groups.len() + 1) * self.rows / parts.max(1);

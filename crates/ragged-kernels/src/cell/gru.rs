@@ -67,9 +67,8 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
         s: S,
         side: Side,
         mut sums: Tile<T, S, R, 4>,
-        count: usize,
         a: *const T,
-        row: usize,
+        columns: usize,
         w: *const T,
     ) -> Tile<T, S, R, 4> {
         let last = if side == Side::Input { 2 } else { 3 };
@@ -78,7 +77,7 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
             *three = [sums[0], sums[1], sums[last]];
         }
         // SAFETY: the caller's; the weights of a side hold its three slots alone.
-        let three = unsafe { accumulate::<T, S, R, 3>(s, three, count, a, row, 1, w) };
+        let three = unsafe { accumulate::<T, S, R, 3>(s, three, columns, a, columns, 1, w) };
         for (sums, three) in sums.iter_mut().zip(three) {
             (sums[0], sums[1], sums[last]) = (three[0], three[1], three[2]);
         }

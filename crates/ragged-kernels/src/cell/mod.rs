@@ -110,7 +110,7 @@ pub(crate) trait Arithmetic<T: Element, const U: usize>: Copy + Sync {
         d_carry: [S::V; U],
     ) -> Derivatives<S::V, U>;
 
-    /// `sums += a w` for the slots of one side.
+    /// `sums += a w` for the slots of one side, a `[R, columns]`.
     ///
     /// # Safety
     ///
@@ -121,13 +121,12 @@ pub(crate) trait Arithmetic<T: Element, const U: usize>: Copy + Sync {
         s: S,
         _side: Side,
         sums: Tile<T, S, R, 4>,
-        count: usize,
         a: *const T,
-        row: usize,
+        columns: usize,
         w: *const T,
     ) -> Tile<T, S, R, 4> {
         // SAFETY: the caller's.
-        unsafe { accumulate::<T, S, R, 4>(s, sums, count, a, row, 1, w) }
+        unsafe { accumulate::<T, S, R, 4>(s, sums, columns, a, columns, 1, w) }
     }
 }
 

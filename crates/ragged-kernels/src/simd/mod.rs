@@ -120,11 +120,6 @@ pub(crate) trait Simd<T: Element>: Copy {
     unsafe fn store_first(self, to: *mut T, v: Self::V, count: usize);
     /// The first `count` lanes, and zeros; `count` is at most `LANES`.
     fn first(self, v: Self::V, count: usize) -> Self::V;
-    /// Asks for the cache line at an address, which need not be valid.
-    #[inline(always)]
-    fn prefetch(self, at: *const T) {
-        let _ = at;
-    }
 }
 
 /// Work that is compiled for every level.

@@ -125,11 +125,6 @@ macro_rules! simd {
             fn first(self, v: $v, count: usize) -> $v {
                 unsafe { $first($mask(count), v) }
             }
-            #[inline(always)]
-            fn prefetch(self, at: *const $t) {
-                // A hint: it reads nothing, wherever it points.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-            }
         }
     };
 }
