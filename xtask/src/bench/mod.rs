@@ -6,6 +6,7 @@ mod ours;
 mod problem;
 mod pytorch;
 mod report;
+mod sweep;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub(crate) struct Args {
     /// Named configurations (seed, seed100, mid, big, long, b1); without one, and without a shape,
     /// all of them
     names: Vec<String>,
-    /// Another configuration, such as B64,T50,I7,H15 or B64,T50,I64,H256,L2,bi; may be given often
+    /// Another configuration, such as B64,T50,I7,H15 or B64,T50,I64,H256,L2,bi, or with a quarter of
+    /// real steps B64,T50,I7,H100,R25; may be given often
     #[arg(long, value_name = "SHAPE")]
     shape: Vec<String>,
     /// PyTorch in the same run, by the interpreter that has it
@@ -36,6 +38,10 @@ pub(crate) struct Args {
     /// Times that the sides take turns
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Instead of the configurations: packed and padded training of seed100 while the share of real
+    /// steps grows, as a picture
+    #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["names", "shape"])]
+    sweep: Option<PathBuf>,
     /// The table for programs
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -56,7 +62,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if threads == 0 || args.rounds == 0 {
         return Err(Failure::Usage("--threads and --rounds are numbers of at least 1".into()));
     }
-    let shapes = shapes(&args)?;
+    let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
     let mut peers = vec![];
     if let Some(python) = &args.pytorch {
@@ -70,6 +76,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             println!("{row}");
             rows.push(row);
         }
+    }
+    if let Some(path) = &args.sweep {
+        sweep::draw(path, &rows)?;
     }
     if let Some(path) = &args.json {
         report::write_json(path, &rows)?;

@@ -53,32 +53,35 @@ pub(super) struct Shape {
     pub(super) name: String,
     batch: usize,
     steps: usize,
+    /// The share of real steps that lengths are drawn for, in percent; 50 for uniform ones.
+    real: usize,
     pub(super) lstm: RecurrentConfig,
 }
 
 impl Shape {
-    /// `B64,T50,I7,H15`, and `L2` and `bi` where wanted.
+    /// `B64,T50,I7,H15`, and `L2`, `bi` and `R25` (a quarter of the steps real) where wanted.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let bad = || {
             let expected =
                 "expected B, T, I and H with sizes of at least 1, such as B64,T50,I7,H15";
-            Failure::Usage(format!("shape {text}: {expected}, and L and bi where wanted"))
+            Failure::Usage(format!("shape {text}: {expected}, and L, R and bi where wanted"))
         };
-        let mut sizes = BTreeMap::from([('L', 1)]);
+        let mut sizes = BTreeMap::from([('L', 1), ('R', 50)]);
         let mut bidirectional = false;
         for part in text.split(',') {
             if part == "bi" {
                 bidirectional = true;
                 continue;
             }
-            let letter = part.chars().next().filter(|c| "BTIHL".contains(*c)).ok_or_else(bad)?;
+            let letter = part.chars().next().filter(|c| "BTIHLR".contains(*c)).ok_or_else(bad)?;
             let size = part[1..].parse().ok().filter(|size| (1..=1 << 20).contains(size));
             sizes.insert(letter, size.ok_or_else(bad)?);
         }
         let size = |letter| sizes.get(&letter).copied().ok_or_else(bad);
         let (num_layers, lstm) = (size('L')?, RecurrentConfig::new(size('I')?, size('H')?));
         let lstm = RecurrentConfig { num_layers, bidirectional, ..lstm };
-        Ok(Self { name: name.into(), batch: size('B')?, steps: size('T')?, lstm })
+        let real = Some(size('R')?).filter(|real| *real <= 100).ok_or_else(bad)?;
+        Ok(Self { name: name.into(), batch: size('B')?, steps: size('T')?, real, lstm })
     }
 }
 
@@ -96,9 +99,15 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(shape: &Shape) -> Result<Self, Failure> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let Shape { batch, steps, ref lstm, .. } = *shape;
-        // Uniform, with the longest present.
-        let mut lengths: Vec<usize> = (0..batch).map(|_| rng.random_range(1..=steps)).collect();
+        let Shape { batch, steps, real, ref lstm, .. } = *shape;
+        // Uniform, from 1 or up to the longest, which is present.
+        let twice = (2 * real * steps).div_ceil(100);
+        let range = match real {
+            ..=50 => 1..=twice.max(1),
+            _ => (twice - steps).max(1)..=steps,
+        };
+        let draw = |_| rng.random_range(range.clone());
+        let mut lengths: Vec<usize> = (0..batch).map(draw).collect();
         let order: Vec<usize> = (0..batch).collect();
         if let Some(&longest) = order.choose(&mut rng) {
             lengths[longest] = steps;
