@@ -69,7 +69,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         peers.push(PyTorch::start(python, threads, false)?);
         peers.push(PyTorch::start(python, threads, true)?);
     }
-    println!("{}", report::heading(threads, ours::peak()?, args.pytorch.is_some(), args.candle));
+    println!(
+        "{}",
+        report::heading(threads, ours::peak(threads)?, args.pytorch.is_some(), args.candle)
+    );
     let mut rows = vec![];
     for shape in shapes {
         for row in measure(&shape, threads, &args, &mut peers)? {

@@ -27,9 +27,8 @@ pub(super) fn shapes() -> Result<Vec<Shape>, Failure> {
 
 /// Training time over the share of real steps.
 pub(super) fn draw(path: &Path, rows: &[Row]) -> Result<(), Failure> {
-    let trained = |mode| {
-        rows.iter().filter(move |row: &&Row| row.pass == Pass::Train && row.mode == mode)
-    };
+    let trained =
+        |mode| rows.iter().filter(move |row: &&Row| row.pass == Pass::Train && row.mode == mode);
     let ours = |mode| trained(mode).map(|r| (100.0 * r.valid_fraction, r.ours_ms)).collect();
     let theirs = |mode| {
         let point = |r: &Row| Some((100.0 * r.valid_fraction, r.pytorch_ms?));
@@ -78,7 +77,7 @@ fn picture(lines: &[(&str, Vec<(f64, f64)>); 4]) -> Result<String, Box<dyn std::
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
+            .position(SeriesLabelPosition::UpperLeft)
             .background_style(WHITE.mix(0.9))
             .border_style(BLACK.mix(0.3))
             .label_font(("sans-serif", 13))
