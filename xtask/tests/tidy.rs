@@ -71,6 +71,7 @@ fn links_lead_somewhere() {
         "docs/runs.md",
         "docs/data.md",
         "docs/lstm.md",
+        "docs/performance.md",
     ];
     for document in documents {
         let folder = root().join(document).parent().unwrap().to_path_buf();
