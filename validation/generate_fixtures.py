@@ -11,11 +11,13 @@ inputs, PyTorch's results and PyTorch's gradients (`grad.*`) of the sum of all r
 """
 import json
 import pathlib
+from fnmatch import fnmatchcase
 
 import torch
 from safetensors.torch import save_file
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 CRATES = pathlib.Path(__file__).resolve().parent.parent / "crates"
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
@@ -59,16 +61,29 @@ def layer(name, seed, *, layout, lengths, dtype="f64", input_size=3, hidden_size
     save("ragged-models", name, case, leaves | tensors | results | weights | grads)
 
 
-def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, updates=5, input_size=2, hidden_size=4):
-    """A few updates of one of the two models: losses, gradient norms and the final parameters."""
+def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, clip_grad_value=None, groups=(), ema=None,
+        updates=5, input_size=2, hidden_size=4):
+    """A few updates of one of the two models: losses, gradient norms and the final parameters.
+
+    `groups` are parameters with a factor on the learning rate and a weight decay of their own; `ema` is the decay of
+    an average of the weights, whose end is kept too.
+    """
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float64)
     output_size = 1 if loss == "mse" else 3
     lstm = torch.nn.LSTM(input_size, hidden_size, batch_first=True)
     linear = torch.nn.Linear(hidden_size, output_size)
     net = torch.nn.ModuleDict({"lstm": lstm, "linear": linear})
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer["name"]]
-    rule = kind(net.parameters(), **{key: value for key, value in optimizer.items() if key != "name"})
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW,
+            "rmsprop": torch.optim.RMSprop}[optimizer["name"]]
+    named, parts = dict(net.named_parameters()), []
+    for group in groups:
+        names = [key for key in named if fnmatchcase(key, group["parameters"])]
+        part = dict(params=[named.pop(key) for key in names], lr=optimizer["lr"] * group["lr_scale"])
+        parts.append(part | {key: group[key] for key in group if key == "weight_decay"})
+    parts.append(dict(params=list(named.values())))
+    rule = kind(parts, **{key: value for key, value in optimizer.items() if key != "name"})
+    average = ema and AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(ema))
     tensors = {f"init.{key}": value.detach().clone() for key, value in net.state_dict().items()}
     losses, norms = [], []
     for k in range(updates):
@@ -84,14 +99,64 @@ def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, updates=5, i
         rule.zero_grad()
         value.backward()
         norms.append(clip_grad_norm_(net.parameters(), clip_grad_norm or float("inf")))
+        if clip_grad_value:
+            clip_grad_value_(net.parameters(), clip_grad_value)
         rule.step()
+        if ema:
+            average.update_parameters(net)
         losses.append(value.detach())
         tensors |= {f"batch.{k}.input": x, f"batch.{k}.lengths": lengths, f"batch.{k}.target": y}
     tensors |= {"losses": torch.stack(losses), "grad_norms": torch.stack(norms)}
     tensors |= {f"final.{key}": value for key, value in net.state_dict().items()}
+    if ema:
+        tensors |= {f"ema.{key}": value for key, value in average.module.state_dict().items()}
     case = dict(op="train", model=model, optimizer=optimizer, loss=loss, input_size=input_size,
-                hidden_size=hidden_size, output_size=output_size, updates=updates, clip_grad_norm=clip_grad_norm)
+                hidden_size=hidden_size, output_size=output_size, updates=updates, clip_grad_norm=clip_grad_norm,
+                **(dict(clip_grad_value=clip_grad_value) if clip_grad_value else {}),
+                **(dict(groups=list(groups)) if groups else {}), **(dict(ema=ema) if ema else {}))
     save("ragged-train", name, case, tensors)
+
+
+def schedules(lr=0.2, steps=40):
+    """The learning rates, and momenta where they move, of 40 updates under PyTorch's schedulers."""
+    rules = torch.optim.lr_scheduler
+    warm = lambda rule, after: rules.SequentialLR(
+        rule, [rules.LinearLR(rule, 1 / 8, total_iters=8), after], milestones=[8])
+    cases = [
+        (dict(name="constant"), lambda rule: rules.ConstantLR(rule, factor=1.0)),
+        (dict(name="step", step_size=7, gamma=0.3), lambda rule: rules.StepLR(rule, 7, 0.3)),
+        (dict(name="exponential", gamma=0.9), lambda rule: rules.ExponentialLR(rule, 0.9)),
+        (dict(name="cosine", min_lr=0.01), lambda rule: rules.CosineAnnealingLR(rule, steps, 0.01)),
+        (dict(name="cosine", warmup=8),
+         lambda rule: warm(rule, rules.CosineAnnealingLR(rule, steps - 8))),
+        (dict(name="cosine", restart=5, restart_mult=2, min_lr=0.02),
+         lambda rule: rules.CosineAnnealingWarmRestarts(rule, 5, 2, 0.02)),
+        (dict(name="one-cycle", momentum=[0.85, 0.95]),
+         lambda rule: rules.OneCycleLR(rule, lr, total_steps=steps)),
+        (dict(name="one-cycle", pct_start=0.4, anneal="linear", div_factor=10, final_div_factor=100),
+         lambda rule: rules.OneCycleLR(rule, lr, total_steps=steps, pct_start=0.4, anneal_strategy="linear",
+                                       div_factor=10, final_div_factor=100, cycle_momentum=False)),
+        (dict(name="one-cycle", three_phase=True, momentum=[0.8, 0.9]),
+         lambda rule: rules.OneCycleLR(rule, lr, total_steps=steps, three_phase=True, base_momentum=0.8,
+                                       max_momentum=0.9)),
+        (dict(name="plateau", factor=0.5, patience=2, threshold=0.01, cooldown=1, min_lr=0.03),
+         lambda rule: rules.ReduceLROnPlateau(rule, factor=0.5, patience=2, threshold=0.01, cooldown=1, min_lr=0.03)),
+    ]
+    torch.manual_seed(21)
+    values = (1 / (1 + torch.arange(steps) / 5) + 0.05 * torch.rand(steps)).tolist()
+    results = []
+    for schedule, make in cases:
+        rule = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=lr)
+        scheduler = make(rule)
+        rates, momenta = [], []
+        for value in values:
+            rates.append(rule.param_groups[0]["lr"])
+            momenta.append(rule.param_groups[0]["betas"][0])
+            rule.step()
+            scheduler.step(*([value] if schedule["name"] == "plateau" else []))
+        results.append(dict(schedule=schedule, rates=rates) | (dict(momenta=momenta) if "momentum" in schedule else {}))
+    text = json.dumps(dict(lr=lr, values=values, cases=results), indent=1)
+    (CRATES / "ragged-train" / "tests" / "fixtures" / "schedules.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
@@ -111,3 +176,11 @@ if __name__ == "__main__":
         loss="cross_entropy")
     run("train-variable-adamw", 16, model="variable", optimizer=dict(name="adamw", lr=0.01, weight_decay=0.1),
         loss="cross_entropy", clip_grad_norm=1.0)
+    run("train-variable-rmsprop", 17, model="variable", optimizer=dict(name="rmsprop", lr=0.01), loss="mse")
+    run("train-fixed-rmsprop-all", 18, model="fixed", loss="cross_entropy",
+        optimizer=dict(name="rmsprop", lr=0.01, alpha=0.9, eps=1e-6, weight_decay=0.1, momentum=0.8, centered=True))
+    run("train-variable-dampening", 19, model="variable", optimizer=momentum | dict(dampening=0.4), loss="mse")
+    run("train-variable-groups", 20, model="variable", loss="mse", clip_grad_value=0.3, ema=0.8,
+        optimizer=dict(name="adamw", lr=0.02, weight_decay=0.1),
+        groups=[dict(parameters="*bias*", lr_scale=1.0, weight_decay=0.0), dict(parameters="linear.*", lr_scale=0.5)])
+    schedules()

@@ -12,6 +12,7 @@ mod ci;
 mod conformance;
 mod dry_run;
 mod evaluate;
+mod predict;
 mod progress;
 mod signals;
 mod train;
@@ -34,6 +35,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Test what a run has trained again.
     Evaluate(evaluate::Args),
+    /// Predict from sequences in a file with what a run has trained.
+    Predict(predict::Args),
     /// Time training and inference, beside PyTorch and candle-nn.
     Bench(bench::Args),
     /// Compare layers, packing and training with PyTorch's numbers.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Predict(args) => predict::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Conformance(args) => conformance::run(args),
         Command::Ci => ci::run(),

@@ -6,6 +6,7 @@ use ragged_sequence::PackedSequence;
 use serde::{Deserialize, Serialize};
 
 use crate::config::check;
+use crate::dropout::dropout;
 use crate::layer::{Layer, layer};
 use crate::linear::{Linear, linear};
 use crate::recurrent::rectangle;
@@ -34,6 +35,10 @@ pub struct ModelConfig {
     pub layer: RecurrentConfig,
     /// What of the layer the head sees.
     pub readout: Readout,
+    /// The probability, from 0 to 1, of zeroing a number on its way from the readout into the head.
+    /// Default 0.
+    #[serde(default)]
+    pub head_dropout: f64,
     /// O, the outputs of the linear head: targets or classes; at least 1.
     pub output_size: usize,
 }
@@ -46,7 +51,7 @@ impl ModelConfig {
             ModelKind::Fixed => Readout::Last,
             ModelKind::Variable => Readout::Final,
         };
-        Self { kind, cell: CellKind::Lstm, layer, readout, output_size }
+        Self { kind, cell: CellKind::Lstm, layer, readout, head_dropout: 0.0, output_size }
     }
 
     /// Checks every value.
@@ -56,6 +61,8 @@ impl ModelConfig {
     /// [`Error::Config`] names the first one that cannot be.
     pub fn validate(&self) -> Result<()> {
         check("output_size", self.output_size, self.output_size >= 1, "at least 1")?;
+        let p = self.head_dropout;
+        check("head_dropout", p, (0.0..=1.0).contains(&p), "0 to 1")?;
         self.layer.validate()
     }
 }
@@ -98,8 +105,9 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Input`] for a wrong number of features or dtype.
-    pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
-        self.head(&self.config.readout.read(&self.layer.run(input, None, mode)?)?)
+    pub fn forward(&self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
+        let run = self.layer.run(input, None, mode.reborrow())?;
+        self.head(&self.config.readout.read(&run)?, mode)
     }
 
     /// [`forward`](Self::forward) for sequences of one length, `[B, T, I]`; predictions a step are
@@ -120,7 +128,12 @@ impl Model {
     }
 
     /// The head on rows `[.., output_size]`.
-    pub(crate) fn head(&self, rows: &Tensor) -> Result<Tensor> {
+    pub(crate) fn head(&self, rows: &Tensor, mode: Mode) -> Result<Tensor> {
+        let dropped = match mode {
+            Mode::Train(rng) => Some(dropout(rows, self.config.head_dropout, rng)?),
+            Mode::Eval => None,
+        };
+        let rows = dropped.as_ref().unwrap_or(rows);
         Ok(self.linear.forward(rows)?)
     }
 

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use ragged_sequence::{PackedSequence, pool};
+use rand::RngCore;
 
 use crate::recurrent::rectangle;
 use crate::state::select;
@@ -151,6 +152,46 @@ impl ModelStream<'_> {
     ///
     /// As for [`step`](Self::step).
     pub fn chunk(&mut self, input: &PackedSequence) -> Result<Tensor> {
+        self.run(input, Mode::Eval)
+    }
+
+    /// [`chunk`](Self::chunk) in training: the predictions can be differentiated back to the chunk's
+    /// first step, and no further, since the state from before is a constant. This is truncated
+    /// backpropagation through time (Williams and Peng 1990).
+    ///
+    /// # Errors
+    ///
+    /// As for [`step`](Self::step).
+    pub fn train_chunk(&mut self, input: &PackedSequence, rng: &mut dyn RngCore) -> Result<Tensor> {
+        self.run(input, Mode::Train(rng))
+    }
+
+    /// The state of all rows: tensors `[.., B, ..]` to be given back to
+    /// [`set_state`](Self::set_state) some day.
+    pub fn state(&self) -> &[Tensor] {
+        &self.state
+    }
+
+    /// Goes on from a state that [`state`](Self::state) gave, for as many rows as it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for tensors of other shapes than this model's.
+    pub fn set_state(&mut self, state: Vec<Tensor>) -> Result<()> {
+        let count = state.first().map_or(0, |part| part.dims().get(1).copied().unwrap_or(0));
+        let shapes = |parts: &[Tensor]| -> Vec<Vec<usize>> {
+            parts.iter().map(|part| part.dims().to_vec()).collect()
+        };
+        let (expected, got) = (shapes(&initial(self.model, count)?), shapes(&state));
+        if got != expected {
+            let (expected, got) = (format!("shapes {expected:?}"), format!("shapes {got:?}"));
+            return Err(Error::Input { name: "state", expected, got });
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    fn run(&mut self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
         let (rows, batch) = (self.rows(), input.batch_size());
         if rows != batch {
             let (expected, got) = (format!("{rows} sequences"), batch.to_string());
@@ -158,7 +199,7 @@ impl ModelStream<'_> {
         }
         let model = self.model;
         let (layer, memory) = self.state.split_at(self.state.len() - 2);
-        let run = model.layer().run(input, Some(layer.to_vec()), Mode::Eval)?;
+        let run = model.layer().run(input, Some(layer.to_vec()), mode.reborrow())?;
         let mut state = run.state()?;
         let readout = model.config().readout;
         let (row, steps) = remember(readout, &run.output()?, memory)?;
@@ -167,9 +208,9 @@ impl ModelStream<'_> {
             Readout::Mean => row.broadcast_div(&steps.maximum(&steps.ones_like()?)?)?,
             _ => row.clone(),
         };
-        let prediction = model.head(&read)?;
+        let prediction = model.head(&read, mode)?;
         state.extend([row.unsqueeze(0)?, steps.unsqueeze(0)?]);
-        self.state = state;
+        self.state = state.iter().map(Tensor::detach).collect();
         Ok(prediction)
     }
 

@@ -1,11 +1,11 @@
 //! A run's state in one file, which is there whole or not at all, and knows when it is damaged.
 //!
 //! A `.safetensors` file: the parameters under their own names, the optimiser's tensors under
-//! `optimizer.<slot>.<parameter>`, averaged weights under `ema.<parameter>`, and everything else as
-//! JSON under the one metadata key `ragged`, the first of it the SHA-256 sum of the file as it is
+//! `optimizer.<slot>.<parameter>`, averaged weights under `ema.<parameter>`, states of series under
+//! way under `carried.<k>`, and everything else as JSON under the one metadata key `ragged`, the first of it the SHA-256 sum of the file as it is
 //! with 64 zeros in the place of that sum.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -20,6 +20,7 @@ use crate::{EpochRecord, Error, Progress, Ranking, Result, TrainState};
 const KEY: &str = "ragged";
 const OPTIMIZER: &str = "optimizer.";
 const EMA: &str = "ema.";
+const CARRIED: &str = "carried.";
 const NO_SUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What a checkpoint knows beside its tensors.
@@ -30,8 +31,8 @@ pub struct CheckpointInfo {
     pub model: ModelConfig,
     /// What was predicted, with the names of classes.
     pub targets: TargetKind,
-    /// How the input was scaled.
-    pub standardize: Option<Pipeline>,
+    /// What the input went through.
+    pub transforms: Pipeline,
     /// The last epoch that had ended.
     pub record: Option<EpochRecord>,
     /// Where the run stood.
@@ -60,6 +61,8 @@ pub struct Checkpoint {
     pub ema: HashMap<String, Tensor>,
     /// The optimiser's state by name.
     pub optimizer: HashMap<String, Tensor>,
+    /// The states of series that were under way.
+    pub carried: Vec<Tensor>,
 }
 
 impl Checkpoint {
@@ -90,6 +93,8 @@ pub(crate) fn checkpoint_bytes(
     if let Some(ema) = state.ema {
         tensors.extend(ema.state_dict().into_iter().map(prefixed(EMA)));
     }
+    let carried = state.carried.iter().enumerate();
+    tensors.extend(carried.map(|(k, state)| (format!("{CARRIED}{k}"), state.clone())));
     let sealed = Sealed { sha256: NO_SUM.into(), info };
     let info = serde_json::to_string(&sealed).map_err(|error| failed(error.to_string()))?;
     let metadata = HashMap::from([(KEY.to_string(), info)]);
@@ -141,18 +146,28 @@ pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
     }
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
         .map_err(|error| broken(error.to_string()))?;
-    let (mut parameters, mut ema, mut optimizer) =
-        <(HashMap<_, _>, HashMap<_, _>, HashMap<_, _>)>::default();
+    let mut checkpoint = Checkpoint {
+        info,
+        parameters: HashMap::new(),
+        ema: HashMap::new(),
+        optimizer: HashMap::new(),
+        carried: vec![],
+    };
+    let mut carried = BTreeMap::new();
     for (name, tensor) in tensors {
         if let Some(slot) = name.strip_prefix(OPTIMIZER) {
-            optimizer.insert(slot.to_string(), tensor);
+            checkpoint.optimizer.insert(slot.to_string(), tensor);
         } else if let Some(name) = name.strip_prefix(EMA) {
-            ema.insert(name.to_string(), tensor);
+            checkpoint.ema.insert(name.to_string(), tensor);
+        } else if let Some(place) = name.strip_prefix(CARRIED).and_then(|k| k.parse::<usize>().ok())
+        {
+            carried.insert(place, tensor);
         } else {
-            parameters.insert(name, tensor);
+            checkpoint.parameters.insert(name, tensor);
         }
     }
-    Ok(Checkpoint { info, parameters, ema, optimizer })
+    checkpoint.carried = carried.into_values().collect();
+    Ok(checkpoint)
 }
 
 fn find(bytes: &[u8], text: &str) -> Option<usize> {

@@ -1,10 +1,10 @@
-//! From the data section of a configuration to the three data sets of a run.
+//! From the data section of a configuration to data sets: those of a run, and others for its model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ragged_datasets::formats::{self, Format, ReadOptions};
-use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed};
+use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
     Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
     VariableLengthSumsConfig, split,
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// A data set of any kind.
 pub type AnyDataset = Arc<dyn Dataset>;
 
-/// The examples of a run, scaled alike.
+/// The examples of a run, transformed alike.
 pub struct Datasets {
     /// What the parameters are fitted to.
     pub train: AnyDataset,
@@ -24,8 +24,8 @@ pub struct Datasets {
     pub valid: Option<AnyDataset>,
     /// What the result is measured on, once.
     pub test: AnyDataset,
-    /// The scaling, fitted to the training examples alone.
-    pub standardize: Option<Pipeline>,
+    /// The transforms, fitted to the training examples alone.
+    pub transforms: Pipeline,
 }
 
 impl Datasets {
@@ -36,27 +36,16 @@ impl Datasets {
     /// [`Error::File`] for a file that is missing, with the place where it is to be had;
     /// [`Error::Data`] for one that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
-        let (train, valid, test) = match section.dataset.as_str() {
-            name @ ("variable-sums" | "fixed-sums") => {
-                let sums = section.sums.clone().unwrap_or_default();
-                sums_of(name == "variable-sums", &sums, seed)?
-            }
-            _ => files(section, seed)?,
+        let (train, valid, test) =
+            if section.is_sums() { sums_of(section, seed)? } else { files(section, seed)? };
+        let configs = section.transforms.as_deref().unwrap_or_default();
+        let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
+        let transformed = |data: AnyDataset| -> Result<AnyDataset> {
+            Ok(Arc::new(Transformed::new(data, pipeline.clone())?))
         };
-        if section.standardize != Some(true) {
-            return Ok(Self { train, valid, test, standardize: None });
-        }
-        let scale = Arc::new(Pipeline::fit(&[TransformConfig::Standardize], &train)?);
-        let scaled = |data: AnyDataset| -> Result<AnyDataset> {
-            Ok(Arc::new(Transformed::new(data, scale.clone())?))
-        };
-        let valid = valid.map(scaled).transpose()?;
-        Ok(Self {
-            train: scaled(train)?,
-            valid,
-            test: scaled(test)?,
-            standardize: Some((*scale).clone()),
-        })
+        let valid = valid.map(transformed).transpose()?;
+        let (train, test) = (transformed(train)?, transformed(test)?);
+        Ok(Self { train, valid, test, transforms: (*pipeline).clone() })
     }
 
     /// What is predicted.
@@ -65,26 +54,60 @@ impl Datasets {
     }
 }
 
+/// A run's own test examples as they are in the file, their targets of the kind that the run learnt.
+pub(crate) fn test_data(section: &DataSection, seed: u64, kind: &TargetKind) -> Result<AnyDataset> {
+    if section.is_sums() {
+        return Ok(sums_of(section, seed)?.2);
+    }
+    match paths(section)? {
+        (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, kind)?)),
+        (whole, None) => Ok(share(&whole, section, seed, kind)?.1),
+    }
+}
+
+/// All examples of another file or folder, the test examples of another set of the archive, or sums
+/// that the run has not seen.
+pub(crate) fn other_data(
+    section: &DataSection,
+    dataset: &str,
+    seed: u64,
+    kind: &TargetKind,
+) -> Result<AnyDataset> {
+    let sums = section.sums.clone();
+    let section = DataSection { dataset: dataset.into(), sums, ..section.clone() };
+    if section.is_sums() || !is_path(dataset) {
+        return test_data(&section, seed, kind);
+    }
+    present(Path::new(dataset), None)?;
+    Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, kind)?))
+}
+
+/// The sequences of a file or folder, whatever targets it has.
+pub(crate) fn input_data(path: &Path, read: &ReadOptions) -> Result<AnyDataset> {
+    present(path, None)?;
+    Ok(Arc::new(formats::read_as(path, read, &TargetKind::NONE)?))
+}
+
 type Three = (AnyDataset, Option<AnyDataset>, AnyDataset);
 
 /// Training, validation and test examples from three seeds that no two runs share by accident.
-fn sums_of(variable: bool, section: &SumsSection, seed: u64) -> Result<Three> {
+fn sums_of(section: &DataSection, seed: u64) -> Result<Three> {
+    let variable = section.dataset == "variable-sums";
+    let section = section.sums.clone().unwrap_or_default();
+    let SumsSection { seq_length, input_size, held_out, .. } = section;
     let make = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
         let seed = seed.wrapping_mul(3).wrapping_add(part);
-        let (steps, input_size) = (section.seq_length, section.input_size);
         Ok(if variable {
-            let max_seq_length = steps;
+            let max_seq_length = seq_length;
             let config =
                 VariableLengthSumsConfig { num_samples, max_seq_length, input_size, seed, redraw };
             Arc::new(VariableLengthSums::new(config)?)
         } else {
-            let seq_length = steps;
             let config =
                 FixedLengthSumsConfig { num_samples, seq_length, input_size, seed, redraw };
             Arc::new(FixedLengthSums::new(config)?)
         })
     };
-    let held_out = section.held_out;
     let train = make(0, section.num_samples, section.redraw)?;
     Ok((train, Some(make(1, held_out, false)?), make(2, held_out, false)?))
 }
@@ -93,13 +116,12 @@ fn sums_of(variable: bool, section: &SumsSection, seed: u64) -> Result<Three> {
 const TEST_SHARE: f64 = 0.2;
 
 fn files(section: &DataSection, seed: u64) -> Result<Three> {
-    let (train, test) = paths(section)?;
-    let options = ReadOptions::default();
-    let train = formats::read(&train, &options)?;
+    let (path, test) = paths(section)?;
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
+            let train = formats::read(&path, &section.read)?;
             // The classes keep the indices that they have in the training file.
-            let data = formats::read_as(&test, &options, train.target_kind())?;
+            let data = formats::read_as(&test, &section.read, train.target_kind())?;
             if data.features() != train.features() {
                 let (expected, got) = (train.features(), data.features());
                 let reason = format!("expected {expected} features, as of training, got {got}");
@@ -108,8 +130,8 @@ fn files(section: &DataSection, seed: u64) -> Result<Three> {
             (Arc::new(train), Arc::new(data))
         }
         None => {
-            let (train, test) = split(Arc::new(train), 1.0 - TEST_SHARE, seed)?;
-            (Arc::new(train), Arc::new(test))
+            let kind = formats::read(&path, &section.read)?.target_kind().clone();
+            share(&path, section, seed, &kind)?
         }
     };
     if section.valid_fraction == 0.0 {
@@ -119,11 +141,29 @@ fn files(section: &DataSection, seed: u64) -> Result<Three> {
     Ok((Arc::new(train), Some(Arc::new(valid)), test))
 }
 
+/// One file as training and test examples.
+fn share(
+    path: &Path,
+    section: &DataSection,
+    seed: u64,
+    kind: &TargetKind,
+) -> Result<(AnyDataset, AnyDataset)> {
+    let whole = Arc::new(formats::read_as(path, &section.read, kind)?);
+    let (train, test) = split(whole, 1.0 - TEST_SHARE, seed)?;
+    Ok((Arc::new(train), Arc::new(test)))
+}
+
+/// Whether a data set's name is the path of a file or folder.
+fn is_path(dataset: &str) -> bool {
+    let path = Path::new(dataset);
+    Format::of(path).is_ok() || path.is_dir() || dataset.contains(std::path::MAIN_SEPARATOR)
+}
+
 /// The training file, and the test file where there is one.
 fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
     let dataset = section.dataset.as_str();
-    let path = Path::new(dataset);
-    if Format::of(path).is_ok() || path.is_dir() {
+    if is_path(dataset) {
+        let path = Path::new(dataset);
         present(path, None)?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let test = stem.strip_suffix("_TRAIN").map(|stem| {

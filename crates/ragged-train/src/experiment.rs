@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler};
-use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
+use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler, TargetKind};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
 
 use crate::checkpoint::{Checkpoint, load_checkpoint};
 use crate::data::{AnyDataset, Datasets};
@@ -16,11 +16,11 @@ use crate::{
 
 /// A run that is set up: at its start, or where a checkpoint left it.
 pub struct Experiment {
-    pub(crate) config: ExperimentConfig,
-    pub(crate) data: Datasets,
-    pub(crate) model_config: ModelConfig,
-    pub(crate) model: Model,
-    pub(crate) parameters: Parameters,
+    config: ExperimentConfig,
+    data: Datasets,
+    model_config: ModelConfig,
+    model: Model,
+    parameters: Parameters,
     from: Option<Checkpoint>,
 }
 
@@ -79,6 +79,7 @@ impl Experiment {
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
         let experiment = Self { config, data, model_config, model, parameters, from: None };
+        experiment.check_readout()?;
         experiment.check_lengths()?;
         // What the loaders and the trainer would refuse is refused before a folder is made.
         experiment.train_loader()?;
@@ -167,7 +168,7 @@ impl Experiment {
             run,
             model: &self.model_config,
             targets: self.data.targets(),
-            standardize: self.data.standardize.as_ref(),
+            transforms: &self.data.transforms,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,
             rule: &self.config.checkpoint,
@@ -178,7 +179,7 @@ impl Experiment {
             return Ok(Outcome::Interrupted(Box::new(trainer.progress)));
         }
         let best = recorder.ranking().best().unwrap_or(trainer.progress.epoch);
-        let path = self.tested(run);
+        let path = if self.config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
         self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
@@ -238,17 +239,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// The checkpoint that results are measured with.
-    pub(crate) fn tested(&self, run: &RunDir) -> std::path::PathBuf {
-        if self.validates() { run.best() } else { run.last() }
-    }
-
-    /// Who trains on a few batches over and over has nothing to validate.
-    fn validates(&self) -> bool {
-        self.data.valid.is_some() && self.config.train.overfit_batches == 0
-    }
-
-    pub(crate) fn loss(&self) -> Loss {
+    fn loss(&self) -> Loss {
         Loss::for_targets(self.data.targets())
     }
 
@@ -257,18 +248,24 @@ impl Experiment {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
         let named = self.parameters.named();
         let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;
-        if let Some(Checkpoint { info, parameters, ema, optimizer }) = &self.from {
+        if let Some(Checkpoint { info, parameters, ema, optimizer, carried }) = &self.from {
             self.parameters.load_state_dict(parameters)?;
             trainer.optimizer.load_state_dict(optimizer)?;
             if let Some(average) = &mut trainer.ema {
                 average.load_state_dict(ema)?;
             }
             trainer.progress = info.progress.clone();
+            trainer.carried = carried.clone();
         }
         Ok(trainer)
     }
 
-    fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
+    /// The training examples in batches.
+    ///
+    /// # Errors
+    ///
+    /// Those of the data set.
+    pub fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
         let seed = self.config.seed;
         let overfit = self.config.train.overfit_batches > 0;
         let sampler = if overfit { Sampler::Sequential } else { Sampler::Shuffle { seed } };
@@ -278,16 +275,17 @@ impl Experiment {
         Ok(DataLoader::new(self.data.train.clone(), config)?)
     }
 
-    fn valid_loader(&self) -> Result<Option<DataLoader<AnyDataset>>> {
-        let valid = self.data.valid.as_ref().filter(|_| self.validates());
+    /// The validation examples in batches, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// Those of the data set.
+    pub fn valid_loader(&self) -> Result<Option<DataLoader<AnyDataset>>> {
+        let valid = self.data.valid.as_ref().filter(|_| self.config.validates());
         valid.map(|data| self.loader(data.clone(), Sampler::Sequential)).transpose()
     }
 
-    pub(crate) fn loader(
-        &self,
-        data: AnyDataset,
-        sampler: Sampler,
-    ) -> Result<DataLoader<AnyDataset>> {
+    fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
         Ok(DataLoader::new(data, self.loader_config(sampler))?)
     }
 
@@ -298,6 +296,32 @@ impl Experiment {
         };
         let (batching, workers) = (self.config.train.batching(), self.config.data.workers);
         LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
+    }
+
+    /// A target a step needs a prediction a step of packed rows, any other one a sequence.
+    fn check_readout(&self) -> Result<()> {
+        let targets = self.data.targets();
+        let a_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+        let ModelConfig { kind, readout, ref layer, .. } = self.model_config;
+        if a_step != (readout == Readout::Steps) {
+            let (targets, expected) =
+                if a_step { ("step", "steps") } else { ("sequence", "any but steps") };
+            let message = format!(
+                "model.readout is {}, but there is a target a {targets}: expected {expected}",
+                format!("{readout:?}").to_lowercase()
+            );
+            return Err(Error::contradiction("model.readout", message));
+        }
+        if a_step && kind == ModelKind::Fixed {
+            let message = "model.kind is fixed, but there is a target a step: expected variable";
+            return Err(Error::contradiction("model.kind", message));
+        }
+        if self.config.train.bptt_steps > 0 && (kind == ModelKind::Fixed || layer.bidirectional) {
+            let message =
+                "train.bptt_steps is given: expected model.kind variable, in one direction";
+            return Err(Error::contradiction("train.bptt_steps", message));
+        }
+        Ok(())
     }
 
     /// The fixed-length model reads the last step of a batch, so lengths must not vary: better said

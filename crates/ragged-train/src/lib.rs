@@ -37,13 +37,13 @@
 
 #![forbid(unsafe_code)]
 
+mod bptt;
 mod checkpoint;
 mod config;
 mod confusion;
 mod data;
 mod ema;
 mod error;
-mod evaluation;
 mod experiment;
 mod gradients;
 mod loss;
@@ -54,6 +54,7 @@ mod offending;
 mod optimizer;
 mod plateau;
 mod plot;
+mod predictions;
 mod progress;
 mod ranking;
 mod record;
@@ -63,6 +64,7 @@ mod schedule;
 mod step;
 mod tensorboard;
 mod train_config;
+mod trained;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint};
@@ -71,7 +73,6 @@ pub use confusion::{ClassScore, Confusion};
 pub use data::{AnyDataset, Datasets};
 pub use ema::Ema;
 pub use error::{Error, Result};
-pub use evaluation::{Evaluation, evaluate_run};
 pub use experiment::{Experiment, Outcome, Rehearsal, Resumed};
 pub use gradients::Gradients;
 pub use loss::Loss;
@@ -81,6 +82,7 @@ pub use monitor::{EarlyStopping, Monitor, Patience};
 pub use offending::offending_batch;
 pub use optimizer::{Optimizer, OptimizerConfig, ParameterGroup};
 pub use plateau::Plateau;
+pub use predictions::{Prediction, Predictions};
 pub use progress::{EpochSums, Progress};
 pub use ranking::Ranking;
 pub use record::{EpochRecord, StepRecord};
@@ -88,4 +90,5 @@ pub use run_dir::{RunDir, Summary};
 pub use schedule::{Anneal, Per, Rates, Schedule, Time};
 pub use step::{Accumulation, Position, TrainStep, UpdateRule, eval_step, train_step};
 pub use train_config::TrainConfig;
+pub use trained::{Evaluation, Trained};
 pub use trainer::{Ending, Flow, Observer, TrainState, Trainer, evaluate};

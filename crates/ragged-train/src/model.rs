@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use ragged_datasets::BatchInput;
-use ragged_models::{FixedLengthLstm, Mode, ModelKind, VariableLengthLstm};
+use ragged_models::{FixedLengthLstm, Mode, ModelKind, ModelStream, VariableLengthLstm};
 use ragged_sequence::PackedSequence;
 
 use crate::{Error, Result};
@@ -14,6 +14,16 @@ pub trait Model {
     ///
     /// [`Error::Batch`] for an input of the wrong kind, and the model's own.
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor>;
+
+    /// The model over series that come in chunks, `rows` at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Batch`] for a model that cannot do that.
+    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
+        let (expected, got) = ("one that takes chunks".into(), format!("{rows} rows of chunks"));
+        Err(Error::Batch { name: "the model", expected, got })
+    }
 }
 
 impl Model for FixedLengthLstm {
@@ -34,6 +44,10 @@ impl Model for ragged_models::Model {
             ModelKind::Fixed => self.forward_padded(of_one_length(input)?, mode)?,
             ModelKind::Variable => self.forward(packed(input)?, mode)?,
         })
+    }
+
+    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
+        Ok(Self::stream(self, rows)?)
     }
 }
 

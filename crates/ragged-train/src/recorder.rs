@@ -21,7 +21,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) run: &'a RunDir,
     pub(crate) model: &'a ModelConfig,
     pub(crate) targets: &'a TargetKind,
-    pub(crate) standardize: Option<&'a Pipeline>,
+    pub(crate) transforms: &'a Pipeline,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
     pub(crate) rule: &'a CheckpointSection,
@@ -64,7 +64,7 @@ impl<'a> Recorder<'a> {
         let info = CheckpointInfo {
             model: self.subject.model.clone(),
             targets: self.subject.targets.clone(),
-            standardize: self.subject.standardize.cloned(),
+            transforms: self.subject.transforms.clone(),
             record: self.record.clone(),
             progress: state.progress.clone(),
             ranking: self.ranking.clone(),

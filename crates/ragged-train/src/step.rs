@@ -87,10 +87,28 @@ impl Accumulation {
         rng: &mut dyn RngCore,
     ) -> Result<(f64, Tensor)> {
         let prediction = model.forward(&batch.input, Mode::Train(rng))?;
-        let value = loss.value(&prediction, &batch.target)?;
+        let loss = self.backward(&prediction, &batch.target, loss, optimizer, at)?;
+        Ok((loss, prediction.detach()))
+    }
+
+    /// The same from predictions `[B, O]` that can be differentiated; returns their mean loss.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NonFinite`] where the loss is not finite, [`Error::Batch`] where the shapes do not
+    /// belong together.
+    pub fn backward(
+        &mut self,
+        prediction: &Tensor,
+        target: &Tensor,
+        loss: Loss,
+        optimizer: &Optimizer,
+        at: Position,
+    ) -> Result<f64> {
+        let value = loss.value(prediction, target)?;
         let scalar = at.finite("loss", scalar(&value)?)?;
         let mut gradients = Gradients::new(optimizer.parameters(), value.backward()?);
-        let weight = Loss::weight(&batch.target)?;
+        let weight = Loss::weight(target)?;
         self.gradients = Some(match self.gradients.take() {
             None => gradients,
             Some(mut sum) => {
@@ -105,7 +123,7 @@ impl Accumulation {
         self.loss_sum += scalar * weight;
         self.weight += weight;
         self.batches += 1;
-        Ok((scalar, prediction.detach()))
+        Ok(scalar)
     }
 
     /// Clip and update; returns the norm of the mean gradient before clipping. With no batch,

@@ -19,6 +19,9 @@ pub struct TrainConfig {
     pub max_tokens: Option<usize>,
     /// Batches that make one update, weighted as if they were one; at least 1. Default 1.
     pub accumulate: usize,
+    /// Truncated backpropagation through time: an update after every so many steps of the series of
+    /// a batch, each series followed by the next one in its place; 0 for whole series. Default 0.
+    pub bptt_steps: usize,
     /// The learning rate; above 0. Default 0.01.
     pub lr: f64,
     /// The largest norm of all gradients together, 0 for no limit. Default 1.
@@ -51,6 +54,7 @@ impl Default for TrainConfig {
             batch_size: None,
             max_tokens: None,
             accumulate: 1,
+            bptt_steps: 0,
             lr: 0.01,
             clip_grad_norm: 1.0,
             clip_grad_value: 0.0,
@@ -90,6 +94,18 @@ impl TrainConfig {
                 "train.max_tokens is {tokens}, but train.batch_size is {size}: expected one of the two"
             );
             return Err(Error::contradiction("train.max_tokens", message));
+        }
+        if self.bptt_steps > 0 {
+            let with = [
+                ("accumulate", self.accumulate > 1),
+                ("max_tokens", self.max_tokens.is_some()),
+                ("overfit_batches", self.overfit_batches > 0),
+            ];
+            if let Some((other, _)) = with.iter().find(|(_, given)| *given) {
+                let message =
+                    format!("train.bptt_steps and train.{other}: expected one of the two");
+                return Err(Error::contradiction("train.bptt_steps", message));
+            }
         }
         check("lr", self.lr, self.lr > 0.0 && self.lr.is_finite(), "a number above 0")?;
         for (name, got) in

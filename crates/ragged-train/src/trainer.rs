@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use candle_core::Var;
+use candle_core::{Tensor, Var};
 use ragged_datasets::{Batch, DataLoader, Dataset};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -40,6 +40,8 @@ pub struct TrainState<'a> {
     pub ema: Option<&'a Ema>,
     /// Where the run stands.
     pub progress: &'a Progress,
+    /// The states of series that are under way, where training goes chunk by chunk.
+    pub carried: &'a [Tensor],
 }
 
 /// Somebody who watches a run. The trainer itself prints and writes nothing.
@@ -98,6 +100,9 @@ pub struct Trainer<'a> {
     pub seed: u64,
     /// Where the run stands.
     pub progress: Progress,
+    /// The states of series that are under way, where training goes chunk by chunk; otherwise, and
+    /// at the start of an epoch, there are none.
+    pub carried: Vec<Tensor>,
 }
 
 impl<'a> Trainer<'a> {
@@ -119,7 +124,8 @@ impl<'a> Trainer<'a> {
         let optimizer =
             Optimizer::with_groups(config.optimizer.clone(), parameters, &config.groups)?;
         let progress = Progress::new(loss, config.lr);
-        Ok(Self { model, optimizer, ema: ema.transpose()?, loss, config, seed, progress })
+        let (ema, carried) = (ema.transpose()?, vec![]);
+        Ok(Self { model, optimizer, ema, loss, config, seed, progress, carried })
     }
 
     /// Trains from where the run stands to its end.
@@ -142,7 +148,12 @@ impl<'a> Trainer<'a> {
             if self.progress.epoch >= self.config.epochs {
                 return Ok(Ending::Finished);
             }
-            if self.train_epoch(train, observer)? == Flow::Stop {
+            let flow = if self.config.bptt_steps > 0 {
+                self.train_epoch_in_chunks(train, observer)?
+            } else {
+                self.train_epoch(train, observer)?
+            };
+            if flow == Flow::Stop {
                 return Ok(Ending::Interrupted);
             }
             let mut record = self.progress.end_epoch(self.loss);
@@ -162,7 +173,7 @@ impl<'a> Trainer<'a> {
     /// What changes while it trains.
     pub fn state(&self) -> TrainState<'_> {
         let (optimizer, progress) = (&self.optimizer, &self.progress);
-        TrainState { optimizer, ema: self.ema.as_ref(), progress }
+        TrainState { optimizer, ema: self.ema.as_ref(), progress, carried: &self.carried }
     }
 
     /// The metrics over a data set, by the averaged weights where there are any.
@@ -241,7 +252,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// How the next update is made.
-    fn rule(&self, steps: usize) -> UpdateRule {
+    pub(crate) fn rule(&self, steps: usize) -> UpdateRule {
         let TrainConfig { epochs, clip_grad_norm, clip_grad_value, .. } = self.config;
         let (step, epoch) = (self.progress.updates as usize, self.progress.epoch);
         let lr = match self.config.schedule {
@@ -258,7 +269,7 @@ impl<'a> Trainer<'a> {
 }
 
 /// Lets the observer keep the batch that was not finite, and the error say where.
-fn rejected(error: Error, batch: &Batch, observer: &mut dyn Observer) -> Error {
+pub(crate) fn rejected(error: Error, batch: &Batch, observer: &mut dyn Observer) -> Error {
     match error {
         Error::NonFinite { what, value, epoch, batch: number, .. } => {
             match observer.non_finite(batch) {

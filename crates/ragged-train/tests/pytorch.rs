@@ -9,7 +9,10 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
-use ragged_train::{Loss, Optimizer, OptimizerConfig, Position, UpdateRule, train_step};
+use ragged_train::{
+    Ema, Loss, Monitor, Optimizer, OptimizerConfig, ParameterGroup, Plateau, Position, Schedule,
+    Time, UpdateRule, train_step,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -54,8 +57,14 @@ fn run(path: &Path) {
     let mut rule = case["optimizer"].clone();
     let lr = rule.as_object_mut().unwrap().remove("lr").unwrap().as_f64().unwrap();
     let optimizer: OptimizerConfig = serde_json::from_value(rule).unwrap();
-    let mut optimizer = Optimizer::new(optimizer, parameters.named()).unwrap();
+    let groups: Vec<ParameterGroup> = match &case["groups"] {
+        Value::Null => vec![],
+        groups => serde_json::from_value(groups.clone()).unwrap(),
+    };
+    let mut optimizer = Optimizer::with_groups(optimizer, parameters.named(), &groups).unwrap();
+    let mut ema = case["ema"].as_f64().map(|decay| Ema::new(decay, parameters.named()).unwrap());
     let clip_grad_norm = case["clip_grad_norm"].as_f64();
+    let clip_grad_value = case["clip_grad_value"].as_f64();
     let loss = if case["loss"] == "mse" { Loss::Mse } else { Loss::CrossEntropy };
     let (mut losses, mut norms) = (vec![], vec![]);
     for k in 0..size("updates") {
@@ -71,16 +80,31 @@ fn run(path: &Path) {
         };
         let indices = (0..lengths.len()).collect();
         let batch = Batch { input, target: get("target").clone(), indices };
-        let rule = UpdateRule { clip_grad_norm, ..UpdateRule::new(lr) };
+        let rule = UpdateRule { clip_grad_norm, clip_grad_value, ..UpdateRule::new(lr) };
         let at = Position { epoch: 0, batch: k };
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
         let step = train_step(&model, &batch, loss, &mut optimizer, rule, at, rng).unwrap();
+        ema.iter_mut().for_each(|ema| ema.update().unwrap());
         losses.push(step.loss);
         norms.push(step.grad_norm);
     }
     check(&format!("{name}: losses"), &losses, &flat(&tensors["losses"]));
     if let Some(want) = tensors.get("grad_norms") {
         check(&format!("{name}: grad_norms"), &norms, &flat(want));
+    }
+    if let Some(ema) = &mut ema {
+        let last = part("ema.");
+        for (key, value) in ema.state_dict() {
+            check(&format!("{name}: average of {key}"), &flat(&value), &flat(&last[&key]));
+        }
+        // Swapped in and out again, the parameters are what they were.
+        ema.swap().unwrap();
+        check(
+            "swapped",
+            &flat(&parameters.state_dict()["linear.weight"]),
+            &flat(&last["linear.weight"]),
+        );
+        ema.swap().unwrap();
     }
     let last = part("final.");
     for (key, value) in parameters.state_dict() {
@@ -93,8 +117,41 @@ fn every_run_ends_with_pytorchs_parameters() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
-        run(&entry.unwrap().path());
-        count += 1;
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            run(&path);
+            count += 1;
+        }
     }
-    assert!(count >= 6, "only {count} fixtures");
+    assert!(count >= 10, "only {count} fixtures");
+}
+
+/// Every learning rate, and momentum where it moves, of PyTorch's schedulers.
+#[test]
+fn every_schedule_is_pytorchs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schedules.json");
+    let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
+    let (lr, values) = (fixture["lr"].as_f64().unwrap(), numbers(&fixture["values"]));
+    for case in fixture["cases"].as_array().unwrap() {
+        let schedule: Schedule = serde_json::from_value(case["schedule"].clone()).unwrap();
+        schedule.validate().unwrap();
+        let mut plateau = Plateau::new(lr);
+        let (mut rates, mut momenta) = (vec![], vec![]);
+        for (k, &value) in values.iter().enumerate() {
+            // The same count in updates and in epochs: each schedule takes its own.
+            let end = values.len();
+            let got =
+                schedule.rates(plateau.lr, Time { step: k, steps: end, epoch: k, epochs: end });
+            rates.push(got.lr);
+            momenta.extend(got.momentum);
+            plateau.update(&schedule, Monitor::Loss, value);
+        }
+        let name = &case["schedule"];
+        check(&format!("rates of {name}"), &rates, &numbers(&case["rates"]));
+        if !case["momenta"].is_null() {
+            check(&format!("momenta of {name}"), &momenta, &numbers(&case["momenta"]));
+        }
+    }
+    assert!(fixture["cases"].as_array().unwrap().len() >= 10);
 }

@@ -74,7 +74,7 @@ fn the_same_configuration_writes_the_same_bytes() {
         [(1, 3), (2, 6), (3, 9)]
     );
     assert!(records[0].lr > records[2].lr);
-    let evaluation = evaluate_run(&path("a"), None).unwrap();
+    let evaluation = Trained::open(&path("a")).unwrap().evaluate(None, None).unwrap();
     assert_eq!((evaluation.metrics, evaluation.epoch), (summary.test, summary.epoch));
 }
 
@@ -82,7 +82,7 @@ fn the_same_configuration_writes_the_same_bytes() {
 fn a_damaged_run_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let error = |path: &Path| evaluate_run(path, None).unwrap_err().to_string();
+    let error = |path: &Path| Trained::open(path).err().unwrap().to_string();
     assert!(error(&path).ends_with("run: not a run directory: it has no config.toml"));
     train(&path, &[]);
     let best = path.join("best.safetensors");
@@ -97,12 +97,14 @@ fn a_damaged_run_is_refused_by_name() {
     assert!(text.contains("best.safetensors: damaged: its SHA-256 sum is"), "{text}");
     std::fs::remove_file(&best).unwrap();
     assert!(error(&path).contains("best.safetensors: No such file"), "{}", error(&path));
-    // Weights of a wider model.
+    // Weights of a wider model: they cannot be gone on with.
     let other = folder.path().join("other");
     train(&other, &[("model.hidden_size", "7")]);
-    std::fs::copy(other.join("best.safetensors"), &best).unwrap();
-    let text = error(&path);
-    assert!(text.contains("best.safetensors: state dict does not fit"), "{text}");
+    let last = path.join("last.safetensors");
+    std::fs::copy(other.join("last.safetensors"), &last).unwrap();
+    let resumed = Experiment::resume(&RunDir::open(&path).unwrap());
+    let text = resumed.err().unwrap().to_string();
+    assert!(text.contains("last.safetensors: state dict does not fit"), "{text}");
     assert!(text.contains("lstm.bias_hh_l0 has shape [28], expected [24]"), "{text}");
 }
 
@@ -133,7 +135,10 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
     let summary = run(&dir.join("run"), open(&[("train.epochs", "2")]).unwrap());
     assert_eq!((summary.test_examples, summary.epoch), (2, 2));
     assert!(summary.test.accuracy.is_some());
-    assert_eq!(evaluate_run(&dir.join("run"), None).unwrap().metrics, summary.test);
+    let evaluation = Trained::open(&dir.join("run")).unwrap().evaluate(None, None).unwrap();
+    assert_eq!(evaluation.metrics, summary.test);
+    let (confusion, labels) = evaluation.confusion.unwrap();
+    assert_eq!((confusion.classes(), labels), (2, vec!["a".to_string(), "b".to_string()]));
 
     // Nothing held out for the test: a share of the one file is.
     let alone = dir.join("alone.ts");

@@ -4,6 +4,7 @@ mod place;
 mod sections;
 
 use ragged_datasets::TargetKind;
+use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{ModelConfig, ModelKind};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -81,6 +82,13 @@ impl ExperimentConfig {
         toml::to_string(self).map_err(|error| Error::contradiction("", error.to_string()))
     }
 
+    /// Whether something is held out for validation. Who trains on a few batches over and over has
+    /// nothing to validate.
+    pub(crate) fn validates(&self) -> bool {
+        let held_out = self.data.is_sums() || self.data.valid_fraction > 0.0;
+        held_out && self.train.overfit_batches == 0
+    }
+
     /// The model for data of these features and targets.
     pub(crate) fn model_config(&self, features: usize, targets: &TargetKind) -> ModelConfig {
         let steps = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
@@ -99,7 +107,8 @@ impl ExperimentConfig {
         if sums {
             self.data.sums.get_or_insert_default();
         }
-        self.data.standardize.get_or_insert(!sums);
+        let usual = if sums { vec![] } else { vec![TransformConfig::Standardize] };
+        self.data.transforms.get_or_insert(usual);
         if self.train.max_tokens.is_none() {
             self.train.batch_size.get_or_insert(64);
         }
@@ -210,7 +219,10 @@ mod tests {
         let text = "seed = 3\n[train]\nclip_grad_norm = 1\noptimizer = { name = \"adamw\" }\n";
         let config =
             parse(text, &[("data.dataset", "JapaneseVowels"), ("train.lr", "1e-3")]).unwrap();
-        assert_eq!((config.train.lr, config.data.standardize), (1e-3, Some(true)));
+        assert_eq!(
+            (config.train.lr, &config.data.transforms),
+            (1e-3, &Some(vec![TransformConfig::Standardize]))
+        );
         assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap(), config);
     }
 

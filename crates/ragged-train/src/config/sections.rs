@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use ragged_datasets::formats::ReadOptions;
+use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{
     CellKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
 };
@@ -29,6 +31,8 @@ pub struct ModelSection {
     pub bidirectional: bool,
     /// Dropout between layers, 0 to 1. Default 0.
     pub dropout: f64,
+    /// Dropout between the layer and the head, 0 to 1. Default 0.
+    pub head_dropout: f64,
     /// What an LSTM's hidden state is projected to; 0 for none. Default 0.
     pub proj_size: usize,
     /// `tanh` or `relu`, for an RNN. Default tanh.
@@ -58,6 +62,7 @@ impl Default for ModelSection {
             bias: layer.bias,
             bidirectional: layer.bidirectional,
             dropout: layer.dropout,
+            head_dropout: 0.0,
             proj_size: layer.proj_size,
             nonlinearity: layer.nonlinearity,
             merge: layer.merge,
@@ -89,7 +94,9 @@ impl ModelSection {
         };
         let lecture = ModelConfig::new(self.kind, layer, output_size);
         let usual = if steps { Readout::Steps } else { lecture.readout };
-        ModelConfig { cell: self.cell, readout: self.readout.unwrap_or(usual), ..lecture }
+        let (cell, head_dropout) = (self.cell, self.head_dropout);
+        let readout = self.readout.unwrap_or(usual);
+        ModelConfig { cell, readout, head_dropout, ..lecture }
     }
 }
 
@@ -105,16 +112,18 @@ pub struct DataSection {
     /// The share of the training examples that is held out for validation, 0 to below 1. Default 0
     /// (for the sums, validation examples are drawn beside). Not for the sums.
     pub valid_fraction: f64,
-    /// Whether features are scaled to mean 0 and deviation 1 over the training steps. Default true
-    /// for files, false for the sums.
+    /// What the features go through, fitted to the training steps. Default to mean 0 and deviation 1
+    /// for files, nothing for the sums.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub standardize: Option<bool>,
+    pub transforms: Option<Vec<TransformConfig>>,
     /// Sort stretches of so many examples of the shuffled order by length, so that batch mates have
     /// similar lengths; 0 for not. Default 0.
     pub bucket_size: usize,
     /// Threads that make batches in the background, at most 256; the batches are the same for any
     /// number. Default 0.
     pub workers: usize,
+    /// How files are read, where they leave something open.
+    pub read: ReadOptions,
     /// The sizes of the sums; only for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sums: Option<SumsSection>,
@@ -126,9 +135,10 @@ impl Default for DataSection {
             dataset: String::new(),
             dir: "data".into(),
             valid_fraction: 0.0,
-            standardize: None,
+            transforms: None,
             bucket_size: 0,
             workers: 0,
+            read: ReadOptions::default(),
             sums: None,
         }
     }

@@ -1,0 +1,92 @@
+//! Writes down everything random of a run, so that another program can train the same: the initial
+//! parameters, every epoch's examples in their order and batches, every update's learning rate.
+//!
+//! `cargo run --release -p ragged-train --example export_run -- CONFIG.toml FOLDER [KEY=VALUE]..`
+//!
+//! The folder gets `run.json`, `initial.safetensors`, `valid.safetensors` and `epoch-K.safetensors`.
+//! `validation/time_training.py` trains from them in PyTorch.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use ragged_datasets::{DataLoader, Dataset};
+use ragged_train::{AnyDataset, Experiment, ExperimentConfig, Time};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [config, folder, overrides @ ..] = words.as_slice() else {
+        return Err("expected CONFIG.toml FOLDER [KEY=VALUE]..".into());
+    };
+    let pair = |text: &String| {
+        let (key, value) = text.split_once('=').ok_or(format!("{text}: expected KEY=VALUE"))?;
+        Ok((key.to_string(), value.to_string()))
+    };
+    let overrides = overrides.iter().map(pair).collect::<Result<Vec<_>, String>>()?;
+    let config = ExperimentConfig::parse(&std::fs::read_to_string(config)?, &overrides)?;
+    let (epochs, lr, schedule) =
+        (config.train.epochs, config.train.lr, config.train.schedule.clone());
+    let experiment = Experiment::new(config)?;
+    let folder = Path::new(folder);
+    std::fs::create_dir_all(folder)?;
+
+    let parameters = experiment.parameters().state_dict();
+    safetensors::serialize_to_file(parameters, None, &folder.join("initial.safetensors"))?;
+    let train = experiment.train_loader()?;
+    for epoch in 0..epochs {
+        export(&train, epoch, &folder.join(format!("epoch-{epoch}.safetensors")))?;
+    }
+    if let Some(valid) = experiment.valid_loader()? {
+        export(&valid, 0, &folder.join("valid.safetensors"))?;
+    }
+    let steps = experiment.config().train.steps(train.len());
+    let batches = train.len();
+    let rates = (0..steps).map(|step| {
+        let rates = schedule.rates(lr, Time { step, steps, epoch: step / batches, epochs });
+        (rates.lr, rates.momentum)
+    });
+    let run = serde_json::json!({
+        "config": experiment.config(),
+        "outputs": train.dataset().target_kind().outputs(),
+        "classes": train.dataset().target_kind().labels().is_some(),
+        "features": train.dataset().features(),
+        "rates": rates.collect::<Vec<_>>(),
+    });
+    Ok(std::fs::write(folder.join("run.json"), serde_json::to_string(&run)?)?)
+}
+
+/// `values` `[N, features]` of all sequences one after another, `lengths`, `targets`, and `batches`,
+/// the number of sequences of each batch.
+fn export(
+    loader: &DataLoader<AnyDataset>,
+    epoch: usize,
+    path: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let (mut values, mut lengths, mut batches, mut targets) = (vec![], vec![], vec![], vec![]);
+    let features = loader.dataset().features();
+    let plan = loader.plan(epoch)?;
+    for batch in loader.epoch(epoch) {
+        targets.push(batch?.target);
+    }
+    for batch in plan.iter() {
+        batches.push(batch.len() as i64);
+        for &index in batch {
+            let example = loader.dataset().get(epoch, index)?;
+            lengths.push(example.sequence.len() as i64);
+            values.extend_from_slice(example.sequence.values());
+        }
+    }
+    let rows = values.len() / features;
+    let counts = |counts: Vec<i64>| Tensor::new(counts, &Device::Cpu);
+    let target = Tensor::cat(&targets, 0)?;
+    let target =
+        if target.dtype().is_int() { target.to_dtype(candle_core::DType::I64)? } else { target };
+    let tensors = BTreeMap::from([
+        ("values", Tensor::from_vec(values, (rows, features), &Device::Cpu)?),
+        ("lengths", counts(lengths)?),
+        ("batches", counts(batches)?),
+        ("targets", target),
+    ]);
+    Ok(safetensors::serialize_to_file(tensors, None, path)?)
+}

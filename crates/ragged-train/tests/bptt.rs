@@ -1,0 +1,145 @@
+//! Training in chunks: what is carried, what is not, and what comes out.
+
+use std::collections::BTreeMap;
+
+use candle_core::{D, DType, Device, Module, Tensor};
+use ragged_datasets::{
+    Collate, DataLoader, Example, InMemory, LoaderConfig, Sequence, Target, TargetKind,
+};
+use ragged_models::{
+    Lstm, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig,
+};
+use ragged_sequence::pack_sequence;
+use ragged_train::{Gradients, Loss, TrainConfig, Trainer, evaluate};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+fn series(index: usize, length: usize) -> Sequence {
+    let value = |k: usize| ((index * 17 + k * 5) as f32 * 0.3).sin();
+    Sequence::new((0..length).map(value).collect(), 1).unwrap()
+}
+
+/// Series of these lengths; each step's target is the sum so far, a series' the whole sum.
+fn data(lengths: &[usize], a_step: bool) -> InMemory {
+    let example = |(index, &length): (usize, &usize)| {
+        let sequence = series(index, length);
+        let mut sum = 0.0;
+        let sums: Vec<f32> = sequence
+            .values()
+            .iter()
+            .map(|v| {
+                sum += v;
+                sum
+            })
+            .collect();
+        let target = if a_step {
+            Target::StepValues(Sequence::new(sums, 1).unwrap())
+        } else {
+            Target::Values(vec![sum])
+        };
+        Example { sequence, target }
+    };
+    let kind = if a_step { TargetKind::StepValues(1) } else { TargetKind::Values(1) };
+    InMemory::new(lengths.iter().enumerate().map(example).collect(), kind).unwrap()
+}
+
+fn model(readout: Readout) -> (Model, Parameters) {
+    let parameters = Parameters::new(2);
+    let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(1, 5), 1);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    (Model::new(&ModelConfig { readout, ..config }, vb).unwrap(), parameters)
+}
+
+fn config(text: &str) -> TrainConfig {
+    let common = "epochs = 1\nclip_grad_norm = 0\nlr = 0.5\nschedule = { name = \"constant\" }\n";
+    toml::from_str(&format!("{common}optimizer = {{ name = \"sgd\" }}\n{text}")).unwrap()
+}
+
+/// With parameters that stay as they are, chunks see what the model sees on whole series: states are
+/// carried, and rows enter and leave, for every readout.
+#[test]
+fn frozen_chunks_are_whole_series() {
+    let lengths = [9, 3, 0, 14, 1, 6, 6, 2];
+    for readout in [Readout::Final, Readout::Mean, Readout::Max, Readout::Steps] {
+        let (model, parameters) = model(readout);
+        let data = data(&lengths, readout == Readout::Steps);
+        let loader = DataLoader::new(data, LoaderConfig::new(3)).unwrap();
+        let want = evaluate(&model, &loader, Loss::Mse).unwrap().finish();
+        for steps in [1, 4, 100] {
+            let frozen = "groups = [{ parameters = \"*\", lr_scale = 0 }]";
+            let config = config(&format!("bptt_steps = {steps}\n{frozen}"));
+            let mut trainer =
+                Trainer::new(&model, parameters.named(), Loss::Mse, config, 0).unwrap();
+            let mut record = None;
+            struct Keep<'a>(&'a mut Option<ragged_train::EpochRecord>);
+            impl ragged_train::Observer for Keep<'_> {
+                fn epoch(
+                    &mut self,
+                    record: &ragged_train::EpochRecord,
+                    _: &ragged_train::TrainState,
+                ) -> ragged_train::Result<()> {
+                    *self.0 = Some(record.clone());
+                    Ok(())
+                }
+            }
+            let valid = None::<&DataLoader<InMemory>>;
+            trainer.fit(&loader, valid, &mut Keep(&mut record)).unwrap();
+            let got = record.unwrap().train;
+            assert!((got.loss - want.loss).abs() < 1e-6, "{readout:?}, chunks of {steps}");
+            assert!((got.r2.unwrap() - want.r2.unwrap()).abs() < 1e-5, "{readout:?}");
+        }
+    }
+}
+
+/// The second chunk's update is the gradient through its own steps alone, from a constant state.
+#[test]
+fn gradients_end_where_the_chunk_begins() {
+    let (model, parameters) = model(Readout::Final);
+    let before: BTreeMap<String, Tensor> = parameters.state_dict();
+    let before: BTreeMap<_, _> =
+        before.into_iter().map(|(name, t)| (name, t.copy().unwrap())).collect();
+    // The reference, from the same parameters: the layer on 4 steps, its state cut off, then 3 more.
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    let lstm = Lstm::new(&RecurrentConfig::new(1, 5), vb.pp("lstm")).unwrap();
+    let linear = candle_nn::linear(5, 1, vb.pp("linear")).unwrap();
+    let whole = Tensor::from_slice(series(0, 7).values(), (7, 1), &Device::Cpu).unwrap();
+    let pack =
+        |from, count| pack_sequence(&[whole.narrow(0, from, count).unwrap()], false).unwrap();
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let (_, mut state) = lstm.forward_packed(&pack(0, 4), None, Mode::Eval).unwrap();
+    (state.h, state.c) = (state.h.detach(), state.c.detach());
+    let (_, state) = lstm.forward_packed(&pack(4, 3), Some(&state), Mode::Train(rng)).unwrap();
+    let prediction = linear.forward(&state.h.squeeze(0).unwrap()).unwrap();
+    let data = data(&[7], false);
+    let target = Collate::Packed.collate(&[(0, data.examples()[0].clone())], &Device::Cpu).unwrap();
+    let loss = Loss::Mse.value(&prediction, &target.target).unwrap();
+    let gradients = Gradients::new(&parameters.named(), loss.backward().unwrap());
+
+    let loader = DataLoader::new(data, LoaderConfig::new(1)).unwrap();
+    let config = config("bptt_steps = 4");
+    let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 0).unwrap();
+    trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
+    assert_eq!(trainer.progress.updates, 1, "the first chunk has no target");
+    for (name, after) in parameters.state_dict() {
+        let want = (&before[&name] - (gradients.get(&name).unwrap() * 0.5).unwrap()).unwrap();
+        let far = (after - want).unwrap().abs().unwrap().flatten_all().unwrap();
+        assert!(far.max(D::Minus1).unwrap().to_scalar::<f32>().unwrap() < 1e-6, "{name}");
+    }
+}
+
+/// Series of 3000 steps, a target a step: learnt in chunks of 50.
+#[test]
+fn long_series_are_learnt_in_chunks() {
+    let (model, parameters) = model(Readout::Steps);
+    let loader = DataLoader::new(data(&[3000, 2500, 1000], true), LoaderConfig::new(2)).unwrap();
+    let before = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
+    let text = "epochs = 3\nbptt_steps = 50\nlr = 0.02\nclip_grad_norm = 1";
+    let mut trainer =
+        Trainer::new(&model, parameters.named(), Loss::Mse, toml::from_str(text).unwrap(), 0)
+            .unwrap();
+    trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
+    let after = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
+    assert!(after < before / 10.0, "{before} before, {after} after");
+    // 3000 and 2500 + 1000 steps in two lanes: 50 + 20 chunks an epoch.
+    assert_eq!(trainer.progress.updates, 3 * 70);
+}
