@@ -87,16 +87,22 @@ impl Args {
         self.set.iter().cloned().chain(flags).collect()
     }
 
-    /// The defaults, the file, and the single values, resolved.
-    fn config(&self) -> Result<ExperimentConfig, Failure> {
+    /// The experiment of the defaults, the file, and the single values.
+    fn experiment(&self) -> Result<Experiment, Failure> {
         let text = match &self.config {
             None => String::new(),
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
         };
-        ExperimentConfig::parse(&text, &self.overrides()).map_err(|error| {
-            let path = self.config.as_ref().map(|path| format!("{}: ", path.display()));
-            Failure::Usage(format!("{}{error}", path.unwrap_or_default()))
+        let overrides = self.overrides();
+        let experiment = ExperimentConfig::parse(&text, &overrides).and_then(Experiment::new);
+        experiment.map_err(|error| {
+            match (ExperimentConfig::locate(error, &text, &overrides), &self.config) {
+                (error @ ragged_train::Error::Config { .. }, Some(path)) => {
+                    Failure::Usage(format!("{}: {error}", path.display()))
+                }
+                (error, _) => error.into(),
+            }
         })
     }
 }
@@ -106,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let (experiment, run) = match &args.resume {
         Some(path) => resume(path)?,
         None => {
-            let experiment = Experiment::new(args.config()?)?;
+            let experiment = args.experiment()?;
             if args.dry_run {
                 return dry_run::report(&experiment);
             }

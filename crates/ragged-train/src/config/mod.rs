@@ -63,14 +63,23 @@ impl ExperimentConfig {
             let key = keys.join(", ");
             Error::contradiction(&key, format!("in {key}: {}", one_line(&text)))
         })?;
-        config.resolve().map_err(|error| match error {
-            // A value that stands in the text has a line; one that came on top has its key.
-            Error::Config { key, message, .. } if !overrides.iter().any(|(k, _)| *k == key) => {
+        config.resolve().map_err(|error| Self::locate(error, text, overrides))
+    }
+
+    /// Adds line and column to an error about a value that stands in `text`. One that came on top
+    /// keeps its key alone.
+    ///
+    /// For errors that come up later than [`parse`](Self::parse), when the data is known.
+    pub fn locate(error: Error, text: &str, overrides: &[(String, String)]) -> Error {
+        match error {
+            Error::Config { key, message, place: None }
+                if !overrides.iter().any(|(k, _)| *k == key) =>
+            {
                 let place = place_of(text, &key);
                 Error::Config { key, message, place }
             }
             other => other,
-        })
+        }
     }
 
     /// As TOML, which [`parse`](Self::parse) reads back.
