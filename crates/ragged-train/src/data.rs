@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
-    Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
+    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
     VariableLengthSumsConfig, split,
 };
 
@@ -37,14 +38,17 @@ impl Datasets {
     /// [`Error::Data`] for one that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
         let (train, valid, test) =
-            if section.is_sums() { sums_of(section, seed)? } else { files(section, seed)? };
+            if section.is_generated() { generated(section, seed)? } else { files(section, seed)? };
         let configs = section.transforms.as_deref().unwrap_or_default();
         let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
         let transformed = |data: AnyDataset| -> Result<AnyDataset> {
             Ok(Arc::new(Transformed::new(data, pipeline.clone())?))
         };
         let valid = valid.map(transformed).transpose()?;
-        let (train, test) = (transformed(train)?, transformed(test)?);
+        let (mut train, test) = (transformed(train)?, transformed(test)?);
+        if !section.augment.is_none() {
+            train = Arc::new(Augmented::new(train, section.augment, seed)?);
+        }
         Ok(Self { train, valid, test, transforms: (*pipeline).clone() })
     }
 
@@ -56,8 +60,8 @@ impl Datasets {
 
 /// A run's own test examples as they are in the file, their targets of the kind that the run learnt.
 pub(crate) fn test_data(section: &DataSection, seed: u64, kind: &TargetKind) -> Result<AnyDataset> {
-    if section.is_sums() {
-        return Ok(sums_of(section, seed)?.2);
+    if section.is_generated() {
+        return Ok(generated(section, seed)?.2);
     }
     match paths(section)? {
         (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, kind)?)),
@@ -73,9 +77,8 @@ pub(crate) fn other_data(
     seed: u64,
     kind: &TargetKind,
 ) -> Result<AnyDataset> {
-    let sums = section.sums.clone();
-    let section = DataSection { dataset: dataset.into(), sums, ..section.clone() };
-    if section.is_sums() || !is_path(dataset) {
+    let section = DataSection { dataset: dataset.into(), ..section.clone() };
+    if section.is_generated() || !is_path(dataset) {
         return test_data(&section, seed, kind);
     }
     present(Path::new(dataset), None)?;
@@ -91,7 +94,19 @@ pub(crate) fn input_data(path: &Path, read: &ReadOptions) -> Result<AnyDataset> 
 type Three = (AnyDataset, Option<AnyDataset>, AnyDataset);
 
 /// Training, validation and test examples from three seeds that no two runs share by accident.
-fn sums_of(section: &DataSection, seed: u64) -> Result<Three> {
+fn generated(section: &DataSection, seed: u64) -> Result<Three> {
+    if let Some(section) = section.synthetic.as_ref().filter(|_| !section.is_sums()) {
+        let held_out_lengths = section.held_out_lengths.unwrap_or(section.lengths);
+        let make = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
+            let lengths = if part == 0 { section.lengths } else { held_out_lengths };
+            let (task, seed) = (section.task, seed.wrapping_mul(3).wrapping_add(part));
+            let config = SyntheticConfig { task, num_samples, lengths, seed, redraw };
+            Ok(Arc::new(Synthetic::new(config)?))
+        };
+        let held_out = section.held_out;
+        let train = make(0, section.num_samples, section.redraw)?;
+        return Ok((train, Some(make(1, held_out, false)?), make(2, held_out, false)?));
+    }
     let variable = section.dataset == "variable-sums";
     let section = section.sums.clone().unwrap_or_default();
     let SumsSection { seq_length, input_size, held_out, .. } = section;

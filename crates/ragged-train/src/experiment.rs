@@ -10,8 +10,8 @@ use crate::checkpoint::{Checkpoint, load_checkpoint};
 use crate::data::{AnyDataset, Datasets};
 use crate::recorder::{Recorder, Subject};
 use crate::{
-    Ending, Error, ExperimentConfig, Flow, Loss, MetricSum, Observer, Progress, Result, RunDir,
-    StepRecord, Summary, TrainState, Trainer, evaluate, plot,
+    Ending, Error, ExperimentConfig, Loss, MetricSum, Observer, Progress, Result, RunDir, Summary,
+    Trainer, evaluate, plot,
 };
 
 /// A run that is set up: at its start, or where a checkpoint left it.
@@ -31,32 +31,6 @@ pub enum Outcome {
     Finished(Box<Summary>),
     /// Where an observer asked it to; the last checkpoint knows the place.
     Interrupted(Box<Progress>),
-}
-
-/// What [`Experiment::rehearse`] found.
-#[derive(Debug, Clone, Copy)]
-pub struct Rehearsal {
-    /// Updates of the whole run.
-    pub updates: usize,
-    /// Updates tried.
-    pub tried: usize,
-    /// The mean over those tried.
-    pub seconds_per_update: f64,
-}
-
-/// Stops a rehearsal after 50 updates or two seconds.
-struct Watch {
-    began: Instant,
-    done: usize,
-    seconds: f64,
-}
-
-impl Observer for Watch {
-    fn update(&mut self, _: &StepRecord, _: &TrainState) -> Result<Flow> {
-        self.done += 1;
-        self.seconds = self.began.elapsed().as_secs_f64();
-        Ok(if self.done >= 50 || self.seconds > 2.0 { Flow::Stop } else { Flow::Continue })
-    }
 }
 
 /// A run that [`Experiment::resume`] has found.
@@ -200,25 +174,6 @@ impl Experiment {
         Ok(Outcome::Finished(Box::new(summary)))
     }
 
-    /// Tries the first updates without leaving a trace, to predict how long the run will take.
-    ///
-    /// # Errors
-    ///
-    /// Those of training.
-    pub fn rehearse(&self) -> Result<Rehearsal> {
-        let kept = self.parameters.state_dict();
-        let copies = kept.iter().map(|(name, tensor)| Ok((name.clone(), tensor.copy()?)));
-        let copies = copies.collect::<Result<_>>()?;
-        let (mut trainer, train) = (self.trainer()?, self.train_loader()?);
-        let updates = self.config.train.steps(train.len());
-        let mut watch = Watch { began: Instant::now(), done: 0, seconds: 0.0 };
-        let fitted = trainer.fit::<_, AnyDataset>(&train, None, &mut watch);
-        self.parameters.load_state_dict(&copies)?;
-        fitted?;
-        let seconds_per_update = watch.seconds / watch.done as f64;
-        Ok(Rehearsal { updates, tried: watch.done, seconds_per_update })
-    }
-
     /// The pictures and tables of a run at its end.
     fn draw(&self, run: &RunDir, best: usize, tested: &MetricSum) -> Result<()> {
         let failed = |error: Box<dyn std::error::Error>| Error::file(run.path(), error);
@@ -244,7 +199,7 @@ impl Experiment {
     }
 
     /// A trainer where the run stands; the parameters are what they were then.
-    fn trainer(&self) -> Result<Trainer<'_>> {
+    pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
         let named = self.parameters.named();
         let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;

@@ -59,6 +59,7 @@ mod progress;
 mod ranking;
 mod record;
 mod recorder;
+mod rehearsal;
 mod run_dir;
 mod schedule;
 mod step;
@@ -68,12 +69,14 @@ mod trained;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint};
-pub use config::{CheckpointSection, DataSection, ExperimentConfig, ModelSection, SumsSection};
+pub use config::{
+    CheckpointSection, DataSection, ExperimentConfig, ModelSection, SumsSection, SyntheticSection,
+};
 pub use confusion::{ClassScore, Confusion};
 pub use data::{AnyDataset, Datasets};
 pub use ema::Ema;
 pub use error::{Error, Result};
-pub use experiment::{Experiment, Outcome, Rehearsal, Resumed};
+pub use experiment::{Experiment, Outcome, Resumed};
 pub use gradients::Gradients;
 pub use loss::Loss;
 pub use metrics::{MetricSum, Metrics};
@@ -86,6 +89,7 @@ pub use predictions::{Prediction, Predictions};
 pub use progress::{EpochSums, Progress};
 pub use ranking::Ranking;
 pub use record::{EpochRecord, StepRecord};
+pub use rehearsal::Rehearsal;
 pub use run_dir::{RunDir, Summary};
 pub use schedule::{Anneal, Per, Rates, Schedule, Time};
 pub use step::{Accumulation, Position, TrainStep, UpdateRule, eval_step, train_step};

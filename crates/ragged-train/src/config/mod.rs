@@ -9,7 +9,7 @@ use ragged_models::{ModelConfig, ModelKind};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use sections::{CheckpointSection, DataSection, ModelSection, SumsSection};
+pub use sections::{CheckpointSection, DataSection, ModelSection, SumsSection, SyntheticSection};
 
 use crate::{Error, Result, TrainConfig};
 use place::{line_and_column, place_of};
@@ -54,7 +54,9 @@ impl ExperimentConfig {
             set(&mut table, key, value)?;
             if key == "data.dataset" {
                 // Another data set: the sizes of the file's one do not speak of it.
-                table["data"].as_table_mut().map(|data| data.remove("sums"));
+                for sizes in ["sums", "synthetic"] {
+                    table["data"].as_table_mut().map(|data| data.remove(sizes));
+                }
             }
         }
         let config: Self = table.try_into().map_err(|error: toml::de::Error| {
@@ -94,7 +96,7 @@ impl ExperimentConfig {
     /// Whether something is held out for validation. Who trains on a few batches over and over has
     /// nothing to validate.
     pub(crate) fn validates(&self) -> bool {
-        let held_out = self.data.is_sums() || self.data.valid_fraction > 0.0;
+        let held_out = self.data.is_generated() || self.data.valid_fraction > 0.0;
         held_out && self.train.overfit_batches == 0
     }
 
@@ -107,16 +109,18 @@ impl ExperimentConfig {
     /// Decides what was left open, and checks every value.
     fn resolve(mut self) -> Result<Self> {
         if self.data.dataset.is_empty() {
-            self.data.dataset = match self.model.kind {
-                ModelKind::Fixed => "fixed-sums".into(),
-                ModelKind::Variable => "variable-sums".into(),
+            self.data.dataset = match (&self.data.synthetic, self.model.kind) {
+                (Some(_), _) => "synthetic".into(),
+                (None, ModelKind::Fixed) => "fixed-sums".into(),
+                (None, ModelKind::Variable) => "variable-sums".into(),
             };
         }
         let sums = self.data.is_sums();
         if sums {
             self.data.sums.get_or_insert_default();
         }
-        let usual = if sums { vec![] } else { vec![TransformConfig::Standardize] };
+        let usual =
+            if self.data.is_generated() { vec![] } else { vec![TransformConfig::Standardize] };
         self.data.transforms.get_or_insert(usual);
         if self.train.max_tokens.is_none() {
             self.train.batch_size.get_or_insert(64);
@@ -148,15 +152,27 @@ impl ExperimentConfig {
         fraction("model.dropout", self.model.dropout, (0.0..=1.0).contains(&self.model.dropout))?;
         let valid = self.data.valid_fraction;
         fraction("data.valid_fraction", valid, (0.0..1.0).contains(&valid))?;
+        self.data.augment.check()?;
+        if self.data.is_generated() && valid > 0.0 {
+            let message = "data.valid_fraction is given, but held_out decides for generated data";
+            return Err(Error::contradiction("data.valid_fraction", message));
+        }
+        let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
+        if (name == "synthetic") != given.is_some() {
+            let message = match given {
+                Some(_) => format!("data.synthetic is given, but the dataset is {name}"),
+                None => "data.dataset is synthetic: expected a section data.synthetic".into(),
+            };
+            return Err(Error::contradiction("data.synthetic", message));
+        }
+        if let Some(synthetic) = given {
+            at_most("data.synthetic.held_out", synthetic.held_out, 2, 1 << 28)?;
+        }
         if let Some(sums) = &self.data.sums {
             if !self.data.is_sums() {
                 let dataset = &self.data.dataset;
                 let message = format!("data.sums is given, but the dataset is {dataset}");
                 return Err(Error::contradiction("data.sums", message));
-            }
-            if valid > 0.0 {
-                let message = "data.valid_fraction is given, but data.sums.held_out decides";
-                return Err(Error::contradiction("data.valid_fraction", message));
             }
             at_most("data.sums.num_samples", sums.num_samples, 1, 1_000_000_000)?;
             at_most("data.sums.seq_length", sums.seq_length, 1, 1_000_000)?;
@@ -262,7 +278,7 @@ mod tests {
         check("", &[("model.hidden_size", "0")], &["model.hidden_size is 0"]);
         check("", &[("model.dropout", "2")], &["model.dropout is 2"]);
         check("", &[("data.valid_fraction", "1")], &["data.valid_fraction is 1"]);
-        check("", &[("data.valid_fraction", "0.5")], &["data.sums.held_out decides"]);
+        check("", &[("data.valid_fraction", "0.5")], &["held_out decides"]);
         check("", &[("data.sums.seq_length", "9999999")], &["data.sums.seq_length is 9999999"]);
         check("name = \"../x\"", &[], &["name is \"../x\""]);
         let both = [("data.dataset", "x.ts"), ("data.sums.num_samples", "3")];

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use ragged_datasets::AugmentConfig;
 use ragged_datasets::formats::ReadOptions;
+use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{
     CellKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
@@ -104,7 +106,7 @@ impl ModelSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSection {
-    /// `variable-sums`, `fixed-sums`, a data set of the UEA/UCR archive by name, or the path of a
+    /// `variable-sums`, `fixed-sums`, `synthetic`, a data set of the UEA/UCR archive by name, or the path of a
     /// file or folder of any format. Default the sums that suit the model.
     pub dataset: String,
     /// The folder in which `NAME_TRAIN.ts` and `NAME_TEST.ts` lie. Default `data`.
@@ -116,6 +118,10 @@ pub struct DataSection {
     /// for files, nothing for the sums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Vec<TransformConfig>>,
+    /// How training examples are changed at random, after the transforms, anew in every epoch.
+    /// Default not at all.
+    #[serde(skip_serializing_if = "AugmentConfig::is_none")]
+    pub augment: AugmentConfig,
     /// Sort stretches of so many examples of the shuffled order by length, so that batch mates have
     /// similar lengths; 0 for not. Default 0.
     pub bucket_size: usize,
@@ -127,6 +133,9 @@ pub struct DataSection {
     /// The sizes of the sums; only for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sums: Option<SumsSection>,
+    /// What is generated, for `synthetic`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<SyntheticSection>,
 }
 
 impl Default for DataSection {
@@ -136,18 +145,25 @@ impl Default for DataSection {
             dir: "data".into(),
             valid_fraction: 0.0,
             transforms: None,
+            augment: AugmentConfig::default(),
             bucket_size: 0,
             workers: 0,
             read: ReadOptions::default(),
             sums: None,
+            synthetic: None,
         }
     }
 }
 
 impl DataSection {
-    /// Whether the examples are generated.
+    /// Whether the examples are the lecture's sums.
     pub(crate) fn is_sums(&self) -> bool {
         matches!(self.dataset.as_str(), "variable-sums" | "fixed-sums")
+    }
+
+    /// Whether the examples are generated, those for validation and test too.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.is_sums() || self.dataset == "synthetic"
     }
 }
 
@@ -171,6 +187,38 @@ impl Default for SumsSection {
     fn default() -> Self {
         Self { num_samples: 1000, seq_length: 50, input_size: 7, redraw: true, held_out: 1000 }
     }
+}
+
+/// A generated task, as [`ragged_datasets::synthetic`] describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyntheticSection {
+    /// What is to be learnt, such as `{ name = "adding" }`.
+    pub task: SyntheticTask,
+    /// How long the sequences are. Default uniform in 1 to 50.
+    #[serde(default)]
+    pub lengths: Lengths,
+    /// How long those held out are: longer ones show whether it was the rule that was learnt. Default
+    /// as those of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out_lengths: Option<Lengths>,
+    /// Training examples an epoch. Default 1000.
+    #[serde(default = "thousand")]
+    pub num_samples: usize,
+    /// Whether each epoch draws its examples anew. Default true.
+    #[serde(default = "yes")]
+    pub redraw: bool,
+    /// Examples held out for validation, and as many again for the test. Default 1000.
+    #[serde(default = "thousand")]
+    pub held_out: usize,
+}
+
+fn thousand() -> usize {
+    1000
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// When checkpoints are written. One after every epoch always is.
