@@ -69,6 +69,7 @@ fn links_lead_somewhere() {
         "CONTRIBUTING.md",
         "docs/packing.md",
         "docs/runs.md",
+        "docs/training.md",
         "docs/data.md",
         "docs/lstm.md",
         "docs/performance.md",

@@ -90,7 +90,7 @@ fn a_run_predicts_in_words_and_in_order() {
     let table = fs::read_to_string(dir.join("run/confusion.txt")).unwrap();
     assert!(own.contains(table.trim_end()), "{own}");
 
-    let hole = jsonl(3, false).replacen("[-2", "[null, 0], [-2", 1);
+    let hole = jsonl(3, false).replacen("[-1.9", "[null, 0], [-1.9", 1);
     fs::write(dir.join("hole.jsonl"), hole).unwrap();
     let part = "hole.jsonl: sequence 2: the prediction is not finite";
     bad(dir, &["predict", "run", "hole.jsonl", "--output", "never.csv"], part);

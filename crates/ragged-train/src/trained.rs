@@ -14,9 +14,6 @@ use crate::{
     Result, RunDir, evaluate, load_checkpoint,
 };
 
-/// Sequences that go through the model together.
-const BATCH_SIZE: usize = 256;
-
 /// A run's model with the parameters of its best epoch (its last one where nothing was held out for
 /// validation), and all that it takes to use it.
 pub struct Trained {
@@ -159,7 +156,9 @@ impl Trained {
             ModelKind::Fixed => Collate::Padded,
             ModelKind::Variable => Collate::Packed,
         };
-        let config = LoaderConfig { collate, ..LoaderConfig::new(BATCH_SIZE) };
+        // The batches of the run's own test, so that it comes out the same to the last digit.
+        let batching = self.config.train.batching();
+        let config = LoaderConfig { collate, batching, ..LoaderConfig::new(1) };
         Ok(DataLoader::new(data, config)?)
     }
 }

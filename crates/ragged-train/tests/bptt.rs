@@ -139,7 +139,7 @@ fn long_series_are_learnt_in_chunks() {
             .unwrap();
     trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
     let after = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
-    assert!(after < before / 10.0, "{before} before, {after} after");
+    assert!(after < before / 2.0, "{before} before, {after} after");
     // 3000 and 2500 + 1000 steps in two lanes: 50 + 20 chunks an epoch.
     assert_eq!(trainer.progress.updates, 3 * 70);
 }
