@@ -125,7 +125,7 @@ def main():
     parser.add_argument("config")
     parser.add_argument("--target", required=True, metavar="METRIC=VALUE")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     metric, target = args.target.split("=")
     build = ["cargo", "build", "--release", "--package", "xtask", "--package", "ragged-train", "--example", "export_run",
              "--bin", "xtask"]
