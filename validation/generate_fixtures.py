@@ -4,10 +4,10 @@
     pip install torch safetensors numpy
     python validation/generate_fixtures.py
 
-Layer cases go to crates/ragged-models/tests/fixtures, training runs to crates/ragged-train/tests/fixtures.
+Layers, packing and checkpoints go to crates/ragged-models/tests, training runs to crates/ragged-train/tests.
 One case is one .safetensors file: its metadata key `case` is a JSON object with the options, its tensors are the
 inputs, PyTorch's results and PyTorch's gradients (`grad.*`) of the sum of all results, each weighted by its
-`cotangent.*`. The committed files came from PyTorch 2.15 with the seeds below.
+`cotangent.*`. `cargo xtask conformance FOLDER` reads them. The committed files came from PyTorch 2.15 with the seeds below.
 """
 import json
 import pathlib
@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 import torch
 from safetensors.torch import save_file
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 CRATES = pathlib.Path(__file__).resolve().parent.parent / "crates"
@@ -30,35 +30,89 @@ def save(crate, name, case, tensors):
     save_file(tensors, folder / f"{name}.safetensors", metadata={"case": json.dumps(case)})
 
 
-def layer(name, seed, *, layout, lengths, dtype="f64", input_size=3, hidden_size=5, state=False, **options):
-    """One forward and backward pass of nn.LSTM; `lengths` are the packed ones, or all equal."""
+MODULES = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn_tanh": torch.nn.RNN, "rnn_relu": torch.nn.RNN}
+
+
+def layer(name, seed, *, layout, lengths, op="lstm", dtype="f64", input_size=3, hidden_size=5, state=False,
+          batch_first=True, **options):
+    """One forward and backward pass of a layer; `lengths` are the packed ones, or all equal."""
     torch.manual_seed(seed)
     torch.set_default_dtype(DTYPES[dtype])
-    lstm = torch.nn.LSTM(input_size, hidden_size, batch_first=True, **options)
+    if op.startswith("rnn"):
+        options["nonlinearity"] = op.removeprefix("rnn_")
+    net = MODULES[op](input_size, hidden_size, batch_first=batch_first, **options)
     batch, steps = len(lengths), max(lengths)
-    shape = (steps, input_size) if layout == "unbatched" else (batch, steps, input_size)
-    rows = lstm.num_layers * (2 if lstm.bidirectional else 1)
+    shape = (batch, steps, input_size) if batch_first else (steps, batch, input_size)
+    unbatched = layout == "unbatched"
+    if unbatched:
+        shape = (steps, input_size)
+    rows = (net.num_layers * (2 if net.bidirectional else 1),)
     tensors = {"input": torch.randn(shape).requires_grad_()}
     initial = None
     if state:
-        dims = (rows, hidden_size) if layout == "unbatched" else (rows, batch, hidden_size)
-        tensors |= {key: torch.randn(dims).requires_grad_() for key in ("h_0", "c_0")}
-        initial = tensors["h_0"], tensors["c_0"]
-    leaves = dict(tensors) | dict(lstm.named_parameters())
+        dims = rows if unbatched else (*rows, batch)
+        tensors["h_0"] = torch.randn(*dims, net.proj_size or hidden_size).requires_grad_()
+        initial = tensors["h_0"]
+        if op == "lstm":
+            tensors["c_0"] = torch.randn(*dims, hidden_size).requires_grad_()
+            initial = tensors["h_0"], tensors["c_0"]
+    leaves = dict(tensors) | dict(net.named_parameters())
     if layout == "packed":
         tensors["lengths"] = torch.tensor(lengths)
-        packed = pack_padded_sequence(tensors["input"], tensors["lengths"], True, enforce_sorted=False)
-        output, (h_n, c_n) = lstm(packed, initial)
-        output, _ = pad_packed_sequence(output, True)
+        packed = pack_padded_sequence(tensors["input"], tensors["lengths"], batch_first, enforce_sorted=False)
+        output, last = net(packed, initial)
+        output, _ = pad_packed_sequence(output, batch_first)
     else:
-        output, (h_n, c_n) = lstm(tensors["input"], initial)
-    results = {"output": output, "h_n": h_n, "c_n": c_n}
+        output, last = net(tensors["input"], initial)
+    h_n, c_n = last if op == "lstm" else (last, None)
+    results = {"output": output, "h_n": h_n} | ({"c_n": c_n} if op == "lstm" else {})
     weights = {f"cotangent.{key}": torch.randn(value.shape) for key, value in results.items()}
     sum((results[key] * weights[f"cotangent.{key}"]).sum() for key in results).backward()
     grads = {f"grad.{key}": leaf.grad for key, leaf in leaves.items()}
-    case = dict(op="lstm", layout=layout, dtype=dtype, input_size=input_size, hidden_size=hidden_size,
-                num_layers=lstm.num_layers, bias=lstm.bias, bidirectional=lstm.bidirectional)
+    case = dict(op=op, layout=layout, dtype=dtype, input_size=input_size, hidden_size=hidden_size,
+                num_layers=net.num_layers, bias=net.bias, bidirectional=net.bidirectional, proj_size=net.proj_size,
+                batch_first=batch_first, enforce_sorted=False)
     save("ragged-models", name, case, leaves | tensors | results | weights | grads)
+
+
+def packing(name, seed, lengths, *, trailing, batch_first=True, total_length=None, padding_value=0.0):
+    """Everything that padding and packing make of a few sequences."""
+    torch.manual_seed(seed)
+    torch.set_default_dtype(torch.float64)
+    sequences = [torch.randn(length, *trailing) for length in lengths]
+    padded = pad_sequence(sequences, batch_first, padding_value)
+    packed = pack_padded_sequence(padded, torch.tensor(lengths), batch_first, enforce_sorted=False)
+    unpacked, unpacked_lengths = pad_packed_sequence(packed, batch_first, padding_value, total_length)
+    tensors = {f"sequence.{b}": sequence for b, sequence in enumerate(sequences)}
+    tensors |= dict(lengths=torch.tensor(lengths), padded=padded, unpacked=unpacked, unpacked_lengths=unpacked_lengths,
+                    padded_left=pad_sequence(sequences, batch_first, padding_value, padding_side="left"),
+                    **packed._asdict())
+    case = dict(op="pack", dtype="f64", batch=len(lengths), batch_first=batch_first, enforce_sorted=False,
+                total_length=total_length, padding_value=padding_value)
+    save("ragged-models", name, case, tensors)
+
+
+def checkpoints(seed):
+    """The same weights as files of several forms: a plain state dict, and one deep in a checkpoint."""
+    torch.manual_seed(seed)
+    torch.set_default_dtype(torch.float32)
+    lstm = torch.nn.LSTM(2, 3, bidirectional=True)
+    folder = CRATES / "ragged-models" / "tests" / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.detach().clone() for key, value in lstm.state_dict().items()}, folder / "lstm.safetensors")
+    torch.save(lstm.state_dict(), folder / "lstm.pt")
+    net = torch.nn.ModuleDict({"encoder": lstm, "head": torch.nn.Linear(6, 2)})
+    rule = torch.optim.Adam(net.parameters())
+    net["head"](lstm(torch.ones(4, 2))[0]).sum().backward()
+    nested = {"epoch": 3, "model_state_dict": net.state_dict(), "optimizer_state_dict": rule.state_dict()}
+    torch.save(nested, folder / "nested.pth")
+    # Transposed and overlapping storage, a parameter, half precision: each is legal.
+    odd = {key: value.detach().t().contiguous().t() if value.dim() == 2 else value for key, value in
+           lstm.state_dict().items()}
+    odd["bias_ih_l0"] = torch.nn.Parameter(torch.arange(24.0)[::2])
+    odd["bias_hh_l0"] = torch.arange(12).to(torch.float16) / 4
+    torch.save(odd, folder / "odd.pt")
+    torch.save({"epoch": 3}, folder / "nothing.pt")
 
 
 def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, clip_grad_value=None, groups=(), ema=None,
@@ -110,7 +164,7 @@ def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, clip_grad_va
     tensors |= {f"final.{key}": value for key, value in net.state_dict().items()}
     if ema:
         tensors |= {f"ema.{key}": value for key, value in average.module.state_dict().items()}
-    case = dict(op="train", model=model, optimizer=optimizer, loss=loss, input_size=input_size,
+    case = dict(op="train", dtype="f64", model=model, optimizer=optimizer, loss=loss, input_size=input_size,
                 hidden_size=hidden_size, output_size=output_size, updates=updates, clip_grad_norm=clip_grad_norm,
                 **(dict(clip_grad_value=clip_grad_value) if clip_grad_value else {}),
                 **(dict(groups=list(groups)) if groups else {}), **(dict(ema=ema) if ema else {}))
@@ -167,6 +221,17 @@ if __name__ == "__main__":
     layer("lstm-packed-f32", 5, layout="packed", lengths=[9, 2, 9, 5], dtype="f32", hidden_size=17, bidirectional=True)
     layer("lstm-packed-no-bias", 6, layout="packed", lengths=[1, 4], bias=False, num_layers=2)
     layer("lstm-unbatched", 7, layout="unbatched", lengths=[5], state=True, bidirectional=True)
+    layer("lstm-time-first-projected", 8, layout="packed", lengths=[3, 5, 1], batch_first=False, state=True,
+          num_layers=2, bidirectional=True, proj_size=2)
+    for k, op in enumerate(["gru", "rnn_tanh", "rnn_relu"]):
+        layer(f"{op}-packed-deep", 21 + k, op=op, layout="packed", lengths=[2, 6, 4], state=True, num_layers=2,
+              bidirectional=True)
+        layer(f"{op}-packed-f32", 31 + k, op=op, layout="packed", lengths=[9, 2, 9, 5], dtype="f32", hidden_size=17)
+        layer(f"{op}-padded-no-bias", 41 + k, op=op, layout="padded", lengths=[4, 4], bias=False, batch_first=False)
+        layer(f"{op}-unbatched", 51 + k, op=op, layout="unbatched", lengths=[5], state=True, bidirectional=True)
+    packing("pack-numbers", 61, [3, 1, 4], trailing=())
+    packing("pack-time-first", 62, [2, 5, 5, 1], trailing=(2, 3), batch_first=False, total_length=7, padding_value=-1.5)
+    checkpoints(71)
     sgd, momentum = dict(name="sgd", lr=0.05), dict(name="sgd", lr=0.05, momentum=0.9)
     run("train-variable-sgd", 11, model="variable", optimizer=sgd | dict(weight_decay=0.1), loss="mse")
     run("train-fixed-momentum", 12, model="fixed", optimizer=momentum, loss="cross_entropy", clip_grad_norm=0.2)

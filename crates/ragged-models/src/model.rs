@@ -111,7 +111,7 @@ impl Model {
     }
 
     /// [`forward`](Self::forward) for sequences of one length, `[B, T, I]`; predictions a step are
-    /// `[T * B, O]`, time step by time step.
+    /// `[B, T, O]`.
     ///
     /// # Errors
     ///
@@ -124,7 +124,12 @@ impl Model {
             let got = format!("shape {:?}", input.dims());
             return Err(Error::Input { name: "input", expected, got });
         }
-        self.forward(&rectangle(input)?, mode)
+        let prediction = self.forward(&rectangle(input)?, mode)?;
+        if self.config.readout != Readout::Steps {
+            return Ok(prediction);
+        }
+        let by_step = prediction.reshape((steps, input.dims()[0], self.config.output_size))?;
+        Ok(by_step.transpose(0, 1)?.contiguous()?)
     }
 
     /// The head on rows `[.., output_size]`.

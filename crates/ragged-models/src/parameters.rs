@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::file::write_whole;
+use crate::state_dict::{Differences, LoadOptions, compare, read_state_dict};
 use crate::{Error, Result};
 
 /// The parameters of a model by their PyTorch names, in the order of the names.
@@ -59,31 +60,37 @@ impl Parameters {
     /// [`Error::StateDict`] lists all missing, unexpected and wrongly shaped names; no value has
     /// changed then.
     pub fn load_state_dict(&self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+        self.take(tensors, true).map(drop)
+    }
+
+    /// Sets the values of those parameters that the state dict has, and says which names the two do
+    /// not share: PyTorch's `load_state_dict(.., strict=False)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StateDict`] lists all wrongly shaped names; no value has changed then.
+    pub fn load_state_dict_non_strict(
+        &self,
+        tensors: &HashMap<String, Tensor>,
+    ) -> Result<Differences> {
+        self.take(tensors, false)
+    }
+
+    fn take(&self, tensors: &HashMap<String, Tensor>, strict: bool) -> Result<Differences> {
         let vars = self.lock();
-        let mut wrong = vec![];
+        let parameters = vars.iter().map(|(name, var)| (name, var.dims()));
+        let differences = compare(parameters, tensors, strict)?;
+        let mut values = vec![];
         for (name, var) in vars.iter() {
-            match tensors.get(name) {
-                None => wrong.push(format!("missing {name} {:?}", var.dims())),
-                Some(tensor) if tensor.dims() != var.dims() => wrong.push(format!(
-                    "{name} has shape {:?}, expected {:?}",
-                    tensor.dims(),
-                    var.dims()
-                )),
-                Some(_) => {}
+            if let Some(tensor) = tensors.get(name) {
+                let value = tensor.to_device(var.device())?.to_dtype(var.dtype())?;
+                values.push((var, value.contiguous()?));
             }
         }
-        let mut unexpected: Vec<_> = tensors.keys().filter(|n| !vars.contains_key(*n)).collect();
-        unexpected.sort();
-        wrong.extend(unexpected.into_iter().map(|name| format!("unexpected {name}")));
-        if !wrong.is_empty() {
-            return Err(Error::StateDict(wrong));
+        for (var, value) in values {
+            var.set(&value)?;
         }
-        let fits = |(name, var): (&String, &Var)| -> Result<(Var, Tensor)> {
-            let value = tensors[name].to_device(var.device())?.to_dtype(var.dtype())?;
-            Ok((var.clone(), value))
-        };
-        let values: Vec<_> = vars.iter().map(fits).collect::<Result<_>>()?;
-        values.iter().try_for_each(|(var, value)| Ok(var.set(value)?))
+        Ok(differences)
     }
 
     /// Writes a `.safetensors` file, whole or not at all; the same values give the same bytes.
@@ -97,16 +104,26 @@ impl Parameters {
         write_whole(path, &bytes)
     }
 
-    /// [`load_state_dict`](Self::load_state_dict) from a `.safetensors` file.
+    /// Loads a `.safetensors` file or a PyTorch checkpoint that holds these parameters and no
+    /// others.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for a file that is not there or not whole, [`Error::StateDict`] as above.
+    /// [`Error::File`] for a file that is not there, damaged or without tensors, and for a state dict
+    /// that does not fit, with all differences.
     pub fn load(&self, path: &Path) -> Result<()> {
-        let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|error| Error::file(path, format!("not a safetensors file: {error}")))?;
-        self.load_state_dict(&tensors).map_err(|error| match error {
+        self.load_with(path, &LoadOptions::default()).map(drop)
+    }
+
+    /// Loads a state dict from somewhere in a file, and says which names it and the parameters do not
+    /// share; none where the options are strict.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_with(&self, path: &Path, options: &LoadOptions) -> Result<Differences> {
+        let tensors = read_state_dict(path, options)?;
+        self.take(&tensors, options.strict).map_err(|error| match error {
             Error::StateDict(_) => Error::file(path, error),
             other => other,
         })
