@@ -4,10 +4,14 @@ mod reference;
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
-use ragged_models::{Lstm, LstmState, Mode, Parameters, RecurrentConfig};
+use ragged_models::{
+    Cell, CellKind, GruCell, Lstm, LstmCell, LstmState, Merge, Mode, Nonlinearity, Parameters,
+    Recurrent, RecurrentConfig, RnnCell, State,
+};
 use ragged_sequence::{pack_sequence, unpack_sequence};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use reference::Reference;
 
 fn rng() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(0)
@@ -34,14 +38,84 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 fn configs() -> impl Strategy<Value = RecurrentConfig> {
-    (1..4usize, 1..6usize, 1..3usize, any::<bool>(), any::<bool>()).prop_map(
-        |(input_size, hidden_size, num_layers, bias, bidirectional)| RecurrentConfig {
-            num_layers,
-            bias,
-            bidirectional,
-            ..RecurrentConfig::new(input_size, hidden_size)
+    let sizes = (1..4usize, 2..6usize, 1..3usize, 0..3usize);
+    let merges = prop_oneof![Just(Merge::Concat), Just(Merge::Sum), Just(Merge::Mean)];
+    let drops = prop_oneof![Just(0.0), Just(0.4)];
+    (sizes, any::<bool>(), any::<bool>(), any::<bool>(), merges, drops).prop_map(
+        |(sizes, bias, bidirectional, relu, merge, recurrent_dropout)| {
+            let (input_size, hidden_size, num_layers, proj_size) = sizes;
+            RecurrentConfig {
+                num_layers,
+                bias,
+                bidirectional,
+                proj_size: proj_size.min(hidden_size - 1),
+                nonlinearity: if relu { Nonlinearity::Relu } else { Nonlinearity::Tanh },
+                merge,
+                recurrent_dropout,
+                ..RecurrentConfig::new(input_size, hidden_size)
+            }
         },
     )
+}
+
+/// The masks that a layer draws from a generator, `[L * D, B, ..]`.
+fn masks(config: &RecurrentConfig, batch: usize, rng: &mut ChaCha8Rng) -> Option<Tensor> {
+    let p = config.recurrent_dropout;
+    let dims = [config.num_layers * config.directions(), batch, config.state_size()];
+    let draw = |_| if rng.random::<f64>() < p { 0.0 } else { 1.0 / (1.0 - p) };
+    let values = (0..dims.iter().product()).map(draw).collect::<Vec<f64>>();
+    (p > 0.0).then(|| Tensor::from_vec(values, &dims, &Device::Cpu).unwrap())
+}
+
+/// Values and gradients of a packed batch against the reference's, sequence by sequence.
+fn check<C: Cell>(kind: CellKind, config: &RecurrentConfig, lengths: &[usize]) {
+    let mut rng = rng();
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let layer = Recurrent::<C>::new(config, vb).unwrap();
+    let batch = lengths.len();
+    let sequences: Vec<Var> =
+        lengths.iter().map(|&length| var(&mut rng, &[length, config.input_size])).collect();
+    let zeros = layer.initial_state(batch).unwrap();
+    let states: Vec<Var> = zeros.parts().iter().map(|t| var(&mut rng, t.dims())).collect();
+
+    let tensors: Vec<Tensor> = sequences.iter().map(|v| v.as_tensor().clone()).collect();
+    let packed = pack_sequence(&tensors, false).unwrap();
+    let state = C::State::from_parts(states.iter().map(|v| v.as_tensor().clone()).collect());
+    let masks = masks(config, batch, &mut rng.clone());
+    let mode = Mode::Train(&mut rng.clone());
+    let (output, last) = layer.forward_packed(&packed, Some(&state), mode).unwrap();
+    let outputs = unpack_sequence(&output).unwrap();
+    if config.recurrent_dropout == 0.0 {
+        let (eval, _) = layer.forward_packed(&packed, Some(&state), Mode::Eval).unwrap();
+        assert_eq!(distance(eval.data(), output.data()), 0.0);
+    }
+
+    let weights: Vec<_> = parameters.named().into_iter().collect();
+    let named = weights.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+    let reference = Reference { kind, config, parameters: &named };
+    let weigh = |t: &Tensor, w: &Tensor| (t * w).unwrap().sum_all().unwrap();
+    let (mut ours, mut theirs) = (vec![], vec![]);
+    for (b, sequence) in sequences.iter().enumerate() {
+        let at = |t: &Tensor| t.narrow(1, b, 1).unwrap().squeeze(1).unwrap();
+        let start: Vec<Tensor> = states.iter().map(|state| at(state)).collect();
+        let want = reference.run(sequence, &start, masks.as_ref().map(at).as_ref()).unwrap();
+        let pairs = last.parts().into_iter().map(at).zip(want.states);
+        for (got, want) in [(outputs[b].clone(), want.output)].into_iter().chain(pairs) {
+            assert!(distance(&got, &want) < 1e-12, "{config:?} {lengths:?}");
+            let weight = random(&mut rng, got.dims());
+            ours.push(weigh(&got, &weight));
+            theirs.push(weigh(&want, &weight));
+        }
+    }
+    let total = |parts: &[Tensor]| Tensor::stack(parts, 0).unwrap().sum_all().unwrap();
+    let (ours, theirs) = (total(&ours).backward().unwrap(), total(&theirs).backward().unwrap());
+    let leaves = sequences.iter().chain(&states).chain(weights.iter().map(|(_, v)| v));
+    for leaf in leaves {
+        let zeros = leaf.zeros_like().unwrap();
+        let (got, want) = (ours.get(leaf).unwrap_or(&zeros), theirs.get(leaf).unwrap_or(&zeros));
+        assert!(distance(got, want) < 1e-11, "{:?} of {config:?} {lengths:?}", leaf.dims());
+    }
 }
 
 proptest! {
@@ -51,49 +125,98 @@ proptest! {
         config in configs(),
         lengths in prop::collection::vec(0..6usize, 1..6),
     ) {
-        let mut rng = rng();
+        let tanh = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..config.clone() };
+        let whole = RecurrentConfig { proj_size: 0, ..config };
+        check::<LstmCell>(CellKind::Lstm, &tanh, &lengths);
+        check::<RnnCell>(CellKind::Rnn, &whole, &lengths);
+        let gru = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..whole };
+        check::<GruCell>(CellKind::Gru, &gru, &lengths);
+    }
+}
+
+/// The cell states of every step, of every layer and direction (pytorch#31423).
+#[test]
+fn cell_states_of_all_steps() {
+    for proj_size in [0, 2] {
+        let config = RecurrentConfig {
+            num_layers: 2,
+            bidirectional: true,
+            proj_size,
+            ..RecurrentConfig::new(3, 4)
+        };
         let parameters = Parameters::new(1);
-        let vb = parameters.builder(DType::F64, &Device::Cpu);
-        let lstm = Lstm::new(&config, vb).unwrap();
-        let count = config.num_layers * config.directions();
-        let (batch, h) = (lengths.len(), config.hidden_size);
-        let sequences: Vec<Var> =
-            lengths.iter().map(|&length| var(&mut rng, &[length, config.input_size])).collect();
-        let (h_0, c_0) = (var(&mut rng, &[count, batch, h]), var(&mut rng, &[count, batch, h]));
-
-        let tensors: Vec<Tensor> = sequences.iter().map(|v| v.as_tensor().clone()).collect();
+        let lstm = Lstm::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
+        let mut rng = rng();
+        let sequences = [2, 0, 5].map(|length| var(&mut rng, &[length, 3]));
+        let tensors = sequences.each_ref().map(|v| v.as_tensor().clone());
         let packed = pack_sequence(&tensors, false).unwrap();
-        let state = LstmState { h: h_0.as_tensor().clone(), c: c_0.as_tensor().clone() };
-        let mode = &mut rng.clone();
-        let (output, last) = lstm.forward_packed(&packed, Some(&state), Mode::Train(mode)).unwrap();
-        let outputs = unpack_sequence(&output).unwrap();
-        let (eval, _) = lstm.forward_packed(&packed, Some(&state), Mode::Eval).unwrap();
-        prop_assert_eq!(distance(eval.data(), output.data()), 0.0);
-
+        let mode = Mode::Train(&mut rng.clone());
+        let (output, last, cells) = lstm.forward_packed_with_cells(&packed, None, mode).unwrap();
+        let (plain, _) = lstm.forward_packed(&packed, None, Mode::Eval).unwrap();
+        assert_eq!(distance(output.data(), plain.data()), 0.0);
+        assert_eq!(cells.len(), 4);
         let weights: Vec<_> = parameters.named().into_iter().collect();
         let named = weights.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
-        let weigh = |t: &Tensor, w: &Tensor| (t * w).unwrap().sum_all().unwrap();
-        let (mut ours, mut theirs) = (vec![], vec![]);
+        let reference = Reference { kind: CellKind::Lstm, config: &config, parameters: &named };
+        let zeros = lstm.initial_state(1).unwrap().map(|t| t.squeeze(1)).unwrap();
+        let zeros = [zeros.h, zeros.c];
+        let (mut ours, mut theirs) = (vec![last.c.sum_all().unwrap()], vec![]);
         for (b, sequence) in sequences.iter().enumerate() {
-            let at = |t: &Tensor| t.narrow(1, b, 1).unwrap().squeeze(1).unwrap();
-            let want = reference::lstm(&config, &named, sequence, &at(&h_0), &at(&c_0)).unwrap();
-            let got = (outputs[b].clone(), at(&last.h), at(&last.c));
-            for (got, want) in [(got.0, want.0), (got.1, want.1), (got.2, want.2)] {
-                prop_assert!(distance(&got, &want) < 1e-12);
-                let weight = random(&mut rng, got.dims());
-                ours.push(weigh(&got, &weight));
-                theirs.push(weigh(&want, &weight));
+            let want = reference.run(sequence, &zeros, None).unwrap();
+            theirs.push(want.states[1].sum_all().unwrap());
+            for (got, want) in cells.iter().zip(want.cells) {
+                let got = unpack_sequence(got).unwrap().swap_remove(b);
+                assert!(distance(&got, &want) < 1e-12);
+                ours.push(got.sqr().unwrap().sum_all().unwrap());
+                theirs.push(want.sqr().unwrap().sum_all().unwrap());
             }
         }
         let total = |parts: &[Tensor]| Tensor::stack(parts, 0).unwrap().sum_all().unwrap();
         let (ours, theirs) = (total(&ours).backward().unwrap(), total(&theirs).backward().unwrap());
-        let leaves = sequences.iter().chain([&h_0, &c_0]).chain(weights.iter().map(|(_, v)| v));
-        for leaf in leaves {
+        for leaf in sequences.iter().chain(weights.iter().map(|(_, v)| v)) {
             let zeros = leaf.zeros_like().unwrap();
-            let (got, want) = (ours.get(leaf).unwrap_or(&zeros), theirs.get(leaf).unwrap_or(&zeros));
-            prop_assert!(distance(got, want) < 1e-11, "{:?}", leaf.dims());
+            let want = theirs.get(leaf).unwrap_or(&zeros);
+            assert!(distance(ours.get(leaf).unwrap_or(&zeros), want) < 1e-11, "{:?}", leaf.dims());
         }
     }
+}
+
+/// A cell on its own is a layer's step.
+#[test]
+fn cells_step_as_layers_do() {
+    fn check<C: Cell>(config: &RecurrentConfig) {
+        let parameters = Parameters::new(1);
+        let layer =
+            Recurrent::<C>::new(config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
+        let alone = Parameters::new(2);
+        let cell = C::new(config, alone.builder(DType::F64, &Device::Cpu)).unwrap();
+        let weights = parameters.state_dict().into_iter();
+        let weights = weights.map(|(name, t)| (name.replace("_l0", ""), t)).collect();
+        alone.load_state_dict(&weights).unwrap();
+        let mut rng = rng();
+        let input = random(&mut rng, &[3, 2, config.input_size]);
+        let (_, want) = layer.forward(&input, None, Mode::Eval).unwrap();
+        let x = |t: usize| input.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
+        let first = cell.forward(&x(0), None, Mode::Eval).unwrap();
+        let second = cell.forward(&x(1), Some(&first), Mode::Train(&mut rng)).unwrap();
+        for (got, want) in second.parts().into_iter().zip(want.parts()) {
+            assert_eq!(distance(got, &want.squeeze(0).unwrap()), 0.0);
+        }
+        // One sequence without its batch.
+        let one = first.map(|t| t.get(1)).unwrap();
+        let got = cell.forward(&x(1).get(1).unwrap(), Some(&one), Mode::Eval).unwrap();
+        for (got, want) in got.parts().into_iter().zip(second.parts()) {
+            assert_eq!(distance(got, &want.get(1).unwrap()), 0.0);
+        }
+        let grads = second.parts()[0].sum_all().unwrap().backward().unwrap();
+        assert!(alone.named().iter().all(|(_, weight)| grads.get(weight).is_some()));
+    }
+    let config = RecurrentConfig::new(3, 4);
+    check::<LstmCell>(&config);
+    check::<LstmCell>(&RecurrentConfig { proj_size: 2, ..config.clone() });
+    check::<GruCell>(&config);
+    check::<RnnCell>(&config);
+    check::<RnnCell>(&RecurrentConfig { nonlinearity: Nonlinearity::Relu, ..config });
 }
 
 /// A sequence of length zero (pytorch#11514): its state passes through, its gradient is zero.
@@ -187,4 +310,26 @@ fn dropout_is_between_layers_seeded_and_off_in_evaluation() {
     let all = run(&everything, Some(1));
     let (first, second) = (all.get(0).unwrap(), all.get(1).unwrap());
     assert_eq!(distance(&first, &second), 0.0);
+}
+
+/// One mask a sequence: the same units are dropped at every step, others in other sequences.
+#[test]
+fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
+    let plain = RecurrentConfig::new(3, 8);
+    let dropped = RecurrentConfig { recurrent_dropout: 0.5, ..plain.clone() };
+    let parameters = Parameters::new(4);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let input = random(&mut rng(), &[4, 5, 3]);
+    let run = |config: &RecurrentConfig, seed: Option<u64>| {
+        let lstm = Lstm::new(config, vb.clone()).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed.unwrap_or(0));
+        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };
+        lstm.forward(&input, None, mode).unwrap().0
+    };
+    assert_eq!(distance(&run(&dropped, Some(1)), &run(&dropped, Some(1))), 0.0);
+    assert!(distance(&run(&dropped, Some(1)), &run(&dropped, Some(2))) > 1e-3);
+    assert_eq!(distance(&run(&dropped, None), &run(&plain, Some(1))), 0.0);
+    // The first step has no hidden state to drop from.
+    let first = |t: Tensor| t.narrow(1, 0, 1).unwrap();
+    assert_eq!(distance(&first(run(&dropped, Some(1))), &first(run(&plain, None))), 0.0);
 }

@@ -1,7 +1,11 @@
-//! Both models' gradients in f64 against central differences, parameter by parameter.
+//! Gradients in f64 against central differences, parameter by parameter: both models, and every
+//! option that PyTorch does not have.
 
 use candle_core::{DType, Device, Tensor};
-use ragged_models::{FixedLengthLstm, Mode, Parameters, RecurrentConfig, VariableLengthLstm};
+use ragged_models::{
+    CellKind, FixedLengthLstm, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters, Readout,
+    RecurrentConfig, VariableLengthLstm,
+};
 use ragged_sequence::pack_padded_sequence;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -63,5 +67,56 @@ fn variable_length_model() {
         let mode = &mut ChaCha8Rng::seed_from_u64(0);
         let output = model.forward(&packed, Mode::Train(mode)).unwrap();
         output.sqr().unwrap().sum_all().unwrap()
+    });
+}
+
+/// A model over packed sequences with a configuration of its own, every readout in turn.
+fn check_options(kind: CellKind, layer: RecurrentConfig) {
+    let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
+    for readout in [Readout::Final, Readout::Mean, Readout::Max, Readout::Steps] {
+        let parameters = Parameters::new(3);
+        let config = ModelConfig {
+            cell: kind,
+            readout,
+            ..ModelConfig::new(ModelKind::Variable, layer.clone(), 2)
+        };
+        let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
+        check(&parameters, || {
+            // The same masks every time.
+            let mode = &mut ChaCha8Rng::seed_from_u64(0);
+            let output = model.forward(&packed, Mode::Train(mode)).unwrap();
+            output.sqr().unwrap().sum_all().unwrap()
+        });
+    }
+}
+
+#[test]
+fn every_option_of_every_kind() {
+    for kind in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+        for merge in [Merge::Concat, Merge::Sum, Merge::Mean] {
+            let (recurrent_dropout, trainable_state) = (0.4, true);
+            let options = RecurrentConfig { merge, recurrent_dropout, trainable_state, ..config() };
+            check_options(kind, options);
+        }
+    }
+    check_options(CellKind::Lstm, RecurrentConfig { proj_size: 2, ..config() });
+    let dropped = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
+    check_options(CellKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
+}
+
+#[test]
+fn cell_states_of_all_steps() {
+    let parameters = Parameters::new(4);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let options = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
+    let lstm = Lstm::new(&options, vb).unwrap();
+    let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
+    check(&parameters, || {
+        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let (output, state, cells) =
+            lstm.forward_packed_with_cells(&packed, None, Mode::Train(mode)).unwrap();
+        let parts = [output.data(), &state.c].into_iter().chain(cells.iter().map(|c| c.data()));
+        let squares = parts.map(|part| part.sqr().unwrap().sum_all().unwrap());
+        squares.reduce(|a, b| (a + b).unwrap()).unwrap()
     });
 }

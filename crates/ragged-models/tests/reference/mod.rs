@@ -1,54 +1,127 @@
-//! The judge: an LSTM made of ordinary candle operations, one sequence and one step at a time.
+//! The judge: recurrent layers made of ordinary candle operations, one sequence and one step at a
+//! time.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 use candle_nn::ops::sigmoid;
-use ragged_models::RecurrentConfig;
+use ragged_models::{CellKind, Merge, Nonlinearity, RecurrentConfig};
 
-/// One sequence `[T, I]` from states `[L * D, H]`: outputs `[T, D * H]` and both final states.
-pub(crate) fn lstm(
-    config: &RecurrentConfig,
-    parameters: &BTreeMap<String, Tensor>,
-    sequence: &Tensor,
-    h_0: &Tensor,
-    c_0: &Tensor,
-) -> Result<(Tensor, Tensor, Tensor)> {
-    let (mut h_n, mut c_n) = (vec![], vec![]);
-    let mut input = sequence.clone();
-    for layer in 0..config.num_layers {
-        let mut outputs = vec![];
-        for suffix in &["", "_reverse"][..config.directions()] {
-            let parameter = |part: &str| parameters.get(&format!("{part}_l{layer}{suffix}"));
-            let (mut h, mut c) = (h_0.get(h_n.len())?, c_0.get(h_n.len())?);
-            let steps = input.dim(0)?;
-            let mut rows = vec![None; steps];
-            for k in 0..steps {
-                let t = if suffix.is_empty() { k } else { steps - 1 - k };
-                let product = |weight: &str, v: &Tensor| {
-                    parameter(weight).unwrap().matmul(&v.unsqueeze(1)?)?.squeeze(1)
-                };
-                let mut gates =
-                    (product("weight_ih", &input.get(t)?)? + product("weight_hh", &h)?)?;
-                for bias in ["bias_ih", "bias_hh"].iter().filter_map(|name| parameter(name)) {
-                    gates = (gates + bias)?;
+/// A layer of some kind with its parameters.
+pub(crate) struct Reference<'a> {
+    pub(crate) kind: CellKind,
+    pub(crate) config: &'a RecurrentConfig,
+    pub(crate) parameters: &'a BTreeMap<String, Tensor>,
+}
+
+/// What a sequence becomes.
+pub(crate) struct Outcome {
+    /// `[T, output_size]`.
+    pub(crate) output: Tensor,
+    /// The final states, `[L * D, ..]`, hidden before cell.
+    pub(crate) states: Vec<Tensor>,
+    /// The cell states of all steps, `[T, H]` for each layer and direction of an LSTM.
+    pub(crate) cells: Vec<Tensor>,
+}
+
+impl Reference<'_> {
+    /// Runs one sequence `[T, I]` from states `[L * D, ..]`; `masks` `[L * D, ..]` are multiplied to
+    /// the hidden state on its way into the next step.
+    pub(crate) fn run(
+        &self,
+        sequence: &Tensor,
+        states: &[Tensor],
+        masks: Option<&Tensor>,
+    ) -> Result<Outcome> {
+        let (mut finals, mut cells) = (vec![vec![]; states.len()], vec![]);
+        let mut input = sequence.clone();
+        for layer in 0..self.config.num_layers {
+            let mut outputs = vec![];
+            for direction in &["", "_reverse"][..self.config.directions()] {
+                let at = finals[0].len();
+                let mask = masks.map(|masks| masks.get(at)).transpose()?;
+                let mut state: Vec<_> =
+                    states.iter().map(|state| state.get(at)).collect::<Result<_>>()?;
+                let steps = input.dim(0)?;
+                let (mut rows, mut row_cells) = (vec![None; steps], vec![None; steps]);
+                for k in 0..steps {
+                    let t = if direction.is_empty() { k } else { steps - 1 - k };
+                    let suffix = format!("_l{layer}{direction}");
+                    self.step(&suffix, &input.get(t)?, &mut state, mask.as_ref())?;
+                    rows[t] = Some(state[0].clone());
+                    row_cells[t] = state.get(1).cloned();
                 }
-                let gates = gates.chunk(4, 0)?;
+                let (size, hidden_size) = (self.config.state_size(), self.config.hidden_size);
+                outputs.push(stack(rows, size, &input)?);
+                cells.push(stack(row_cells, hidden_size, &input)?);
+                finals.iter_mut().zip(state).for_each(|(all, state)| all.push(state));
+            }
+            input = match (outputs.as_slice(), self.config.merge) {
+                ([one], _) => one.clone(),
+                (both, Merge::Concat) => Tensor::cat(both, 1)?,
+                (both, Merge::Sum) => (&both[0] + &both[1])?,
+                (both, Merge::Mean) => ((&both[0] + &both[1])? / 2.0)?,
+            };
+        }
+        let states = finals.iter().map(|all| Tensor::stack(all, 0)).collect::<Result<_>>()?;
+        Ok(Outcome { output: input, states, cells })
+    }
+
+    fn step(
+        &self,
+        suffix: &str,
+        x: &Tensor,
+        state: &mut [Tensor],
+        mask: Option<&Tensor>,
+    ) -> Result<()> {
+        let parameter = |part: &str| self.parameters.get(&format!("{part}{suffix}"));
+        let product = |weight: &str, v: &Tensor| {
+            parameter(weight).unwrap().matmul(&v.unsqueeze(1)?)?.squeeze(1)
+        };
+        let plus = |sum: Tensor, bias: &str| match parameter(bias) {
+            Some(bias) => sum + bias,
+            None => Ok(sum),
+        };
+        let masked = match mask {
+            Some(mask) => (&state[0] * mask)?,
+            None => state[0].clone(),
+        };
+        let of_x = plus(product("weight_ih", x)?, "bias_ih")?;
+        let of_h = plus(product("weight_hh", &masked)?, "bias_hh")?;
+        match self.kind {
+            CellKind::Lstm => {
+                let gates = (of_x + of_h)?.chunk(4, 0)?;
                 let (i, f) = (sigmoid(&gates[0])?, sigmoid(&gates[1])?);
                 let (g, o) = (gates[2].tanh()?, sigmoid(&gates[3])?);
-                c = ((f * c)? + (i * g)?)?;
-                h = (o * c.tanh()?)?;
-                rows[t] = Some(h.clone());
+                state[1] = ((f * &state[1])? + (i * g)?)?;
+                state[0] = (o * state[1].tanh()?)?;
+                if self.config.proj_size > 0 {
+                    state[0] = product("weight_hr", &state[0])?;
+                }
             }
-            let rows: Vec<Tensor> = rows.into_iter().flatten().collect();
-            outputs.push(match rows.is_empty() {
-                true => Tensor::zeros((0, config.hidden_size), input.dtype(), input.device())?,
-                false => Tensor::stack(&rows, 0)?,
-            });
-            h_n.push(h);
-            c_n.push(c);
+            CellKind::Gru => {
+                let (x, h) = (of_x.chunk(3, 0)?, of_h.chunk(3, 0)?);
+                let (r, z) = (sigmoid(&(&x[0] + &h[0])?)?, sigmoid(&(&x[1] + &h[1])?)?);
+                let n = (&x[2] + (r * &h[2])?)?.tanh()?;
+                state[0] = (&n + (z * (&state[0] - &n)?)?)?;
+            }
+            CellKind::Rnn => {
+                let sum = (of_x + of_h)?;
+                state[0] = match self.config.nonlinearity {
+                    Nonlinearity::Tanh => sum.tanh()?,
+                    Nonlinearity::Relu => sum.relu()?,
+                };
+            }
         }
-        input = Tensor::cat(&outputs, 1)?;
+        Ok(())
     }
-    Ok((input, Tensor::stack(&h_n, 0)?, Tensor::stack(&c_n, 0)?))
+}
+
+/// Rows as a matrix, also if there are none.
+fn stack(rows: Vec<Option<Tensor>>, size: usize, like: &Tensor) -> Result<Tensor> {
+    let rows: Vec<Tensor> = rows.into_iter().flatten().collect();
+    match rows.is_empty() {
+        true => Tensor::zeros((0, size), like.dtype(), like.device()),
+        false => Tensor::stack(&rows, 0),
+    }
 }

@@ -1,0 +1,40 @@
+//! A layer out of a PyTorch checkpoint and into a file that PyTorch reads.
+//!
+//! ```text
+//! cargo run -p ragged-models --example checkpoint -- FROM TO CELL CONFIG [KEY [PREFIX]]
+//! cargo run -p ragged-models --example checkpoint -- model.pth lstm.safetensors lstm \
+//!     '{"input_size": 7, "hidden_size": 15}' model_state_dict encoder.
+//! ```
+//!
+//! With `-` for FROM the weights are fresh ones. In Python:
+//! `torch.nn.LSTM(7, 15).load_state_dict(safetensors.torch.load_file("lstm.safetensors"))`.
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+
+use candle_core::{DType, Device};
+use ragged_models::{CellKind, Gru, LoadOptions, Lstm, Parameters, RecurrentConfig, Rnn};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [from, to, cell, config, place @ ..] = arguments.as_slice() else {
+        return Err("expected FROM TO CELL CONFIG [KEY [PREFIX]]".into());
+    };
+    let cell: CellKind = serde_json::from_value(cell.as_str().into())?;
+    let config: RecurrentConfig = serde_json::from_str(config)?;
+    let parameters = Parameters::new(1);
+    let vb = parameters.builder(DType::F32, &Device::Cpu);
+    match cell {
+        CellKind::Lstm => drop(Lstm::new(&config, vb)?),
+        CellKind::Gru => drop(Gru::new(&config, vb)?),
+        CellKind::Rnn => drop(Rnn::new(&config, vb)?),
+    }
+    if from != "-" {
+        let key = place.first().cloned();
+        let prefix = place.get(1).cloned().unwrap_or_default();
+        parameters.load_with(Path::new(from), &LoadOptions { key, prefix, strict: true })?;
+    }
+    parameters.save(Path::new(to))?;
+    println!("{} parameters in {to}", parameters.count());
+    Ok(())
+}
