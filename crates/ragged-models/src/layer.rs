@@ -6,7 +6,10 @@ use ragged_sequence::PackedSequence;
 use serde::{Deserialize, Serialize};
 
 use crate::run::Run;
-use crate::{Cell, Lstm, LstmCell, Mode, Recurrent, RecurrentConfig, Result, State};
+use crate::{
+    Cell, Gru, GruCell, Lstm, LstmCell, Mode, Recurrent, RecurrentConfig, Result, Rnn, RnnCell,
+    State,
+};
 
 /// The kind of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,6 +18,10 @@ pub enum CellKind {
     /// [`Lstm`].
     #[default]
     Lstm,
+    /// [`Gru`].
+    Gru,
+    /// [`Rnn`], whose non-linearity the configuration says.
+    Rnn,
 }
 
 impl CellKind {
@@ -22,6 +29,8 @@ impl CellKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Lstm => LstmCell::NAME,
+            Self::Gru => GruCell::NAME,
+            Self::Rnn => RnnCell::NAME,
         }
     }
 }
@@ -68,5 +77,7 @@ pub(crate) fn layer(
     let vb = vb.pp(kind.name());
     Ok(match kind {
         CellKind::Lstm => Box::new(Lstm::new(config, vb)?),
+        CellKind::Gru => Box::new(Gru::new(config, vb)?),
+        CellKind::Rnn => Box::new(Rnn::new(config, vb)?),
     })
 }

@@ -1,10 +1,10 @@
 //! Recurrent layers and models over sequences of unequal length.
 //!
-//! An [`Lstm`] runs over packed rows: only the real time steps are computed, and no result depends
-//! on the padding, because there is none. Its parameters carry PyTorch's names, shapes and gate
-//! order, and so do its options ([`RecurrentConfig`]). On top stand the two models of a well-known
-//! lecture: [`FixedLengthLstm`], a linear layer on the last time step, and [`VariableLengthLstm`], a
-//! linear layer on each sequence's last hidden state.
+//! An [`Lstm`], [`Gru`] or [`Rnn`] runs over packed rows: only the real time steps are computed, and
+//! no result depends on the padding, because there is none. Its parameters carry PyTorch's names,
+//! shapes and gate order, and its options ([`RecurrentConfig`]) PyTorch's names. On top stand the two
+//! models of a well-known lecture: [`FixedLengthLstm`], a linear layer on the last time step, and
+//! [`VariableLengthLstm`], a linear layer on each sequence's last hidden state.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -29,10 +29,11 @@
 //! tensors are batch-first.
 //!
 //! In reading order: [`Recurrent`], the skeleton that all layers share, and the [`Cell`] that makes
-//! one an [`Lstm`]; the two models, and the [`Model`] that a configuration describes; [`Parameters`]
-//! (where numbers come from and go to), [`Mode`] (training or not). What a cell computes is written
-//! down in `ragged-kernels`; here it becomes one differentiable candle operation per layer and
-//! direction. That operation runs on the CPU in `f32` and `f64`.
+//! one an [`Lstm`], [`Gru`] or [`Rnn`]; the two models, and the [`Model`] that a configuration
+//! describes; [`Stream`], for sequences that arrive while they run; [`Parameters`] (where numbers come
+//! from and go to, PyTorch's checkpoints among others), [`Mode`] (training or not). What a cell
+//! computes is written down in `ragged-kernels`; here it becomes one differentiable candle operation
+//! per layer and direction. That operation runs on the CPU in `f32` and `f64`.
 
 #![forbid(unsafe_code)]
 
@@ -43,6 +44,7 @@ mod error;
 mod file;
 mod fixed_length;
 mod folder;
+mod gru;
 mod layer;
 mod linear;
 mod lstm;
@@ -54,6 +56,7 @@ mod pytorch_file;
 mod readout;
 mod recurrent;
 mod recurrent_op;
+mod rnn;
 mod run;
 mod state;
 mod state_dict;
@@ -67,6 +70,7 @@ pub use error::{Error, Result};
 pub use file::write_whole;
 pub use fixed_length::FixedLengthLstm;
 pub use folder::{load_model, save_model};
+pub use gru::{Gru, GruCell};
 pub use layer::CellKind;
 pub use lstm::{Lstm, LstmCell};
 pub use mode::Mode;
@@ -75,6 +79,7 @@ pub use parameters::Parameters;
 pub use ragged_kernels::Direction;
 pub use readout::Readout;
 pub use recurrent::Recurrent;
+pub use rnn::{Rnn, RnnCell};
 pub use state::{LstmState, State};
 pub use state_dict::{Differences, LoadOptions, read_state_dict};
 pub use stream::{ModelStream, Stream};

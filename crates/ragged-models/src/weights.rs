@@ -6,7 +6,8 @@ use candle_nn::{Init, VarBuilder};
 use crate::recurrent_op::Parameters;
 use crate::{RecurrentConfig, Result};
 
-/// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, from `vb`.
+/// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, and the
+/// projection `weight_hr` from `vb`.
 ///
 /// Fresh ones are drawn from U(-1/sqrt(H), 1/sqrt(H)), as in PyTorch, but for what the presets of
 /// the configuration change. `forget_gate` says which block of the biases has its preset.
@@ -46,7 +47,11 @@ pub(crate) fn weights(
         true => Some((bias("bias_ih", config.forget_bias.unwrap_or(0.0))?, bias("bias_hh", 0.0)?)),
         false => None,
     };
-    Ok(Parameters { weight_ih, weight_hh, biases, weight_hr: None })
+    let weight_hr = match config.proj_size {
+        0 => None,
+        p => Some(vb.get_with_hints((p, h), &name("weight_hr"), init)?),
+    };
+    Ok(Parameters { weight_ih, weight_hh, biases, weight_hr })
 }
 
 /// Takes a parameter from `vb`; where it has just been drawn, `change` may change its values.

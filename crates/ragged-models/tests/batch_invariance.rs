@@ -15,7 +15,8 @@ const CPU: &Device = &Device::Cpu;
 
 fn random(seed: usize, dims: &[usize], dtype: DType) -> Tensor {
     let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
-    let values: Vec<f64> = (0..dims.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
+    let values: Vec<f64> =
+        (0..dims.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
     Tensor::from_vec(values, dims, CPU).unwrap().to_dtype(dtype).unwrap()
 }
 

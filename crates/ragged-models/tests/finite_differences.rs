@@ -3,8 +3,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use ragged_models::{
-    CellKind, FixedLengthLstm, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters, Readout,
-    RecurrentConfig, VariableLengthLstm,
+    CellKind, FixedLengthLstm, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters,
+    Readout, RecurrentConfig, VariableLengthLstm,
 };
 use ragged_sequence::pack_padded_sequence;
 use rand::{Rng, SeedableRng};

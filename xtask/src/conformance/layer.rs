@@ -3,26 +3,26 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
-use ragged_models::{Lstm, LstmState, Mode, Parameters, RecurrentConfig};
+use ragged_models::{Cell, Mode, Nonlinearity, Parameters, Recurrent, RecurrentConfig, State};
 use ragged_sequence::{Padding, lengths_from_tensor, pack_padded_sequence, pad_packed_sequence};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::case::{Case, Comparison, Outcome};
 
-pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
+/// Runs a layer made of cells `C`; an RNN's have this non-linearity.
+pub(super) fn judge<C: Cell>(case: &Case, nonlinearity: Nonlinearity) -> Outcome<Comparison> {
     let (dtype, tolerance) = case.precision()?;
-    if case.size("proj_size")? > 0 {
-        return Err("proj_size is not supported".into());
-    }
     let config = RecurrentConfig {
         num_layers: case.size("num_layers")?,
         bias: case.flag("bias")?,
         bidirectional: case.flag("bidirectional")?,
+        proj_size: case.size("proj_size")?,
+        nonlinearity,
         ..RecurrentConfig::new(case.size("input_size")?, case.size("hidden_size")?)
     };
     let parameters = Parameters::new(0);
-    let layer = Lstm::new(&config, parameters.builder(dtype, &Device::Cpu))?;
+    let layer = Recurrent::<C>::new(&config, parameters.builder(dtype, &Device::Cpu))?;
     let is_weight = |name: &String| name.starts_with("weight_") || name.starts_with("bias_");
     let weights = case.below("").into_iter().filter(|(name, _)| is_weight(name)).collect();
     parameters.load_state_dict(&weights)?;
@@ -33,25 +33,23 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
             leaves.insert(name.into(), Var::from_tensor(tensor)?);
         }
     }
-    let state = match (leaves.get("h_0"), leaves.get("c_0")) {
-        (Some(h), Some(c)) => {
-            Some(LstmState { h: h.as_tensor().clone(), c: c.as_tensor().clone() })
-        }
-        _ => None,
-    };
-    let input = batch_first(case, leaves["input"].as_tensor())?;
-    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let initial = ["h_0", "c_0"].map(|name| leaves.get(name).map(|var| var.as_tensor().clone()));
+    let initial: Vec<Tensor> = initial.into_iter().flatten().collect();
+    let state = (!initial.is_empty()).then(|| C::State::from_parts(initial));
+    let input = batch_first(case, leaves.get("input").ok_or("the case has no tensor input")?)?;
+    let mode = Mode::Train(&mut ChaCha8Rng::seed_from_u64(0));
     let (output, last) = match case.text("layout")? {
-        "padded" | "unbatched" => layer.forward(&input, state.as_ref(), Mode::Train(rng))?,
+        "padded" | "unbatched" => layer.forward(&input, state.as_ref(), mode)?,
         "packed" => {
             let lengths = lengths_from_tensor(case.tensor("lengths")?)?;
             let packed = pack_padded_sequence(&input, &lengths, case.flag("enforce_sorted")?)?;
-            let (output, last) = layer.forward_packed(&packed, state.as_ref(), Mode::Train(rng))?;
+            let (output, last) = layer.forward_packed(&packed, state.as_ref(), mode)?;
             (pad_packed_sequence(&output, &Padding::default())?.0, last)
         }
         other => return Err(format!("unknown layout {other:?}").into()),
     };
-    let results = [("output", batch_first(case, &output)?), ("h_n", last.h), ("c_n", last.c)];
+    let mut results = vec![("output", batch_first(case, &output)?)];
+    results.extend(["h_n", "c_n"].into_iter().zip(last.parts().into_iter().cloned()));
 
     let mut comparison = Comparison::new(tolerance);
     let mut loss = Tensor::zeros((), dtype, &Device::Cpu)?;

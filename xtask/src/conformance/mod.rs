@@ -11,6 +11,7 @@ mod train;
 use std::path::{Path, PathBuf};
 
 use case::{Case, Comparison, Outcome};
+use ragged_models::{GruCell, LstmCell, Nonlinearity, RnnCell};
 
 use crate::Failure;
 
@@ -72,7 +73,10 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn judge(file: &Path) -> Outcome<Comparison> {
     let case = Case::read(file)?;
     match case.text("op")? {
-        "lstm" => layer::judge(&case),
+        "lstm" => layer::judge::<LstmCell>(&case, Nonlinearity::Tanh),
+        "gru" => layer::judge::<GruCell>(&case, Nonlinearity::Tanh),
+        "rnn_tanh" => layer::judge::<RnnCell>(&case, Nonlinearity::Tanh),
+        "rnn_relu" => layer::judge::<RnnCell>(&case, Nonlinearity::Relu),
         "pack" => pack::judge(&case),
         "train" => train::judge(&case),
         other => Err(format!("unknown kind {other:?}").into()),
