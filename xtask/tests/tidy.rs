@@ -73,6 +73,7 @@ fn links_lead_somewhere() {
         "docs/data.md",
         "docs/lstm.md",
         "docs/performance.md",
+        "docs/pytorch.md",
     ];
     for document in documents {
         let folder = root().join(document).parent().unwrap().to_path_buf();

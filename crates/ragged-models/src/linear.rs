@@ -3,15 +3,19 @@
 //! A head has few outputs, so its products are tiny beside the recurrent layer's. Candle's matrix
 //! product is made for large ones: on Linux it asks the system about the processor each time, which
 //! takes longer than the product of a small head and, three times a training step, a good part of
-//! the time of a small LSTM. So small products are written out here, in one operation with the bias.
+//! the time of a small LSTM. So products with few weights are written out here, in one operation with
+//! the bias.
 
 use std::marker::PhantomData;
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, WithDType, bail};
 use candle_nn::{Init, Module, VarBuilder};
 
-/// The most multiplications for which a general product does not pay.
-const SMALL: usize = 1 << 17;
+/// The most weights for which a general product does not pay.
+///
+/// The number of rows has no say: what a row gives must not depend on how many there are, and sums
+/// over inputs come in another order there.
+const SMALL: usize = 1 << 14;
 
 /// Partial sums of a dot product that do not wait for one another.
 const LANES: usize = 16;
@@ -41,7 +45,7 @@ impl Module for Linear {
     /// `[.., I]` to `[.., O]`.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (w, b) = (&self.weight, &self.bias);
-        let small = x.elem_count().saturating_mul(w.dims()[0]) <= SMALL;
+        let small = w.elem_count() <= SMALL;
         let fits = x.rank() == 2 && x.dims()[1] == w.dims()[1] && x.dtype() == w.dtype();
         if small && fits && x.device().is_cpu() && w.device().is_cpu() {
             match x.dtype() {

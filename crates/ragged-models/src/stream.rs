@@ -95,7 +95,8 @@ impl<C: Cell> Stream<'_, C> {
 
 /// A [`Model`] over sequences that arrive while they run, as [`Stream`] is for a layer.
 ///
-/// What it predicts after some chunks is what the model predicts for the steps so far.
+/// What it predicts after some chunks is what the model predicts for the steps so far: bit for bit,
+/// where the head has at most 16,384 weights; the sums of a larger one depend on the number of rows.
 pub struct ModelStream<'a> {
     model: &'a Model,
     /// The layer's tensors, then what the readout remembers: a row `[1, B, output_size]`, and the

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ragged_models::*;
-use ragged_sequence::pack_sequence;
+use ragged_sequence::{Padding, pack_padded_sequence, pack_sequence, pad_packed_sequence};
 
 const CPU: &Device = &Device::Cpu;
 
@@ -34,6 +34,32 @@ fn impossible_configurations() {
     check(bad(|c| c.dropout = 1.5), "dropout is 1.5: expected 0 to 1");
     check(bad(|c| c.dropout = f64::NAN), "dropout is NaN: expected 0 to 1");
     assert!(bad(|c| c.hidden_size = usize::MAX).is_err());
+    check(bad(|c| c.recurrent_dropout = -0.1), "recurrent_dropout is -0.1: expected 0 to 1");
+    check(bad(|c| c.proj_size = 4), "proj_size is 4: expected below hidden_size, 4");
+    let relu = "nonlinearity is relu: expected tanh for any layer but an RNN";
+    check(bad(|c| c.nonlinearity = Nonlinearity::Relu), relu);
+    let message = "bias is false: expected true, to hold the forget_bias";
+    check(bad(|c| (c.bias, c.forget_bias) = (false, Some(1.0))), message);
+    check(bad(|c| c.forget_bias = Some(f64::NAN)), "forget_bias is NaN: expected a finite number");
+
+    let vb = || Parameters::new(0).builder(DType::F32, CPU);
+    let projected = RecurrentConfig { proj_size: 2, ..good.clone() };
+    let message = "proj_size is 2: expected 0 for any layer but an LSTM";
+    check(Gru::new(&projected, vb()), message);
+    check(Rnn::new(&projected, vb()), message);
+    let open = RecurrentConfig { forget_bias: Some(1.0), ..good.clone() };
+    check(Gru::new(&open, vb()), "forget_bias is 1: expected none for any layer but an LSTM");
+    check(
+        Gru::new(&RecurrentConfig { nonlinearity: Nonlinearity::Relu, ..good.clone() }, vb()),
+        relu,
+    );
+
+    let deep = RecurrentConfig { num_layers: 2, ..good.clone() };
+    let message = "num_layers is 2: expected 1, as a cell is one layer";
+    check(LstmCell::new(&deep, vb()), message);
+    let both = RecurrentConfig { bidirectional: true, ..good.clone() };
+    let message = "bidirectional is true: expected false, as a cell has one direction";
+    check(GruCell::new(&both, vb()), message);
     let model = ModelConfig::new(ModelKind::Fixed, good, 0);
     let vb = Parameters::new(0).builder(DType::F32, CPU);
     check(Model::new(&model, vb), "output_size is 0: expected at least 1");
@@ -55,6 +81,26 @@ fn inputs_that_do_not_fit() {
     let message = "c_0: expected shape [1, 2, 4], got shape [1, 3, 4]";
     check(layer.forward(&input, Some(&state(&[1, 3, 4])), Mode::Eval), message);
 
+    let f64s =
+        LstmState { h: zeros(&[1, 2, 4]).to_dtype(DType::F64).unwrap(), c: zeros(&[1, 2, 4]) };
+    let message = "h_0: expected dtype f32, got dtype f64";
+    check(layer.forward(&input, Some(&f64s), Mode::Eval), message);
+
+    let vb = || Parameters::new(0).builder(DType::F32, CPU);
+    let gru = Gru::new(&RecurrentConfig::new(3, 4), vb()).unwrap();
+    let message = "h_0: expected shape [1, 2, 4], got shape [2, 4]";
+    check(gru.forward(&input, Some(&zeros(&[2, 4])), Mode::Eval), message);
+    let projected = lstm(&RecurrentConfig { proj_size: 3, ..RecurrentConfig::new(3, 4) }).unwrap();
+    let message = "h_0: expected shape [1, 2, 3], got shape [1, 2, 4]";
+    check(projected.forward(&input, Some(&state(&[1, 2, 4])), Mode::Eval), message);
+
+    let cell = GruCell::new(&RecurrentConfig::new(3, 4), vb()).unwrap();
+    let run = |input: &Tensor, state: Option<&Tensor>| cell.forward(input, state, Mode::Eval);
+    let message = "input: expected a tensor [B, I] or [I] with I = 3, got shape [2, 4]";
+    check(run(&zeros(&[2, 4]), None), message);
+    let message = "h_0: expected shape [2, 4], got shape [3, 4]";
+    check(run(&zeros(&[2, 3]), Some(&zeros(&[3, 4]))), message);
+
     let both =
         lstm(&RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(3, 4) }).unwrap();
     let message = "bidirectional is true: expected false, to run step by step";
@@ -73,6 +119,60 @@ fn no_sequences_and_no_steps_are_legal() {
     let model = FixedLengthLstm::new(&RecurrentConfig::new(3, 4), 1, vb).unwrap();
     let message = "input: expected a tensor [B, T, I] with T of at least 1, got shape [2, 0, 3]";
     check(model.forward(&zeros(&[2, 0, 3]), Mode::Eval), message);
+}
+
+/// What a configuration describes is the lecture's model, to the last bit.
+#[test]
+fn a_model_of_a_configuration_is_the_lectures() {
+    let layer =
+        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(3, 4) };
+    let parameters = Parameters::new(9);
+    let vb = parameters.builder(DType::F32, CPU);
+    let input = Tensor::arange(0f32, 30.0, CPU).unwrap().reshape((2, 5, 3)).unwrap();
+    let input = (input / 30.0).unwrap();
+    let rows = |t: Tensor| t.to_vec2::<f32>().unwrap();
+
+    let lecture = FixedLengthLstm::new(&layer, 2, vb.clone()).unwrap();
+    let config = ModelConfig::new(ModelKind::Fixed, layer.clone(), 2);
+    let model = Model::new(&config, vb.clone()).unwrap();
+    let want = rows(lecture.forward(&input, Mode::Eval).unwrap());
+    assert_eq!(rows(model.forward_padded(&input, Mode::Eval).unwrap()), want);
+
+    let lecture = VariableLengthLstm::new(&layer, 2, vb.clone()).unwrap();
+    let config = ModelConfig::new(ModelKind::Variable, layer.clone(), 2);
+    let model = Model::new(&config, vb.clone()).unwrap();
+    let packed = pack_padded_sequence(&input, &[2, 5], false).unwrap();
+    let want = rows(lecture.forward(&packed, Mode::Eval).unwrap());
+    assert_eq!(rows(model.forward(&packed, Mode::Eval).unwrap()), want);
+
+    // One prediction a step, padded and packed.
+    let config = ModelConfig { readout: Readout::Steps, ..config };
+    let model = Model::new(&config, vb).unwrap();
+    let padded = model.forward_padded(&input, Mode::Eval).unwrap();
+    assert_eq!(padded.dims(), [2, 5, 2]);
+    let whole = pack_padded_sequence(&input, &[5, 5], false).unwrap();
+    let packed = whole.map(|_| Ok(model.forward(&whole, Mode::Eval).unwrap())).unwrap();
+    let (packed, _) = pad_packed_sequence(&packed, &Padding::default()).unwrap();
+    assert_eq!(padded.to_vec3::<f32>().unwrap(), packed.to_vec3::<f32>().unwrap());
+}
+
+#[test]
+fn every_kind_saves_under_pytorchs_names() {
+    for (cell, name) in [(CellKind::Lstm, "lstm"), (CellKind::Gru, "gru"), (CellKind::Rnn, "rnn")] {
+        let layer = RecurrentConfig { trainable_state: true, ..RecurrentConfig::new(2, 3) };
+        let config = ModelConfig { cell, ..ModelConfig::new(ModelKind::Variable, layer, 1) };
+        let parameters = Parameters::new(9);
+        Model::new(&config, parameters.builder(DType::F32, CPU)).unwrap();
+        let names: Vec<String> = parameters.named().into_iter().map(|(name, _)| name).collect();
+        for part in ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "h_0"] {
+            assert!(names.contains(&format!("{name}.{part}")), "{names:?}");
+        }
+        assert_eq!(names.contains(&format!("{name}.c_0")), cell == CellKind::Lstm);
+        let folder = tempfile::tempdir().unwrap();
+        save_model(folder.path(), &config, &parameters).unwrap();
+        let (back, _) = load_model(folder.path(), DType::F32, CPU).unwrap();
+        assert_eq!(back.config(), &config);
+    }
 }
 
 #[test]
