@@ -13,6 +13,11 @@ use super::case::{Case, Comparison, Outcome};
 
 pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
     let (dtype, tolerance) = case.precision()?;
+    for key in ["groups", "ema", "clip_grad_value"] {
+        if !case.option(key).is_null() {
+            return Err(format!("unknown option {key}").into());
+        }
+    }
     let kind = match case.text("model")? {
         "fixed" => ModelKind::Fixed,
         "variable" => ModelKind::Variable,
