@@ -153,12 +153,12 @@ impl Saved {
         let mut places = Vec::with_capacity(count);
         for k in 0..count {
             let mut rest = k;
-            let steps = self.size.iter().zip(&self.stride).rev().map(|(&dim, &stride)| {
+            let mut steps = self.size.iter().zip(&self.stride).rev().map(|(&dim, &stride)| {
                 let at = rest % dim;
                 rest /= dim;
                 at.checked_mul(stride)
             });
-            let place = steps.fold(Some(self.offset), |sum, step| sum?.checked_add(step?));
+            let place = steps.try_fold(self.offset, |sum, step| sum.checked_add(step?));
             places.push(place.filter(|&place| place < held).ok_or_else(outside)? as i64);
         }
         let tensor = || -> candle_core::Result<Tensor> {
