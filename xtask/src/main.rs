@@ -10,6 +10,8 @@
 mod bench;
 mod ci;
 mod conformance;
+mod data;
+mod download;
 mod dry_run;
 mod evaluate;
 mod predict;
@@ -37,6 +39,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Predict from sequences in a file with what a run has trained.
     Predict(predict::Args),
+    /// Say what is in a data set, and what batches of it would cost.
+    Data(data::Args),
+    /// Fetch a data set of the UEA/UCR archive.
+    Download(download::Args),
     /// Time training and inference, beside PyTorch and candle-nn.
     Bench(bench::Args),
     /// Compare layers, packing and training with PyTorch's numbers.
@@ -70,11 +76,19 @@ impl From<ragged_train::Error> for Failure {
     }
 }
 
+impl From<ragged_datasets::Error> for Failure {
+    fn from(error: ragged_datasets::Error) -> Self {
+        ragged_train::Error::Data(error).into()
+    }
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Data(args) => data::run(args),
+        Command::Download(args) => download::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Conformance(args) => conformance::run(args),
         Command::Ci => ci::run(),

@@ -85,7 +85,7 @@ fn bad_input_is_one_clear_line() {
     check(
         &["train", "--dataset", "JapaneseVowels"],
         1,
-        "JapaneseVowels_TRAIN.ts: no such file: unpack",
+        "JapaneseVowels_TRAIN.ts: no such file: fetch it with `cargo xtask download",
     );
     check(
         &["train", "--dataset", "broken.ts"],

@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("lengths    {:?} to {:?}", lengths.iter().min(), lengths.iter().max());
     let values = || examples.iter().flat_map(|e| e.sequence.values());
     println!("missing    {} of {}", values().filter(|v| v.is_nan()).count(), values().count());
+    println!("sha256     {}", data.fingerprint());
     match data.target_kind() {
         TargetKind::Values(count) => println!("targets    {count} a sequence"),
         TargetKind::StepValues(count) => println!("targets    {count} a step"),

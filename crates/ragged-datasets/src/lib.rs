@@ -42,6 +42,7 @@ mod batching;
 mod dataset;
 mod error;
 mod example;
+mod fingerprint;
 pub mod formats;
 mod loader;
 mod random;

@@ -189,16 +189,17 @@ fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
     }
     let file = |part: &str| section.dir.join(format!("{dataset}_{part}.ts"));
     let (train, test) = (file("TRAIN"), file("TEST"));
-    let source = format!("https://timeseriesclassification.com/aeon-toolkit/{dataset}.zip");
-    present(&train, Some(&source))?;
-    present(&test, Some(&source))?;
+    present(&train, Some(dataset))?;
+    present(&test, Some(dataset))?;
     Ok((train, Some(test)))
 }
 
-fn present(path: &Path, source: Option<&str>) -> Result<()> {
+fn present(path: &Path, name: Option<&str>) -> Result<()> {
     if !path.exists() {
-        let hint = source.map_or(String::new(), |url| {
-            format!(": unpack {url} there, or name its folder with --data DIR")
+        let hint = name.map_or(String::new(), |name| {
+            format!(
+                ": fetch it with `cargo xtask download {name}`, or name its folder with --data DIR"
+            )
         });
         return Err(Error::file(path, format!("no such file{hint}")));
     }

@@ -128,7 +128,7 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
         let error = result.err().expect(part).to_string();
         assert!(error.contains(part), "{error:?} lacks {part:?}");
     }
-    check(open(&[]), "Tiny_TRAIN.ts: no such file: unpack https://timeseriesclassification.com/");
+    check(open(&[]), "Tiny_TRAIN.ts: no such file: fetch it with `cargo xtask download Tiny`");
     write_ts(&dir.join("Tiny_TRAIN.ts"), &["1,2,3:a", "4,5:b", "6:a", "7,8:b", "9:a"]);
     check(open(&[]), "Tiny_TEST.ts: no such file");
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:b"]);

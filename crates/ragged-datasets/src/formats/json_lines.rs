@@ -55,6 +55,9 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
         if line.text().is_empty() {
             continue;
         }
+        if !line.text().starts_with('{') {
+            return Err(line.error(0, "expected an object, `{...}`"));
+        }
         let record: Record = serde_json::from_str(line.text()).map_err(|error| {
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or_default();

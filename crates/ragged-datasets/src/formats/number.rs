@@ -8,7 +8,7 @@ pub(super) fn number(token: &str) -> Result<f32, String> {
     match token.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),
         // `inf` parses too; where there is a digit, the value was too large.
-        Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => Err(too_large(shown(token))),
+        Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => Err(too_large(&shown(token))),
         _ => Err(format!("expected a number, got `{}`", shown(token))),
     }
 }
@@ -47,9 +47,9 @@ pub(super) fn time(token: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| format!("expected a number or a date and time, got `{}`", shown(token)))
 }
 
-/// The beginning of a token: a damaged file can have one of any length.
-pub(super) fn shown(token: &str) -> &str {
-    token.char_indices().nth(40).map_or(token, |(end, _)| &token[..end])
+/// The beginning of a token, on one line: a damaged file can have one of any length.
+pub(super) fn shown(token: &str) -> String {
+    token.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

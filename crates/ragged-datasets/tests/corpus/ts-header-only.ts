@@ -1,0 +1,2 @@
+@classLabel true a b
+@data

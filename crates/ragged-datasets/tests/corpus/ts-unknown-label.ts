@@ -1,0 +1,3 @@
+@classLabel true a b
+@data
+1:c

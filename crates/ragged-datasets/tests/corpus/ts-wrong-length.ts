@@ -1,0 +1,4 @@
+@equalLength true
+@seriesLength 3
+@data
+1,2

@@ -1,0 +1,68 @@
+"""Checks the .ts reader against aeon's: the sum of all numbers and labels of real files.
+
+    python validation/check_readers.py PATH.ts...
+
+Needs aeon from PyPI, which brings some sets of the archive with it (aeon/datasets/data).
+Prints a line a file; exit code 1 if one differs. `@timeStamps true`, which aeon refuses, is read
+here by a few lines of our own.
+"""
+
+import hashlib
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from aeon.datasets import load_from_ts_file
+
+
+def with_timestamps(path):
+    """(time,value) pairs of one dimension."""
+    series, labels = [], []
+    for line in Path(path).read_text().split("@data")[1].strip().splitlines():
+        values, label = line.rsplit(":", 1)
+        series.append([[float(v) for v in re.findall(r",([^,()]+)\)", values)]])
+        labels.append(label)
+    return [np.array(s) for s in series], np.array(labels)
+
+
+def fingerprint(path):
+    """As `InMemory::fingerprint` describes it."""
+    if re.search(r"@timestamps\s+true", Path(path).read_text(), re.IGNORECASE):
+        series, labels = with_timestamps(path)
+    else:
+        series, labels = load_from_ts_file(str(path), return_type="np-list")
+    total = hashlib.sha256()
+    for values, label in zip(series, labels):
+        values = np.atleast_2d(np.asarray(values)).T.astype("<f4")  # steps first
+        values = np.where(np.isnan(values), np.float32(np.nan), values)
+        total.update(struct.pack("<Q", len(values)) + np.ascontiguousarray(values, "<f4").tobytes())
+        if isinstance(label, str):
+            total.update(label.encode() + b"\n")
+        else:
+            total.update(struct.pack("<f", label))
+    return total.hexdigest()
+
+
+def ours(path):
+    command = ["cargo", "run", "--quiet", "-p", "ragged-datasets", "--example", "inspect", "--", str(path)]
+    out = subprocess.run(command, capture_output=True, text=True)
+    if out.returncode:
+        return out.stderr.strip()
+    return next(line.split()[1] for line in out.stdout.splitlines() if line.startswith("sha256"))
+
+
+def main(paths):
+    wrong = 0
+    for path in paths:
+        theirs, own = fingerprint(path), ours(path)
+        wrong += theirs != own
+        print("same  " if theirs == own else "DIFFER", theirs[:16], own[:16] if theirs == own else own, path)
+    print(f"{len(paths) - wrong} of {len(paths)} files are the same")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
