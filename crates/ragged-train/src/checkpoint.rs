@@ -11,7 +11,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use ragged_datasets::TargetKind;
 use ragged_datasets::transforms::Pipeline;
-use ragged_models::{ModelConfig, Parameters, write_whole};
+use ragged_models::{ModelConfig, Parameters};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -106,22 +106,7 @@ pub(crate) fn checkpoint_bytes(
     Ok(bytes)
 }
 
-/// Writes a checkpoint, whole or not at all.
-///
-/// # Errors
-///
-/// Those of [`checkpoint_bytes`], and [`Error::File`] where the file cannot be written; an earlier
-/// one stays whole.
-pub fn save_checkpoint(
-    path: &Path,
-    info: &CheckpointInfo,
-    parameters: &Parameters,
-    state: &TrainState,
-) -> Result<()> {
-    Ok(write_whole(path, &checkpoint_bytes(info, parameters, state)?)?)
-}
-
-/// Reads what [`save_checkpoint`] wrote, and checks its sum.
+/// Reads a checkpoint that a run has written, and checks its sum.
 ///
 /// # Errors
 ///

@@ -149,7 +149,9 @@ impl Experiment {
         };
         let from = self.from.as_ref().map(|checkpoint| &checkpoint.info);
         let mut recorder = Recorder::new(subject, from, observer)?;
-        if trainer.fit(&train, valid.as_ref(), &mut recorder)? == Ending::Interrupted {
+        let ending = trainer.fit(&train, valid.as_ref(), &mut recorder)?;
+        recorder.finish(&trainer.state())?;
+        if ending == Ending::Interrupted {
             return Ok(Outcome::Interrupted(Box::new(trainer.progress)));
         }
         let best = recorder.ranking().best().unwrap_or(trainer.progress.epoch);

@@ -32,8 +32,8 @@
 //! names, and a [`RunDir`] with the resolved configuration, the metrics of every epoch, checkpoints
 //! and a summary. The same configuration writes the same bytes.
 //!
-//! In reading order: [`Model`], [`Loss`], [`Gradients`], [`Optimizer`], [`train_step`], [`Trainer`];
-//! then [`ExperimentConfig`], [`Datasets`], [`RunDir`], [`Experiment`].
+//! In reading order: [`Model`], [`Loss`], [`Gradients`], [`Optimizer`], [`Schedule`], [`train_step`],
+//! [`Trainer`]; then [`ExperimentConfig`], [`Datasets`], [`RunDir`], [`Experiment`], [`Trained`].
 
 #![forbid(unsafe_code)]
 
@@ -68,7 +68,7 @@ mod train_config;
 mod trained;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint, save_checkpoint};
+pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
 pub use config::{
     CheckpointSection, DataSection, ExperimentConfig, ModelSection, SumsSection, SyntheticSection,
 };

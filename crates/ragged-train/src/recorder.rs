@@ -9,12 +9,17 @@ use ragged_datasets::{Batch, TargetKind};
 use ragged_models::{ModelConfig, Parameters, write_whole};
 
 use crate::checkpoint::checkpoint_bytes;
+use crate::ranking::Placed;
 use crate::run_dir::MetricsFile;
 use crate::tensorboard::EventFile;
 use crate::{
     CheckpointInfo, CheckpointSection, EpochRecord, Error, Flow, Monitor, Observer, Ranking,
     Result, RunDir, StepRecord, TrainState, offending_batch,
 };
+
+/// Epochs that are over within this time leave one checkpoint together. Syncing a file may take
+/// longer than a small model's epoch, and whoever loses so little loses nothing.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Everything about a run that its checkpoints repeat.
 pub(crate) struct Subject<'a> {
@@ -35,6 +40,12 @@ pub(crate) struct Recorder<'a> {
     ranking: Ranking,
     record: Option<EpochRecord>,
     saved: Instant,
+    /// Updates up to the last checkpoint.
+    saved_updates: Option<u64>,
+    /// Files of the best epochs that go to disk with the next checkpoint.
+    waiting: Vec<(PathBuf, Vec<u8>)>,
+    /// Files that the next checkpoint no longer refers to.
+    dropped: Vec<PathBuf>,
     observer: &'a mut dyn Observer,
 }
 
@@ -51,7 +62,20 @@ impl<'a> Recorder<'a> {
         let events = EventFile::create(&run.tensorboard(), updates)?;
         let ranking = from.map(|info| info.ranking.clone()).unwrap_or_default();
         let record = from.and_then(|info| info.record.clone());
-        Ok(Self { subject, metrics, events, ranking, record, saved: Instant::now(), observer })
+        let (saved, saved_updates) = (Instant::now(), None);
+        let (waiting, dropped) = (vec![], vec![]);
+        Ok(Self {
+            subject,
+            metrics,
+            events,
+            ranking,
+            record,
+            saved,
+            saved_updates,
+            waiting,
+            dropped,
+            observer,
+        })
     }
 
     /// The best epochs so far.
@@ -59,7 +83,7 @@ impl<'a> Recorder<'a> {
         &self.ranking
     }
 
-    /// The state as the bytes of a checkpoint; what has been written of the metrics is on disk then.
+    /// The state as the bytes of a checkpoint.
     fn bytes(&self, state: &TrainState) -> Result<Vec<u8>> {
         let info = CheckpointInfo {
             model: self.subject.model.clone(),
@@ -68,15 +92,30 @@ impl<'a> Recorder<'a> {
             record: self.record.clone(),
             progress: state.progress.clone(),
             ranking: self.ranking.clone(),
-            metrics_bytes: self.metrics.sync()?,
+            metrics_bytes: self.metrics.bytes(),
         };
         checkpoint_bytes(&info, self.subject.parameters, state)
     }
 
-    /// Replaces the last checkpoint, which becomes the one before. At every moment one of the two is
-    /// there and whole.
-    fn save_last(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Writes what an epoch has left for the next checkpoint, if there is anything.
+    pub(crate) fn finish(&mut self, state: &TrainState) -> Result<()> {
+        if self.saved_updates == Some(state.progress.updates) {
+            return Ok(());
+        }
+        self.save(state, &self.bytes(state)?)
+    }
+
+    /// Writes the best epochs' files, then replaces the last checkpoint, which becomes the one before.
+    /// At every moment one of the two is there and whole.
+    fn save(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
         let run = self.subject.run;
+        // What a checkpoint knows of the metrics is on disk before it is.
+        self.metrics.sync()?;
+        for (path, bytes) in std::mem::take(&mut self.waiting) {
+            let folder = path.with_file_name("");
+            fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
+            write_whole(&path, &bytes)?;
+        }
         let (last, next) = (run.last(), run.path().join("next.safetensors"));
         if let Err(error) = write_whole(&next, bytes) {
             return Err(Error::file(&last, error));
@@ -85,23 +124,30 @@ impl<'a> Recorder<'a> {
             fs::rename(&last, run.previous()).map_err(|error| Error::file(&last, error))?;
         }
         fs::rename(&next, &last).map_err(|error| Error::file(&last, error))?;
-        self.saved = Instant::now();
+        // Only now nothing refers to them any more.
+        for path in std::mem::take(&mut self.dropped) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file(&path, error));
+                }
+                _ => {}
+            }
+        }
+        (self.saved, self.saved_updates) = (Instant::now(), Some(state.progress.updates));
         self.events.flush()
     }
 
-    /// Writes the files of an epoch that is among the best.
-    fn save_top(&self, place: usize, epoch: usize, bytes: &[u8]) -> Result<()> {
-        let run = self.subject.run;
-        if place == 0 {
-            write_whole(&run.best(), bytes)?;
-        }
-        if self.subject.rule.keep > 1 {
-            let path = run.top(epoch);
-            let folder = path.with_file_name("");
-            fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
-            write_whole(&path, bytes)?;
-        }
-        Ok(())
+    /// Keeps the files of an epoch that is among the best for the next checkpoint.
+    fn keep(&mut self, placed: &Placed, epoch: usize, bytes: &[u8]) {
+        let (run, several) = (self.subject.run, self.subject.rule.keep > 1);
+        let mut files = vec![];
+        files.extend((placed.place == Some(0)).then(|| run.best()));
+        files.extend((several && placed.place.is_some()).then(|| run.top(epoch)));
+        let dropped = placed.dropped.filter(|_| several).map(|epoch| run.top(epoch));
+        let stale = |path: &PathBuf| files.contains(path) || dropped.as_ref() == Some(path);
+        self.waiting.retain(|(path, _)| !stale(path));
+        self.waiting.extend(files.into_iter().map(|path| (path, bytes.to_vec())));
+        self.dropped.extend(dropped);
     }
 }
 
@@ -114,7 +160,7 @@ impl Observer for Recorder<'_> {
         let due = every_steps > 0 && record.updates.is_multiple_of(every_steps)
             || every_minutes > 0.0 && self.saved.elapsed() >= minutes;
         if flow == Flow::Stop || due {
-            self.save_last(&self.bytes(state)?)?;
+            self.save(state, &self.bytes(state)?)?;
         }
         Ok(flow)
     }
@@ -126,19 +172,13 @@ impl Observer for Recorder<'_> {
         let (monitor, keep) = (self.subject.monitor, self.subject.rule.keep);
         let value = monitor.value(record.held_out());
         let placed = self.ranking.place(monitor, value, record.epoch, keep);
-        let bytes = self.bytes(state)?;
-        if let Some(place) = placed.place {
-            self.save_top(place, record.epoch, &bytes)?;
-        }
-        self.save_last(&bytes)?;
-        // Only now nothing refers to it any more.
-        if let Some(epoch) = placed.dropped.filter(|_| keep > 1) {
-            let path = self.subject.run.top(epoch);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::file(&path, error));
-                }
-                _ => {}
+        let due = self.saved.elapsed() >= PAUSE;
+        self.saved_updates = None;
+        if due || placed.place.is_some() {
+            let bytes = self.bytes(state)?;
+            self.keep(&placed, record.epoch, &bytes);
+            if due {
+                self.save(state, &bytes)?;
             }
         }
         self.observer.epoch(record, state)

@@ -257,10 +257,14 @@ impl MetricsFile {
         Ok(())
     }
 
-    /// The bytes that are surely on disk once this returns.
-    pub(crate) fn sync(&self) -> Result<u64> {
-        self.file.sync_data().map_err(|error| Error::file(&self.path, error))?;
-        Ok(self.bytes)
+    /// The bytes written so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns once they are surely on disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| Error::file(&self.path, error))
     }
 }
 

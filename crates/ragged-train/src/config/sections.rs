@@ -221,7 +221,7 @@ fn yes() -> bool {
     true
 }
 
-/// When checkpoints are written. One after every epoch always is.
+/// When checkpoints are written. One is after every epoch, but not within a second of the last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointSection {
