@@ -126,7 +126,7 @@ pub struct DataSection {
     /// similar lengths; 0 for not. Default 0.
     pub bucket_size: usize,
     /// Threads that make batches in the background, at most 256; the batches are the same for any
-    /// number. Default 0.
+    /// number. Default 1.
     pub workers: usize,
     /// How files are read, where they leave something open.
     pub read: ReadOptions,
@@ -147,7 +147,7 @@ impl Default for DataSection {
             transforms: None,
             augment: AugmentConfig::default(),
             bucket_size: 0,
-            workers: 0,
+            workers: 1,
             read: ReadOptions::default(),
             sums: None,
             synthetic: None,
