@@ -11,6 +11,7 @@ use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
 use crate::crew::Crew;
 use crate::forward::{Activations, initial_hidden};
+use crate::input_product::input_gradient;
 use crate::layer::{Cotangents, Gradients, Input, Weights};
 use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
@@ -19,9 +20,6 @@ use crate::simd::{Simd, Task, dispatch};
 use crate::together::Together;
 use crate::weight_gradient::weight_gradient;
 use crate::{Element, pack, projection, states};
-
-/// Rows of a task of the product for dx.
-const ROWS: usize = 96;
 
 /// What is known when the backward pass begins.
 pub(crate) struct Seen<'a, T: Element> {
@@ -269,7 +267,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
                 s.store(self.dh.get().add(geometry.state_at(vector, sequence)), sum);
             }
         };
-        let left = rows_of_da(geometry, self.da.get().cast_const());
+        let left = Left::of_da(geometry, self.da.get().cast_const());
         // SAFETY: `da` of all blocks of these rows is written; the panels have as much depth.
         unsafe { product(s, left, rows, self.panels.as_ptr(), vectors, all, store) }
     }
@@ -311,12 +309,6 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
         // SAFETY: dh of these rows was written above; the panels have depth P.
         unsafe { product(s, left, rows, panels.as_ptr(), 0..all, all, store) }
     }
-}
-
-/// Rows of `da` as one factor of a product.
-fn rows_of_da<T>(geometry: &Geometry, base: *const T) -> Left<T> {
-    let row = 4 * geometry.lanes;
-    Left { base, segments: geometry.blocks, segment: geometry.rows * row, count: row, row }
 }
 
 /// All steps of a group of sequences.
@@ -365,51 +357,5 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
                 through_time.cells(s, steps - 1 - turn, &all, blocks);
             }
         }
-    }
-}
-
-/// `dx = W_ih^T da`, `[N, I]`.
-fn input_gradient<T: Element>(
-    geometry: &Geometry,
-    weight_ih: &[T],
-    da: &Buffer<T>,
-    dx: &mut [T],
-    crew: &Crew,
-) {
-    let panels = &pack::column_panels(geometry, Side::Input, weight_ih, geometry.input, crew);
-    let dx = Shared::new(dx);
-    crew.split(geometry.rows.div_ceil(ROWS), crew.parts(), &|chunks| {
-        for chunk in chunks {
-            let rows = chunk * ROWS..geometry.rows.min((chunk + 1) * ROWS);
-            dispatch(geometry.level, InputGradient { geometry, panels, da, dx, rows });
-        }
-    });
-}
-
-/// `dx` of some rows.
-struct InputGradient<'a, T: Element> {
-    geometry: &'a Geometry,
-    panels: &'a Buffer<T>,
-    da: &'a Buffer<T>,
-    dx: Shared<T>,
-    rows: Range<usize>,
-}
-
-impl<T: Element> Task<T> for InputGradient<'_, T> {
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let input = self.geometry.input;
-        let vectors = input.div_ceil(S::LANES);
-        let left = rows_of_da(self.geometry, self.da.as_ptr());
-        let store = |row: usize, vector: usize, sum: S::V| {
-            let feature = vector * S::LANES;
-            // SAFETY: these rows of dx are this task's alone, and only features that exist are stored.
-            unsafe {
-                let to = self.dx.get().add(row * input + feature);
-                s.store_first(to, sum, S::LANES.min(input - feature));
-            }
-        };
-        // SAFETY: `da` has all rows; the panels have as much depth.
-        unsafe { product(s, left, self.rows, self.panels.as_ptr(), 0..vectors, vectors, store) }
     }
 }

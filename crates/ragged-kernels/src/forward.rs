@@ -8,20 +8,18 @@ use std::ops::Range;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
 use crate::crew::Crew;
+use crate::input_product::project_input;
 use crate::layer::{Input, Output, Weights};
 use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
-use crate::tile::{Tile, for_tiles, zero};
+use crate::tile::{for_tiles, repeat, zero};
 use crate::together::Together;
 use crate::{Element, pack, projection, states};
 
 /// The widest input that is taken into the recurrent product.
 const NARROW: usize = 32;
-
-/// Rows of a task of the input's product.
-const ROWS: usize = 384;
 
 /// What the backward pass needs.
 #[derive(Debug, Clone)]
@@ -126,85 +124,6 @@ pub(crate) fn initial_hidden<T: Element>(geometry: &Geometry, input: &Input<T>) 
         }
     }
     initial
-}
-
-/// `W_ih x + b` of all rows, into the gates.
-fn project_input<T: Element, A: Arithmetic<T, U>, const U: usize>(
-    cell: A,
-    geometry: &Geometry,
-    x: &[T],
-    bias: &Buffer<T>,
-    weight_ih: (Side, &[T], usize),
-    gates: Shared<T>,
-    crew: &Crew,
-) {
-    let panels = &pack::gate_panels(geometry, &[weight_ih], crew);
-    let chunks = geometry.rows.div_ceil(ROWS);
-    crew.split(geometry.blocks * chunks, crew.parts(), &|tasks| {
-        for task in tasks {
-            let (block, from) = (task / chunks, task % chunks * ROWS);
-            let rows = from..geometry.rows.min(from + ROWS);
-            let project =
-                Project::<T, A, U> { cell, geometry, x, panels, bias, gates, block, rows };
-            dispatch(geometry.level, project);
-        }
-    });
-}
-
-/// `W_ih x + b` of one block of units for some rows.
-struct Project<'a, T: Element, A, const U: usize> {
-    cell: A,
-    geometry: &'a Geometry,
-    x: &'a [T],
-    panels: &'a Buffer<T>,
-    bias: &'a Buffer<T>,
-    gates: Shared<T>,
-    block: usize,
-    rows: Range<usize>,
-}
-
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for Project<'_, T, A, U> {
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        for_tiles!(<S as Simd<T>>::ROWS, self.rows.clone(), |R, row| self.tile::<S, R>(s, row));
-    }
-}
-
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Project<'_, T, A, U> {
-    #[inline(always)]
-    fn tile<S: Simd<T>, const R: usize>(&self, s: S, row: usize) {
-        let (geometry, i) = (self.geometry, self.geometry.input);
-        // SAFETY: x is [N, I], the panel of a block has a vector for each of I columns and slots,
-        // and the gates of these rows and this block are written by this task alone.
-        unsafe {
-            let panel = self.panels.as_ptr().add(self.block * geometry.panel_len(Side::Input, i));
-            let x = self.x.as_ptr().add(row * i);
-            let sums = repeat::<T, S, R>(s, self.bias.as_ptr().add(self.block * 4 * S::LANES));
-            let sums = self.cell.product::<S, R>(s, Side::Input, sums, x, i, panel);
-            let gates = self.gates.get().add(geometry.gates_at(self.block, row));
-            for (r, sums) in sums.into_iter().enumerate() {
-                for (slot, sum) in sums.into_iter().enumerate() {
-                    s.store(gates.add((r * 4 + slot) * S::LANES), sum);
-                }
-            }
-        }
-    }
-}
-
-/// The same four vectors for all rows of a tile.
-///
-/// # Safety
-/// `from` points to four vectors.
-#[inline(always)]
-unsafe fn repeat<T: Element, S: Simd<T>, const R: usize>(s: S, from: *const T) -> Tile<T, S, R, 4> {
-    let mut sums = zero::<T, S, R, 4>(s);
-    for sums in &mut sums {
-        for (slot, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: the caller vouches for four vectors.
-            *sum = unsafe { s.load(from.add(slot * S::LANES)) };
-        }
-    }
-    sums
 }
 
 /// The steps of all sequences.

@@ -43,8 +43,8 @@
 //! ```
 //!
 //! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
-//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `projection` and
-//! `weight_gradient` the passes, `plan`, `crew` and `together` who runs them; `simd` and `math` are
+//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `input_product`,
+//! `projection` and `weight_gradient` the passes, `plan`, `crew` and `together` who runs them; `simd` and `math` are
 //! what they compute with.
 
 mod backward;
@@ -55,6 +55,7 @@ mod denormals;
 mod element;
 mod error;
 mod forward;
+mod input_product;
 mod layer;
 mod layout;
 mod math;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::Element;
+use crate::layout::Geometry;
 use crate::pack::VECTORS;
 use crate::simd::Simd;
 use crate::tile::{accumulate, for_tiles, zero};
@@ -17,6 +18,14 @@ pub(crate) struct Left<T> {
     pub(crate) count: usize,
     /// The distance from a row to the next.
     pub(crate) row: usize,
+}
+
+impl<T> Left<T> {
+    /// Rows of `da`: a segment a block.
+    pub(crate) fn of_da(geometry: &Geometry, base: *const T) -> Self {
+        let row = 4 * geometry.lanes;
+        Self { base, segments: geometry.blocks, segment: geometry.rows * row, count: row, row }
+    }
 }
 
 /// `left x panels` for some rows and vectors of columns; `store(row, vector, sum)` takes each vector

@@ -14,6 +14,25 @@ pub(crate) fn zero<T: Element, S: Simd<T>, const R: usize, const V: usize>(
     [[s.splat(T::default()); V]; R]
 }
 
+/// The same four vectors for all rows of a tile.
+///
+/// # Safety
+/// `from` points to four vectors.
+#[inline(always)]
+pub(crate) unsafe fn repeat<T: Element, S: Simd<T>, const R: usize>(
+    s: S,
+    from: *const T,
+) -> Tile<T, S, R, 4> {
+    let mut sums = zero::<T, S, R, 4>(s);
+    for sums in &mut sums {
+        for (slot, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller vouches for four vectors.
+            *sum = unsafe { s.load(from.add(slot * S::LANES)) };
+        }
+    }
+    sums
+}
+
 /// `sums[r][v] += a[r][k] w[k][v]` over k.
 ///
 /// `a[r][k]` is the number at `a + r * row + k * column`, `w[k][v]` the vector at
