@@ -40,7 +40,7 @@ def main():
             torch.save({"epoch": 1, "model_state_dict": net.state_dict()}, folder / "checkpoint.pth")
             back = convert(folder / "checkpoint.pth", folder / "back.safetensors", kind, options,
                            "model_state_dict", "encoder.")
-            want = layer.state_dict()
+            want = {key: value.clone() for key, value in layer.state_dict().items()}
             assert back.keys() == want.keys(), (kind, options)
             assert all(torch.equal(back[key], want[key]) for key in want), (kind, options)
             layer.load_state_dict(convert("-", folder / "fresh.safetensors", kind, options))
