@@ -34,13 +34,16 @@ def fingerprint(path):
         series, labels = with_timestamps(path)
     else:
         series, labels = load_from_ts_file(str(path), return_type="np-list")
+    # aeon makes labels lower case; the header has them as they are.
+    declared = re.search(r"@classlabel\s+true\s+(.*)", Path(path).read_text(), re.IGNORECASE)
+    spelling = {label.lower(): label for label in declared[1].split()} if declared else {}
     total = hashlib.sha256()
     for values, label in zip(series, labels):
         values = np.atleast_2d(np.asarray(values)).T.astype("<f4")  # steps first
         values = np.where(np.isnan(values), np.float32(np.nan), values)
         total.update(struct.pack("<Q", len(values)) + np.ascontiguousarray(values, "<f4").tobytes())
         if isinstance(label, str):
-            total.update(label.encode() + b"\n")
+            total.update(spelling[label.lower()].encode() + b"\n")
         else:
             total.update(struct.pack("<f", label))
     return total.hexdigest()
