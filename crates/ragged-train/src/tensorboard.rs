@@ -77,9 +77,7 @@ impl EventFile {
         let (file, epoch_began) = (BufWriter::new(file), now);
         let mut this = Self { path, file, epoch_began, real_steps: 0, padded_steps: 0 };
         this.event(0, What::FileVersion("brain.Event:2".into()))?;
-        if step > 0 {
-            this.event(step as i64 + 1, What::SessionLog(SessionLog { status: 1 }))?;
-        }
+        this.event(step as i64 + 1, What::SessionLog(SessionLog { status: 1 }))?;
         this.flush()?;
         Ok(this)
     }
