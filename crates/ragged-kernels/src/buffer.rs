@@ -1,4 +1,4 @@
-//! Memory that begins on a cache line and is used again.
+//! Memory that is used again.
 //!
 //! A training step needs the same large buffers every time. Fresh ones would cost a page fault for
 //! every 4 KiB and zeros that nobody reads, so a buffer goes back to a pool when it is dropped.
@@ -6,12 +6,7 @@
 use std::sync::PoisonError;
 
 use crate::Element;
-
-/// Sixteen numbers on a cache line (two lines for `f64`).
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub struct Line<T>([T; 16]);
+use crate::memory::Memory;
 
 /// Buffers that the pool keeps at most; the smallest go first.
 const KEPT: usize = 32;
@@ -20,61 +15,57 @@ const KEPT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Buffer<T: Element> {
     /// All initialised; may be more than `len` asks for.
-    lines: Vec<Line<T>>,
+    memory: Memory<T>,
     len: usize,
 }
 
 impl<T: Element> Buffer<T> {
-    /// Room for `len` numbers: the smallest buffer of the pool that has it, or a new one.
+    /// Room for `len` numbers: the smallest piece of the pool that has it, or a new one.
     pub(crate) fn new(len: usize) -> Self {
-        let need = len.div_ceil(16);
         let mut pool = T::pool().lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = pool.iter().enumerate().filter(|(_, lines)| lines.len() >= need);
-        let best = fits.min_by_key(|(_, lines)| lines.len()).map(|(k, _)| k);
-        let lines = match best {
+        let fits = pool.iter().enumerate().filter(|(_, memory)| memory.len() >= len);
+        let best = fits.min_by_key(|(_, memory)| memory.len()).map(|(k, _)| k);
+        let memory = match best {
             Some(k) => pool.swap_remove(k),
             None => {
                 drop(pool);
-                vec![Line([T::default(); 16]); need]
+                Memory::new(len)
             }
         };
-        Self { lines, len }
+        Self { memory, len }
     }
 
     pub(crate) fn as_ptr(&self) -> *const T {
-        self.lines.as_ptr().cast()
-    }
-
-    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
-        self.lines.as_mut_ptr().cast()
+        self.memory.as_ptr()
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
-        // SAFETY: the lines are initialised, have no gaps between their numbers (16 numbers fill a
-        // multiple of their alignment) and hold at least `len` of them.
-        unsafe { std::slice::from_raw_parts(self.as_ptr(), self.len) }
+        // SAFETY: the memory is initialised and holds at least `len` numbers.
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr(), self.len) }
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len) }
+        // SAFETY: as above, and nobody else has this buffer.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr(), self.len) }
     }
 }
 
 impl<T: Element> Clone for Buffer<T> {
     fn clone(&self) -> Self {
-        Self { lines: self.lines.clone(), len: self.len }
+        let mut clone = Self::new(self.len);
+        clone.as_mut_slice().copy_from_slice(self.as_slice());
+        clone
     }
 }
 
 impl<T: Element> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
-        if lines.is_empty() {
+        let memory = std::mem::replace(&mut self.memory, Memory::new(0));
+        if memory.len() == 0 {
             return;
         }
         let mut pool = T::pool().lock().unwrap_or_else(PoisonError::into_inner);
-        pool.push(lines);
+        pool.push(memory);
         if pool.len() > KEPT {
             let smallest = (0..pool.len()).min_by_key(|&k| pool[k].len());
             smallest.map(|k| pool.swap_remove(k));

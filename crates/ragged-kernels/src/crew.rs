@@ -1,14 +1,14 @@
-//! The threads of one call: its own, and helpers from rayon's global pool.
+//! The threads of one call: its own, and helpers (see `helpers`).
 //!
 //! Work is cut along lines that cannot change a result: sequences do not know one another, and each
 //! element of a weight's gradient is summed by one thread in one order. So the bits are the same for
 //! every number of threads.
 //!
-//! A call begins at once on its own thread. Helpers come when the pool has them, take pieces of the
+//! A call begins at once on its own thread. Helpers come when they can, take pieces of the
 //! present phase of work, and stay for the next; what nobody else has taken the call does itself. So
 //! a pool that sleeps or is busy costs no waiting: at the end of a phase the call waits for pieces that
-//! a helper has begun, and for nothing else, by spinning for some tens of microseconds and then by
-//! sleeping, which leaves the core to the one who is waited for.
+//! a helper has begun, and for nothing else, by spinning for a while and then by sleeping,
+//! which leaves the core to the one who is waited for.
 
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
@@ -16,17 +16,18 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::denormals::Flush;
+use crate::helpers::{Help, ask};
 
-/// Rounds of looking closely, and of spinning in all before sleep.
+/// Rounds of looking closely, spinning before sleep, and sleep.
 const CLOSELY: usize = 100;
-const SPINS: usize = 2000;
+const SPIN: Duration = Duration::from_micros(200);
 const NAP: Duration = Duration::from_micros(50);
 
 /// Pieces of a phase for each thread.
-const PIECES: usize = 4;
+const PIECES: usize = 8;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 
@@ -45,12 +46,16 @@ pub fn threads() -> usize {
 
 /// Waits until `done`, without keeping the core for long.
 pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
-    let mut spins = 0;
+    let mut rounds = 0;
+    let mut begin = None;
     while !done() {
-        spins += 1;
-        if spins > SPINS {
+        rounds += 1;
+        if rounds <= CLOSELY {
+            continue;
+        }
+        if begin.get_or_insert_with(Instant::now).elapsed() > SPIN {
             std::thread::sleep(NAP);
-        } else if spins > CLOSELY {
+        } else {
             spin_loop();
         }
     }
@@ -98,10 +103,10 @@ impl Crew {
             panicked: AtomicBool::new(false),
             over: AtomicBool::new(false),
         });
-        for who in 1..parts {
+        ask((1..parts).map(|who| -> Help {
             let shared = shared.clone();
-            rayon::spawn(move || shared.help(who));
-        }
+            Box::new(move || shared.help(who))
+        }));
         Self { parts, shared: Some(shared) }
     }
 

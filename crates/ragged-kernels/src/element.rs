@@ -4,11 +4,11 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::Mutex;
 
 use crate::backward::{Seen, backward_pass};
-use crate::buffer::Line;
 use crate::crew::Crew;
 use crate::forward::{Activations, forward_pass};
 use crate::layer::{Gradients, Input, Output, Weights};
 use crate::layout::Geometry;
+use crate::memory::Memory;
 use crate::simd::{SimdLevel, Task, dispatch_to};
 
 /// `f32` or `f64`.
@@ -53,13 +53,10 @@ pub(crate) mod private {
         const SHIFTER: Self;
         const EXP_LIMIT: Self;
         const EXP_TERMS: &'static [Self];
-        const TANH_SMALL: Self;
 
         fn fused(self, b: Self, c: Self) -> Self;
-        fn with_sign(self, sign: Self) -> Self;
-        fn magnitude(self) -> Self;
         fn power(self) -> Self;
-        fn pool() -> &'static Mutex<Vec<Vec<Line<Self>>>>;
+        fn pool() -> &'static Mutex<Vec<Memory<Self>>>;
         // Nobody outside can name this trait, so what it shows stays inside.
         #[allow(private_interfaces, private_bounds)]
         fn dispatch<K: Task<Self>>(level: SimdLevel, task: K)
@@ -103,19 +100,11 @@ macro_rules! internal {
                 self.mul_add(b, c)
             }
             #[inline(always)]
-            fn with_sign(self, sign: Self) -> Self {
-                self.copysign(sign)
-            }
-            #[inline(always)]
-            fn magnitude(self) -> Self {
-                self.abs()
-            }
-            #[inline(always)]
             fn power(self) -> Self {
                 Self::from_bits((self.to_bits() << $fraction).wrapping_add((1.0 as Self).to_bits()))
             }
-            fn pool() -> &'static Mutex<Vec<Vec<Line<Self>>>> {
-                static POOL: Mutex<Vec<Vec<Line<$t>>>> = Mutex::new(Vec::new());
+            fn pool() -> &'static Mutex<Vec<Memory<Self>>> {
+                static POOL: Mutex<Vec<Memory<$t>>> = Mutex::new(Vec::new());
                 &POOL
             }
             #[allow(private_interfaces, private_bounds)]
@@ -156,7 +145,6 @@ internal! {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const SHIFTER: Self = 12_582_912.0; // 1.5 2^23
     const EXP_LIMIT: Self = 87.0;
-    const TANH_SMALL: Self = 0.55;
     // Least largest relative error of exp on +-ln(2)/2, found by Lawson's iteration: 3.1e-9.
     const EXP_TERMS: &'static [Self] =
         &[1.381_454e-3, 8.368_745e-3, 4.166_839e-2, 1.666_652e-1, 0.499_999_94];
@@ -168,7 +156,6 @@ internal! {
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const SHIFTER: Self = 6_755_399_441_055_744.0; // 1.5 2^52
     const EXP_LIMIT: Self = 708.0;
-    const TANH_SMALL: Self = 0.55;
     // The series.
     const EXP_TERMS: &'static [Self] = &[
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,

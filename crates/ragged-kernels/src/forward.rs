@@ -181,7 +181,9 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
         let hidden = unsafe { source.get().cast_const().add(before.start * geometry.width) };
         let continuing = (group.start.min(begun)..begun, hidden);
         let beginning = (group.start.max(begun)..end, self.initial.as_ptr());
-        for block in blocks {
+        // There and back again: a cache still holds the weights of the blocks taken last.
+        let turned = |at| if k % 2 == 0 { at } else { blocks.start + blocks.end - 1 - at };
+        for block in blocks.clone().map(turned) {
             for (sequences, hidden) in [continuing.clone(), beginning.clone()] {
                 for_tiles!(<S as Simd<T>>::ROWS, sequences, |R, sequence| {
                     self.tile::<S, R>(s, step.start, block, sequence, hidden)

@@ -13,6 +13,7 @@ use std::ops::Range;
 use crate::cell::{CellKind, Side};
 use crate::shape::Step;
 use crate::simd::SimdLevel;
+use crate::tile::tile_rows;
 use crate::{Direction, Element, PackedShape};
 
 /// The geometry of a call at a SIMD level.
@@ -119,29 +120,50 @@ impl Geometry {
         (lane < self.units(vector)).then_some(row)
     }
 
-    /// Sequences cut into contiguous groups with about the same number of steps each, on borders of
-    /// full tiles. How they are cut changes no result.
+    /// Sequences cut into contiguous groups that take about the same time each. How they are cut
+    /// changes no result.
     pub(crate) fn groups(&self, parts: usize) -> Vec<Range<usize>> {
         let running = self.running();
-        // Steps of the first b sequences, for every b.
-        let mut longer = vec![0; running + 1];
+        // Steps that run more than b sequences, for every b.
+        let mut alive = vec![0; running + 1];
         for step in &self.steps {
-            longer[step.running] += 1;
+            alive[step.running] += 1;
         }
+        let mut left = self.steps.len();
+        for alive in &mut alive {
+            left -= *alive;
+            *alive = left;
+        }
+        // What tiles of n rows cost: each row its sums, and each tile the weights that it reads.
+        let mut costs = vec![0; running + 1];
+        for n in 1..=running {
+            let rows = tile_rows(self.tile, n);
+            costs[n] = costs[n - rows] + rows + 1;
+        }
+        let cost = |group: Range<usize>| -> usize {
+            let begin = group.start;
+            group.map(|b| alive[b] * costs[b + 1 - begin] - alive[b] * costs[b - begin]).sum()
+        };
         let mut groups = vec![];
-        let (mut begin, mut done, mut left) = (0, 0, self.steps.len());
-        for (b, longer) in longer.iter().enumerate().take(running) {
-            // `left` steps are run by more than b sequences.
-            left -= longer;
-            done += left;
-            let end = b + 1;
-            let due = (groups.len() + 1) * self.rows / parts.max(1);
-            let border = (end - begin) % self.tile == 0;
-            if end == running || (border && done >= due && groups.len() + 1 < parts) {
-                groups.push(begin..end);
-                begin = end;
+        let mut begin = 0;
+        for others in (1..parts.max(1)).rev() {
+            // The longest of the groups that this cut leaves is to be as short as it may.
+            let longest = |end: usize| cost(begin..end).max(cost(end..running) / others);
+            let (mut low, mut high) = (begin, running);
+            while low < high {
+                let end = (low + high) / 2;
+                match cost(begin..end) * others < cost(end..running) {
+                    true => low = end + 1,
+                    false => high = end,
+                }
             }
+            let end = low.saturating_sub(1).max(begin);
+            let end = if longest(end) < longest(low) { end } else { low };
+            groups.push(begin..end);
+            begin = end;
         }
+        groups.push(begin..running);
+        groups.retain(|group| !group.is_empty());
         groups
     }
 
@@ -212,6 +234,24 @@ mod tests {
                 assert!(groups.len() <= parts);
                 let all: Vec<usize> = groups.into_iter().flatten().collect();
                 assert_eq!(all, (0..batch - 2).collect::<Vec<_>>(), "{sizes:?} in {parts}");
+            }
+        }
+    }
+
+    #[test]
+    fn groups_take_about_the_same_time() {
+        let cost = |sizes: &[usize], group: &Range<usize>| -> usize {
+            sizes.iter().map(|&r| r.clamp(group.start, group.end) - group.start).sum()
+        };
+        let descending: Vec<usize> = (0..50).map(|t| 64 - t * 63 / 49).collect();
+        for sizes in [&[64; 50][..], &descending] {
+            let shape = PackedShape::new(64, sizes, 3, 20, Direction::Forward).unwrap();
+            let geometry = Geometry::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current());
+            for parts in 2..5 {
+                let groups = geometry.groups(parts);
+                let longest = groups.iter().map(|group| cost(sizes, group)).max().unwrap();
+                // No thread has more than a sixth above its share.
+                assert!(longest * parts * 6 <= geometry.rows * 7, "{sizes:?}: {groups:?}");
             }
         }
     }

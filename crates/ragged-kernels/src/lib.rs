@@ -43,9 +43,9 @@
 //! ```
 //!
 //! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
-//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `input_product`,
-//! `projection` and `weight_gradient` the passes, `plan`, `crew` and `together` who runs them; `simd` and `math` are
-//! what they compute with.
+//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `input_product`, `projection`
+//! and `weight_gradient` the passes, `plan`, `crew`, `helpers` and `together` who runs them; `simd`
+//! and `math` are what they compute with, `buffer` and `memory` where the numbers are.
 
 mod backward;
 mod buffer;
@@ -55,10 +55,12 @@ mod denormals;
 mod element;
 mod error;
 mod forward;
+mod helpers;
 mod input_product;
 mod layer;
 mod layout;
 mod math;
+mod memory;
 mod pack;
 mod plan;
 mod product;

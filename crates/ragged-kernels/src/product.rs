@@ -6,7 +6,7 @@ use crate::Element;
 use crate::layout::Geometry;
 use crate::pack::VECTORS;
 use crate::simd::Simd;
-use crate::tile::{accumulate, for_tiles, zero};
+use crate::tile::{Strided, accumulate, for_tiles, zero};
 
 /// The matrix from the left: each row is a chain of segments.
 #[derive(Clone, Copy)]
@@ -100,8 +100,9 @@ impl<T: Element, const V: usize> Strip<T, V> {
             unsafe {
                 let panel = self.panels.add(segments * count * self.first * S::LANES);
                 let panel = panel.add(k * count * V * S::LANES);
-                let a = base.add(k * segment + row * distance);
-                sums = accumulate::<T, S, R, V>(s, sums, count, a, distance, 1, panel);
+                let at = base.add(k * segment + row * distance);
+                let a = Strided { at, row: distance, column: 1 };
+                sums = accumulate::<T, S, R, V>(s, sums, count, a, panel, |_| ());
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::crew::Crew;
 use crate::layout::Geometry;
 use crate::pack::panels;
 use crate::simd::{Simd, Task, dispatch};
-use crate::tile::{accumulate, for_tiles, zero};
+use crate::tile::{Strided, accumulate, for_tiles, zero};
 
 /// `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, filled up to whole vectors.
 pub(crate) fn forward_panels<T: Element>(
@@ -77,10 +77,10 @@ impl<T: Element> Gradient<'_, T> {
         // SAFETY: dh is [N, P], a vector of the units [N][LANES]; these places of the gradient are
         // this task's alone, and only units that exist are stored.
         unsafe {
-            let dh = self.dh.as_ptr().add(p);
+            let dh = Strided { at: self.dh.as_ptr().add(p), row: 1, column: width };
             let units = self.units.as_ptr().add(self.geometry.carry_at(vector, 0));
             let sums = zero::<T, S, R, 1>(s);
-            let sums = accumulate::<T, S, R, 1>(s, sums, rows, dh, 1, width, units);
+            let sums = accumulate::<T, S, R, 1>(s, sums, rows, dh, units, |_| ());
             for (r, [sum]) in sums.into_iter().enumerate() {
                 let to = self.to.get().add((p + r) * hidden + vector * S::LANES);
                 s.store_first(to, sum, self.geometry.units(vector));

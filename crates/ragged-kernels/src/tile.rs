@@ -6,6 +6,14 @@ use crate::simd::Simd;
 /// The sums of `R` rows and `V` vectors.
 pub(crate) type Tile<T, S, const R: usize, const V: usize> = [[<S as Simd<T>>::V; V]; R];
 
+/// A matrix whose number `[r][k]` lies at `at + r * row + k * column`.
+#[derive(Clone, Copy)]
+pub(crate) struct Strided<T> {
+    pub(crate) at: *const T,
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
 /// All zero.
 #[inline(always)]
 pub(crate) fn zero<T: Element, S: Simd<T>, const R: usize, const V: usize>(
@@ -35,9 +43,9 @@ pub(crate) unsafe fn repeat<T: Element, S: Simd<T>, const R: usize>(
 
 /// `sums[r][v] += a[r][k] w[k][v]` over k.
 ///
-/// `a[r][k]` is the number at `a + r * row + k * column`, `w[k][v]` the vector at
-/// `w + (k * V + v) * LANES`. The order of the sum is that of k whatever `R` is: a row's result does
-/// not depend on the rows beside it.
+/// `w[k][v]` is the vector at `w + (k * V + v) * LANES`. The order of the sum is that of k whatever
+/// `R` is: a row's result does not depend on the rows beside it. `ahead(k)` may ask for what will be
+/// read later.
 ///
 /// # Safety
 ///
@@ -47,12 +55,12 @@ pub(crate) unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V:
     s: S,
     mut sums: Tile<T, S, R, V>,
     count: usize,
-    a: *const T,
-    row: usize,
-    column: usize,
+    a: Strided<T>,
     w: *const T,
+    ahead: impl Fn(usize),
 ) -> Tile<T, S, R, V> {
     for k in 0..count {
+        ahead(k);
         // SAFETY: the caller vouches for the numbers at these places.
         unsafe {
             let w = w.add(k * V * S::LANES);
@@ -61,9 +69,9 @@ pub(crate) unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V:
                 *weight = s.load(w.add(v * S::LANES));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let a = s.splat(*a.add(r * row + k * column));
+                let factor = s.splat(*a.at.add(r * a.row + k * a.column));
                 for (sum, &weight) in sums.iter_mut().zip(&weights) {
-                    *sum = s.mul_add(a, weight, *sum);
+                    *sum = s.mul_add(factor, weight, *sum);
                 }
             }
         }

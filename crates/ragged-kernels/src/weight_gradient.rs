@@ -3,7 +3,7 @@
 //! A tile of the gradient, a few columns by the four slots of a block, stays in registers while it
 //! runs over a chunk of rows: the same inner loop as everywhere, with the rows as the depth. Each task
 //! owns some columns of a block of units, so every element is summed by one thread in the order of the
-//! rows.
+//! rows. The columns of both weights go together: `da` is read once for all of them.
 
 use std::ops::Range;
 
@@ -13,10 +13,13 @@ use crate::cell::Side;
 use crate::crew::Crew;
 use crate::layout::{Before, Geometry};
 use crate::simd::{Simd, Task, dispatch};
-use crate::tile::{accumulate, for_tiles, zero};
+use crate::tile::{Strided, accumulate, for_tiles, zero};
 
-/// Rows that a tile of the gradient runs over at a time: 64 rows of four vectors are 16 KiB.
-const CHUNK: usize = 64;
+/// Rows that a tile of the gradient runs over at a time: 96 rows of four vectors are 24 KiB.
+const CHUNK: usize = 96;
+
+/// Rows from the one that is multiplied to the one that is asked for.
+const AHEAD: usize = 8;
 
 /// Columns of a task at most.
 const COLUMNS: usize = 96;
@@ -35,39 +38,40 @@ pub(crate) fn weight_gradient<T: Element>(
     hidden: &[T],
     initial: &[T],
     da: &Buffer<T>,
-    [ih, hh]: [Wanted<T>; 2],
+    [(ih, bias_ih), (hh, bias_hh)]: [Wanted<T>; 2],
     crew: &Crew,
 ) {
     let (i, p, four) = (geometry.input, geometry.width, 4 * geometry.lanes);
-    let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
-    let ((ih, bias_ih), (hh, bias_hh)) = (ih, hh);
     let with_biases = bias_ih.is_some() || bias_hh.is_some();
-    let mut biases = Buffer::new(geometry.blocks * four);
-    let to_biases = Shared::new(biases.as_mut_slice());
-    let sides = [
-        (Side::Input, ih, i, chunks_of(vec![all], i), with_biases.then_some(to_biases)),
-        (Side::Hidden, hh, p, chunks_of(runs_before(geometry, hidden, initial), p), None),
-    ];
-    for (side, weight, distance, chunks, biases) in sides {
-        let columns = if weight.is_some() { distance } else { 0 };
-        if columns == 0 && biases.is_none() {
-            continue;
-        }
-        let mut sums = Buffer::new(geometry.blocks * columns * four);
-        let to = Shared::new(sums.as_mut_slice());
-        // Few blocks are cut finer, so that there is work for all.
-        let share = (geometry.blocks * columns).div_ceil(2 * crew.parts());
-        let span = COLUMNS.min(share.next_multiple_of(geometry.tile)).max(1);
-        let spans = columns.div_ceil(span).max(1);
-        crew.split(geometry.blocks * spans, crew.parts(), &|tasks| {
-            for task in tasks {
-                let (block, from) = (task / spans, task % spans * span);
-                let (chunks, range) = (&chunks, from..columns.min(from + span));
-                let biases = biases.filter(|_| from == 0);
-                let outer = Outer { geometry, chunks, da, to, biases, block, distance, range };
-                dispatch(geometry.level, outer);
-            }
-        });
+    let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
+    let before = runs_before(geometry, hidden, initial);
+    let room = |wanted, numbers| Buffer::new(if wanted { geometry.blocks * numbers } else { 0 });
+    let mut ih_sums = room(ih.is_some(), i * four);
+    let mut hh_sums = room(hh.is_some(), p * four);
+    let mut biases = room(with_biases, four);
+    let outer = Outer {
+        geometry,
+        da,
+        sides: [
+            Factors {
+                columns: if ih.is_some() { i } else { 0 },
+                distance: i,
+                chunks: chunks_of(vec![all], i),
+                sums: Shared::new(ih_sums.as_mut_slice()),
+            },
+            Factors {
+                columns: if hh.is_some() { p } else { 0 },
+                distance: p,
+                chunks: chunks_of(before, p),
+                sums: Shared::new(hh_sums.as_mut_slice()),
+            },
+        ],
+        biases: with_biases.then_some(Shared::new(biases.as_mut_slice())),
+    };
+    outer.all(crew);
+    for (side, weight, sums, columns) in
+        [(Side::Input, ih, &ih_sums, i), (Side::Hidden, hh, &hh_sums, p)]
+    {
         if let Some(weight) = weight {
             scatter(geometry, side, sums.as_slice(), columns, weight, crew);
         }
@@ -178,33 +182,75 @@ fn weight_rows(
     })
 }
 
-/// Some columns of the gradient of one block of units.
-struct Outer<'a, T: Element> {
-    geometry: &'a Geometry,
-    chunks: &'a Chunks<T>,
-    da: &'a Buffer<T>,
-    /// `[block][column][slot][lane]`.
-    to: Shared<T>,
-    /// `[block][slot][lane]`: `da` summed over all rows, where this task is to do that, too.
-    biases: Option<Shared<T>>,
-    block: usize,
+/// What stands on the right of one side's outer products.
+struct Factors<T: Element> {
+    /// Columns whose gradients are wanted: all or none.
+    columns: usize,
     /// From a row's factors to the next row's: the columns of the weight.
     distance: usize,
+    chunks: Chunks<T>,
+    /// `[block][column][slot][lane]`.
+    sums: Shared<T>,
+}
+
+/// The outer products of both sides. Their columns are counted one side after the other.
+struct Outer<'a, T: Element> {
+    geometry: &'a Geometry,
+    da: &'a Buffer<T>,
+    sides: [Factors<T>; 2],
+    /// `[block][slot][lane]`: `da` summed over all rows.
+    biases: Option<Shared<T>>,
+}
+
+impl<T: Element> Outer<'_, T> {
+    fn all(&self, crew: &Crew) {
+        let geometry = self.geometry;
+        let columns = self.sides[0].columns + self.sides[1].columns;
+        // A block's columns in equal spans, and so many that there is work for all.
+        let few = (2 * crew.parts()).div_ceil(geometry.blocks);
+        let spans = columns.div_ceil(COLUMNS).max(few.min(columns.div_ceil(geometry.tile))).max(1);
+        crew.split(geometry.blocks * spans, crew.parts(), &|tasks| {
+            for task in tasks {
+                let (block, span) = (task / spans, task % spans);
+                let border = |span: usize| {
+                    (span * columns / spans).next_multiple_of(geometry.tile).min(columns)
+                };
+                let range = border(span)..border(span + 1);
+                dispatch(geometry.level, Span { outer: self, block, range });
+            }
+        });
+    }
+}
+
+/// Some columns of the gradient of one block of units, and the biases with the first of them.
+struct Span<'a, T: Element> {
+    outer: &'a Outer<'a, T>,
+    block: usize,
     range: Range<usize>,
 }
 
-impl<T: Element> Task<T> for Outer<'_, T> {
+impl<T: Element> Task<T> for Span<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
+        let Self { outer, block, range } = self;
+        let [ih, hh] = &outer.sides;
         let none = vec![];
         // Without rows the sums are zero.
-        let empty = self.chunks.0.is_empty().then_some(&none);
-        for (k, runs) in self.chunks.0.iter().chain(empty).enumerate() {
-            for_tiles!(<S as Simd<T>>::ROWS, self.range.clone(), |R, column| {
-                self.tile::<S, R>(s, runs, column, k == 0)
-            });
-            if let Some(biases) = self.biases {
-                self.total(s, runs, biases, k == 0);
+        let count = ih.chunks.0.len().max(1);
+        for k in 0..count {
+            let mut begin = 0;
+            for side in [ih, hh] {
+                let end = begin + side.columns;
+                let columns =
+                    range.start.clamp(begin, end) - begin..range.end.clamp(begin, end) - begin;
+                begin = end;
+                let runs = side.chunks.0.get(k).unwrap_or(&none);
+                for_tiles!(<S as Simd<T>>::ROWS, columns, |R, column| {
+                    outer.tile::<S, R>(s, side, runs, block, column, k == 0)
+                });
+            }
+            if let Some(biases) = outer.biases.filter(|_| range.start == 0) {
+                outer.total(s, ih.chunks.0.get(k).unwrap_or(&none), biases, block, k == 0);
             }
         }
     }
@@ -213,12 +259,20 @@ impl<T: Element> Task<T> for Outer<'_, T> {
 impl<T: Element> Outer<'_, T> {
     /// `R` columns over one chunk of rows; the first one begins the sums.
     #[inline(always)]
-    fn tile<S: Simd<T>, const R: usize>(&self, s: S, runs: &[Run<T>], column: usize, first: bool) {
+    fn tile<S: Simd<T>, const R: usize>(
+        &self,
+        s: S,
+        side: &Factors<T>,
+        runs: &[Run<T>],
+        block: usize,
+        column: usize,
+        first: bool,
+    ) {
         let four = 4 * S::LANES;
         // SAFETY: `da` of a block is [N][4][LANES], the factors of a run [rows, columns]; the sums of
         // these columns and this block are this task's alone.
         unsafe {
-            let to = self.to.get().add((self.block * self.distance + column) * four);
+            let to = side.sums.get().add((block * side.distance + column) * four);
             let mut sums = zero::<T, S, R, 4>(s);
             if !first {
                 for (r, sums) in sums.iter_mut().enumerate() {
@@ -228,9 +282,19 @@ impl<T: Element> Outer<'_, T> {
                 }
             }
             for run in runs {
-                let da = self.da.as_ptr().add(self.geometry.gates_at(self.block, run.rows.start));
-                let (a, count) = (run.from.add(column), run.rows.len());
-                sums = accumulate::<T, S, R, 4>(s, sums, count, a, 1, self.distance, da);
+                let da = self.da.as_ptr().add(self.geometry.gates_at(block, run.rows.start));
+                let at = run.from.add(column);
+                // Rows of the factors lie far apart, where no cache expects the next one, and of the
+                // chunk behind this one each tile asks for another quarter.
+                let next = da.wrapping_add(CHUNK * four + column / R % 4 * S::LANES);
+                let ahead = |k| {
+                    let row = at.wrapping_add((k + AHEAD) * side.distance);
+                    s.prefetch(row);
+                    s.prefetch(row.wrapping_add(R - 1));
+                    s.prefetch(next.wrapping_add(k * four));
+                };
+                let a = Strided { at, row: 1, column: side.distance };
+                sums = accumulate::<T, S, R, 4>(s, sums, run.rows.len(), a, da, ahead);
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 for (slot, sum) in sums.into_iter().enumerate() {
@@ -242,11 +306,18 @@ impl<T: Element> Outer<'_, T> {
 
     /// `da` itself, summed over one chunk of rows; the first one begins the sums.
     #[inline(always)]
-    fn total<S: Simd<T>>(&self, s: S, runs: &[Run<T>], biases: Shared<T>, first: bool) {
+    fn total<S: Simd<T>>(
+        &self,
+        s: S,
+        runs: &[Run<T>],
+        biases: Shared<T>,
+        block: usize,
+        first: bool,
+    ) {
         // SAFETY: `da` of a block is [N][4][LANES], and the biases' sums have four vectors a block,
         // which are this task's alone.
         unsafe {
-            let to = biases.get().add(self.block * 4 * S::LANES);
+            let to = biases.get().add(block * 4 * S::LANES);
             let mut sums = [s.splat(T::default()); 4];
             if !first {
                 for (slot, sum) in sums.iter_mut().enumerate() {
@@ -254,7 +325,7 @@ impl<T: Element> Outer<'_, T> {
                 }
             }
             for row in runs.iter().flat_map(|run| run.rows.clone()) {
-                let da = self.da.as_ptr().add(self.geometry.gates_at(self.block, row));
+                let da = self.da.as_ptr().add(self.geometry.gates_at(block, row));
                 for (slot, sum) in sums.iter_mut().enumerate() {
                     *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
                 }

@@ -11,7 +11,7 @@ use super::{Arithmetic, Derivatives, Outcome, Side, sigmoid_slope, tanh_slope};
 use crate::Element;
 use crate::math::{sigmoid, tanh};
 use crate::simd::Simd;
-use crate::tile::{Tile, accumulate, zero};
+use crate::tile::{Strided, Tile, accumulate, zero};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Gru;
@@ -71,13 +71,14 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
         columns: usize,
         w: *const T,
     ) -> Tile<T, S, R, 4> {
+        let a = Strided { at: a, row: columns, column: 1 };
         let last = if side == Side::Input { 2 } else { 3 };
         let mut three = zero::<T, S, R, 3>(s);
         for (three, sums) in three.iter_mut().zip(&sums) {
             *three = [sums[0], sums[1], sums[last]];
         }
         // SAFETY: the caller's; the weights of a side hold its three slots alone.
-        let three = unsafe { accumulate::<T, S, R, 3>(s, three, columns, a, columns, 1, w) };
+        let three = unsafe { accumulate::<T, S, R, 3>(s, three, columns, a, w, |_| ()) };
         for (sums, three) in sums.iter_mut().zip(three) {
             (sums[0], sums[1], sums[last]) = (three[0], three[1], three[2]);
         }

@@ -21,7 +21,7 @@ pub(crate) use rnn::Rnn;
 
 use crate::Element;
 use crate::simd::Simd;
-use crate::tile::{Tile, accumulate};
+use crate::tile::{Strided, Tile, accumulate};
 
 /// Which recurrent layer, by PyTorch's names of `nn.RNNBase.mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,8 +125,9 @@ pub(crate) trait Arithmetic<T: Element, const U: usize>: Copy + Sync {
         columns: usize,
         w: *const T,
     ) -> Tile<T, S, R, 4> {
+        let a = Strided { at: a, row: columns, column: 1 };
         // SAFETY: the caller's.
-        unsafe { accumulate::<T, S, R, 4>(s, sums, columns, a, columns, 1, w) }
+        unsafe { accumulate::<T, S, R, 4>(s, sums, columns, a, w, |_| ()) }
     }
 }
 
