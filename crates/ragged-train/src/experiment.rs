@@ -3,15 +3,17 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, Sampler, TargetKind};
+use ragged_datasets::{
+    Collate, DataLoader, Dataset, LoaderConfig, Sampler, Strata, TargetKind, Weights,
+};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
 
 use crate::checkpoint::{Checkpoint, load_checkpoint};
 use crate::data::{AnyDataset, Datasets};
 use crate::recorder::{Recorder, Subject};
 use crate::{
-    Ending, Error, ExperimentConfig, Loss, MetricSum, Observer, Progress, Result, RunDir, Summary,
-    Trainer, evaluate, plot,
+    Ending, Error, ExperimentConfig, Loss, MetricSum, Observer, Order, Progress, Result, RunDir,
+    Summary, Trainer, evaluate, plot,
 };
 
 /// A run that is set up: at its start, or where a checkpoint left it.
@@ -225,11 +227,17 @@ impl Experiment {
     pub fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
         let seed = self.config.seed;
         let overfit = self.config.train.overfit_batches > 0;
-        let sampler = if overfit { Sampler::Sequential } else { Sampler::Shuffle { seed } };
+        let train = &self.data.train;
+        let sampler = match self.config.data.order {
+            _ if overfit => Sampler::Sequential,
+            Order::Shuffle => Sampler::Shuffle { seed },
+            Order::Balanced => Sampler::Weighted { weights: Weights::balanced(train)?, seed },
+            Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
+        };
         let mut config = self.loader_config(sampler);
         let bucket = self.config.data.bucket_size;
         config.bucket_size = (bucket > 0 && !overfit).then_some(bucket);
-        Ok(DataLoader::new(self.data.train.clone(), config)?)
+        Ok(DataLoader::new(train.clone(), config)?)
     }
 
     /// The validation examples in batches, if there are any.

@@ -70,7 +70,8 @@ mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
 pub use config::{
-    CheckpointSection, DataSection, ExperimentConfig, ModelSection, SumsSection, SyntheticSection,
+    CheckpointSection, DataSection, ExperimentConfig, ModelSection, Order, SumsSection,
+    SyntheticSection,
 };
 pub use confusion::{ClassScore, Confusion};
 pub use data::{AnyDataset, Datasets};

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{
     Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
-use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+use ragged_models::{CellKind, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_train::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -171,11 +171,48 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
     check(Experiment::new(fixed), "the lengths of variable-sums vary");
 }
 
+#[test]
+fn the_order_of_training_examples_can_follow_their_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    // One of eight is a b.
+    let series: Vec<String> =
+        (0..64).map(|k| format!("{k}:{}", if k % 8 == 0 { "b" } else { "a" })).collect();
+    let series: Vec<&str> = series.iter().map(String::as_str).collect();
+    write_ts(&folder.path().join("Few_TRAIN.ts"), &series);
+    write_ts(&folder.path().join("Few_TEST.ts"), &series);
+    let dir = format!("{:?}", folder.path().display().to_string());
+    let of_class_b = |order: &str| -> Vec<usize> {
+        let overrides = [
+            ("data.dir", dir.as_str()),
+            ("data.dataset", "Few"),
+            ("data.order", order),
+            ("train.batch_size", "16"),
+        ];
+        let loader =
+            Experiment::new(config("", &overrides).unwrap()).unwrap().train_loader().unwrap();
+        let batches = loader.epoch(0).map(|batch| batch.unwrap());
+        let classes = batches.map(|batch| batch.target.to_vec1::<u32>().unwrap());
+        classes.map(|classes| classes.iter().filter(|&&class| class == 1).count()).collect()
+    };
+    assert_eq!(of_class_b("stratified"), [2, 2, 2, 2]);
+    assert_eq!(of_class_b("shuffle").iter().sum::<usize>(), 8);
+    let balanced: usize = of_class_b("balanced").iter().sum();
+    assert!((20..=44).contains(&balanced), "{balanced} of 64 where half is expected");
+
+    let sums = config("", &[("data.order", "balanced"), ("data.sums.num_samples", "8")]).unwrap();
+    let error = Experiment::new(sums).err().unwrap().to_string();
+    assert!(error.contains("expected a class"), "{error}");
+}
+
 fn model(kind: ModelKind) -> (Model, Parameters) {
+    model_of(CellKind::Lstm, kind)
+}
+
+fn model_of(cell: CellKind, kind: ModelKind) -> (Model, Parameters) {
     // The last time step is the reverse direction's first: its recurrent weight has no part in it.
     let bidirectional = kind == ModelKind::Variable;
     let layer = RecurrentConfig { num_layers: 2, bidirectional, ..RecurrentConfig::new(7, 5) };
-    let config = ModelConfig::new(kind, layer, 1);
+    let config = ModelConfig { cell, ..ModelConfig::new(kind, layer, 1) };
     let parameters = Parameters::new(1);
     (Model::new(&config, parameters.builder(DType::F32, &Device::Cpu)).unwrap(), parameters)
 }
@@ -208,10 +245,10 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
 /// Candle's fused softmax and layer norm cut gradients silently: nothing here may.
 #[test]
 fn every_parameter_gets_a_gradient() {
-    for (kind, collate) in
-        [(ModelKind::Fixed, Collate::Padded), (ModelKind::Variable, Collate::Packed)]
-    {
-        let (model, parameters) = model(kind);
+    let cells = [CellKind::Lstm, CellKind::Gru, CellKind::Rnn];
+    let kinds = [(ModelKind::Fixed, Collate::Padded), (ModelKind::Variable, Collate::Packed)];
+    for (cell, (kind, collate)) in cells.into_iter().flat_map(|c| kinds.map(|kind| (c, kind))) {
+        let (model, parameters) = model_of(cell, kind);
         let batch = batch(collate, |_| ());
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
         let prediction =
@@ -219,9 +256,10 @@ fn every_parameter_gets_a_gradient() {
         let loss = Loss::Mse.value(&prediction, &batch.target).unwrap();
         let gradients = Gradients::new(&parameters.named(), loss.backward().unwrap());
         for (name, _) in parameters.named() {
-            let gradient = gradients.get(&name).unwrap_or_else(|| panic!("{name} has none"));
+            let gradient =
+                gradients.get(&name).unwrap_or_else(|| panic!("{cell:?}: {name} has none"));
             let sum = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
-            assert!(sum > 0.0, "the gradient of {name} is zero");
+            assert!(sum > 0.0, "{cell:?}: the gradient of {name} is zero");
         }
     }
 }

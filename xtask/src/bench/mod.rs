@@ -64,15 +64,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
+    // Before the peers begin to load their libraries on the same cores.
+    let peak = ours::peak(threads)?;
     let mut peers = vec![];
     if let Some(python) = &args.pytorch {
         peers.push(PyTorch::start(python, threads, false)?);
         peers.push(PyTorch::start(python, threads, true)?);
     }
-    println!(
-        "{}",
-        report::heading(threads, ours::peak(threads)?, args.pytorch.is_some(), args.candle)
-    );
+    println!("{}", report::heading(threads, peak, args.pytorch.is_some(), args.candle));
     let mut rows = vec![];
     for shape in shapes {
         for row in measure(&shape, threads, &args, &mut peers)? {

@@ -9,7 +9,9 @@ use ragged_models::{ModelConfig, ModelKind};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use sections::{CheckpointSection, DataSection, ModelSection, SumsSection, SyntheticSection};
+pub use sections::{
+    CheckpointSection, DataSection, ModelSection, Order, SumsSection, SyntheticSection,
+};
 
 use crate::{Error, Result, TrainConfig};
 use place::{line_and_column, place_of};

@@ -102,6 +102,19 @@ impl ModelSection {
     }
 }
 
+/// In which order an epoch takes the training examples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Every example once, shuffled.
+    #[default]
+    Shuffle,
+    /// As many draws as there are examples, with replacement, every class equally often.
+    Balanced,
+    /// Every example once, shuffled so that every batch holds the classes in nearly their share.
+    Stratified,
+}
+
 /// Where the examples come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -122,6 +135,8 @@ pub struct DataSection {
     /// Default not at all.
     #[serde(skip_serializing_if = "AugmentConfig::is_none")]
     pub augment: AugmentConfig,
+    /// In which order an epoch takes the training examples. Default `shuffle`.
+    pub order: Order,
     /// Sort stretches of so many examples of the shuffled order by length, so that batch mates have
     /// similar lengths; 0 for not. Default 0.
     pub bucket_size: usize,
@@ -146,6 +161,7 @@ impl Default for DataSection {
             valid_fraction: 0.0,
             transforms: None,
             augment: AugmentConfig::default(),
+            order: Order::Shuffle,
             bucket_size: 0,
             workers: 1,
             read: ReadOptions::default(),
