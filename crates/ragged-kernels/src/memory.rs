@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn memory_of_any_size_is_aligned_and_zero() {
-        for numbers in [0, 1, 15, 17, 1000, (HUGE >> 2) - 1, HUGE >> 2, HUGE + 5] {
+        // Millions of numbers take Miri minutes.
+        let large = if cfg!(miri) { vec![] } else { vec![(HUGE >> 2) - 1, HUGE >> 2, HUGE + 5] };
+        for numbers in [0, 1, 15, 17, 1000].into_iter().chain(large) {
             let memory = Memory::<f32>::new(numbers);
             let align = if numbers * 4 < HUGE { LINE } else { HUGE };
             assert_eq!(memory.len(), numbers);
