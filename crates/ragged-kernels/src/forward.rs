@@ -182,7 +182,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
         let continuing = (group.start.min(begun)..begun, hidden);
         let beginning = (group.start.max(begun)..end, self.initial.as_ptr());
         // There and back again: a cache still holds the weights of the blocks taken last.
-        let turned = |at| if k % 2 == 0 { at } else { blocks.start + blocks.end - 1 - at };
+        let turned = |at| if k.is_multiple_of(2) { at } else { blocks.start + blocks.end - 1 - at };
         for block in blocks.clone().map(turned) {
             for (sequences, hidden) in [continuing.clone(), beginning.clone()] {
                 for_tiles!(<S as Simd<T>>::ROWS, sequences, |R, sequence| {

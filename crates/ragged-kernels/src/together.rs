@@ -130,7 +130,7 @@ impl Share {
             let order = (Ordering::Relaxed, Ordering::Relaxed);
             match self.taken.0.compare_exchange_weak(next, after, order.0, order.1) {
                 // There and back again: a cache still holds the weights of the chunks taken last.
-                Ok(_) if step % 2 == 0 => {
+                Ok(_) if step.is_multiple_of(2) => {
                     return Some(self.chunks.start + next - step * self.chunks.len());
                 }
                 Ok(_) => return Some(self.chunks.start + (end - 1 - next)),
