@@ -101,7 +101,8 @@ mod tests {
             let memory = Memory::<f32>::new(numbers);
             let align = if numbers * 4 < HUGE { LINE } else { HUGE };
             assert_eq!(memory.len(), numbers);
-            assert!(numbers == 0 || memory.as_ptr() as usize % align == 0, "{numbers}");
+            let start = memory.as_ptr() as usize;
+            assert!(numbers == 0 || start.is_multiple_of(align), "{numbers}");
             // SAFETY: so many numbers are there, and initialised.
             let all = unsafe { std::slice::from_raw_parts(memory.as_ptr(), numbers) };
             assert!(all.iter().all(|&v| v == 0.0));
