@@ -55,6 +55,8 @@ pub(crate) mod private {
         const EXP_TERMS: &'static [Self];
 
         fn fused(self, b: Self, c: Self) -> Self;
+        fn with_sign(self, sign: Self) -> Self;
+        fn magnitude(self) -> Self;
         fn power(self) -> Self;
         fn pool() -> &'static Mutex<Vec<Memory<Self>>>;
         // Nobody outside can name this trait, so what it shows stays inside.
@@ -98,6 +100,14 @@ macro_rules! internal {
             #[inline(always)]
             fn fused(self, b: Self, c: Self) -> Self {
                 self.mul_add(b, c)
+            }
+            #[inline(always)]
+            fn with_sign(self, sign: Self) -> Self {
+                self.copysign(sign)
+            }
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
             }
             #[inline(always)]
             fn power(self) -> Self {

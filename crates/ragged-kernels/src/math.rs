@@ -42,13 +42,15 @@ pub(crate) fn sigmoid<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
 
 /// tanh(x) = e / (e + 2) with e = exp(2 x) - 1, within 3 units in the last place.
 ///
-/// e keeps its digits where x is small: there s is one and e is p.
+/// e keeps its digits where x is small: there s is one and e is p. Rounding must neither exceed one,
+/// which would turn the sign of the derivative, nor lose that of a zero.
 #[inline(always)]
 pub(crate) fn tanh<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
     let (one, two) = (s.splat(T::ONE), s.splat(T::ONE + T::ONE));
     let (power, p) = exp_parts(s, s.add(x, x));
     let e = s.mul_add(power, p, s.sub(power, one));
-    s.mul(e, s.recip(s.add(e, two)))
+    let size = s.abs(s.mul(e, s.recip(s.add(e, two))));
+    s.copysign(s.at_most(one, size), x)
 }
 
 #[cfg(test)]
@@ -110,6 +112,17 @@ mod tests {
         }
     }
 
+    /// A value above one would make the derivative, 1 - tanh(x)^2, negative.
+    #[test]
+    fn tanh_is_at_most_one() {
+        for level in SimdLevel::available() {
+            let x: Vec<f64> = arguments().collect();
+            assert!(both(level, &x).1.iter().all(|y| y.abs() <= 1.0), "{level:?}");
+            let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+            assert!(both(level, &x).1.iter().all(|y| y.abs() <= 1.0), "{level:?}");
+        }
+    }
+
     #[test]
     fn extremes_saturate_and_nan_stays() {
         let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -120,7 +133,7 @@ mod tests {
             assert_eq!((tanh[0], tanh[1], tanh[2], tanh[3], tanh[7]), (1.0, -1.0, 1.0, -1.0, 1.0));
             assert_eq!((sigmoid[0], sigmoid[2], sigmoid[5], sigmoid[7]), (1.0, 1.0, 0.5, 1.0));
             assert!(sigmoid[1] < 1e-37 && sigmoid[3] < 1e-37);
-            assert_eq!((tanh[5], tanh[6]), (0.0, 0.0));
+            assert_eq!((tanh[5], tanh[6].to_bits()), (0.0, (-0.0f32).to_bits()));
         }
     }
 }

@@ -95,6 +95,9 @@ pub(crate) trait Simd<T: Element>: Copy {
     fn at_most(self, limit: Self::V, x: Self::V) -> Self::V;
     /// The larger of a limit and `x`; NaN stays NaN.
     fn at_least(self, limit: Self::V, x: Self::V) -> Self::V;
+    fn abs(self, x: Self::V) -> Self::V;
+    /// The magnitude of `x` with the sign of `sign`.
+    fn copysign(self, x: Self::V, sign: Self::V) -> Self::V;
     /// Lane by lane `if a < b { yes } else { no }`.
     fn select_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
     /// 2^n, where the lowest bits of `shifted` hold the whole number n (see `math`), and the result

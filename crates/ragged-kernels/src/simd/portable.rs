@@ -73,6 +73,14 @@ impl<T: Element> Simd<T> for Portable {
         zip(limit, x, |limit, x| if x < limit { limit } else { x })
     }
     #[inline(always)]
+    fn abs(self, x: Lanes<T>) -> Lanes<T> {
+        zip(x, x, |x, _| x.magnitude())
+    }
+    #[inline(always)]
+    fn copysign(self, x: Lanes<T>, sign: Lanes<T>) -> Lanes<T> {
+        zip(x, sign, |x, sign| x.with_sign(sign))
+    }
+    #[inline(always)]
     fn select_less(self, a: Lanes<T>, b: Lanes<T>, yes: Lanes<T>, no: Lanes<T>) -> Lanes<T> {
         let mut out = no;
         for (((out, yes), a), b) in out.0.iter_mut().zip(yes.0).zip(a.0).zip(b.0) {

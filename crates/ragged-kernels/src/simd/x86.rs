@@ -37,7 +37,7 @@ macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
         $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
-        $max:ident, less $less:expr, power $power:expr,
+        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, power $power:expr,
         recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr, $first:expr
     ) => {
         // SAFETY of every intrinsic below: a value of the level proves that its instructions are
@@ -91,6 +91,17 @@ macro_rules! simd {
                 unsafe { $max(limit, x) }
             }
             #[inline(always)]
+            fn abs(self, x: $v) -> $v {
+                unsafe { $andnot($splat(-0.0), x) }
+            }
+            #[inline(always)]
+            fn copysign(self, x: $v, sign: $v) -> $v {
+                unsafe {
+                    let bit = $splat(-0.0);
+                    $or($andnot(bit, x), $and(bit, sign))
+                }
+            }
+            #[inline(always)]
             fn select_less(self, a: $v, b: $v, yes: $v, no: $v) -> $v {
                 unsafe { $less(a, b, yes, no) }
             }
@@ -128,10 +139,17 @@ struct Mask([i32; 16]);
 
 static MASK: Mask = Mask([-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0]);
 
+/// Bitwise functions and the like that have no single AVX-512 F intrinsic on floats.
+macro_rules! wide {
+    ($cast:ident, $back:ident, $op:ident) => {
+        |a, b| $back($op($cast(a), $cast(b)))
+    };
+}
+
 simd!(
     Avx2, f32, __m256, lanes 8, rows 3, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_min_ps,
-    _mm256_max_ps,
+    _mm256_max_ps, sign _mm256_and_ps, _mm256_andnot_ps, _mm256_or_ps,
     less |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
     power |n| {
         let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(n));
@@ -145,7 +163,7 @@ simd!(
 simd!(
     Avx2, f64, __m256d, lanes 4, rows 3, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_min_pd,
-    _mm256_max_pd,
+    _mm256_max_pd, sign _mm256_and_pd, _mm256_andnot_pd, _mm256_or_pd,
     less |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),
     power |n| {
         let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(n));
@@ -159,7 +177,9 @@ simd!(
 simd!(
     Avx512, f32, __m512, lanes 16, rows 6, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
     _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_min_ps,
-    _mm512_max_ps,
+    _mm512_max_ps, sign wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_and_si512),
+    wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_andnot_si512),
+    wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes),
     power |n| {
         let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(n));
@@ -178,7 +198,9 @@ simd!(
 simd!(
     Avx512, f64, __m512d, lanes 8, rows 6, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
     _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_min_pd,
-    _mm512_max_pd,
+    _mm512_max_pd, sign wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_and_si512),
+    wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_andnot_si512),
+    wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes),
     power |n| {
         let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(n));
