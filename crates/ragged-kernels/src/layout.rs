@@ -110,14 +110,14 @@ impl Geometry {
         self.lanes.min(self.hidden.saturating_sub(vector * self.lanes))
     }
 
-    /// The row of the weights and biases for a lane of a slot, if there is such a unit.
-    pub(crate) fn weight_row(&self, block: usize, slot: usize, lane: usize) -> Option<usize> {
+    /// The rows of the weights and biases for the lanes of a slot: as many as it has units.
+    pub(crate) fn weight_rows(&self, block: usize, slot: usize) -> Range<usize> {
         let vector = match self.cell.spread() {
             1 => block,
             spread => block * spread + slot,
         };
-        let row = self.cell.gate(slot) * self.hidden + vector * self.lanes + lane;
-        (lane < self.units(vector)).then_some(row)
+        let first = self.cell.gate(slot) * self.hidden + vector * self.lanes;
+        first..first + self.units(vector)
     }
 
     /// Sequences cut into contiguous groups that take about the same time each. How they are cut
@@ -265,8 +265,7 @@ mod tests {
                 let slots = cell.slots(side).iter();
                 let mut rows: Vec<usize> = slots
                     .flat_map(|&slot| (0..g.blocks).map(move |block| (block, slot)))
-                    .flat_map(|(block, slot)| (0..g.lanes).map(move |lane| (block, slot, lane)))
-                    .filter_map(|(block, slot, lane)| g.weight_row(block, slot, lane))
+                    .flat_map(|(block, slot)| g.weight_rows(block, slot))
                     .collect();
                 rows.sort_unstable();
                 assert_eq!(rows, (0..cell.gates() * 70).collect::<Vec<_>>(), "{cell:?} {side:?}");

@@ -43,7 +43,7 @@
 //! ```
 //!
 //! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
-//! cell, `tile` and `product` the inner loops, `forward`, `backward`, `input_product`, `projection`
+//! cell, `tile` and `product` the inner loops, `pack` and `transpose` how weights come to lie, `forward`, `backward`, `input_product`, `projection`
 //! and `weight_gradient` the passes, `plan`, `crew`, `helpers` and `together` who runs them; `simd`
 //! and `math` are what they compute with, `buffer` and `memory` where the numbers are.
 
@@ -70,6 +70,7 @@ mod simd;
 mod states;
 mod tile;
 mod together;
+mod transpose;
 mod weight_gradient;
 
 pub use cell::CellKind;

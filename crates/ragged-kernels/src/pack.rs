@@ -5,9 +5,8 @@ use crate::buffer::{Buffer, Shared};
 use crate::cell::Side;
 use crate::crew::Crew;
 use crate::layout::Geometry;
-
-/// Columns of a weight that are packed together: they fill cache lines on both sides.
-const COLUMNS: usize = 16;
+use crate::simd::{Simd, Task, dispatch};
+use crate::transpose::{Matrix, transpose};
 
 /// Numbers that are worth a thread of their own.
 const GRAIN: usize = 1 << 15;
@@ -19,7 +18,6 @@ pub(crate) fn gate_panels<T: Element>(
     weights: &[(Side, &[T], usize)],
     crew: &Crew,
 ) -> Buffer<T> {
-    let lanes = geometry.lanes;
     let panel: usize = weights.iter().map(|&(side, _, n)| geometry.panel_len(side, n)).sum();
     let mut packed = Buffer::<T>::new(geometry.blocks * panel);
     let out = Shared::new(packed.as_mut_slice());
@@ -29,31 +27,41 @@ pub(crate) fn gate_panels<T: Element>(
             // SAFETY: each block is packed by one call, into a panel of its own within `packed`.
             let panel =
                 unsafe { std::slice::from_raw_parts_mut(out.get().add(block * panel), panel) };
-            let mut rest = panel;
-            for &(side, weight, columns) in weights {
-                let slots = geometry.cell.slots(side);
-                let (part, after) = rest.split_at_mut(geometry.panel_len(side, columns));
-                rest = after;
-                for from in (0..columns).step_by(COLUMNS) {
-                    let count = COLUMNS.min(columns - from);
-                    for (place, &slot) in slots.iter().enumerate() {
-                        for lane in 0..lanes {
-                            let to = (from * slots.len() + place) * lanes + lane;
-                            let to = part[to..].iter_mut().step_by(slots.len() * lanes).take(count);
-                            match geometry.weight_row(block, slot, lane) {
-                                Some(row) => {
-                                    let row = &weight[row * columns + from..][..count];
-                                    to.zip(row).for_each(|(to, &w)| *to = w);
-                                }
-                                None => to.for_each(|to| *to = T::default()),
-                            }
-                        }
-                    }
-                }
-            }
+            dispatch(geometry.level, GatePanel { geometry, weights, block, panel });
         }
     });
     packed
+}
+
+/// The panel of one block.
+struct GatePanel<'a, T> {
+    geometry: &'a Geometry,
+    weights: &'a [(Side, &'a [T], usize)],
+    block: usize,
+    panel: &'a mut [T],
+}
+
+impl<T: Element> Task<T> for GatePanel<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let Self { geometry, weights, block, mut panel } = self;
+        for &(side, weight, columns) in weights {
+            let slots = geometry.cell.slots(side);
+            let (part, rest) = panel.split_at_mut(geometry.panel_len(side, columns));
+            panel = rest;
+            for (place, &slot) in slots.iter().enumerate() {
+                let rows = geometry.weight_rows(block, slot);
+                // A vector beyond H has none.
+                let from = weight.get(rows.start * columns..rows.end * columns).unwrap_or_default();
+                let from =
+                    Matrix { at: from.as_ptr(), distance: columns, rows: rows.len(), columns };
+                let to = part.as_mut_ptr().wrapping_add(place * S::LANES);
+                // SAFETY: the matrix was cut from the weight; the part holds a vector for each of its
+                // columns and slots.
+                unsafe { transpose(s, from, to, slots.len() * S::LANES, S::LANES) }
+            }
+        }
+    }
 }
 
 /// The biases of both sides, added up slot by slot: `[block][slot][lane]`.
@@ -69,11 +77,10 @@ pub(crate) fn biases<T: Element>(
         let Some(bias) = bias else { continue };
         for &slot in geometry.cell.slots(side) {
             for block in 0..geometry.blocks {
-                let out = &mut out[(block * 4 + slot) * lanes..][..lanes];
-                for (lane, out) in out.iter_mut().enumerate() {
-                    if let Some(row) = geometry.weight_row(block, slot, lane) {
-                        *out += bias[row];
-                    }
+                let rows = geometry.weight_rows(block, slot);
+                let out = &mut out[(block * 4 + slot) * lanes..];
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out += bias[row];
                 }
             }
         }
@@ -129,8 +136,8 @@ pub(crate) fn column_panels<T: Element>(
     let slots = geometry.cell.slots(side);
     panels(lanes, geometry.blocks * 4 * lanes, columns, crew, |k, from, row| {
         let (block, slot, lane) = (k / lanes / 4, k / lanes % 4, k % lanes);
-        let source = geometry.weight_row(block, slot, lane).filter(|_| slots.contains(&slot));
-        match source {
+        let source = geometry.weight_rows(block, slot).nth(lane);
+        match source.filter(|_| slots.contains(&slot)) {
             Some(source) => row.copy_from_slice(&weight[source * columns + from..][..row.len()]),
             None => row.fill(T::default()),
         }

@@ -14,6 +14,7 @@ use crate::crew::Crew;
 use crate::layout::{Before, Geometry};
 use crate::simd::{Simd, Task, dispatch};
 use crate::tile::{Strided, accumulate, for_tiles, zero};
+use crate::transpose::{Matrix, transpose};
 
 /// Rows that a tile of the gradient runs over at a time: 96 rows of four vectors are 24 KiB.
 const CHUNK: usize = 96;
@@ -78,9 +79,13 @@ pub(crate) fn weight_gradient<T: Element>(
     }
     for (side, bias) in [(Side::Input, bias_ih), (Side::Hidden, bias_hh)] {
         let Some(bias) = bias else { continue };
-        let sums = biases.as_slice();
-        for (block, slot, lane, row) in weight_rows(geometry, side, 0..geometry.blocks) {
-            bias[row] = sums[(block * 4 + slot) * geometry.lanes + lane];
+        for block in 0..geometry.blocks {
+            for &slot in geometry.cell.slots(side) {
+                let sums = &biases.as_slice()[(block * 4 + slot) * geometry.lanes..];
+                for (row, &sum) in geometry.weight_rows(block, slot).zip(sums) {
+                    bias[row] = sum;
+                }
+            }
         }
     }
 }
@@ -155,31 +160,43 @@ fn scatter<T: Element>(
     weight: &mut [T],
     crew: &Crew,
 ) {
-    let (lanes, four) = (geometry.lanes, 4 * geometry.lanes);
-    let to = Shared::new(weight);
-    crew.split(geometry.blocks, geometry.blocks * columns * four / GRAIN, &|blocks| {
-        for (block, slot, lane, row) in weight_rows(geometry, side, blocks) {
-            // SAFETY: `row` is one of the weight's rows, and this block's alone.
-            let to =
-                unsafe { std::slice::from_raw_parts_mut(to.get().add(row * columns), columns) };
-            let sums = &sums[block * columns * four + slot * lanes + lane..];
-            to.iter_mut().zip(sums.iter().step_by(four)).for_each(|(to, &sum)| *to = sum);
+    let (to, len) = (Shared::new(weight), columns * 4 * geometry.lanes);
+    crew.split(geometry.blocks, geometry.blocks * len / GRAIN, &|blocks| {
+        for block in blocks {
+            let sums = &sums[block * len..][..len];
+            dispatch(geometry.level, Scatter { geometry, side, block, sums, columns, to });
         }
     });
 }
 
-/// `(block, slot, lane, row)` of every row of a side's weights in some blocks.
-fn weight_rows(
-    geometry: &Geometry,
+/// One block's rows of a weight.
+struct Scatter<'a, T> {
+    geometry: &'a Geometry,
     side: Side,
-    blocks: Range<usize>,
-) -> impl Iterator<Item = (usize, usize, usize, usize)> + '_ {
-    let slots = geometry.cell.slots(side);
-    let places = blocks.flat_map(move |block| slots.iter().map(move |&slot| (block, slot)));
-    places.flat_map(move |(block, slot)| {
-        let row = move |lane| Some((block, slot, lane, geometry.weight_row(block, slot, lane)?));
-        (0..geometry.lanes).filter_map(row)
-    })
+    block: usize,
+    /// `[column][slot][lane]`.
+    sums: &'a [T],
+    columns: usize,
+    to: Shared<T>,
+}
+
+impl<T: Element> Task<T> for Scatter<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let Self { geometry, side, block, sums, columns, to } = self;
+        for &slot in geometry.cell.slots(side) {
+            let rows = geometry.weight_rows(block, slot);
+            let sums = sums.as_ptr().wrapping_add(slot * S::LANES);
+            let from =
+                Matrix { at: sums, distance: 4 * S::LANES, rows: columns, columns: rows.len() };
+            // SAFETY: the sums have four vectors a column, no more than one of them is read; the rows
+            // are of the weight, and this block's alone.
+            unsafe {
+                let to = to.get().wrapping_add(rows.start * columns);
+                transpose(s, from, to, columns, columns);
+            }
+        }
+    }
 }
 
 /// What stands on the right of one side's outer products.

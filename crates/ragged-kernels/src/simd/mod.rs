@@ -100,6 +100,10 @@ pub(crate) trait Simd<T: Element>: Copy {
     fn copysign(self, x: Self::V, sign: Self::V) -> Self::V;
     /// Lane by lane `if a < b { yes } else { no }`.
     fn select_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
+    /// The lanes whose number has the bit `distance` change places with those of the other vector that
+    /// have not: lane `l + distance` of `a` with lane `l` of `b`. `distance` is a power of two below
+    /// `LANES`.
+    fn exchange(self, a: Self::V, b: Self::V, distance: usize) -> (Self::V, Self::V);
     /// 2^n, where the lowest bits of `shifted` hold the whole number n (see `math`), and the result
     /// is a normal number.
     fn power(self, shifted: Self::V) -> Self::V;

@@ -89,6 +89,13 @@ impl<T: Element> Simd<T> for Portable {
         out
     }
     #[inline(always)]
+    fn exchange(self, mut a: Lanes<T>, mut b: Lanes<T>, distance: usize) -> (Lanes<T>, Lanes<T>) {
+        for lane in (0..8).filter(|lane| lane & distance == 0) {
+            std::mem::swap(&mut a.0[lane + distance], &mut b.0[lane]);
+        }
+        (a, b)
+    }
+    #[inline(always)]
     fn power(self, shifted: Lanes<T>) -> Lanes<T> {
         zip(shifted, shifted, |shifted, _| shifted.power())
     }

@@ -37,8 +37,8 @@ macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
         $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
-        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, power $power:expr,
-        recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr, $first:expr
+        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr,
+        exchange $exchange:expr, power $power:expr, recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr, $first:expr
     ) => {
         // SAFETY of every intrinsic below: a value of the level proves that its instructions are
         // there. Loads and stores are unaligned; their callers vouch for the memory, and masked
@@ -106,6 +106,10 @@ macro_rules! simd {
                 unsafe { $less(a, b, yes, no) }
             }
             #[inline(always)]
+            fn exchange(self, a: $v, b: $v, distance: usize) -> ($v, $v) {
+                unsafe { $exchange(a, b, distance) }
+            }
+            #[inline(always)]
             fn power(self, shifted: $v) -> $v {
                 unsafe { $power(shifted) }
             }
@@ -146,11 +150,41 @@ macro_rules! wide {
     };
 }
 
+/// [`Simd::exchange`] for eight numbers.
+///
+/// # Safety
+/// AVX-512 F is there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn exchange_pairs(a: __m512d, b: __m512d, distance: usize) -> (__m512d, __m512d) {
+    match distance {
+        1 => (_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b)),
+        2 => {
+            let low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+            let high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+            (_mm512_permutex2var_pd(a, low, b), _mm512_permutex2var_pd(a, high, b))
+        }
+        _ => (_mm512_shuffle_f64x2::<0x44>(a, b), _mm512_shuffle_f64x2::<0xee>(a, b)),
+    }
+}
+
 simd!(
     Avx2, f32, __m256, lanes 8, rows 3, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
     _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_min_ps,
     _mm256_max_ps, sign _mm256_and_ps, _mm256_andnot_ps, _mm256_or_ps,
     less |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
+    exchange |a, b, distance| match distance {
+        1 => (
+            _mm256_blend_ps::<0xaa>(a, _mm256_moveldup_ps(b)),
+            _mm256_blend_ps::<0xaa>(_mm256_movehdup_ps(a), b),
+        ),
+        2 => {
+            let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
+            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            (_mm256_castpd_ps(low), _mm256_castpd_ps(high))
+        }
+        _ => (_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)),
+    },
     power |n| {
         let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(n));
         _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(_mm256_set1_ps(1.0)), exponent))
@@ -165,6 +199,10 @@ simd!(
     _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_min_pd,
     _mm256_max_pd, sign _mm256_and_pd, _mm256_andnot_pd, _mm256_or_pd,
     less |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),
+    exchange |a, b, distance| match distance {
+        1 => (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)),
+        _ => (_mm256_permute2f128_pd::<0x20>(a, b), _mm256_permute2f128_pd::<0x31>(a, b)),
+    },
     power |n| {
         let exponent = _mm256_slli_epi64::<52>(_mm256_castpd_si256(n));
         _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(_mm256_set1_pd(1.0)), exponent))
@@ -181,6 +219,17 @@ simd!(
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_andnot_si512),
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes),
+    exchange |a, b, distance| match distance {
+        1 => (
+            _mm512_mask_moveldup_ps(a, 0xaaaa, b),
+            _mm512_mask_movehdup_ps(b, 0x5555, a),
+        ),
+        _ => {
+            let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+            let (a, b) = exchange_pairs(a, b, distance / 2);
+            (_mm512_castpd_ps(a), _mm512_castpd_ps(b))
+        }
+    },
     power |n| {
         let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(n));
         _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(_mm512_set1_ps(1.0)), exponent))
@@ -202,6 +251,7 @@ simd!(
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_andnot_si512),
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_or_si512),
     less |a, b, yes, no| _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b), no, yes),
+    exchange |a, b, distance| exchange_pairs(a, b, distance),
     power |n| {
         let exponent = _mm512_slli_epi64::<52>(_mm512_castpd_si512(n));
         _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(_mm512_set1_pd(1.0)), exponent))
