@@ -17,7 +17,7 @@ use crate::layout::{Before, Geometry};
 use crate::plan::Plan;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
-use crate::together::Together;
+use crate::together::{Together, fetch};
 use crate::weight_gradient::weight_gradient;
 use crate::{Element, pack, projection, states};
 
@@ -243,6 +243,17 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
         }
     }
 
+    /// Asks for `da` of a step that the other threads have just written.
+    #[inline(always)]
+    fn fetch<S: Simd<T>>(&self, s: S, k: usize) {
+        let (geometry, step) = (self.geometry, self.geometry.steps[k]);
+        for block in 0..geometry.blocks {
+            let da = self.da.get().cast_const();
+            let da = da.wrapping_add(geometry.gates_at(block, step.start));
+            fetch(s, da, step.running * 4 * S::LANES);
+        }
+    }
+
     /// `dh = W_hh^T da` of one step, for the step before: some sequences and vectors.
     #[inline(always)]
     fn hidden<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, vectors: Range<usize>) {
@@ -348,7 +359,11 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
         let steps = through_time.geometry.steps.len();
         let all = 0..through_time.geometry.batch;
         let mut part = self.together.part(self.who);
+        let mut fetched = None;
         while let Some((turn, chunk)) = part.next() {
+            if turn > 0 && fetched.replace(turn) != Some(turn) {
+                through_time.fetch(s, steps - turn);
+            }
             let blocks = self.chunks[chunk].clone();
             if turn > 0 {
                 through_time.hidden(s, steps - turn, &all, blocks.start * U..blocks.end * U);

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
 use crate::tile::{for_tiles, repeat, zero};
-use crate::together::Together;
+use crate::together::{Together, fetch};
 use crate::{Element, pack, projection, states};
 
 /// The widest input that is taken into the recurrent product.
@@ -190,6 +190,16 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
                 });
             }
         }
+    }
+
+    /// Asks for what the other threads have just written for a step: all lines at once, where the
+    /// product would wait for one after the other.
+    #[inline(always)]
+    fn fetch<S: Simd<T>>(&self, s: S, k: usize) {
+        let p = self.geometry.width;
+        let before = Before::new(&self.geometry.steps, k);
+        let hidden = if self.mask.is_some() { self.masked } else { self.output };
+        fetch(s, hidden.get().cast_const().wrapping_add(before.start * p), before.begun * p);
     }
 
     /// One block of units of one step for a few sequences, whose hidden states lie at `hidden`,
@@ -370,7 +380,11 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T,
     fn run<S: Simd<T>>(self, s: S) {
         let all = 0..self.recurrence.geometry.batch;
         let mut part = self.together.part(self.who);
+        let mut fetched = None;
         while let Some((k, chunk)) = part.next() {
+            if fetched.replace(k) != Some(k) {
+                self.recurrence.fetch(s, k);
+            }
             self.recurrence.step(s, k, &all, self.chunks[chunk].clone());
         }
     }

@@ -13,7 +13,9 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::Element;
 use crate::crew::wait_until;
+use crate::simd::Simd;
 
 /// The shares of all threads over all steps.
 pub(crate) struct Together {
@@ -23,32 +25,37 @@ pub(crate) struct Together {
     broken: AtomicBool,
 }
 
-/// One thread's share. The counters lie on cache lines of their own: the owner writes both all the
+/// One thread's share. The counters lie on cache lines of their own: the owner writes them all the
 /// time, and the others look at `done` after each step, but at `taken` only where the owner is late.
 struct Share {
     chunks: Range<usize>,
     /// Whether the owner has come.
     present: AtomicBool,
-    /// Chunks taken and done since the first step: `step * chunks + chunk`.
+    /// Chunks taken since the first step: `step * chunks + chunk`.
     taken: Line,
-    done: Line,
+    /// Steps done, chunk by chunk: a plain store says so, and whoever stores need not wait for it to
+    /// reach the others.
+    done: Vec<Line>,
 }
 
 #[derive(Default)]
 #[repr(align(128))]
 struct Line(AtomicUsize);
 
+/// A cache line, in bytes, and how many of them are asked for at once.
+const LINE: usize = 64;
+const FETCHED: usize = 32;
+
 /// Rounds of waiting after which an owner is late.
-const PATIENCE: usize = 200;
+const PATIENCE: usize = 1000;
 
 impl Together {
     /// `chunks` a step, cut into contiguous shares for `parts` threads.
     pub(crate) fn new(steps: usize, chunks: usize, parts: usize) -> Self {
-        let share = |part: usize| Share {
-            chunks: chunks * part / parts..chunks * (part + 1) / parts,
-            present: AtomicBool::new(false),
-            taken: Line::default(),
-            done: Line::default(),
+        let share = |part: usize| {
+            let chunks = chunks * part / parts..chunks * (part + 1) / parts;
+            let done = chunks.clone().map(|_| Line::default()).collect();
+            Share { chunks, present: AtomicBool::new(false), taken: Line::default(), done }
         };
         Self { steps, shares: (0..parts).map(share).collect(), broken: AtomicBool::new(false) }
     }
@@ -56,7 +63,7 @@ impl Together {
     /// The part of a thread that owns share `who`.
     pub(crate) fn part(&self, who: usize) -> Part<'_> {
         self.shares[who].present.store(true, Ordering::Relaxed);
-        Part { together: self, who, step: 0, taken_from: None }
+        Part { together: self, who, step: 0, at_work: None }
     }
 }
 
@@ -65,16 +72,16 @@ pub(crate) struct Part<'a> {
     together: &'a Together,
     who: usize,
     step: usize,
-    /// The share whose chunk is being worked on.
-    taken_from: Option<&'a Share>,
+    /// The chunk that is being worked on, and whose share it is of.
+    at_work: Option<(&'a Share, usize)>,
 }
 
 impl Part<'_> {
     /// Says that the chunk of the last call is done, and takes the next one as `(step, chunk)`: each
     /// goes to one thread, after all chunks of the step before.
     pub(crate) fn next(&mut self) -> Option<(usize, usize)> {
-        if let Some(share) = self.taken_from.take() {
-            share.done.0.fetch_add(1, Ordering::Release);
+        if let Some((share, chunk)) = self.at_work.take() {
+            share.done[chunk - share.chunks.start].0.store(self.step + 1, Ordering::Release);
         }
         let Together { steps, shares, broken } = self.together;
         while self.step < *steps {
@@ -98,7 +105,7 @@ impl Part<'_> {
                 });
             }
             if let Some((share, chunk)) = taken {
-                self.taken_from = Some(share);
+                self.at_work = Some((share, chunk));
                 return Some((self.step, chunk));
             }
             // Nobody may still be at work on a chunk of this thread's own share.
@@ -114,7 +121,7 @@ impl Part<'_> {
 impl Drop for Part<'_> {
     fn drop(&mut self) {
         // A chunk that is still being worked on was left by panic.
-        if self.taken_from.is_some() {
+        if self.at_work.is_some() {
             self.together.broken.store(true, Ordering::Relaxed);
         }
     }
@@ -142,7 +149,17 @@ impl Share {
 
     /// Whether all chunks of the step are done.
     fn is_done(&self, step: usize) -> bool {
-        self.done.0.load(Ordering::Acquire) >= (step + 1) * self.chunks.len()
+        self.done.iter().all(|done| done.0.load(Ordering::Acquire) > step)
+    }
+}
+
+/// Asks for `count` numbers that another core has just written: all lines at once, where reading one
+/// by one would wait for each. Of many, only the first: behind them a core knows where it goes.
+#[inline(always)]
+pub(crate) fn fetch<T: Element, S: Simd<T>>(s: S, from: *const T, count: usize) {
+    let line = LINE / T::BYTES;
+    for at in (0..count + line).step_by(line).take(FETCHED) {
+        s.prefetch(from.wrapping_add(at.min(count)));
     }
 }
 
