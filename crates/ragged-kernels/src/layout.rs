@@ -134,11 +134,12 @@ impl Geometry {
             left -= *alive;
             *alive = left;
         }
-        // What tiles of n rows cost: each row its sums, and each tile the weights that it reads.
+        // What tiles of n rows cost, in quarters of a row's sums: where the rows are few, the weights
+        // that a tile reads take longer than its sums.
         let mut costs = vec![0; running + 1];
         for n in 1..=running {
             let rows = tile_rows(self.tile, n);
-            costs[n] = costs[n - rows] + rows + 1;
+            costs[n] = costs[n - rows] + (4 * rows).max(8 + rows);
         }
         let cost = |group: Range<usize>| -> usize {
             let begin = group.start;

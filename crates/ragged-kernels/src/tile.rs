@@ -84,8 +84,7 @@ pub(crate) unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V:
 #[inline(always)]
 pub(crate) fn tile_rows(full: usize, left: usize) -> usize {
     match (full, left) {
-        (6, 5) => 3,
-        (6, 7 | 8 | 11) => 4,
+        (6, 7 | 8) => 4,
         (3, 4) => 2,
         _ => left.min(full),
     }
@@ -109,6 +108,7 @@ macro_rules! for_tiles {
         while $row < range.end {
             match $crate::tile::tile_rows($full, range.end - $row) {
                 6 => run!(6),
+                5 => run!(5),
                 4 => run!(4),
                 3 => run!(3),
                 2 => run!(2),
@@ -129,7 +129,7 @@ mod tests {
             for mut left in 1..40 {
                 while left > 0 {
                     let rows = tile_rows(full, left);
-                    assert!(rows <= full && rows <= left && [1, 2, 3, 4, 6].contains(&rows));
+                    assert!(rows <= full && rows <= left && (1..=6).contains(&rows));
                     left -= rows;
                 }
             }
