@@ -21,8 +21,10 @@ use std::time::{Duration, Instant};
 use crate::denormals::Flush;
 use crate::helpers::{Help, ask};
 
-/// Rounds of looking closely, spinning before sleep, and sleep.
+/// Rounds of looking closely, rounds from one look at the clock to the next, spinning before sleep,
+/// and sleep.
 const CLOSELY: usize = 100;
+const UNTIMED: usize = 16;
 const SPIN: Duration = Duration::from_micros(200);
 const NAP: Duration = Duration::from_micros(50);
 
@@ -46,17 +48,19 @@ pub fn threads() -> usize {
 
 /// Waits until `done`, without keeping the core for long.
 pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
-    let mut rounds = 0;
-    let mut begin = None;
-    while !done() {
-        rounds += 1;
-        if rounds <= CLOSELY {
-            continue;
-        }
-        if begin.get_or_insert_with(Instant::now).elapsed() > SPIN {
-            std::thread::sleep(NAP);
-        } else {
+    if (0..CLOSELY).any(|_| done()) {
+        return;
+    }
+    let begin = Instant::now();
+    loop {
+        for _ in 0..UNTIMED {
+            if done() {
+                return;
+            }
             spin_loop();
+        }
+        if begin.elapsed() > SPIN {
+            std::thread::sleep(NAP);
         }
     }
 }

@@ -25,12 +25,28 @@ struct Gather(Vec<usize>);
 impl Map1 for Gather {
     fn f<T: WithDType>(&self, from: &[T], layout: &Layout) -> candle_core::Result<Vec<T>> {
         let (from, width) = contiguous(from, layout)?;
-        let mut picked = Vec::with_capacity(self.0.len() * width);
-        for &row in &self.0 {
-            picked.extend_from_slice(&from[row * width..(row + 1) * width]);
+        macro_rules! of_width {
+            ($($n:literal)*) => {
+                match width {
+                    $($n => pick::<T, $n>(from, &self.0),)*
+                    _ => {
+                        let mut picked = Vec::with_capacity(self.0.len() * width);
+                        for &row in &self.0 {
+                            picked.extend_from_slice(&from[row * width..(row + 1) * width]);
+                        }
+                        picked
+                    }
+                }
+            };
         }
-        Ok(picked)
+        Ok(of_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16))
     }
+}
+
+/// Rows of so few numbers that calling for a copy would take longer than copying.
+fn pick<T: Copy, const N: usize>(from: &[T], rows: &[usize]) -> Vec<T> {
+    let (from, _) = from.as_chunks::<N>();
+    rows.iter().map(|&row| from[row]).collect::<Vec<_>>().into_flattened()
 }
 
 impl CustomOp1 for Gather {
@@ -156,12 +172,16 @@ mod tests {
 
     use super::*;
 
-    /// Also rows that are picked twice or never, and rows of several dimensions.
+    /// Also rows that are picked twice or never, and rows of several dimensions, few numbers and many.
     #[test]
     fn selection_is_index_select() {
-        let values: Vec<f64> = (0..24).map(f64::from).collect();
-        let source = Var::from_vec(values, (4, 2, 3), &Device::Cpu).unwrap();
-        for rows in [vec![2, 0, 2, 3, 2], vec![3], vec![]] {
+        let shapes = (1..=20).map(|width| (1, width)).chain([(2, 3), (0, 3)]);
+        for (shape, rows) in
+            shapes.flat_map(|s| [vec![2, 0, 2, 3, 2], vec![3], vec![]].map(|rows| (s, rows)))
+        {
+            let (count, shape) = (4 * shape.0 * shape.1, (4, shape.0, shape.1));
+            let values: Vec<f64> = (0..count).map(|k| k as f64).collect();
+            let source = Var::from_vec(values, shape, &Device::Cpu).unwrap();
             let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
             let index = Tensor::from_vec(index, rows.len(), &Device::Cpu).unwrap();
             let run = |picked: Tensor| {
