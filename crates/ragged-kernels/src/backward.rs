@@ -278,7 +278,10 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
                 s.store(self.dh.get().add(geometry.state_at(vector, sequence)), sum);
             }
         };
-        let left = Left::of_da(geometry, self.da.get().cast_const());
+        // There and back again: a cache still holds the weights used last. By the time itself, so
+        // that what is beside a sequence changes nothing.
+        let descending = geometry.time(k) % 2 == 1;
+        let left = Left { descending, ..Left::of_da(geometry, self.da.get().cast_const()) };
         // SAFETY: `da` of all blocks of these rows is written; the panels have as much depth.
         unsafe { product(s, left, rows, self.panels.as_ptr(), vectors, all, store) }
     }
@@ -307,7 +310,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
             }
         }
         let base = self.dh_rows.get().cast_const();
-        let left = Left { base, segments: 1, segment: 0, count: p, row: p };
+        let left = Left { base, segments: 1, segment: 0, count: p, row: p, descending: false };
         let rows = step.start + sequences.start..step.start + sequences.end;
         let all = geometry.hidden.div_ceil(S::LANES);
         let store = |row: usize, vector: usize, sum: S::V| {

@@ -334,6 +334,7 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
             segment: geometry.rows * S::LANES,
             count: S::LANES,
             row: S::LANES,
+            descending: false,
         };
         let store = |row: usize, vector: usize, sum: S::V| {
             let (sequence, column) = (row - step.start, vector * S::LANES);

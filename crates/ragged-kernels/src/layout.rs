@@ -168,6 +168,14 @@ impl Geometry {
         groups
     }
 
+    /// The time of a step.
+    pub(crate) fn time(&self, k: usize) -> usize {
+        match self.direction {
+            Direction::Forward => k,
+            Direction::Reverse => self.steps.len() - 1 - k,
+        }
+    }
+
     /// Sequences with at least one step.
     pub(crate) fn running(&self) -> usize {
         self.steps.iter().map(|step| step.running).max().unwrap_or(0)

@@ -18,13 +18,16 @@ pub(crate) struct Left<T> {
     pub(crate) count: usize,
     /// The distance from a row to the next.
     pub(crate) row: usize,
+    /// Whether the sums begin with the last number of the last segment.
+    pub(crate) descending: bool,
 }
 
 impl<T> Left<T> {
     /// Rows of `da`: a segment a block.
     pub(crate) fn of_da(geometry: &Geometry, base: *const T) -> Self {
         let row = 4 * geometry.lanes;
-        Self { base, segments: geometry.blocks, segment: geometry.rows * row, count: row, row }
+        let (segments, segment) = (geometry.blocks, geometry.rows * row);
+        Self { base, segments, segment, count: row, row, descending: false }
     }
 }
 
@@ -92,9 +95,10 @@ impl<T: Element, const V: usize> Strip<T, V> {
         row: usize,
         store: &impl Fn(usize, usize, S::V),
     ) {
-        let Left { base, segments, segment, count, row: distance } = self.left;
+        let Left { base, segments, segment, count, row: distance, descending } = self.left;
         let mut sums = zero::<T, S, R, V>(s);
         for k in 0..segments {
+            let k = if descending { segments - 1 - k } else { k };
             // SAFETY: the caller of `product` vouches for all rows, segments and panels; panels
             // before this one hold depth x LANES numbers for each of their vectors.
             unsafe {
@@ -102,7 +106,10 @@ impl<T: Element, const V: usize> Strip<T, V> {
                 let panel = panel.add(k * count * V * S::LANES);
                 let at = base.add(k * segment + row * distance);
                 let a = Strided { at, row: distance, column: 1 };
-                sums = accumulate::<T, S, R, V>(s, sums, count, a, panel, |_| ());
+                sums = match descending {
+                    false => accumulate::<T, S, R, V>(s, sums, 0..count, a, panel),
+                    true => accumulate::<T, S, R, V>(s, sums, (0..count).rev(), a, panel),
+                };
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {

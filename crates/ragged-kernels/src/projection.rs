@@ -80,7 +80,7 @@ impl<T: Element> Gradient<'_, T> {
             let dh = Strided { at: self.dh.as_ptr().add(p), row: 1, column: width };
             let units = self.units.as_ptr().add(self.geometry.carry_at(vector, 0));
             let sums = zero::<T, S, R, 1>(s);
-            let sums = accumulate::<T, S, R, 1>(s, sums, rows, dh, units, |_| ());
+            let sums = accumulate::<T, S, R, 1>(s, sums, 0..rows, dh, units);
             for (r, [sum]) in sums.into_iter().enumerate() {
                 let to = self.to.get().add((p + r) * hidden + vector * S::LANES);
                 s.store_first(to, sum, self.geometry.units(vector));

@@ -41,11 +41,10 @@ pub(crate) unsafe fn repeat<T: Element, S: Simd<T>, const R: usize>(
     sums
 }
 
-/// `sums[r][v] += a[r][k] w[k][v]` over k.
+/// `sums[r][v] += a[r][k] w[k][v]` for each of `ks` in turn.
 ///
-/// `w[k][v]` is the vector at `w + (k * V + v) * LANES`. The order of the sum is that of k whatever
-/// `R` is: a row's result does not depend on the rows beside it. `ahead(k)` may ask for what will be
-/// read later.
+/// `w[k][v]` is the vector at `w + (k * V + v) * LANES`. The order of the sum is that of `ks` whatever
+/// `R` is: a row's result does not depend on the rows beside it.
 ///
 /// # Safety
 ///
@@ -54,13 +53,11 @@ pub(crate) unsafe fn repeat<T: Element, S: Simd<T>, const R: usize>(
 pub(crate) unsafe fn accumulate<T: Element, S: Simd<T>, const R: usize, const V: usize>(
     s: S,
     mut sums: Tile<T, S, R, V>,
-    count: usize,
+    ks: impl Iterator<Item = usize>,
     a: Strided<T>,
     w: *const T,
-    ahead: impl Fn(usize),
 ) -> Tile<T, S, R, V> {
-    for k in 0..count {
-        ahead(k);
+    for k in ks {
         // SAFETY: the caller vouches for the numbers at these places.
         unsafe {
             let w = w.add(k * V * S::LANES);

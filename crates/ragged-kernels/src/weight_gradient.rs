@@ -304,14 +304,15 @@ impl<T: Element> Outer<'_, T> {
                 // Rows of the factors lie far apart, where no cache expects the next one, and of the
                 // chunk behind this one each tile asks for another quarter.
                 let next = da.wrapping_add(CHUNK * four + column / R % 4 * S::LANES);
-                let ahead = |k| {
+                let ask = |&k: &usize| {
                     let row = at.wrapping_add((k + AHEAD) * side.distance);
                     s.prefetch(row);
                     s.prefetch(row.wrapping_add(R - 1));
                     s.prefetch(next.wrapping_add(k * four));
                 };
                 let a = Strided { at, row: 1, column: side.distance };
-                sums = accumulate::<T, S, R, 4>(s, sums, run.rows.len(), a, da, ahead);
+                let ks = (0..run.rows.len()).inspect(ask);
+                sums = accumulate::<T, S, R, 4>(s, sums, ks, a, da);
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 for (slot, sum) in sums.into_iter().enumerate() {

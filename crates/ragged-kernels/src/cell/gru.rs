@@ -78,7 +78,7 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
             *three = [sums[0], sums[1], sums[last]];
         }
         // SAFETY: the caller's; the weights of a side hold its three slots alone.
-        let three = unsafe { accumulate::<T, S, R, 3>(s, three, columns, a, w, |_| ()) };
+        let three = unsafe { accumulate::<T, S, R, 3>(s, three, 0..columns, a, w) };
         for (sums, three) in sums.iter_mut().zip(three) {
             (sums[0], sums[1], sums[last]) = (three[0], three[1], three[2]);
         }

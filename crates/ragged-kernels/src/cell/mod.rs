@@ -127,7 +127,7 @@ pub(crate) trait Arithmetic<T: Element, const U: usize>: Copy + Sync {
     ) -> Tile<T, S, R, 4> {
         let a = Strided { at: a, row: columns, column: 1 };
         // SAFETY: the caller's.
-        unsafe { accumulate::<T, S, R, 4>(s, sums, columns, a, w, |_| ()) }
+        unsafe { accumulate::<T, S, R, 4>(s, sums, 0..columns, a, w) }
     }
 }
 
