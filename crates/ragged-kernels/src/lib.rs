@@ -43,9 +43,10 @@
 //! ```
 //!
 //! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
-//! cell, `tile` and `product` the inner loops, `pack` and `transpose` how weights come to lie, `forward`, `backward`, `input_product`, `projection`
-//! and `weight_gradient` the passes, `plan`, `crew`, `helpers` and `together` who runs them; `simd`
-//! and `math` are what they compute with, `buffer` and `memory` where the numbers are.
+//! cell, `pack` and `transpose` put the weights in order, `tile` and `product` are the inner loops.
+//! `forward` with `recurrence`, `backward` with `through_time`, `input_product`, `projection` and
+//! `weight_gradient` with `runs` are the passes, `plan`, `crew`, `helpers` and `together` say who runs
+//! them; `simd` and `math` are what they compute with, `buffer` and `memory` where the numbers are.
 
 mod backward;
 mod buffer;
@@ -65,9 +66,12 @@ mod pack;
 mod plan;
 mod product;
 mod projection;
+mod recurrence;
+mod runs;
 mod shape;
 mod simd;
 mod states;
+mod through_time;
 mod tile;
 mod together;
 mod transpose;

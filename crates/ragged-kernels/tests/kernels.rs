@@ -344,12 +344,17 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn a_sequence_does_not_see_its_batch() {
     let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(CellKind::Lstm, 20)]);
-    for (cell, width) in with_projection {
+    let both = [Direction::Forward, Direction::Reverse];
+    for (cell, width, direction) in
+        with_projection.flat_map(|(cell, width)| both.map(|direction| (cell, width, direction)))
+    {
         for level in SimdLevel::available() {
-            let many = case_of(cell, vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, width, 8);
+            let mut many = case_of(cell, vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, width, 8);
+            many.direction = direction;
             let all = run::<f32>(&many, level);
             for b in 0..many.batch {
-                let rows = many.rows_of(b);
+                let mut rows = many.rows_of(b);
+                rows.sort_unstable();
                 let pick = |values: &[f64], width: usize, rows: &[usize]| -> Vec<f64> {
                     rows.iter().flat_map(|&r| values[r * width..(r + 1) * width].to_vec()).collect()
                 };

@@ -37,8 +37,9 @@ macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
         $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
-        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr,
-        exchange $exchange:expr, power $power:expr, recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr, $first:expr
+        $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, exchange $exchange:expr,
+        power $power:expr, recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr,
+        $first:expr
     ) => {
         // SAFETY of every intrinsic below: a value of the level proves that its instructions are
         // there. Loads and stores are unaligned; their callers vouch for the memory, and masked
@@ -150,10 +151,7 @@ macro_rules! wide {
     };
 }
 
-/// [`Simd::exchange`] for eight numbers.
-///
-/// # Safety
-/// AVX-512 F is there.
+/// [`Simd::exchange`] of eight numbers.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn exchange_pairs(a: __m512d, b: __m512d, distance: usize) -> (__m512d, __m512d) {
