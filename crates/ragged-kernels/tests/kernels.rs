@@ -222,9 +222,14 @@ fn case_of(
 
 const CELLS: [CellKind; 4] = [CellKind::Lstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
 
+/// The longest sequence and the most sequences, and the most hidden units: fewer where Miri counts
+/// every step.
+const LONGEST: usize = if cfg!(miri) { 4 } else { 12 };
+const HIDDEN: usize = if cfg!(miri) { 18 } else { 70 };
+
 /// Batch sizes that shrink in all ways.
 fn batch_sizes() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(0..12usize, 0..12).prop_map(|lengths| {
+    prop::collection::vec(0..LONGEST, 0..LONGEST).prop_map(|lengths| {
         let longest = lengths.iter().copied().max().unwrap_or(0);
         (0..longest).map(|t| lengths.iter().filter(|&&length| length > t).count()).collect()
     })
@@ -237,8 +242,8 @@ proptest! {
         sizes in batch_sizes(),
         empty in 0..3usize,
         input in 1..=40usize,
-        hidden in 1..=70usize,
-        projection in 1..70usize,
+        hidden in 1..=HIDDEN,
+        projection in 1..HIDDEN,
         cell in 0..5usize,
         reverse: bool,
         biased: bool,
