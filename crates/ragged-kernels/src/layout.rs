@@ -110,13 +110,14 @@ impl Geometry {
         self.lanes.min(self.hidden.saturating_sub(vector * self.lanes))
     }
 
-    /// The rows of the weights and biases for the lanes of a slot: as many as it has units.
+    /// The rows of the weights and biases for the lanes of a slot: as many as it has units, and never
+    /// beyond its gate's.
     pub(crate) fn weight_rows(&self, block: usize, slot: usize) -> Range<usize> {
         let vector = match self.cell.spread() {
             1 => block,
             spread => block * spread + slot,
         };
-        let first = self.cell.gate(slot) * self.hidden + vector * self.lanes;
+        let first = self.cell.gate(slot) * self.hidden + self.hidden.min(vector * self.lanes);
         first..first + self.units(vector)
     }
 

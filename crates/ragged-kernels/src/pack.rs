@@ -51,8 +51,7 @@ impl<T: Element> Task<T> for GatePanel<'_, T> {
             panel = rest;
             for (place, &slot) in slots.iter().enumerate() {
                 let rows = geometry.weight_rows(block, slot);
-                // A vector beyond H has none.
-                let from = weight.get(rows.start * columns..rows.end * columns).unwrap_or_default();
+                let from = &weight[rows.start * columns..rows.end * columns];
                 let from =
                     Matrix { at: from.as_ptr(), distance: columns, rows: rows.len(), columns };
                 let to = part.as_mut_ptr().wrapping_add(place * S::LANES);

@@ -129,7 +129,7 @@ impl<T: Element> Task<T> for Scatter<'_, T> {
             // SAFETY: the sums have four vectors a column, no more than one of them is read; the rows
             // are of the weight, and this block's alone.
             unsafe {
-                let to = to.get().wrapping_add(rows.start * columns);
+                let to = to.get().add(rows.start * columns);
                 transpose(s, from, to, columns, columns);
             }
         }
