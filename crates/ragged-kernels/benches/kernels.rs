@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ragged_kernels::{
-    CellKind, Cotangents, Direction, Gradients, Input, Output, PackedShape, Weights, backward,
-    forward, infer, threads,
+    CellKind, Cotangents, Direction, Gradients, Input, PackedShape, Weights, backward, forward,
+    infer, threads,
 };
 
 /// Name, B, T, I, H.
@@ -99,38 +99,30 @@ fn lstm(c: &mut Criterion) {
                 bias_hh: Some(&bias),
                 weight_hr: None,
             };
-            let (x, zeros) = (numbers(n * i, 1.0), vec![0f32; batch * h]);
+            let x = numbers(n * i, 1.0);
             let input = Input { x: &x, h_0: None, c_0: None, hidden_mask: None };
-            let (mut output, mut h_n) = (vec![0f32; n * h], zeros.clone());
             let flops = (8 * n * h * (i + h)) as u64;
 
             group.throughput(Throughput::Elements(flops));
             group.bench_function(format!("{layout}/infer"), |bench| {
                 bench.iter(|| {
-                    let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-                    infer(CellKind::Lstm, &shape, &weights, &input, out).expect("fitting slices");
+                    infer(CellKind::Lstm, &shape, &weights, &input, false).expect("fitting slices")
                 });
             });
             // As in the lecture's model: the loss sees the last hidden states.
             let d_h_n = numbers(batch * h, 1.0);
             let cotangents = Cotangents { h_n: Some(&d_h_n), ..Default::default() };
-            let (mut d_ih, mut d_hh) = (vec![0f32; 4 * h * i], vec![0f32; 4 * h * h]);
-            let mut d_bias = vec![0f32; 4 * h];
+            let wanted =
+                Gradients { weight_ih: true, weight_hh: true, bias_ih: true, ..Default::default() };
             // Forward, back through time and the weights' gradients; nobody asks for dx.
             group.throughput(Throughput::Elements(3 * flops - (8 * n * h * i) as u64));
             group.bench_function(format!("{layout}/train"), |bench| {
                 bench.iter(|| {
-                    let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-                    let tape = forward(CellKind::Lstm, &shape, &weights, &input, out)
+                    let (result, tape) = forward(CellKind::Lstm, &shape, &weights, &input, false)
                         .expect("fitting slices");
-                    let gradients = Gradients {
-                        weight_ih: Some(&mut d_ih),
-                        weight_hh: Some(&mut d_hh),
-                        bias_ih: Some(&mut d_bias),
-                        ..Default::default()
-                    };
-                    backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients)
-                        .expect("fitting slices");
+                    let output = &result.output;
+                    backward(&shape, &weights, &input, output, &tape, &cotangents, &wanted)
+                        .expect("fitting slices")
                 });
             });
         }

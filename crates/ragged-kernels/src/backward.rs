@@ -30,11 +30,10 @@ pub(crate) fn backward_pass<T: Element>(
     weights: &Weights<T>,
     input: &Input<T>,
     seen: Seen<T>,
-    gradients: Gradients<T>,
+    wanted: &Gradients<bool>,
     crew: &Crew,
-) {
+) -> Gradients<Option<Vec<T>>> {
     let Seen { output, tape, cotangents } = seen;
-    let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = gradients;
     let through = match geometry.cell {
         CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, tape, cotangents, crew),
         CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, tape, cotangents, crew),
@@ -43,29 +42,27 @@ pub(crate) fn backward_pass<T: Element>(
             run::<T, _, 4>(rnn, geometry, weights, input, tape, cotangents, crew)
         }
     };
-    let Through { da, mut dh, mut d_carry, dh_rows } = through;
-    if let Some(h_0) = h_0 {
-        states::store(geometry, dh.as_mut_slice(), h_0, geometry.width);
+    let Through { da, dh, d_carry, dh_rows } = through;
+    let h_0 = wanted.h_0.then(|| {
+        let mut h_0 = states::store(geometry, dh.as_slice(), geometry.width);
         if geometry.cell == CellKind::Gru {
             // The hidden state goes on beside the product, too.
-            let mut beside = vec![T::default(); h_0.len()];
-            states::store(geometry, d_carry.as_mut_slice(), &mut beside, geometry.width);
+            let beside = states::store(geometry, d_carry.as_slice(), geometry.width);
             h_0.iter_mut().zip(beside).for_each(|(h, beside)| *h += beside);
         }
-    }
-    if let Some(c_0) = c_0 {
-        states::store(geometry, d_carry.as_mut_slice(), c_0, geometry.hidden);
-    }
+        h_0
+    });
+    let c_0 = wanted.c_0.then(|| states::store(geometry, d_carry.as_slice(), geometry.hidden));
     let hidden = if input.hidden_mask.is_some() { tape.masked.as_slice() } else { output };
     let initial = initial_hidden(geometry, input);
-    let sides = [(weight_ih, bias_ih), (weight_hh, bias_hh)];
-    weight_gradient(geometry, input.x, hidden, initial.as_slice(), &da, sides, crew);
-    if let Some(x) = x {
-        input_gradient(geometry, weights.weight_ih, &da, x, crew);
-    }
-    if let Some(weight_hr) = weight_hr {
-        projection::weight_gradient(geometry, &dh_rows, &tape.units, weight_hr, crew);
-    }
+    let sides = [(wanted.weight_ih, wanted.bias_ih), (wanted.weight_hh, wanted.bias_hh)];
+    let [(weight_ih, bias_ih), (weight_hh, bias_hh)] =
+        weight_gradient(geometry, input.x, hidden, initial.as_slice(), &da, sides, crew);
+    let x = wanted.x.then(|| input_gradient(geometry, weights.weight_ih, &da, crew));
+    let weight_hr = wanted
+        .weight_hr
+        .then(|| projection::weight_gradient(geometry, &dh_rows, &tape.units, crew));
+    Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
 }
 
 /// What the way back through time leaves behind.

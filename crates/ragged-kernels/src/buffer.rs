@@ -91,7 +91,11 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     pub(crate) fn new(slice: &mut [T]) -> Self {
-        Self(slice.as_mut_ptr())
+        Self::at(slice.as_mut_ptr())
+    }
+
+    pub(crate) fn at(start: *mut T) -> Self {
+        Self(start)
     }
 
     pub(crate) fn get(self) -> *mut T {

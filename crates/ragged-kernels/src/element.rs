@@ -71,10 +71,10 @@ pub(crate) mod private {
             geometry: &Geometry,
             weights: &Weights<Self>,
             input: &Input<Self>,
-            output: Output<Self>,
+            cells: bool,
             record: bool,
             crew: &Crew,
-        ) -> Activations<Self>
+        ) -> (Output<Self>, Activations<Self>)
         where
             Self: Element;
         #[allow(private_interfaces)]
@@ -83,9 +83,10 @@ pub(crate) mod private {
             weights: &Weights<Self>,
             input: &Input<Self>,
             seen: Seen<Self>,
-            gradients: Gradients<Self>,
+            wanted: &Gradients<bool>,
             crew: &Crew,
-        ) where
+        ) -> Gradients<Option<Vec<Self>>>
+        where
             Self: Element;
     }
 }
@@ -127,11 +128,11 @@ macro_rules! internal {
                 geometry: &Geometry,
                 weights: &Weights<Self>,
                 input: &Input<Self>,
-                output: Output<Self>,
+                cells: bool,
                 record: bool,
                 crew: &Crew,
-            ) -> Activations<Self> {
-                forward_pass(geometry, weights, input, output, record, crew)
+            ) -> (Output<Self>, Activations<Self>) {
+                forward_pass(geometry, weights, input, cells, record, crew)
             }
             #[allow(private_interfaces)]
             fn backward_pass(
@@ -139,10 +140,10 @@ macro_rules! internal {
                 weights: &Weights<Self>,
                 input: &Input<Self>,
                 seen: Seen<Self>,
-                gradients: Gradients<Self>,
+                wanted: &Gradients<bool>,
                 crew: &Crew,
-            ) {
-                backward_pass(geometry, weights, input, seen, gradients, crew);
+            ) -> Gradients<Option<Vec<Self>>> {
+                backward_pass(geometry, weights, input, seen, wanted, crew)
             }
         }
     };

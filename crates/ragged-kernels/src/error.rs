@@ -37,7 +37,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// Something that the cell or the shape does not have.
-    #[error("{name} is given: expected none for this cell and shape")]
+    #[error("{name} is given or asked for: expected none for this cell and shape")]
     Absent {
         /// The argument.
         name: &'static str,

@@ -6,6 +6,7 @@
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, CellKind, Gru, Lstm, Rnn, Side};
 use crate::crew::Crew;
+use crate::fresh::Fresh;
 use crate::input_product::project_input;
 use crate::layer::{Input, Output, Weights};
 use crate::layout::Geometry;
@@ -35,16 +36,16 @@ pub(crate) fn forward_pass<T: Element>(
     geometry: &Geometry,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: Output<T>,
+    cells: bool,
     record: bool,
     crew: &Crew,
-) -> Activations<T> {
+) -> (Output<T>, Activations<T>) {
     match geometry.cell {
-        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, output, record, crew),
-        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, output, record, crew),
+        CellKind::Lstm => run::<T, _, 1>(Lstm, geometry, weights, input, cells, record, crew),
+        CellKind::Gru => run::<T, _, 1>(Gru, geometry, weights, input, cells, record, crew),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: geometry.cell == CellKind::RnnRelu };
-            run::<T, _, 4>(rnn, geometry, weights, input, output, record, crew)
+            run::<T, _, 4>(rnn, geometry, weights, input, cells, record, crew)
         }
     }
 }
@@ -54,12 +55,13 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
     geometry: &Geometry,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: Output<T>,
+    cells: bool,
     record: bool,
     crew: &Crew,
-) -> Activations<T> {
-    let Output { output, h_n, c_n, cells } = output;
-    let (p, carries) = (geometry.width, geometry.cell.carries());
+) -> (Output<T>, Activations<T>) {
+    let (h, p, carries) = (geometry.hidden, geometry.width, geometry.cell.carries());
+    let mut output = Fresh::new(geometry.rows * p);
+    let mut all_cells = cells.then(|| Fresh::new(geometry.rows * h));
     let narrow = geometry.input <= NARROW;
     let room = |needed: bool, len: usize| Buffer::<T>::new(if needed { len } else { 0 });
     let mut activations = Activations {
@@ -79,7 +81,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
 
     let columns = if narrow { &[ih, hh][..] } else { &[hh] };
     let initial_carry = if geometry.cell.has_cell_state() { input.c_0 } else { input.h_0 };
-    let mut running = states::load(geometry, initial_carry.filter(|_| carries), geometry.hidden);
+    let mut running = states::load(geometry, initial_carry.filter(|_| carries), h);
     let initial = initial_hidden(geometry, input);
     let recurrence = Recurrence::<T, A, U> {
         cell,
@@ -95,16 +97,17 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         units: Shared::new(activations.units.as_mut_slice()),
         masked: Shared::new(activations.masked.as_mut_slice()),
         running: Shared::new(running.as_mut_slice()),
-        output: Shared::new(output),
-        cells: cells.map(Shared::new),
+        output: output.shared(),
+        cells: all_cells.as_mut().map(Fresh::shared),
         record,
     };
     recurrence.all(crew, Plan::new::<T>(geometry, crew.parts()));
-    states::last_rows(geometry, output, input.h_0, h_n);
-    if let Some(c_n) = c_n {
-        states::store(geometry, running.as_mut_slice(), c_n, geometry.hidden);
-    }
-    activations
+    // SAFETY: the recurrence has taken every block of every row.
+    let (output, cells) = unsafe { (output.written(), all_cells.map(|cells| cells.written())) };
+    let h_n = states::last_rows(geometry, &output, input.h_0);
+    let c_n =
+        geometry.cell.has_cell_state().then(|| states::store(geometry, running.as_slice(), h));
+    (Output { output, h_n, c_n, cells }, activations)
 }
 
 /// The initial hidden states as the first step's product sees them, `[B, P]`.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, Side};
 use crate::crew::Crew;
+use crate::fresh::Fresh;
 use crate::layout::Geometry;
 use crate::product::{Left, product};
 use crate::simd::{Simd, Task, dispatch};
@@ -83,17 +84,19 @@ pub(crate) fn input_gradient<T: Element>(
     geometry: &Geometry,
     weight_ih: &[T],
     da: &Buffer<T>,
-    dx: &mut [T],
     crew: &Crew,
-) {
+) -> Vec<T> {
     let panels = &pack::column_panels(geometry, Side::Input, weight_ih, geometry.input, crew);
-    let dx = Shared::new(dx);
+    let mut fresh = Fresh::new(geometry.rows * geometry.input);
+    let dx = fresh.shared();
     crew.split(geometry.rows.div_ceil(BACKWARD_ROWS), crew.parts(), &|chunks| {
         for chunk in chunks {
             let rows = chunk * BACKWARD_ROWS..geometry.rows.min((chunk + 1) * BACKWARD_ROWS);
             dispatch(geometry.level, InputGradient { geometry, panels, da, dx, rows });
         }
     });
+    // SAFETY: the chunks hold all rows, and each writes all features of its own.
+    unsafe { fresh.written() }
 }
 
 /// `dx` of some rows.

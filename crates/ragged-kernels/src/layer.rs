@@ -38,17 +38,17 @@ pub struct Input<'a, T> {
     pub hidden_mask: Option<&'a [T]>,
 }
 
-/// What a layer and direction writes; the values before the call are not read.
-#[derive(Debug)]
-pub struct Output<'a, T> {
+/// What a layer and direction computes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output<T> {
     /// `[N, P]`, packed: the hidden state of every step.
-    pub output: &'a mut [T],
+    pub output: Vec<T>,
     /// `[B, P]`: the hidden state after each sequence's last step.
-    pub h_n: &'a mut [T],
-    /// `[B, H]`, for the LSTM: the cell state after each sequence's last step.
-    pub c_n: Option<&'a mut [T]>,
-    /// `[N, H]`, for the LSTM: the cell state of every step, where somebody asks for it.
-    pub cells: Option<&'a mut [T]>,
+    pub h_n: Vec<T>,
+    /// `[B, H]`, of the LSTM: the cell state after each sequence's last step.
+    pub c_n: Option<Vec<T>>,
+    /// `[N, H]`, of the LSTM: the cell state of every step, where it was asked for.
+    pub cells: Option<Vec<T>>,
 }
 
 /// What the backward pass needs of the forward pass. For each row the LSTM keeps 5 H numbers, the GRU
@@ -78,25 +78,26 @@ pub struct Cotangents<'a, T> {
     pub cells: Option<&'a [T]>,
 }
 
-/// Where the gradients go; `None` where nobody asks. The values before the call are not read.
-#[derive(Debug)]
-pub struct Gradients<'a, T> {
+/// Something for each gradient: whether it is wanted (`Gradients<bool>`), or its numbers, where it was
+/// (`Gradients<Option<Vec<_>>>`).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gradients<G> {
     /// `[N, I]`.
-    pub x: Option<&'a mut [T]>,
+    pub x: G,
     /// `[G H, I]`.
-    pub weight_ih: Option<&'a mut [T]>,
+    pub weight_ih: G,
     /// `[G H, P]`.
-    pub weight_hh: Option<&'a mut [T]>,
+    pub weight_hh: G,
     /// `[G H]`.
-    pub bias_ih: Option<&'a mut [T]>,
+    pub bias_ih: G,
     /// `[G H]`; the same numbers as `bias_ih` but for the GRU.
-    pub bias_hh: Option<&'a mut [T]>,
-    /// `[P, H]`.
-    pub weight_hr: Option<&'a mut [T]>,
+    pub bias_hh: G,
+    /// `[P, H]`, where the shape has a projection.
+    pub weight_hr: G,
     /// `[B, P]`.
-    pub h_0: Option<&'a mut [T]>,
-    /// `[B, H]`.
-    pub c_0: Option<&'a mut [T]>,
+    pub h_0: G,
+    /// `[B, H]`, of the LSTM.
+    pub c_0: G,
 }
 
 impl<T> Default for Cotangents<'_, T> {
@@ -105,39 +106,24 @@ impl<T> Default for Cotangents<'_, T> {
     }
 }
 
-impl<T> Default for Gradients<'_, T> {
-    fn default() -> Self {
-        Self {
-            x: None,
-            weight_ih: None,
-            weight_hh: None,
-            bias_ih: None,
-            bias_hh: None,
-            weight_hr: None,
-            h_0: None,
-            c_0: None,
-        }
-    }
-}
-
-/// The forward pass without a tape: for inference.
+/// The forward pass without a tape: for inference. `cells` asks for the cell states of all steps.
 ///
 /// # Errors
 ///
-/// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::Absent`] one that the
-/// cell does not have.
+/// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::Absent`] what the cell
+/// does not have.
 pub fn infer<T: Element>(
     cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: Output<T>,
-) -> Result<()> {
-    check_forward(cell, shape, weights, input, &output)?;
+    cells: bool,
+) -> Result<Output<T>> {
+    check_forward(cell, shape, weights, input, cells)?;
     let geometry = Geometry::new::<T>(cell, shape, shape.simd());
     let crew = Crew::new(crew_size(&geometry));
-    T::forward_pass(&geometry, weights, input, output, false, &crew);
-    Ok(())
+    let (output, _) = T::forward_pass(&geometry, weights, input, cells, false, &crew);
+    Ok(output)
 }
 
 /// The forward pass, keeping what [`backward`] needs.
@@ -150,26 +136,26 @@ pub fn forward<T: Element>(
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: Output<T>,
-) -> Result<Tape<T>> {
-    check_forward(cell, shape, weights, input, &output)?;
+    cells: bool,
+) -> Result<(Output<T>, Tape<T>)> {
+    check_forward(cell, shape, weights, input, cells)?;
     let level = shape.simd();
     let geometry = Geometry::new::<T>(cell, shape, level);
     let crew = Crew::new(crew_size(&geometry));
-    let activations = T::forward_pass(&geometry, weights, input, output, true, &crew);
+    let (output, activations) = T::forward_pass(&geometry, weights, input, cells, true, &crew);
     let Geometry { rows, hidden, width, .. } = geometry;
-    Ok(Tape { activations, cell, level, rows, hidden, width })
+    Ok((output, Tape { activations, cell, level, rows, hidden, width }))
 }
 
-/// Backpropagation through time: the gradients of everything that [`forward`] read.
+/// Backpropagation through time: the `wanted` gradients of what [`forward`] read.
 ///
-/// `output` is what the forward pass wrote, `[N, P]`. The tape is only read: the pass can be run
+/// `output` is what the forward pass computed, `[N, P]`. The tape is only read: the pass can be run
 /// again.
 ///
 /// # Errors
 ///
 /// [`Error::Length`] names the first slice that does not fit `shape` (the tape among them),
-/// [`Error::Absent`] one that the cell does not have.
+/// [`Error::Absent`] what the cell does not have.
 pub fn backward<T: Element>(
     shape: &PackedShape,
     weights: &Weights<T>,
@@ -177,12 +163,12 @@ pub fn backward<T: Element>(
     output: &[T],
     tape: &Tape<T>,
     cotangents: &Cotangents<T>,
-    gradients: Gradients<T>,
-) -> Result<()> {
+    wanted: &Gradients<bool>,
+) -> Result<Gradients<Option<Vec<T>>>> {
     let cell = tape.cell;
     check_inputs(cell, shape, weights, input)?;
-    let (n, b, i) = (shape.rows(), shape.batch(), shape.input_size());
-    let (h, p, g) = (shape.hidden_size(), shape.output_size(), cell.gates());
+    let (n, b) = (shape.rows(), shape.batch());
+    let (h, p) = (shape.hidden_size(), shape.output_size());
     check_len("the tape's rows", "N", tape.rows, n)?;
     check_len("the tape's hidden units", "H", tape.hidden, h)?;
     check_len("the tape's hidden state", "P", tape.width, p)?;
@@ -193,23 +179,12 @@ pub fn backward<T: Element>(
     check_some("the cotangent of h_n", "B x P", h_n, b * p, true)?;
     check_some("the cotangent of c_n", "B x H", c_n, b * h, lstm)?;
     check_some("the cotangent of cells", "N x H", cells, n * h, lstm)?;
-    let x = gradients.x.as_deref();
-    check_some("the gradient of x", "N x I", x, n * i, true)?;
-    let (ih, hh) = (gradients.weight_ih.as_deref(), gradients.weight_hh.as_deref());
-    check_some("the gradient of weight_ih", "G H x I", ih, g * h * i, true)?;
-    check_some("the gradient of weight_hh", "G H x P", hh, g * h * p, true)?;
-    let (ih, hh) = (gradients.bias_ih.as_deref(), gradients.bias_hh.as_deref());
-    check_some("the gradient of bias_ih", "G H", ih, g * h, true)?;
-    check_some("the gradient of bias_hh", "G H", hh, g * h, true)?;
-    let hr = gradients.weight_hr.as_deref();
-    check_some("the gradient of weight_hr", "P x H", hr, p * h, p != h)?;
-    check_some("the gradient of h_0", "B x P", gradients.h_0.as_deref(), b * p, true)?;
-    check_some("the gradient of c_0", "B x H", gradients.c_0.as_deref(), b * h, lstm)?;
+    check_wanted("the gradient of weight_hr", wanted.weight_hr, p != h)?;
+    check_wanted("the gradient of c_0", wanted.c_0, lstm)?;
     let geometry = Geometry::new::<T>(cell, shape, tape.level);
     let seen = Seen { output, tape: &tape.activations, cotangents };
     let crew = Crew::new(crew_size(&geometry));
-    T::backward_pass(&geometry, weights, input, seen, gradients, &crew);
-    Ok(())
+    Ok(T::backward_pass(&geometry, weights, input, seen, wanted, &crew))
 }
 
 fn check_forward<T: Element>(
@@ -217,15 +192,10 @@ fn check_forward<T: Element>(
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: &Output<T>,
+    cells: bool,
 ) -> Result<()> {
     check_inputs(cell, shape, weights, input)?;
-    let (n, b) = (shape.rows(), shape.batch());
-    let (h, p, lstm) = (shape.hidden_size(), shape.output_size(), cell.has_cell_state());
-    check_len("output", "N x P", output.output.len(), n * p)?;
-    check_len("h_n", "B x P", output.h_n.len(), b * p)?;
-    check_some("c_n", "B x H", output.c_n.as_deref(), b * h, lstm)?;
-    check_some("cells", "N x H", output.cells.as_deref(), n * h, lstm)
+    check_wanted("cells", cells, cell.has_cell_state())
 }
 
 fn check_inputs<T: Element>(
@@ -268,4 +238,12 @@ fn check_some<T>(
         Some(_) if !has => Err(Error::Absent { name }),
         Some(slice) => check_len(name, what, slice.len(), expected),
     }
+}
+
+/// Checks that what is wanted is there.
+fn check_wanted(name: &'static str, wanted: bool, has: bool) -> Result<()> {
+    if wanted && !has {
+        return Err(Error::Absent { name });
+    }
+    Ok(())
 }

@@ -33,10 +33,7 @@
 //! };
 //! let x = &[1.0, -1.0, 2.0];
 //! let input = Input { x, h_0: None, c_0: None, hidden_mask: None };
-//! let (mut output, mut h_n, mut c_n) = ([0.0; 3], [0.0; 2], [0.0; 2]);
-//! let out =
-//!     Output { output: &mut output, h_n: &mut h_n, c_n: Some(&mut c_n), cells: None };
-//! infer(CellKind::Lstm, &shape, &weights, &input, out)?;
+//! let Output { output, h_n, .. } = infer(CellKind::Lstm, &shape, &weights, &input, false)?;
 //! // Each final state is the output of its sequence's own last step.
 //! assert_eq!(h_n, [output[2], output[1]]);
 //! # Ok::<(), ragged_kernels::Error>(())
@@ -46,7 +43,7 @@
 //! cell, `pack` and `transpose` put the weights in order, `tile` and `product` are the inner loops.
 //! `forward` with `recurrence`, `backward` with `through_time`, `input_product`, `projection` and
 //! `weight_gradient` with `runs` are the passes, `plan`, `crew`, `helpers` and `together` say who runs
-//! them; `simd` and `math` are what they compute with, `buffer` and `memory` where the numbers are.
+//! them; `simd` and `math` are what they compute with, `buffer`, `memory` and `fresh` where the numbers are.
 
 mod backward;
 mod buffer;
@@ -56,6 +53,7 @@ mod denormals;
 mod element;
 mod error;
 mod forward;
+mod fresh;
 mod helpers;
 mod input_product;
 mod layer;

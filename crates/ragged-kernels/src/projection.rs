@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::crew::Crew;
+use crate::fresh::Fresh;
 use crate::layout::Geometry;
 use crate::pack::panels;
 use crate::simd::{Simd, Task, dispatch};
@@ -41,14 +42,16 @@ pub(crate) fn weight_gradient<T: Element>(
     geometry: &Geometry,
     dh: &Buffer<T>,
     units: &Buffer<T>,
-    weight_hr: &mut [T],
     crew: &Crew,
-) {
-    let to = Shared::new(weight_hr);
+) -> Vec<T> {
+    let mut fresh = Fresh::new(geometry.width * geometry.hidden);
+    let to = fresh.shared();
     crew.split(geometry.hidden.div_ceil(geometry.lanes), crew.parts(), &|vectors| {
         let task = Gradient { geometry, dh, units, to, vectors };
         dispatch(geometry.level, task);
     });
+    // SAFETY: the tasks hold all vectors of units, and each writes their place in all P rows.
+    unsafe { fresh.written() }
 }
 
 struct Gradient<'a, T: Element> {

@@ -25,7 +25,8 @@ pub(crate) fn load<T: Element>(geometry: &Geometry, from: Option<&[T]>, width: u
 }
 
 /// The way back.
-pub(crate) fn store<T: Element>(geometry: &Geometry, from: &[T], to: &mut [T], width: usize) {
+pub(crate) fn store<T: Element>(geometry: &Geometry, from: &[T], width: usize) -> Vec<T> {
+    let mut to = vec![T::default(); geometry.batch * width];
     for vector in 0..width.div_ceil(geometry.lanes) {
         let begin = vector * geometry.lanes;
         let count = geometry.lanes.min(width - begin);
@@ -34,6 +35,7 @@ pub(crate) fn store<T: Element>(geometry: &Geometry, from: &[T], to: &mut [T], w
             to[b * width + begin..][..count].copy_from_slice(from);
         }
     }
+    to
 }
 
 /// Each sequence's hidden state behind the step that its direction takes last; `h_0` (or zeros) where
@@ -42,13 +44,9 @@ pub(crate) fn last_rows<T: Element>(
     geometry: &Geometry,
     output: &[T],
     h_0: Option<&[T]>,
-    h_n: &mut [T],
-) {
+) -> Vec<T> {
     let p = geometry.width;
-    match h_0 {
-        Some(h_0) => h_n.copy_from_slice(h_0),
-        None => h_n.fill(T::default()),
-    }
+    let mut h_n = h_0.map_or_else(|| vec![T::default(); geometry.batch * p], <[T]>::to_vec);
     // The hidden states of a step for the sequences `from` on.
     let mut copy = |step: &crate::shape::Step, from: usize| {
         let rows = (step.start + from) * p..(step.start + step.running) * p;
@@ -63,4 +61,5 @@ pub(crate) fn last_rows<T: Element>(
     if let Some(last) = geometry.steps.last() {
         copy(last, 0);
     }
+    h_n
 }

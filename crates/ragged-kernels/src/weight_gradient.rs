@@ -11,6 +11,7 @@ use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::Side;
 use crate::crew::Crew;
+use crate::fresh::Fresh;
 use crate::layout::Geometry;
 use crate::runs::{CHUNK, Chunks, Run, chunks_of, runs_before};
 use crate::simd::{Simd, Task, dispatch};
@@ -26,40 +27,41 @@ const COLUMNS: usize = 96;
 /// Numbers to copy that are worth a thread of their own.
 const GRAIN: usize = 1 << 15;
 
-/// A weight's and a bias's gradient, where somebody asks for them.
-type Wanted<'a, T> = (Option<&'a mut [T]>, Option<&'a mut [T]>);
+/// The gradients of a weight and its bias, where somebody asks for them.
+type Sides<T> = [(Option<Vec<T>>, Option<Vec<T>>); 2];
 
-/// Writes the gradients of both sides. The rows of `hidden` `[N, P]` and `initial` `[B, P]` are the
-/// hidden states as the product saw them.
+/// The gradients of both sides, of the weights and of the biases that are `wanted`. The rows of
+/// `hidden` `[N, P]` and `initial` `[B, P]` are the hidden states as the product saw them.
 pub(crate) fn weight_gradient<T: Element>(
     geometry: &Geometry,
     x: &[T],
     hidden: &[T],
     initial: &[T],
     da: &Buffer<T>,
-    [(ih, bias_ih), (hh, bias_hh)]: [Wanted<T>; 2],
+    wanted: [(bool, bool); 2],
     crew: &Crew,
-) {
+) -> Sides<T> {
+    let [(ih, bias_ih), (hh, bias_hh)] = wanted;
     let (i, p, four) = (geometry.input, geometry.width, 4 * geometry.lanes);
-    let with_biases = bias_ih.is_some() || bias_hh.is_some();
+    let with_biases = bias_ih || bias_hh;
     let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
     let before = runs_before(geometry, hidden, initial);
     let room = |wanted, numbers| Buffer::new(if wanted { geometry.blocks * numbers } else { 0 });
-    let mut ih_sums = room(ih.is_some(), i * four);
-    let mut hh_sums = room(hh.is_some(), p * four);
+    let mut ih_sums = room(ih, i * four);
+    let mut hh_sums = room(hh, p * four);
     let mut biases = room(with_biases, four);
     let outer = Outer {
         geometry,
         da,
         sides: [
             Factors {
-                columns: if ih.is_some() { i } else { 0 },
+                columns: if ih { i } else { 0 },
                 distance: i,
                 chunks: chunks_of(vec![all], i),
                 sums: Shared::new(ih_sums.as_mut_slice()),
             },
             Factors {
-                columns: if hh.is_some() { p } else { 0 },
+                columns: if hh { p } else { 0 },
                 distance: p,
                 chunks: chunks_of(before, p),
                 sums: Shared::new(hh_sums.as_mut_slice()),
@@ -68,42 +70,48 @@ pub(crate) fn weight_gradient<T: Element>(
         biases: with_biases.then_some(Shared::new(biases.as_mut_slice())),
     };
     outer.all(crew);
-    for (side, weight, sums, columns) in
-        [(Side::Input, ih, &ih_sums, i), (Side::Hidden, hh, &hh_sums, p)]
-    {
-        if let Some(weight) = weight {
-            scatter(geometry, side, sums.as_slice(), columns, weight, crew);
-        }
-    }
-    for (side, bias) in [(Side::Input, bias_ih), (Side::Hidden, bias_hh)] {
-        let Some(bias) = bias else { continue };
-        for block in 0..geometry.blocks {
-            for &slot in geometry.cell.slots(side) {
-                let sums = &biases.as_slice()[(block * 4 + slot) * geometry.lanes..];
-                for (row, &sum) in geometry.weight_rows(block, slot).zip(sums) {
-                    bias[row] = sum;
-                }
+    let weight = |side, wanted: bool, sums: &Buffer<T>, columns| {
+        wanted.then(|| scatter(geometry, side, sums.as_slice(), columns, crew))
+    };
+    let bias = |side, wanted: bool| wanted.then(|| bias(geometry, side, biases.as_slice()));
+    [
+        (weight(Side::Input, ih, &ih_sums, i), bias(Side::Input, bias_ih)),
+        (weight(Side::Hidden, hh, &hh_sums, p), bias(Side::Hidden, bias_hh)),
+    ]
+}
+
+/// Sums `[block][slot][lane]` as a bias.
+fn bias<T: Element>(geometry: &Geometry, side: Side, sums: &[T]) -> Vec<T> {
+    let mut bias = vec![T::default(); geometry.cell.gates() * geometry.hidden];
+    for block in 0..geometry.blocks {
+        for &slot in geometry.cell.slots(side) {
+            let sums = &sums[(block * 4 + slot) * geometry.lanes..];
+            for (row, &sum) in geometry.weight_rows(block, slot).zip(sums) {
+                bias[row] = sum;
             }
         }
     }
+    bias
 }
 
-/// Sums `[block][column][slot][lane]` into the rows of a weight.
+/// Sums `[block][column][slot][lane]` as the rows of a weight.
 fn scatter<T: Element>(
     geometry: &Geometry,
     side: Side,
     sums: &[T],
     columns: usize,
-    weight: &mut [T],
     crew: &Crew,
-) {
-    let (to, len) = (Shared::new(weight), columns * 4 * geometry.lanes);
+) -> Vec<T> {
+    let mut weight = Fresh::new(geometry.cell.gates() * geometry.hidden * columns);
+    let (to, len) = (weight.shared(), columns * 4 * geometry.lanes);
     crew.split(geometry.blocks, geometry.blocks * len / GRAIN, &|blocks| {
         for block in blocks {
             let sums = &sums[block * len..][..len];
             dispatch(geometry.level, Scatter { geometry, side, block, sums, columns, to });
         }
     });
+    // SAFETY: every row belongs to a slot of a block (see `layout`), which writes all columns of it.
+    unsafe { weight.written() }
 }
 
 /// One block's rows of a weight.

@@ -63,25 +63,12 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         c_0: lstm.then_some(&c_0),
         hidden_mask: case.masked.then_some(&mask),
     };
-    let (n, b, i, h, p) = (shape.rows(), case.batch, case.input, case.hidden, case.width);
-    let (rows, of_lstm) = (case.cell.gates() * h, usize::from(lstm));
-    // What was there before must not matter.
-    let junk = |count: usize| vec![T::of(1e30); count];
-    let (mut output, mut h_n) = (junk(n * p), junk(b * p));
-    let (mut c_n, mut cells) = (junk(b * h * of_lstm), junk(n * h * of_lstm));
-    let out = Output {
-        output: &mut output,
-        h_n: &mut h_n,
-        c_n: lstm.then_some(&mut c_n),
-        cells: lstm.then_some(&mut cells),
-    };
-    let tape = forward(case.cell, &shape, &weights, &input, out).unwrap();
-    let (mut again, mut h_again) = (junk(n * p), junk(b * p));
-    let out = Output { output: &mut again, h_n: &mut h_again, c_n: None, cells: None };
-    infer(case.cell, &shape, &weights, &input, out).unwrap();
+    let (result, tape) = forward(case.cell, &shape, &weights, &input, lstm).unwrap();
+    let again = infer(case.cell, &shape, &weights, &input, false).unwrap();
     let bits = |v: &[T]| v.iter().map(|v| v.wide().to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&output), bits(&again), "inference differs from the recorded pass");
-    assert_eq!(bits(&h_n), bits(&h_again));
+    assert_eq!(bits(&result.output), bits(&again.output), "inference differs");
+    assert_eq!(bits(&result.h_n), bits(&again.h_n));
+    assert_eq!((again.c_n.is_some(), again.cells), (lstm, None));
 
     let (d_output, d_h_n) = (narrow(&case.d_output), narrow(&case.d_h_n));
     let (d_c_n, d_cells) = (narrow(&case.d_c_n), narrow(&case.d_cells));
@@ -91,38 +78,41 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         c_n: lstm.then_some(&d_c_n),
         cells: lstm.then_some(&d_cells),
     };
-    let (mut dx, mut d_ih, mut d_hh) = (junk(n * i), junk(rows * i), junk(rows * p));
-    let (mut d_bias_ih, mut d_bias_hh) = (junk(rows), junk(rows));
-    let mut d_hr = junk(if projects { p * h } else { 0 });
-    let (mut dh_0, mut dc_0) = (junk(b * p), junk(b * h * of_lstm));
-    // Twice: the tape is only read.
-    for x in [None, Some(&mut dx[..])] {
-        let gradients = Gradients {
-            x,
-            weight_ih: Some(&mut d_ih),
-            weight_hh: Some(&mut d_hh),
-            bias_ih: Some(&mut d_bias_ih),
-            bias_hh: Some(&mut d_bias_hh),
-            weight_hr: projects.then_some(&mut d_hr),
-            h_0: Some(&mut dh_0),
-            c_0: lstm.then_some(&mut dc_0),
-        };
-        backward(&shape, &weights, &input, &output, &tape, &cotangents, gradients).unwrap();
-    }
+    // Twice: the tape is only read. What nobody asked for is not there.
+    let back = |wanted: Gradients<bool>| {
+        let output = &result.output;
+        backward(&shape, &weights, &input, output, &tape, &cotangents, &wanted).unwrap()
+    };
+    let all = Gradients {
+        x: true,
+        weight_ih: true,
+        weight_hh: true,
+        bias_ih: true,
+        bias_hh: true,
+        weight_hr: projects,
+        h_0: true,
+        c_0: lstm,
+    };
+    let got = back(all);
+    assert_eq!(back(Gradients::default()), Gradients::default());
+    let without_x = back(Gradients { x: false, ..all });
+    let bits = |v: &Option<Vec<T>>| v.as_deref().map(bits);
+    assert_eq!((without_x.x, bits(&without_x.weight_hh)), (None, bits(&got.weight_hh)));
     let wide = |v: Vec<T>| v.into_iter().map(T::wide).collect::<Vec<f64>>();
+    let found = |v: Option<Vec<T>>| wide(v.unwrap_or_default());
     vec![
-        ("output", wide(output)),
-        ("h_n", wide(h_n)),
-        ("c_n", wide(c_n)),
-        ("cells", wide(cells)),
-        ("dx", wide(dx)),
-        ("d weight_ih", wide(d_ih)),
-        ("d weight_hh", wide(d_hh)),
-        ("d bias_ih", wide(d_bias_ih)),
-        ("d bias_hh", wide(d_bias_hh)),
-        ("d weight_hr", wide(d_hr)),
-        ("d h_0", wide(dh_0)),
-        ("d c_0", wide(dc_0)),
+        ("output", wide(result.output)),
+        ("h_n", wide(result.h_n)),
+        ("c_n", found(result.c_n)),
+        ("cells", found(result.cells)),
+        ("dx", found(got.x)),
+        ("d weight_ih", found(got.weight_ih)),
+        ("d weight_hh", found(got.weight_hh)),
+        ("d bias_ih", found(got.bias_ih)),
+        ("d bias_hh", found(got.bias_hh)),
+        ("d weight_hr", found(got.weight_hr)),
+        ("d h_0", found(got.h_0)),
+        ("d c_0", found(got.c_0)),
     ]
 }
 
@@ -436,9 +426,7 @@ fn slices_that_do_not_fit_are_named() {
     let run = |cell: CellKind, weights: &Weights<f32>, rows: usize, c_0: Option<&[f32]>| {
         let x = &zeros[..rows * 3];
         let input = Input { x, h_0: Some(&zeros[..8]), c_0, hidden_mask: None };
-        let (mut output, mut h_n) = ([0.0; 12], [0.0; 8]);
-        let out = Output { output: &mut output, h_n: &mut h_n, c_n: None, cells: None };
-        infer(cell, &shape, weights, &input, out).map_err(|error| error.to_string())
+        infer(cell, &shape, weights, &input, false).map(drop).map_err(|error| error.to_string())
     };
     assert_eq!(run(CellKind::Lstm, &weights, 3, Some(&zeros[..8])), Ok(()));
     assert_eq!(run(CellKind::Lstm, &weights, 3, none), Ok(()));
@@ -452,7 +440,7 @@ fn slices_that_do_not_fit_are_named() {
     assert_eq!(run(CellKind::Lstm, &bad, 3, none), message(text));
     let gru = Weights { weight_ih: &zeros[..36], weight_hh: &zeros[..48], ..weights };
     assert_eq!(run(CellKind::Gru, &gru, 3, none), Ok(()));
-    let text = "c_0 is given: expected none for this cell and shape";
+    let text = "c_0 is given or asked for: expected none for this cell and shape";
     assert_eq!(run(CellKind::Gru, &gru, 3, Some(&zeros[..8])), message(text));
     let text = "weight_ih has 48 elements: expected 36 (G H x I)";
     assert_eq!(run(CellKind::Gru, &weights, 3, none), message(text));

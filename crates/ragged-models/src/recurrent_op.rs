@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use candle_core::{CpuStorage, DType, Layout, Shape, Storage, StorageRef, Tensor, WithDType, bail};
 use ragged_kernels::{
-    CellKind, Cotangents, Direction, Element, Gradients, Input, Output, PackedShape, Tape, Weights,
+    CellKind, Cotangents, Direction, Element, Gradients, Input, PackedShape, Tape, Weights,
     backward, forward, infer,
 };
 use ragged_sequence::PackedLayout;
@@ -217,25 +217,17 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let (h, p) = (call.hidden_size, call.state_size);
         let inputs: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let read = self.read(&inputs)?;
-        let zeros = |wanted: bool, count: usize| wanted.then(|| vec![T::default(); count]);
-        let (mut output, mut h_n) = (vec![T::default(); n * p], vec![T::default(); b * p]);
-        let mut c_n = zeros(call.kind.has_cell_state(), b * h);
-        let mut cells = zeros(call.cells, n * h);
-        let into = Output {
-            output: &mut output,
-            h_n: &mut h_n,
-            c_n: c_n.as_deref_mut(),
-            cells: cells.as_deref_mut(),
+        let (kind, weights, input) = (call.kind, &read.weights, &read.input());
+        let result = match record {
+            true => forward(kind, &shape, weights, input, call.cells)
+                .map(|(result, tape)| (result, Some(tape))),
+            false => infer(kind, &shape, weights, input, call.cells).map(|result| (result, None)),
         };
-        let (weights, input) = (&read.weights, &read.input());
-        let tape = match record {
-            true => forward(call.kind, &shape, weights, input, into).map(Some),
-            false => infer(call.kind, &shape, weights, input, into).map(|()| None),
-        };
-        let mut outputs = vec![(output, (n, p)), (call.unsorted(h_n), (b, p))];
-        outputs.extend(c_n.map(|c_n| (call.unsorted(c_n), (b, h))));
-        outputs.extend(cells.map(|cells| (cells, (n, h))));
-        self.tape = tape.map_err(candle_core::Error::wrap)?;
+        let (result, tape) = result.map_err(candle_core::Error::wrap)?;
+        let mut outputs = vec![(result.output, (n, p)), (call.unsorted(result.h_n), (b, p))];
+        outputs.extend(result.c_n.map(|c_n| (call.unsorted(c_n), (b, h))));
+        outputs.extend(result.cells.map(|cells| (cells, (n, h))));
+        self.tape = tape;
         let storage =
             |(data, dims): (Vec<T>, _)| (T::to_cpu_storage_owned(data), Shape::from(dims));
         Ok(outputs.into_iter().map(storage).collect())
@@ -252,28 +244,17 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let (Some(tape), Some(output)) = (&self.tape, outputs.first()) else {
             bail!("recurrent layer: no forward pass was recorded");
         };
-        // One vector for each input that is wanted, and where the kernel writes it.
-        let mut found: Vec<Option<Vec<T>>> = inputs
-            .iter()
-            .zip(wanted)
-            .map(|(input, wanted)| wanted.then(|| vec![T::default(); input.elem_count()]))
-            .collect();
-        let mut gradients = Gradients::default();
-        for (role, found) in call.roles.iter().zip(&mut found) {
-            let place = match role {
-                Role::X => &mut gradients.x,
-                Role::WeightIh => &mut gradients.weight_ih,
-                Role::WeightHh => &mut gradients.weight_hh,
-                Role::BiasIh => &mut gradients.bias_ih,
-                Role::BiasHh => &mut gradients.bias_hh,
-                Role::WeightHr => &mut gradients.weight_hr,
-                Role::H0 => &mut gradients.h_0,
-                Role::C0 => &mut gradients.c_0,
-                // A mask is drawn, not learnt.
-                Role::HiddenMask => continue,
-            };
-            *place = found.as_deref_mut();
-        }
+        let asked = |role: Role| call.roles.iter().zip(wanted).any(|(&r, &w)| w && r == role);
+        let wanted = Gradients {
+            x: asked(Role::X),
+            weight_ih: asked(Role::WeightIh),
+            weight_hh: asked(Role::WeightHh),
+            bias_ih: asked(Role::BiasIh),
+            bias_hh: asked(Role::BiasHh),
+            weight_hr: asked(Role::WeightHr),
+            h_0: asked(Role::H0),
+            c_0: asked(Role::C0),
+        };
         let contiguous = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::contiguous);
         let cotangents: Vec<Option<Tensor>> =
             cotangents.iter().map(|t| contiguous(t).transpose()).collect::<Result<_>>()?;
@@ -294,16 +275,24 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let read = self.read(&storages)?;
         let output = output.storage_and_layout();
         let (weights, input, output) = (&read.weights, &read.input(), slice(&output)?);
-        backward(&shape, weights, input, output, tape, &cotangents, gradients)
+        let mut found = backward(&shape, weights, input, output, tape, &cotangents, &wanted)
             .map_err(candle_core::Error::wrap)?;
-        let tensor = |((role, data), input): ((&Role, Option<Vec<T>>), &Tensor)| {
-            let data = data.map(|data| match role {
-                Role::H0 | Role::C0 => call.unsorted(data),
-                _ => data,
-            });
+        let tensor = |(role, input): (&Role, &Tensor)| {
+            let data = match role {
+                Role::X => found.x.take(),
+                Role::WeightIh => found.weight_ih.take(),
+                Role::WeightHh => found.weight_hh.take(),
+                Role::BiasIh => found.bias_ih.take(),
+                Role::BiasHh => found.bias_hh.take(),
+                Role::WeightHr => found.weight_hr.take(),
+                Role::H0 => found.h_0.take().map(|h_0| call.unsorted(h_0)),
+                Role::C0 => found.c_0.take().map(|c_0| call.unsorted(c_0)),
+                // A mask is drawn, not learnt.
+                Role::HiddenMask => None,
+            };
             data.map(|data| Tensor::from_vec(data, input.shape(), input.device())).transpose()
         };
-        call.roles.iter().zip(found).zip(inputs).map(tensor).collect()
+        call.roles.iter().zip(inputs).map(tensor).collect()
     }
 }
 
