@@ -48,6 +48,7 @@ pub(crate) mod private {
         const BYTES: usize = std::mem::size_of::<Self>();
         const ONE: Self;
         const LOG2_E: Self;
+        const LN_2: Option<Self>;
         const LN_2_HIGH: Self;
         const LN_2_LOW: Self;
         const SHIFTER: Self;
@@ -151,6 +152,7 @@ macro_rules! internal {
 
 internal! {
     f32, 23,
+    const LN_2: Option<Self> = Some(std::f32::consts::LN_2);
     // 355/512, so that n times it is exact for the n that come; ln 2 less it.
     const LN_2_HIGH: Self = 0.693_359_4;
     const LN_2_LOW: Self = -2.121_944_4e-4;
@@ -162,6 +164,7 @@ internal! {
 }
 internal! {
     f64, 52,
+    const LN_2: Option<Self> = None;
     // The first 21 bits of ln 2, so that n times it is exact; ln 2 less it.
     const LN_2_HIGH: Self = 0.693_145_751_953_125;
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;

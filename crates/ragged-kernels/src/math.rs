@@ -1,11 +1,15 @@
 //! The logistic function and the hyperbolic tangent on vectors.
 //!
-//! Both rest on the exponential. With n the whole number next to x log2(e) and r = x - n ln 2,
-//! exp(x) = 2^n (1 + p) with p = exp(r) - 1 = r + r^2 q(r), where |r| is at most ln(2) / 2 = 0.347
-//! and q needs few terms: five for `f32`, with a relative error of 3.1e-9 (half a unit in the last
-//! place is 6e-8), twelve of the series for `f64`, the first one left out being
-//! r^14 / 14! < 4.2e-18. ln 2 is subtracted in two parts, the first with so few bits that its
-//! product with n is exact (Cody and Waite 1980).
+//! Both rest on the exponential of f x, where the factor f is -1 or 2. With n the whole number next to
+//! f x log2(e) and r = x - n ln(2) / f, exp(f x) = 2^n (1 + r t(r)) with t(r) = (exp(f r) - 1) / r =
+//! f + f^2 r q(f r), where |f r| is at most ln(2) / 2 = 0.347 and q needs few terms: five for `f32`, with a
+//! relative error of 3.1e-9 (half a unit in the last place is 6e-8), twelve of the series for `f64`, the
+//! first one left out being r^14 / 14! < 4.2e-18. Scaling by f is exact, so it costs nothing to have it
+//! in the constants.
+//!
+//! In `f32`, ln 2 is a number to within 2e-9, so n ln 2, which a fused multiply-add subtracts exactly, is
+//! good enough for the n that come, up to 126. In `f64`, or where there is no fused multiply-add, ln 2 is
+//! subtracted in two parts, the first with so few bits that n times it is exact (Cody and Waite 1980).
 //!
 //! n comes without a rounding instruction: adding 1.5 2^23 (2^52) leaves no bits for a fraction, so
 //! the sum's lowest bits are n, and subtracting the same again gives n as a float.
@@ -16,40 +20,51 @@
 use crate::Element;
 use crate::simd::Simd;
 
-/// exp(x) = s (1 + p): the power of two s and p, for |x| up to 87 (708); the values at the limits
-/// beyond.
+/// The parts of exp(f x) = s (1 + r t): the power of two s, r and t, for |f x| up to 87 (708).
 #[inline(always)]
-fn exp_parts<T: Element, S: Simd<T>>(s: S, x: S::V) -> (S::V, S::V) {
-    let x = s.at_most(s.splat(T::EXP_LIMIT), s.at_least(s.splat(-T::EXP_LIMIT), x));
-    let shifted = s.mul_add(x, s.splat(T::LOG2_E), s.splat(T::SHIFTER));
+fn exp_parts<T: Element, S: Simd<T>>(s: S, x: S::V, f: T) -> (S::V, S::V, S::V) {
+    let shifted = s.mul_add(x, s.splat(f * T::LOG2_E), s.splat(T::SHIFTER));
     let n = s.sub(shifted, s.splat(T::SHIFTER));
-    let r = s.mul_add(n, s.splat(-T::LN_2_HIGH), x);
-    let r = s.mul_add(n, s.splat(-T::LN_2_LOW), r);
-    // Horner's rule, the highest coefficient first.
-    let mut q = s.splat(T::EXP_TERMS[0]);
-    for &term in &T::EXP_TERMS[1..] {
-        q = s.mul_add(q, r, s.splat(term));
+    let r = match T::LN_2 {
+        Some(ln_2) if S::FUSED => s.mul_add(n, s.splat(-ln_2 / f), x),
+        _ => {
+            let high = s.mul_add(n, s.splat(-T::LN_2_HIGH / f), x);
+            s.mul_add(n, s.splat(-T::LN_2_LOW / f), high)
+        }
+    };
+    // Horner's rule, the highest coefficient first: each has as many factors f as it has factors r.
+    let mut power = f * f;
+    for _ in 1..T::EXP_TERMS.len() {
+        power = power * f;
     }
-    (s.power(shifted), s.mul_add(s.mul(r, r), q, r))
+    let mut q = s.splat(T::EXP_TERMS[0] * power);
+    for &term in &T::EXP_TERMS[1..] {
+        power = power / f;
+        q = s.mul_add(q, r, s.splat(term * power));
+    }
+    (s.power(shifted), r, s.mul_add(q, r, s.splat(f)))
 }
 
 /// 1 / (1 + exp(-x)), within 3 units in the last place.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
-    let (power, p) = exp_parts(s, s.sub(s.splat(T::default()), x));
-    s.recip(s.add(s.splat(T::ONE), s.mul_add(power, p, power)))
+    let (one, limit) = (s.splat(T::ONE), T::EXP_LIMIT);
+    let x = s.at_most(s.splat(limit), s.at_least(s.splat(-limit), x));
+    let (power, r, t) = exp_parts(s, x, -T::ONE);
+    s.recip(s.mul_add(power, s.mul_add(r, t, one), one))
 }
 
-/// tanh(x) = e / (e + 2) with e = exp(2 x) - 1, within 3 units in the last place.
+/// tanh(x) = e / (e + 2) with e = exp(2 x) - 1 for positive x, within 3 units in the last place.
 ///
-/// e keeps its digits where x is small: there s is one and e is p. Rounding must neither exceed one,
+/// e keeps its digits where x is small: there s is one and e is r t. Rounding must neither exceed one,
 /// which would turn the sign of the derivative, nor lose that of a zero.
 #[inline(always)]
 pub(crate) fn tanh<T: Element, S: Simd<T>>(s: S, x: S::V) -> S::V {
-    let (one, two) = (s.splat(T::ONE), s.splat(T::ONE + T::ONE));
-    let (power, p) = exp_parts(s, s.add(x, x));
-    let e = s.mul_add(power, p, s.sub(power, one));
-    let size = s.abs(s.mul(e, s.recip(s.add(e, two))));
+    let (one, two) = (s.splat(T::ONE), T::ONE + T::ONE);
+    let size = s.at_most(s.splat(T::EXP_LIMIT / two), s.abs(x));
+    let (power, r, t) = exp_parts(s, size, two);
+    let e = s.mul_add(power, s.mul(r, t), s.sub(power, one));
+    let size = s.mul(e, s.recip(s.add(e, s.splat(two))));
     s.copysign(s.at_most(one, size), x)
 }
 

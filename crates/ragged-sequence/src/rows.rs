@@ -180,9 +180,10 @@ mod tests {
     #[test]
     fn selection_is_index_select() {
         let shapes = (1..=20).map(|width| (1, width)).chain([(2, 3), (0, 3)]);
-        for (shape, rows) in
-            shapes.flat_map(|s| [vec![2, 0, 2, 3, 2], vec![3], vec![0, 1], vec![0, 1, 2, 3], vec![]].map(|rows| (s, rows)))
-        {
+        for (shape, rows) in shapes.flat_map(|s| {
+            [vec![2, 0, 2, 3, 2], vec![3], vec![0, 1], vec![0, 1, 2, 3], vec![]]
+                .map(|rows| (s, rows))
+        }) {
             let (count, shape) = (4 * shape.0 * shape.1, (4, shape.0, shape.1));
             let values: Vec<f64> = (0..count).map(|k| k as f64).collect();
             let source = Var::from_vec(values, shape, &Device::Cpu).unwrap();

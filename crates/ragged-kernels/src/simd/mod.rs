@@ -77,6 +77,8 @@ pub(crate) trait Simd<T: Element>: Copy {
     const LANES: usize;
     /// Rows of a tile whose accumulators, four vectors each, stay in registers.
     const ROWS: usize;
+    /// Whether a multiply-add rounds once.
+    const FUSED: bool;
 
     fn splat(self, value: T) -> Self::V;
     /// # Safety
@@ -89,7 +91,7 @@ pub(crate) trait Simd<T: Element>: Copy {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a b + c`.
+    /// `a b + c`, rounded once where [`FUSED`](Self::FUSED).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The smaller of a limit and `x`; NaN stays NaN.
     fn at_most(self, limit: Self::V, x: Self::V) -> Self::V;

@@ -24,6 +24,8 @@ impl<T: Element> Simd<T> for Portable {
     type V = Lanes<T>;
     const LANES: usize = 8;
     const ROWS: usize = 2;
+    // Without the instruction, a fused multiply-add is a slow function call.
+    const FUSED: bool = cfg!(target_arch = "aarch64");
 
     #[inline(always)]
     fn splat(self, value: T) -> Lanes<T> {
@@ -59,8 +61,7 @@ impl<T: Element> Simd<T> for Portable {
     fn mul_add(self, a: Lanes<T>, b: Lanes<T>, c: Lanes<T>) -> Lanes<T> {
         let mut out = c;
         for ((out, a), b) in out.0.iter_mut().zip(a.0).zip(b.0) {
-            // Without the instruction, a fused multiply-add is a slow function call.
-            *out = if cfg!(target_arch = "aarch64") { a.fused(b, *out) } else { a * b + *out };
+            *out = if <Self as Simd<T>>::FUSED { a.fused(b, *out) } else { a * b + *out };
         }
         out
     }

@@ -49,6 +49,7 @@ macro_rules! simd {
             type V = $v;
             const LANES: usize = $lanes;
             const ROWS: usize = $rows;
+            const FUSED: bool = true;
 
             #[inline(always)]
             fn splat(self, value: $t) -> $v {
