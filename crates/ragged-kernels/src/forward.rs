@@ -101,7 +101,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         cells: all_cells.as_mut().map(Fresh::shared),
         record,
     };
-    recurrence.all(crew, Plan::new::<T>(geometry, crew.parts()));
+    Plan::new::<T>(geometry, crew.parts()).run(&recurrence, crew);
     // SAFETY: the recurrence has taken every block of every row.
     let (output, cells) = unsafe { (output.written(), all_cells.map(|cells| cells.written())) };
     let h_n = states::last_rows(geometry, &output, input.h_0);

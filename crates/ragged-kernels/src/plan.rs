@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use crate::Element;
-use crate::crew::threads;
+use crate::crew::{Crew, threads};
 use crate::layout::Geometry;
 use crate::pack::VECTORS;
+use crate::simd::{Simd, Task, dispatch};
+use crate::together::Together;
 
 /// Work that is worth another thread, in multiply-adds.
 const GRAIN: usize = 250_000;
@@ -57,5 +59,78 @@ impl Plan {
         }
         let chunk = |k: usize| k * aligned..geometry.blocks.min((k + 1) * aligned);
         Self::Units { chunks: (0..pieces).map(chunk).collect(), parts }
+    }
+    /// Takes a walk in these shares.
+    pub(crate) fn run<T: Element>(self, walk: &impl Walk<T>, crew: &Crew) {
+        let level = walk.geometry().level;
+        match self {
+            Self::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
+                for group in groups[range].iter().cloned() {
+                    dispatch(level, OfGroup { walk, group });
+                }
+            }),
+            Self::Units { chunks, parts } => {
+                let (chunks, together) =
+                    (&chunks, &Together::new(walk.turns(), chunks.len(), parts));
+                crew.each(&|who| {
+                    if who < parts {
+                        dispatch(level, OfUnits { walk, chunks, together, who });
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// What goes step by step: forward, or back through time.
+pub(crate) trait Walk<T: Element>: Sync {
+    fn geometry(&self) -> &Geometry;
+
+    /// How often threads that share the units meet.
+    fn turns(&self) -> usize;
+
+    /// All steps of some sequences.
+    fn group<S: Simd<T>>(&self, s: S, group: Range<usize>);
+
+    /// Asks for what the other threads have just written for a turn: all lines at once, where a product
+    /// would wait for one after the other.
+    fn fetch<S: Simd<T>>(&self, s: S, turn: usize);
+
+    /// One turn of some blocks of units, all sequences.
+    fn chunk<S: Simd<T>>(&self, s: S, turn: usize, blocks: Range<usize>);
+}
+
+/// All steps of a group of sequences.
+struct OfGroup<'a, W> {
+    walk: &'a W,
+    group: Range<usize>,
+}
+
+impl<T: Element, W: Walk<T>> Task<T> for OfGroup<'_, W> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        self.walk.group(s, self.group);
+    }
+}
+
+/// A thread's part in the turns that are shared by units.
+struct OfUnits<'a, W> {
+    walk: &'a W,
+    chunks: &'a [Range<usize>],
+    together: &'a Together,
+    who: usize,
+}
+
+impl<T: Element, W: Walk<T>> Task<T> for OfUnits<'_, W> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let mut part = self.together.part(self.who);
+        let mut fetched = None;
+        while let Some((turn, chunk)) = part.next() {
+            if fetched.replace(turn) != Some(turn) {
+                self.walk.fetch(s, turn);
+            }
+            self.walk.chunk(s, turn, self.chunks[chunk].clone());
+        }
     }
 }

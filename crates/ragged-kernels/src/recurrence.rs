@@ -5,13 +5,12 @@ use std::ops::Range;
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::{Arithmetic, Side};
-use crate::crew::Crew;
 use crate::layout::{Before, Geometry};
-use crate::plan::Plan;
+use crate::plan::Walk;
 use crate::product::{Left, product};
-use crate::simd::{Simd, Task, dispatch};
+use crate::simd::Simd;
 use crate::tile::{for_tiles, repeat, zero};
-use crate::together::{Together, fetch};
+use crate::together::fetch;
 
 /// The steps of all sequences.
 pub(crate) struct Recurrence<'a, T: Element, A, const U: usize> {
@@ -36,26 +35,6 @@ pub(crate) struct Recurrence<'a, T: Element, A, const U: usize> {
 }
 
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
-    pub(crate) fn all(&self, crew: &Crew, plan: Plan) {
-        let level = self.geometry.level;
-        match plan {
-            Plan::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
-                for group in groups[range].iter().cloned() {
-                    dispatch(level, OfGroup { recurrence: self, group });
-                }
-            }),
-            Plan::Units { chunks, parts } => {
-                let together = &Together::new(self.geometry.steps.len(), chunks.len(), parts);
-                crew.each(&|who| {
-                    if who < parts {
-                        let chunks = &chunks;
-                        dispatch(level, OfUnits { recurrence: self, chunks, together, who });
-                    }
-                });
-            }
-        }
-    }
-
     /// One step of some sequences and blocks of units.
     #[inline(always)]
     fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
@@ -77,16 +56,6 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
                 });
             }
         }
-    }
-
-    /// Asks for what the other threads have just written for a step: all lines at once, where the
-    /// product would wait for one after the other.
-    #[inline(always)]
-    fn fetch<S: Simd<T>>(&self, s: S, k: usize) {
-        let p = self.geometry.width;
-        let before = Before::new(&self.geometry.steps, k);
-        let hidden = if self.mask.is_some() { self.masked } else { self.output };
-        fetch(s, hidden.get().cast_const().wrapping_add(before.start * p), before.begun * p);
     }
 
     /// One block of units of one step for a few sequences, whose hidden states lie at `hidden`,
@@ -236,44 +205,35 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
     }
 }
 
-/// All steps of a group of sequences.
-struct OfGroup<'a, T: Element, A, const U: usize> {
-    recurrence: &'a Recurrence<'a, T, A, U>,
-    group: Range<usize>,
-}
+impl<T: Element, A: Arithmetic<T, U>, const U: usize> Walk<T> for Recurrence<'_, T, A, U> {
+    fn geometry(&self) -> &Geometry {
+        self.geometry
+    }
 
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfGroup<'_, T, A, U> {
+    fn turns(&self) -> usize {
+        self.geometry.steps.len()
+    }
+
     #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let geometry = self.recurrence.geometry;
-        for (k, step) in geometry.steps.iter().enumerate() {
-            if step.running > self.group.start {
-                self.recurrence.step(s, k, &self.group, 0..geometry.blocks);
-                self.recurrence.project(s, k, &self.group);
+    fn group<S: Simd<T>>(&self, s: S, group: Range<usize>) {
+        for (k, step) in self.geometry.steps.iter().enumerate() {
+            if step.running > group.start {
+                self.step(s, k, &group, 0..self.geometry.blocks);
+                self.project(s, k, &group);
             }
         }
     }
-}
 
-/// A thread's part in the steps that are shared by units.
-struct OfUnits<'a, T: Element, A, const U: usize> {
-    recurrence: &'a Recurrence<'a, T, A, U>,
-    chunks: &'a [Range<usize>],
-    together: &'a Together,
-    who: usize,
-}
-
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T, A, U> {
     #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let all = 0..self.recurrence.geometry.batch;
-        let mut part = self.together.part(self.who);
-        let mut fetched = None;
-        while let Some((k, chunk)) = part.next() {
-            if fetched.replace(k) != Some(k) {
-                self.recurrence.fetch(s, k);
-            }
-            self.recurrence.step(s, k, &all, self.chunks[chunk].clone());
-        }
+    fn fetch<S: Simd<T>>(&self, s: S, k: usize) {
+        let p = self.geometry.width;
+        let before = Before::new(&self.geometry.steps, k);
+        let hidden = if self.mask.is_some() { self.masked } else { self.output };
+        fetch(s, hidden.get().cast_const().wrapping_add(before.start * p), before.begun * p);
+    }
+
+    #[inline(always)]
+    fn chunk<S: Simd<T>>(&self, s: S, k: usize, blocks: Range<usize>) {
+        self.step(s, k, &(0..self.geometry.batch), blocks);
     }
 }

@@ -6,13 +6,12 @@ use std::ops::Range;
 use crate::Element;
 use crate::buffer::{Buffer, Shared};
 use crate::cell::Arithmetic;
-use crate::crew::Crew;
 use crate::forward::Activations;
 use crate::layout::{Before, Geometry};
-use crate::plan::Plan;
+use crate::plan::Walk;
 use crate::product::{Left, product};
-use crate::simd::{Simd, Task, dispatch};
-use crate::together::{Together, fetch};
+use crate::simd::Simd;
+use crate::together::fetch;
 
 /// The steps of all sequences, backward.
 pub(crate) struct ThroughTime<'a, T: Element, A, const U: usize> {
@@ -34,26 +33,9 @@ pub(crate) struct ThroughTime<'a, T: Element, A, const U: usize> {
 }
 
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
-    pub(crate) fn all(&self, crew: &Crew, plan: Plan) {
-        let level = self.geometry.level;
-        match plan {
-            Plan::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
-                for group in groups[range].iter().cloned() {
-                    dispatch(level, OfGroup { through_time: self, group });
-                }
-            }),
-            Plan::Units { chunks, parts } => {
-                // One more: the product behind the first step.
-                let steps = self.geometry.steps.len() + 1;
-                let together = &Together::new(steps, chunks.len(), parts);
-                crew.each(&|who| {
-                    if who < parts {
-                        let chunks = &chunks;
-                        dispatch(level, OfUnits { through_time: self, chunks, together, who });
-                    }
-                });
-            }
-        }
+    /// The step of a turn.
+    fn step(&self, turn: usize) -> usize {
+        self.geometry.steps.len() - 1 - turn
     }
 
     /// `da` of one step for some sequences and blocks, and the carried state's derivative before it.
@@ -136,17 +118,6 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
         }
     }
 
-    /// Asks for `da` of a step that the other threads have just written.
-    #[inline(always)]
-    fn fetch<S: Simd<T>>(&self, s: S, k: usize) {
-        let (geometry, step) = (self.geometry, self.geometry.steps[k]);
-        for block in 0..geometry.blocks {
-            let da = self.da.get().cast_const();
-            let da = da.wrapping_add(geometry.gates_at(block, step.start));
-            fetch(s, da, step.running * 4 * S::LANES);
-        }
-    }
-
     /// `dh = W_hh^T da` of one step, for the step before: some sequences and vectors.
     #[inline(always)]
     fn hidden<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, vectors: Range<usize>) {
@@ -218,55 +189,50 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
     }
 }
 
-/// All steps of a group of sequences.
-struct OfGroup<'a, T: Element, A, const U: usize> {
-    through_time: &'a ThroughTime<'a, T, A, U>,
-    group: Range<usize>,
-}
+/// Where threads share a turn, each chunk takes its `dh` from all of the later step's `da`, then its own
+/// `da`: there is one turn more than there are steps, for the `dh` behind the first one.
+impl<T: Element, A: Arithmetic<T, U>, const U: usize> Walk<T> for ThroughTime<'_, T, A, U> {
+    fn geometry(&self) -> &Geometry {
+        self.geometry
+    }
 
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfGroup<'_, T, A, U> {
+    fn turns(&self) -> usize {
+        self.geometry.steps.len() + 1
+    }
+
     #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let Self { through_time, group } = self;
-        let geometry = through_time.geometry;
+    fn group<S: Simd<T>>(&self, s: S, group: Range<usize>) {
+        let geometry = self.geometry;
         for (k, step) in geometry.steps.iter().enumerate().rev() {
             if step.running > group.start {
-                through_time.units(s, k, &group);
-                through_time.cells(s, k, &group, 0..geometry.blocks);
-                through_time.hidden(s, k, &group, 0..geometry.width.div_ceil(S::LANES));
+                self.units(s, k, &group);
+                self.cells(s, k, &group, 0..geometry.blocks);
+                self.hidden(s, k, &group, 0..geometry.width.div_ceil(S::LANES));
             }
         }
     }
-}
 
-/// A thread's part in the steps that are shared by units: each chunk's `dh` from all of the later
-/// step's `da`, then its own `da`.
-struct OfUnits<'a, T: Element, A, const U: usize> {
-    through_time: &'a ThroughTime<'a, T, A, U>,
-    chunks: &'a [Range<usize>],
-    together: &'a Together,
-    who: usize,
-}
-
-impl<T: Element, A: Arithmetic<T, U>, const U: usize> Task<T> for OfUnits<'_, T, A, U> {
     #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let through_time = self.through_time;
-        let steps = through_time.geometry.steps.len();
-        let all = 0..through_time.geometry.batch;
-        let mut part = self.together.part(self.who);
-        let mut fetched = None;
-        while let Some((turn, chunk)) = part.next() {
-            if turn > 0 && fetched.replace(turn) != Some(turn) {
-                through_time.fetch(s, steps - turn);
-            }
-            let blocks = self.chunks[chunk].clone();
-            if turn > 0 {
-                through_time.hidden(s, steps - turn, &all, blocks.start * U..blocks.end * U);
-            }
-            if turn < steps {
-                through_time.cells(s, steps - 1 - turn, &all, blocks);
-            }
+    fn fetch<S: Simd<T>>(&self, s: S, turn: usize) {
+        let geometry = self.geometry;
+        let Some(step) = turn.checked_sub(1).map(|done| geometry.steps[self.step(done)]) else {
+            return;
+        };
+        for block in 0..geometry.blocks {
+            let da = self.da.get().cast_const();
+            let da = da.wrapping_add(geometry.gates_at(block, step.start));
+            fetch(s, da, step.running * 4 * S::LANES);
+        }
+    }
+
+    #[inline(always)]
+    fn chunk<S: Simd<T>>(&self, s: S, turn: usize, blocks: Range<usize>) {
+        let all = 0..self.geometry.batch;
+        if let Some(done) = turn.checked_sub(1) {
+            self.hidden(s, self.step(done), &all, blocks.start * U..blocks.end * U);
+        }
+        if turn < self.geometry.steps.len() {
+            self.cells(s, self.step(turn), &all, blocks);
         }
     }
 }
