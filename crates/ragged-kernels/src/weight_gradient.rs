@@ -24,9 +24,6 @@ const AHEAD: usize = 8;
 /// Columns of a task at most.
 const COLUMNS: usize = 96;
 
-/// Numbers to copy that are worth a thread of their own.
-const GRAIN: usize = 1 << 15;
-
 /// The gradients of a weight and its bias, where somebody asks for them.
 type Sides<T> = [(Option<Vec<T>>, Option<Vec<T>>); 2];
 
@@ -47,36 +44,43 @@ pub(crate) fn weight_gradient<T: Element>(
     let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
     let before = runs_before(geometry, hidden, initial);
     let room = |wanted, numbers| Buffer::new(if wanted { geometry.blocks * numbers } else { 0 });
-    let mut ih_sums = room(ih, i * four);
-    let mut hh_sums = room(hh, p * four);
+    let rows = geometry.cell.gates() * geometry.hidden;
+    let (ih_columns, hh_columns) = (if ih { i } else { 0 }, if hh { p } else { 0 });
+    let (mut weight_ih, mut weight_hh) =
+        (Fresh::new(rows * ih_columns), Fresh::new(rows * hh_columns));
+    let (mut ih_sums, mut hh_sums) = (room(ih, i * four), room(hh, p * four));
     let mut biases = room(with_biases, four);
     let outer = Outer {
         geometry,
         da,
         sides: [
             Factors {
-                columns: if ih { i } else { 0 },
+                side: Side::Input,
+                columns: ih_columns,
                 distance: i,
                 chunks: chunks_of(vec![all], i),
                 sums: Shared::new(ih_sums.as_mut_slice()),
+                weight: weight_ih.shared(),
             },
             Factors {
-                columns: if hh { p } else { 0 },
+                side: Side::Hidden,
+                columns: hh_columns,
                 distance: p,
                 chunks: chunks_of(before, p),
                 sums: Shared::new(hh_sums.as_mut_slice()),
+                weight: weight_hh.shared(),
             },
         ],
         biases: with_biases.then_some(Shared::new(biases.as_mut_slice())),
     };
     outer.all(crew);
-    let weight = |side, wanted: bool, sums: &Buffer<T>, columns| {
-        wanted.then(|| scatter(geometry, side, sums.as_slice(), columns, crew))
-    };
+    // SAFETY: every row belongs to a slot of a block (see `layout`), and the spans of each block have
+    // written all of its columns.
+    let (weight_ih, weight_hh) = unsafe { (weight_ih.written(), weight_hh.written()) };
     let bias = |side, wanted: bool| wanted.then(|| bias(geometry, side, biases.as_slice()));
     [
-        (weight(Side::Input, ih, &ih_sums, i), bias(Side::Input, bias_ih)),
-        (weight(Side::Hidden, hh, &hh_sums, p), bias(Side::Hidden, bias_hh)),
+        (ih.then_some(weight_ih), bias(Side::Input, bias_ih)),
+        (hh.then_some(weight_hh), bias(Side::Hidden, bias_hh)),
     ]
 }
 
@@ -94,58 +98,9 @@ fn bias<T: Element>(geometry: &Geometry, side: Side, sums: &[T]) -> Vec<T> {
     bias
 }
 
-/// Sums `[block][column][slot][lane]` as the rows of a weight.
-fn scatter<T: Element>(
-    geometry: &Geometry,
-    side: Side,
-    sums: &[T],
-    columns: usize,
-    crew: &Crew,
-) -> Vec<T> {
-    let mut weight = Fresh::new(geometry.cell.gates() * geometry.hidden * columns);
-    let (to, len) = (weight.shared(), columns * 4 * geometry.lanes);
-    crew.split(geometry.blocks, geometry.blocks * len / GRAIN, &|blocks| {
-        for block in blocks {
-            let sums = &sums[block * len..][..len];
-            dispatch(geometry.level, Scatter { geometry, side, block, sums, columns, to });
-        }
-    });
-    // SAFETY: every row belongs to a slot of a block (see `layout`), which writes all columns of it.
-    unsafe { weight.written() }
-}
-
-/// One block's rows of a weight.
-struct Scatter<'a, T> {
-    geometry: &'a Geometry,
-    side: Side,
-    block: usize,
-    /// `[column][slot][lane]`.
-    sums: &'a [T],
-    columns: usize,
-    to: Shared<T>,
-}
-
-impl<T: Element> Task<T> for Scatter<'_, T> {
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let Self { geometry, side, block, sums, columns, to } = self;
-        for &slot in geometry.cell.slots(side) {
-            let rows = geometry.weight_rows(block, slot);
-            let sums = sums.as_ptr().wrapping_add(slot * S::LANES);
-            let from =
-                Matrix { at: sums, distance: 4 * S::LANES, rows: columns, columns: rows.len() };
-            // SAFETY: the sums have four vectors a column, no more than one of them is read; the rows
-            // are of the weight, and this block's alone.
-            unsafe {
-                let to = to.get().add(rows.start * columns);
-                transpose(s, from, to, columns, columns);
-            }
-        }
-    }
-}
-
 /// What stands on the right of one side's outer products.
 struct Factors<T: Element> {
+    side: Side,
     /// Columns whose gradients are wanted: all or none.
     columns: usize,
     /// From a row's factors to the next row's: the columns of the weight.
@@ -153,6 +108,8 @@ struct Factors<T: Element> {
     chunks: Chunks<T>,
     /// `[block][column][slot][lane]`.
     sums: Shared<T>,
+    /// `[G H, columns]`, the gradient.
+    weight: Shared<T>,
 }
 
 /// The outer products of both sides. Their columns are counted one side after the other.
@@ -196,24 +153,27 @@ impl<T: Element> Task<T> for Span<'_, T> {
     fn run<S: Simd<T>>(self, s: S) {
         let Self { outer, block, range } = self;
         let [ih, hh] = &outer.sides;
+        let within = |begin: usize, end: usize| {
+            range.start.clamp(begin, end) - begin..range.end.clamp(begin, end) - begin
+        };
+        let sides =
+            [(ih, within(0, ih.columns)), (hh, within(ih.columns, ih.columns + hh.columns))];
         let none = vec![];
         // Without rows the sums are zero.
         let count = ih.chunks.0.len().max(1);
         for k in 0..count {
-            let mut begin = 0;
-            for side in [ih, hh] {
-                let end = begin + side.columns;
-                let columns =
-                    range.start.clamp(begin, end) - begin..range.end.clamp(begin, end) - begin;
-                begin = end;
+            for (side, columns) in &sides {
                 let runs = side.chunks.0.get(k).unwrap_or(&none);
-                for_tiles!(<S as Simd<T>>::ROWS, columns, |R, column| {
+                for_tiles!(<S as Simd<T>>::ROWS, columns.clone(), |R, column| {
                     outer.tile::<S, R>(s, side, runs, block, column, k == 0)
                 });
             }
             if let Some(biases) = outer.biases.filter(|_| range.start == 0) {
                 outer.total(s, ih.chunks.0.get(k).unwrap_or(&none), biases, block, k == 0);
             }
+        }
+        for (side, columns) in sides {
+            outer.scatter(s, side, block, columns);
         }
     }
 }
@@ -264,6 +224,26 @@ impl<T: Element> Outer<'_, T> {
                     s.store(to.add((r * 4 + slot) * S::LANES), sum);
                 }
             }
+        }
+    }
+
+    /// The sums of some columns, to their places in the rows of the weight.
+    #[inline(always)]
+    fn scatter<S: Simd<T>>(&self, s: S, side: &Factors<T>, block: usize, columns: Range<usize>) {
+        let (geometry, four) = (self.geometry, 4 * S::LANES);
+        for &slot in geometry.cell.slots(side.side) {
+            let rows = geometry.weight_rows(block, slot);
+            let at = (block * side.distance + columns.start) * four + slot * S::LANES;
+            let sums = Matrix {
+                at: side.sums.get().cast_const().wrapping_add(at),
+                distance: four,
+                rows: columns.len(),
+                columns: rows.len(),
+            };
+            let to = side.weight.get().wrapping_add(rows.start * side.distance + columns.start);
+            // SAFETY: each of these columns has four vectors of sums, and no more than one of them is
+            // read; the rows are of the weight, and these columns of them this task's alone.
+            unsafe { transpose(s, sums, to, side.distance, columns.len()) }
         }
     }
 
