@@ -36,10 +36,16 @@ pub enum Error {
         /// What it may be.
         expected: &'static str,
     },
-    /// Something that the cell or the shape does not have.
-    #[error("{name} is given or asked for: expected none for this cell and shape")]
+    /// Something is given that the cell or the shape does not have.
+    #[error("{name} is given: expected none for this cell and shape")]
     Absent {
         /// The argument.
+        name: &'static str,
+    },
+    /// Something is asked for that the cell or the shape does not have.
+    #[error("{name} is asked for: this cell and shape have none")]
+    Unavailable {
+        /// What was asked for.
         name: &'static str,
     },
 }

@@ -110,8 +110,8 @@ impl<T> Default for Cotangents<'_, T> {
 ///
 /// # Errors
 ///
-/// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::Absent`] what the cell
-/// does not have.
+/// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::Absent`] one that the
+/// cell does not have, [`Error::Unavailable`] an output.
 pub fn infer<T: Element>(
     cell: CellKind,
     shape: &PackedShape,
@@ -155,7 +155,7 @@ pub fn forward<T: Element>(
 /// # Errors
 ///
 /// [`Error::Length`] names the first slice that does not fit `shape` (the tape among them),
-/// [`Error::Absent`] what the cell does not have.
+/// [`Error::Absent`] one that the cell does not have, [`Error::Unavailable`] a gradient.
 pub fn backward<T: Element>(
     shape: &PackedShape,
     weights: &Weights<T>,
@@ -243,7 +243,7 @@ fn check_some<T>(
 /// Checks that what is wanted is there.
 fn check_wanted(name: &'static str, wanted: bool, has: bool) -> Result<()> {
     if wanted && !has {
-        return Err(Error::Absent { name });
+        return Err(Error::Unavailable { name });
     }
     Ok(())
 }
