@@ -109,6 +109,6 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         dh_rows: Shared::new(dh_rows.as_mut_slice()),
         d_units: Shared::new(d_units.as_mut_slice()),
     };
-    Plan::new::<T>(geometry, crew.parts()).run(&through_time, crew);
+    Plan::new::<T>(geometry, crew.parts()).run(geometry.level, &through_time, crew);
     Through { da, dh, d_carry, dh_rows }
 }

@@ -101,7 +101,7 @@ fn run<T: Element, A: Arithmetic<T, U>, const U: usize>(
         cells: all_cells.as_mut().map(Fresh::shared),
         record,
     };
-    Plan::new::<T>(geometry, crew.parts()).run(&recurrence, crew);
+    Plan::new::<T>(geometry, crew.parts()).run(geometry.level, &recurrence, crew);
     // SAFETY: the recurrence has taken every block of every row.
     let (output, cells) = unsafe { (output.written(), all_cells.map(|cells| cells.written())) };
     let h_n = states::last_rows(geometry, &output, input.h_0);

@@ -6,7 +6,7 @@ use crate::Element;
 use crate::crew::{Crew, threads};
 use crate::layout::Geometry;
 use crate::pack::VECTORS;
-use crate::simd::{Simd, Task, dispatch};
+use crate::simd::{Simd, SimdLevel, Task, dispatch};
 use crate::together::Together;
 
 /// Work that is worth another thread, in multiply-adds.
@@ -61,8 +61,7 @@ impl Plan {
         Self::Units { chunks: (0..pieces).map(chunk).collect(), parts }
     }
     /// Takes a walk in these shares.
-    pub(crate) fn run<T: Element>(self, walk: &impl Walk<T>, crew: &Crew) {
-        let level = walk.geometry().level;
+    pub(crate) fn run<T: Element>(self, level: SimdLevel, walk: &impl Walk<T>, crew: &Crew) {
         match self {
             Self::Sequences(groups) => crew.split(groups.len(), crew.parts(), &|range| {
                 for group in groups[range].iter().cloned() {
@@ -84,8 +83,6 @@ impl Plan {
 
 /// What goes step by step: forward, or back through time.
 pub(crate) trait Walk<T: Element>: Sync {
-    fn geometry(&self) -> &Geometry;
-
     /// How often threads that share the units meet.
     fn turns(&self) -> usize;
 

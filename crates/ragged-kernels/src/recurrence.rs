@@ -206,10 +206,6 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> Recurrence<'_, T, A, U> {
 }
 
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> Walk<T> for Recurrence<'_, T, A, U> {
-    fn geometry(&self) -> &Geometry {
-        self.geometry
-    }
-
     fn turns(&self) -> usize {
         self.geometry.steps.len()
     }

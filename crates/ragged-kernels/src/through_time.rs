@@ -192,10 +192,6 @@ impl<T: Element, A: Arithmetic<T, U>, const U: usize> ThroughTime<'_, T, A, U> {
 /// Where threads share a turn, each chunk takes its `dh` from all of the later step's `da`, then its own
 /// `da`: there is one turn more than there are steps, for the `dh` behind the first one.
 impl<T: Element, A: Arithmetic<T, U>, const U: usize> Walk<T> for ThroughTime<'_, T, A, U> {
-    fn geometry(&self) -> &Geometry {
-        self.geometry
-    }
-
     fn turns(&self) -> usize {
         self.geometry.steps.len() + 1
     }

@@ -27,7 +27,7 @@ const COLUMNS: usize = 96;
 /// The gradients of a weight and its bias, where somebody asks for them.
 type Sides<T> = [(Option<Vec<T>>, Option<Vec<T>>); 2];
 
-/// The gradients of both sides, of the weights and of the biases that are `wanted`. The rows of
+/// The gradients of both sides, of the weights and of the biases that are wanted. The rows of
 /// `hidden` `[N, P]` and `initial` `[B, P]` are the hidden states as the product saw them.
 pub(crate) fn weight_gradient<T: Element>(
     geometry: &Geometry,
@@ -35,10 +35,9 @@ pub(crate) fn weight_gradient<T: Element>(
     hidden: &[T],
     initial: &[T],
     da: &Buffer<T>,
-    wanted: [(bool, bool); 2],
+    [(ih, bias_ih), (hh, bias_hh)]: [(bool, bool); 2],
     crew: &Crew,
 ) -> Sides<T> {
-    let [(ih, bias_ih), (hh, bias_hh)] = wanted;
     let (i, p, four) = (geometry.input, geometry.width, 4 * geometry.lanes);
     let with_biases = bias_ih || bias_hh;
     let all = Run { rows: 0..geometry.rows, from: x.as_ptr() };
