@@ -1,9 +1,9 @@
-"""PyTorch's side of `cargo bench -p ragged-datasets`: the seconds of so many epochs.
+"""PyTorch's side of `cargo bench -p ragged-datasets`: measures how long epochs of batches take.
 
     python bench_loader.py DATA.npz BATCH_SIZE
 
-Reads a number of epochs a line, answers their seconds a line. Every batch is padded and packed, as
-the usual collate function does it; examples are tensors in memory.
+Reads a number of epochs from each line of stdin and prints the seconds that they took. Every batch is
+padded and packed, as a usual collate function does; the examples are tensors in memory.
 """
 import sys
 import time

@@ -1,10 +1,10 @@
-"""PyTorch's side of `cargo xtask bench --pytorch`: reads a request a line, answers a line of JSON.
+"""PyTorch's side of `cargo xtask bench --pytorch`: reads one request per line, answers each with a line of JSON.
 
     python bench_pytorch.py THREADS [ftz]
 
-`ftz` flushes denormals, from before the first thread starts. Requests:
-    {"file": PATH, "layers": L, "bidirectional": bool}      load data and weights -> the losses of both modes
-    {"mode": "packed" | "padded", "pass": "train" | "infer", "iterations": n}      -> the milliseconds of each
+`ftz` sets the flushing of denormals before the first thread starts. Requests:
+    {"file": PATH, "layers": L, "bidirectional": bool}      loads data and weights; answers the losses of both modes
+    {"mode": "packed" | "padded", "pass": "train" | "infer", "iterations": n}      answers the milliseconds of each
 """
 import json
 import sys

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Send layers from the real PyTorch to ragged and back, through files: every weight must come back.
+"""Checks that weights survive the way from PyTorch to ragged and back, through files.
 
     pip install torch safetensors numpy
     python validation/check_checkpoints.py
 
-Needs cargo. For every kind of layer and several options: `torch.save` of a checkpoint in which the layer lies under a key
-and a prefix, the example `checkpoint` of ragged-models, `safetensors.torch.load_file`, `load_state_dict` (strict). Then
-the other way alone: weights that ragged drew are loaded into PyTorch's layer, which must compute with them.
+Needs cargo. For every kind of layer and several options, it saves a checkpoint with `torch.save` in which the layer is
+under a key and a prefix, converts it with the example `checkpoint` of ragged-models, and loads the result with
+`safetensors.torch.load_file` and a strict `load_state_dict`. Every weight must be equal. It then loads weights that ragged
+initialised into PyTorch's layer, which must compute finite outputs with them.
 """
 import json
 import pathlib
@@ -47,7 +48,7 @@ def main():
             output = layer(torch.randn(5, 2, 4))[0]
             assert output.isfinite().all() and not torch.equal(layer.state_dict()["weight_ih_l0"], want["weight_ih_l0"])
             count += 1
-    print(f"{count} layers, there and back: every weight equal")
+    print(f"{count} layers converted to ragged and back: every weight is equal")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Checks the .ts reader against aeon's: the sum of all numbers and labels of real files.
+"""Compares the .ts reader with aeon's, by a checksum over all values and labels of real files.
 
     python validation/check_readers.py PATH.ts...
 
-Needs aeon from PyPI, which brings some sets of the archive with it (aeon/datasets/data).
-Prints a line a file; exit code 1 if one differs. `@timeStamps true`, which aeon refuses, is read
-here by a few lines of our own.
+Needs aeon from PyPI, which includes some data sets of the archive (aeon/datasets/data). Prints one line per
+file; the exit code is 1 if any file differs. aeon refuses `@timeStamps true`, so this script parses such
+files itself.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from aeon.datasets import load_from_ts_file
 
 
 def with_timestamps(path):
-    """(time,value) pairs of one dimension."""
+    """Returns the values and labels of a file with one dimension of (time,value) pairs."""
     series, labels = [], []
     for line in Path(path).read_text().split("@data")[1].strip().splitlines():
         values, label = line.rsplit(":", 1)
@@ -29,17 +29,17 @@ def with_timestamps(path):
 
 
 def fingerprint(path):
-    """As `InMemory::fingerprint` describes it."""
+    """Returns the checksum that `InMemory::fingerprint` describes."""
     if re.search(r"@timestamps\s+true", Path(path).read_text(), re.IGNORECASE):
         series, labels = with_timestamps(path)
     else:
         series, labels = load_from_ts_file(str(path), return_type="np-list")
-    # aeon makes labels lower case; the header has them as they are.
+    # aeon converts labels to lower case; the header has the original spelling.
     declared = re.search(r"@classlabel\s+true\s+(.*)", Path(path).read_text(), re.IGNORECASE)
     spelling = {label.lower(): label for label in declared[1].split()} if declared else {}
     total = hashlib.sha256()
     for values, label in zip(series, labels):
-        values = np.atleast_2d(np.asarray(values)).T.astype("<f4")  # steps first
+        values = np.atleast_2d(np.asarray(values)).T.astype("<f4")  # [steps, dimensions]
         values = np.where(np.isnan(values), np.float32(np.nan), values)
         total.update(struct.pack("<Q", len(values)) + np.ascontiguousarray(values, "<f4").tobytes())
         if isinstance(label, str):
@@ -63,7 +63,7 @@ def main(paths):
         theirs, own = fingerprint(path), ours(path)
         wrong += theirs != own
         print("same  " if theirs == own else "DIFFER", theirs[:16], own[:16] if theirs == own else own, path)
-    print(f"{len(paths) - wrong} of {len(paths)} files are the same")
+    print(f"{len(paths) - wrong} of {len(paths)} files agree")
     return int(wrong > 0)
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Read a run's event files with the real TensorBoard, and compare them with its metrics.jsonl.
+"""Reads the event files of a run with TensorBoard and compares them with the run's metrics.jsonl.
 
     pip install tensorboard
     python validation/check_tensorboard.py runs/variable-sums/1
 
-Every metric of every epoch must be there once, at the step of the epoch's last update, whatever interruptions the run
-has had; so must every update's loss, gradient norm and learning rate.
+Every metric of every epoch must appear exactly once, at the step of the epoch's last update, even if the run was
+interrupted and resumed. The same holds for the loss, gradient norm and learning rate of every update.
 """
 import json
 import pathlib
@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 
 def single(number):
-    """What is left of a number in 32 bits."""
+    """Rounds a number to 32 bits."""
     return struct.unpack("f", struct.pack("f", number))[0]
 
 

@@ -1,9 +1,10 @@
-"""Writes the files that the readers of ragged-datasets are tested with.
+"""Writes the files with which the readers of ragged-datasets are tested.
 
     python validation/generate_corpus.py
 
-Needs numpy from PyPI. Good `.npz` files as numpy itself writes them, and files of every format that
-are cut short, lie about themselves or hold what cannot be. The tests name what each must give.
+Needs numpy from PyPI. Writes valid `.npz` files as numpy writes them, and invalid files of every format:
+truncated, with wrong headers, or with values that are not allowed. The tests state the expected result of
+each file.
 """
 
 import io
@@ -29,7 +30,7 @@ def npz(name, compressed=False, **arrays):
 
 
 def raw_npz(name, **members):
-    """Members as bytes, not as numpy would write them."""
+    """Writes an .npz archive whose members are the given bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in members.items():

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Write the small PyTorch fixtures that the Rust tests compare with.
+"""Writes the PyTorch fixtures with which the Rust tests compare.
 
     pip install torch safetensors numpy
     python validation/generate_fixtures.py
 
 Layers, packing and checkpoints go to crates/ragged-models/tests, training runs to crates/ragged-train/tests.
-One case is one .safetensors file: its metadata key `case` is a JSON object with the options, its tensors are the
-inputs, PyTorch's results and PyTorch's gradients (`grad.*`) of the sum of all results, each weighted by its
-`cotangent.*`. `cargo xtask conformance FOLDER` reads them. The committed files came from PyTorch 2.15 with the seeds below.
+One case is one .safetensors file. Its metadata key `case` is a JSON object with the options. Its tensors are the inputs,
+PyTorch's results, and the gradients (`grad.*`) of the sum of all results, each weighted by its `cotangent.*`.
+`cargo xtask conformance FOLDER` reads the files. The committed ones were written by PyTorch 2.15 with the seeds below.
 """
 import json
 import pathlib
@@ -35,7 +35,7 @@ MODULES = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn_tanh": torch.nn.RNN,
 
 def layer(name, seed, *, layout, lengths, op="lstm", dtype="f64", input_size=3, hidden_size=5, state=False,
           batch_first=True, **options):
-    """One forward and backward pass of a layer; `lengths` are the packed ones, or all equal."""
+    """Writes one forward and backward pass of a layer; `lengths` are equal unless the layout is packed."""
     torch.manual_seed(seed)
     torch.set_default_dtype(DTYPES[dtype])
     if op.startswith("rnn"):
@@ -76,7 +76,7 @@ def layer(name, seed, *, layout, lengths, op="lstm", dtype="f64", input_size=3, 
 
 
 def packing(name, seed, lengths, *, trailing, batch_first=True, total_length=None, padding_value=0.0):
-    """Everything that padding and packing make of a few sequences."""
+    """Writes a few sequences, padded, packed and unpacked."""
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float64)
     sequences = [torch.randn(length, *trailing) for length in lengths]
@@ -93,7 +93,7 @@ def packing(name, seed, lengths, *, trailing, batch_first=True, total_length=Non
 
 
 def checkpoints(seed):
-    """The same weights as files of several forms: a plain state dict, and one deep in a checkpoint."""
+    """Writes the same weights in several forms: as a plain state dict and nested in a checkpoint."""
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float32)
     lstm = torch.nn.LSTM(2, 3, bidirectional=True)
@@ -106,7 +106,7 @@ def checkpoints(seed):
     net["head"](lstm(torch.ones(4, 2))[0]).sum().backward()
     nested = {"epoch": 3, "model_state_dict": net.state_dict(), "optimizer_state_dict": rule.state_dict()}
     torch.save(nested, folder / "nested.pth")
-    # Transposed and overlapping storage, a parameter, half precision: each is legal.
+    # Transposed storage, overlapping storage, a Parameter and half precision are all valid in a state dict.
     odd = {key: value.detach().t().contiguous().t() if value.dim() == 2 else value for key, value in
            lstm.state_dict().items()}
     odd["bias_ih_l0"] = torch.nn.Parameter(torch.arange(24.0)[::2])
@@ -117,10 +117,10 @@ def checkpoints(seed):
 
 def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, clip_grad_value=None, groups=(), ema=None,
         updates=5, input_size=2, hidden_size=4):
-    """A few updates of one of the two models: losses, gradient norms and the final parameters.
+    """Writes a few updates of one of the two models: losses, gradient norms and the final parameters.
 
-    `groups` are parameters with a factor on the learning rate and a weight decay of their own; `ema` is the decay of
-    an average of the weights, whose end is kept too.
+    `groups` are parameter groups with their own factor on the learning rate and their own weight decay; `ema` is the
+    decay of an average of the weights, whose final value is written too.
     """
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float64)
@@ -172,7 +172,7 @@ def run(name, seed, *, model, optimizer, loss, clip_grad_norm=None, clip_grad_va
 
 
 def schedules(lr=0.2, steps=40):
-    """The learning rates, and momenta where they move, of 40 updates under PyTorch's schedulers."""
+    """Writes the learning rates, and scheduled momenta, of 40 updates with PyTorch's schedulers."""
     rules = torch.optim.lr_scheduler
     warm = lambda rule, after: rules.SequentialLR(
         rule, [rules.LinearLR(rule, 1 / 8, total_iters=8), after], milestones=[8])

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Train the same run here and in PyTorch, one after the other, and compare the wall times.
+"""Trains the same run in ragged and then in PyTorch, and compares the wall times.
 
     pip install torch safetensors numpy tensorboard
     python validation/time_training.py configs/sum-variable.toml --target r2=0.99
     python validation/time_training.py configs/japanese-vowels.toml --target accuracy=0.95 \\
         data.dir=data data.valid_fraction=0.2
 
-Same model, initial weights, optimiser, learning rates, examples and batch order: what is random comes from `cargo run
---example export_run`. Both sides train on as many threads as the machine has, and evaluate the validation data after
-every epoch. Ours also writes its checkpoints and metrics in that time; PyTorch's data are in memory before it starts,
-and its clock leaves its import out. The last metrics of the two are printed: they are to be alike.
+Both sides use the same model, initial weights, optimiser, learning rates, examples and batch order, which
+`cargo run --example export_run` writes. Both train with as many threads as the machine has and evaluate the validation
+data after every epoch. The time of ragged includes checkpoints and metrics. The data for PyTorch is in memory before its
+clock starts, and its import is not counted. The last metrics of both sides are printed; they should be similar.
 """
 import argparse
 import json
@@ -56,7 +56,7 @@ def batches(path):
 
 
 def score(model, data, classes):
-    """R2 or accuracy."""
+    """Returns R2, or the accuracy for classes."""
     model.eval()
     with torch.inference_mode():
         predictions = torch.cat([model(sequences, lengths) for sequences, lengths, _ in data])
@@ -115,7 +115,7 @@ def train_ours(config, overrides, folder, metric, target):
         return seconds, None, None
     end = max(event.wall_time for event in events.Scalars("train/loss"))
     times = [event.wall_time for event in events.Scalars(f"valid/{metric}") if event.value >= target]
-    # The run's own clock ends a little after its last event, by the test and the pictures.
+    # The run's own clock also covers the test and the plots, which follow its last event.
     reached = seconds - (end - min(times)) if times else None
     return seconds, reached, record["valid"][metric]
 

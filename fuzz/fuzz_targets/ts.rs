@@ -1,4 +1,5 @@
-//! Whatever the bytes, the reader answers; what it accepts is the same after a round trip.
+//! Checks that the reader accepts or refuses any bytes without a panic, and that accepted data
+//! survives a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
