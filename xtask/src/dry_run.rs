@@ -14,13 +14,13 @@ pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
         println!("# {name:<28} {shape:<14} {:>10}", parameter.elem_count());
     }
     println!("# {:<28} {:<14} {:>10}", "all parameters", "", experiment.parameters().count());
-    let rehearsal = experiment.rehearse()?;
+    let estimate = experiment.estimate_time()?;
     println!(
         "# {} updates, about {} ({:.2} ms an update over the first {}, without evaluations)",
-        rehearsal.updates,
-        clock(rehearsal.seconds_per_update * rehearsal.updates as f64),
-        rehearsal.seconds_per_update * 1e3,
-        rehearsal.tried,
+        estimate.updates,
+        clock(estimate.seconds_per_update * estimate.updates as f64),
+        estimate.seconds_per_update * 1e3,
+        estimate.tried,
     );
     Ok(())
 }

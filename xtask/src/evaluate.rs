@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ragged_train::Trained;
+use ragged_train::Predictor;
 
 use crate::Failure;
 
@@ -19,8 +19,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let trained = Trained::open(&args.run)?;
-    let evaluation = trained.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
+    let predictor = Predictor::open(&args.run)?;
+    let evaluation = predictor.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
     let (metric, value) = evaluation.metrics.headline();
     println!(
         "held out  {metric} {value:.4} (loss {:.4}) on {} sequences, after epoch {}",

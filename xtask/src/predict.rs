@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use ragged_train::{Predictions, Trained};
+use ragged_train::Predictor;
+use ragged_train::predict::Predictions;
 
 use crate::Failure;
 
@@ -20,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
     // All of it before the first word of it: a bad row leaves nothing half written.
-    let predictions = Trained::open(&args.run)?.predict(&args.input)?;
+    let predictions = Predictor::open(&args.run)?.predict(&args.input)?;
     match &args.output {
         None => print!("{}", predictions.to_csv()?),
         Some(path) => {

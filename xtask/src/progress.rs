@@ -1,10 +1,12 @@
 //! What a person sees while a model trains: a bar on a terminal, lines elsewhere.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ragged_train::{EpochRecord, Flow, Observer, Result, StepRecord, TrainState};
+use ragged_train::fit::{EpochRecord, StepRecord, TrainState};
+use ragged_train::{Observer, Result};
 
 use crate::signals::Signals;
 
@@ -66,7 +68,7 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn update(&mut self, record: &StepRecord, _: &TrainState) -> Result<Flow> {
+    fn update(&mut self, record: &StepRecord, _: &TrainState) -> Result<ControlFlow<()>> {
         let StepRecord { epoch, batch, batches, steps, padded_steps, .. } = *record;
         let share = |batch: usize| {
             ((epoch - 1) as f64 + batch as f64 / batches as f64) / self.epochs as f64
@@ -79,11 +81,12 @@ impl Observer for Progress {
             bar.set_position((done * 1e6) as u64);
             bar.set_message(format!("{}  {}", self.message, self.pace(done)));
         }
-        Ok(if self.signals.exit_code().is_some() { Flow::Stop } else { Flow::Continue })
+        let stop = self.signals.exit_code().is_some();
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
-        let (metric, value) = record.held_out().headline();
+        let (metric, value) = record.monitored().headline();
         let of = if record.valid.is_some() { "valid" } else { "train" };
         self.message = format!(
             "epoch {}/{}  train loss {:.4}, {of} {metric} {value:.4}",

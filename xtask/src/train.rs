@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ragged_train::{Experiment, ExperimentConfig, Outcome, Resumed, RunDir, Summary};
+use ragged_train::config::Override;
+use ragged_train::run::{Resumed, RunOutcome, RunSummary};
+use ragged_train::{Experiment, ExperimentConfig, RunDir};
 
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -59,31 +61,34 @@ pub(crate) struct Args {
     dry_run: bool,
     /// Any key of the configuration, such as model.num_layers=2; may be given often
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    set: Vec<(String, String)>,
+    set: Vec<Override>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+fn pair(text: &str) -> Result<Override, String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    Ok((key.trim().into(), value.trim().into()))
+    Ok(Override::set(key.trim(), value.trim()))
 }
 
 impl Args {
     /// The single values on top of the file, the strongest last.
-    fn overrides(&self) -> Vec<(String, String)> {
-        // As a TOML string: a path or a name is never a number.
-        let quoted = |text: &String| Some(format!("{text:?}"));
+    fn overrides(&self) -> Vec<Override> {
+        // A path or a name becomes a TOML string, so that it is never read as a number.
         let flags = [
-            ("model.kind", self.model.as_ref().and_then(quoted)),
-            ("data.dataset", self.dataset.as_ref().and_then(quoted)),
-            ("data.dir", self.data.as_ref().and_then(quoted)),
-            ("train.epochs", self.epochs.clone()),
-            ("train.batch_size", self.batch_size.clone()),
-            ("model.hidden_size", self.hidden_size.clone()),
-            ("train.lr", self.lr.clone()),
-            ("seed", self.seed.clone()),
-            ("train.overfit_batches", self.overfit_batches.clone()),
+            ("--model", "model.kind", &self.model, true),
+            ("--dataset", "data.dataset", &self.dataset, true),
+            ("--data", "data.dir", &self.data, true),
+            ("--epochs", "train.epochs", &self.epochs, false),
+            ("--batch-size", "train.batch_size", &self.batch_size, false),
+            ("--hidden-size", "model.hidden_size", &self.hidden_size, false),
+            ("--lr", "train.lr", &self.lr, false),
+            ("--seed", "seed", &self.seed, false),
+            ("--overfit-batches", "train.overfit_batches", &self.overfit_batches, false),
         ];
-        let flags = flags.into_iter().filter_map(|(key, value)| Some((key.into(), value?)));
+        let flags = flags.into_iter().filter_map(|(flag, key, text, quoted)| {
+            let text = text.as_ref()?;
+            let value = if quoted { format!("{text:?}") } else { text.clone() };
+            Some(Override::flag(format!("{flag} {text}"), key, value))
+        });
         self.set.iter().cloned().chain(flags).collect()
     }
 
@@ -131,8 +136,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let outcome = experiment.run(&run, &mut progress);
     progress.finish();
     match outcome? {
-        Outcome::Finished(summary) => report(&summary, &run, epochs),
-        Outcome::Interrupted(at) => {
+        RunOutcome::Finished(summary) => report(&summary, &run, epochs),
+        RunOutcome::Interrupted(at) => {
             let path = run.path().display();
             eprintln!(
                 "interrupted after {} updates, saved: go on with cargo xtask train --resume {path}",
@@ -160,7 +165,7 @@ fn resume(path: &Path) -> Result<(Experiment, RunDir), Failure> {
     Ok((experiment, run))
 }
 
-fn report(summary: &Summary, run: &RunDir, epochs: usize) {
+fn report(summary: &RunSummary, run: &RunDir, epochs: usize) {
     let (metric, value) = summary.test.headline();
     println!("trained   {}", summary.trained);
     if summary.epochs < epochs {

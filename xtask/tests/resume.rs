@@ -242,7 +242,7 @@ fn what_cannot_be_written_or_resumed_is_said() {
     let mut child = ground.train("blocked").spawn().unwrap();
     wait_for_lines(&ground.path("blocked/metrics.jsonl"), 2, &mut child);
     // While it trains, nobody else may.
-    let busy = "blocked: another process is training in this folder";
+    let busy = "blocked: another process is training in this directory";
     check(&mut ground.resume("blocked"), 1, busy);
     signal(&child, "TERM");
     child.wait_with_output().unwrap();

@@ -1,9 +1,10 @@
-//! Writes down everything random of a run, so that another program can train the same: the initial
-//! parameters, every epoch's examples in their order and batches, every update's learning rate.
+//! Exports everything random of a run, so that another program can train the same: the initial
+//! parameters, the examples of every epoch in their order and batches, and the learning rate of every
+//! update.
 //!
-//! `cargo run --release -p ragged-train --example export_run -- CONFIG.toml FOLDER [KEY=VALUE]..`
+//! `cargo run --release -p ragged-train --example export_run -- CONFIG.toml DIRECTORY [KEY=VALUE]..`
 //!
-//! The folder gets `run.json`, `initial.safetensors`, `valid.safetensors` and `epoch-K.safetensors`.
+//! The directory then contains `run.json`, `initial.safetensors`, `valid.safetensors` and `epoch-K.safetensors`.
 //! `validation/time_training.py` trains from them in PyTorch.
 
 use std::collections::BTreeMap;
@@ -12,16 +13,19 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use ragged_datasets::{DataLoader, Dataset};
-use ragged_train::{AnyDataset, Experiment, ExperimentConfig, Time};
+use ragged_train::config::Override;
+use ragged_train::optim::SchedulePoint;
+use ragged_train::run::AnyDataset;
+use ragged_train::{Experiment, ExperimentConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [config, folder, overrides @ ..] = words.as_slice() else {
-        return Err("expected CONFIG.toml FOLDER [KEY=VALUE]..".into());
+        return Err("expected CONFIG.toml DIRECTORY [KEY=VALUE]..".into());
     };
     let pair = |text: &String| {
         let (key, value) = text.split_once('=').ok_or(format!("{text}: expected KEY=VALUE"))?;
-        Ok((key.to_string(), value.to_string()))
+        Ok(Override::set(key, value))
     };
     let overrides = overrides.iter().map(pair).collect::<Result<Vec<_>, String>>()?;
     let config = ExperimentConfig::parse(&std::fs::read_to_string(config)?, &overrides)?;
@@ -43,7 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps = experiment.config().train.steps(train.len());
     let batches = train.len();
     let rates = (0..steps).map(|step| {
-        let rates = schedule.rates(lr, Time { step, steps, epoch: step / batches, epochs });
+        let point = SchedulePoint { step, steps, epoch: step / batches, epochs };
+        let rates = schedule.hyperparameters(lr, point);
         (rates.lr, rates.momentum)
     });
     let run = serde_json::json!({
@@ -56,8 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(std::fs::write(folder.join("run.json"), serde_json::to_string(&run)?)?)
 }
 
-/// `values` `[N, features]` of all sequences one after another, `lengths`, `targets`, and `batches`,
-/// the number of sequences of each batch.
+/// Writes the `values` `[N, features]` of all sequences one after another, their `lengths` and
+/// `targets`, and `batches`, the number of sequences of each batch.
 fn export(
     loader: &DataLoader<AnyDataset>,
     epoch: usize,

@@ -1,4 +1,4 @@
-//! Trains the lecture's variable-length model with the trainer, without a configuration file.
+//! Trains the variable-length model of the lecture with the trainer, without a configuration file.
 //!
 //! `cargo run --release -p ragged-train --example fit`
 #![allow(clippy::print_stdout)]
@@ -8,15 +8,16 @@ use ragged_datasets::{
     DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
 };
 use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
-use ragged_train::{EpochRecord, Loss, Observer, Result, TrainConfig, TrainState, Trainer};
+use ragged_train::fit::{EpochRecord, TrainState};
+use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer};
 
-/// Prints every tenth epoch.
+/// Prints the metrics of every tenth epoch.
 struct Print;
 
 impl Observer for Print {
     fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
         if record.epoch.is_multiple_of(10) {
-            let (metric, value) = record.held_out().headline();
+            let (metric, value) = record.monitored().headline();
             println!(
                 "epoch {:3}: loss {:8.3}, {metric} {value:.4}",
                 record.epoch, record.train.loss

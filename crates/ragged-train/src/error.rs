@@ -1,22 +1,28 @@
-//! What can stop a training run.
+//! The errors of this crate.
 
 use std::path::{Path, PathBuf};
 
-/// A configuration, a batch or a file with which training cannot go on.
+use candle_core::Tensor;
+use ragged_datasets::TargetKind;
+
+use crate::config::error::ConfigError;
+
+/// A configuration, a batch or a file that training or prediction cannot use.
+///
+/// ```
+/// use ragged_train::{Error, ExperimentConfig};
+///
+/// let error = ExperimentConfig::parse("[train]\nepochs = 0\n", &[]).unwrap_err();
+/// assert!(matches!(&error, Error::Config(config) if config.key == "train.epochs"));
+/// assert_eq!(error.to_string(), "line 2, column 10: train.epochs is 0: expected 1 to 1000000");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value, key or combination that a configuration cannot have.
-    #[error("{}{message}", place.map_or(String::new(), |(l, c)| format!("line {l}, column {c}: ")))]
-    Config {
-        /// The dotted key, empty where the text as a whole cannot be read.
-        key: String,
-        /// The key, what it is and what it may be.
-        message: String,
-        /// Line and column in the file, counted from 1, where the key stands there.
-        place: Option<(usize, usize)>,
-    },
-    /// A loss or gradient that is not a number; nothing was updated with it.
+    /// A key or value that a configuration cannot have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A loss or a gradient norm that is NaN or infinite. No parameter was updated with it.
     #[error(
         "{what} is {value} in epoch {epoch}, batch {batch}: stopped before the update{}",
         saved.as_ref().map_or(String::new(), |path| format!(", batch saved in {}", path.display()))
@@ -26,60 +32,251 @@ pub enum Error {
         what: &'static str,
         /// NaN or an infinity.
         value: f64,
-        /// Counted from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
-        /// Counted from 1 within the epoch.
+        /// The batch within the epoch, counted from 1.
         batch: usize,
-        /// Where the batch was written, if it was.
+        /// The file to which the batch was written, if an observer wrote it.
         saved: Option<PathBuf>,
     },
-    /// A batch that the model cannot take.
-    #[error("{name}: expected {expected}, got {got}")]
-    Batch {
-        /// What does not fit.
-        name: &'static str,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        got: String,
+    /// A batch in a layout that the model does not take.
+    #[error("input of the {model} model: expected a {expected} batch, got {got}")]
+    BatchLayout {
+        /// `fixed-length` or `variable-length`.
+        model: &'static str,
+        /// `padded` or `packed`.
+        expected: &'static str,
+        /// `padded` or `packed`.
+        got: &'static str,
     },
-    /// A file or folder that cannot be read, written or understood.
+    /// A padded batch of sequences of several lengths, given to the fixed-length model.
+    #[error(
+        "input of the fixed-length model: expected sequences of one length, {expected}, got one of \
+         {got}"
+    )]
+    UnequalLengths {
+        /// The number of time steps of the batch.
+        expected: usize,
+        /// The length of the first sequence that is shorter.
+        got: usize,
+    },
+    /// A model without [`BatchModel::stream`](crate::BatchModel::stream), trained with
+    /// `bptt_steps`.
+    #[error("the model cannot process series chunk by chunk, which train.bptt_steps needs")]
+    StreamUnsupported,
+    /// A tensor of the wrong shape.
+    #[error("{name}: expected shape {expected:?}, got {got:?}")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+        /// The shape that it has.
+        got: Vec<usize>,
+    },
+    /// A tensor with the wrong number of dimensions.
+    #[error("{name}: expected {expected} dimensions, got shape {got:?}")]
+    Rank {
+        /// The tensor.
+        name: &'static str,
+        /// The number of dimensions that it should have.
+        expected: usize,
+        /// The shape that it has.
+        got: Vec<usize>,
+    },
+    /// A tensor that a saved state lacks.
+    #[error("{name}: expected shape {shape:?}, got no such tensor")]
+    MissingTensor {
+        /// The tensor.
+        name: String,
+        /// The shape that it should have.
+        shape: Vec<usize>,
+    },
+    /// Data with another number of features than the training data.
+    #[error("expected {expected} features per step, as in the training data, got {got}")]
+    Features {
+        /// The number of features of the training data.
+        expected: usize,
+        /// The number of features of these data.
+        got: usize,
+    },
+    /// Data with targets of another kind than those of the training data.
+    #[error("targets: expected {}, as in the training data, got {}", kind(expected), kind(got))]
+    Targets {
+        /// The targets of the training data.
+        expected: TargetKind,
+        /// The targets of these data.
+        got: TargetKind,
+    },
+    /// A prediction that is NaN or infinite.
+    #[error(
+        "sequence {sequence}: the prediction is not finite; does the sequence have missing values, \
+         unlike the training data?"
+    )]
+    NonFinitePrediction {
+        /// The sequence, counted from 1.
+        sequence: usize,
+    },
+    /// A file or directory that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// A file or directory that is readable, but not what it should be.
     #[error("{}: {reason}", path.display())]
     File {
-        /// Where.
+        /// The file or directory.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it and what was expected.
         reason: String,
     },
-    /// The model failed.
+    /// A data set of the UEA/UCR archive that has not been downloaded.
+    #[error(
+        "{}: no such file: download the data set {name}, or set data.dir to its directory",
+        path.display()
+    )]
+    MissingDataset {
+        /// The first file of the data set that is missing.
+        path: PathBuf,
+        /// The name of the data set.
+        name: String,
+    },
+    /// A line of JSON that cannot be understood.
+    #[error("{}: line {line}: {source}", path.display())]
+    JsonLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The error of the JSON parser.
+        source: serde_json::Error,
+    },
+    /// A file that is no checkpoint, or a damaged one.
+    #[error("{}: {source}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CheckpointError,
+    },
+    /// Another error of this crate, caused by the contents of a file.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its contents.
+        source: Box<Error>,
+    },
+    /// A plot that cannot be drawn.
+    #[error("{}: cannot draw the plot: {source}", path.display())]
+    Plot {
+        /// The file for which the plot was meant.
+        path: PathBuf,
+        /// The error of the plotting library.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Text that cannot be written as CSV.
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+    /// A value that cannot be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// Tensors that cannot be written as safetensors.
+    #[error(transparent)]
+    Safetensors(#[from] safetensors::SafeTensorError),
+    /// An error of the model.
     #[error(transparent)]
     Model(#[from] ragged_models::Error),
-    /// The data failed.
+    /// An error of the data.
     #[error(transparent)]
     Data(#[from] ragged_datasets::Error),
-    /// The tensor library failed.
+    /// An error of packing or padding.
+    #[error(transparent)]
+    Sequence(#[from] ragged_sequence::Error),
+    /// An error of the tensor library.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
 }
 
+/// Why a file cannot be read as a checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file is not in the safetensors format.
+    #[error("not a checkpoint: {0}")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// The metadata lack the key under which a checkpoint stores its own.
+    #[error("not a checkpoint: it has no metadata key `{key}`")]
+    NoMetadata {
+        /// The key.
+        key: &'static str,
+    },
+    /// The metadata are not those of a checkpoint.
+    #[error("not a checkpoint: {0}")]
+    Metadata(#[from] serde_json::Error),
+    /// The metadata contain no SHA-256 sum.
+    #[error("not a checkpoint: it has no SHA-256 sum")]
+    NoSum,
+    /// The contents have changed since they were written.
+    #[error("damaged: its SHA-256 sum is {got}, expected {expected}")]
+    Damaged {
+        /// The sum stored in the file.
+        expected: String,
+        /// The sum of the contents as they are.
+        got: String,
+    },
+    /// The tensors cannot be loaded.
+    #[error("not a checkpoint: {0}")]
+    Tensors(#[from] candle_core::Error),
+    /// The checkpoint was trained for other targets than those of the data.
+    #[error("targets: expected {}, as in the data, got {}", kind(expected), kind(got))]
+    Targets {
+        /// The targets of the data.
+        expected: TargetKind,
+        /// The targets of the checkpoint.
+        got: TargetKind,
+    },
+}
+
 impl Error {
-    /// A value of a configuration that cannot be.
-    pub(crate) fn config(key: impl Into<String>, got: impl ToString, expected: &str) -> Self {
-        let key = key.into();
-        let message = format!("{key} is {}: expected {expected}", got.to_string());
-        Self::Config { key, message, place: None }
+    /// An error of the operating system about a file or directory.
+    pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        move |source| Self::Io { path: path.to_path_buf(), source }
     }
 
-    /// Two values of a configuration that cannot be together; `key` is the one to be changed.
-    pub(crate) fn contradiction(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Config { key: key.into(), message: message.into(), place: None }
+    /// A tensor of a saved state that is missing or has another shape than expected.
+    pub(crate) fn misfit(name: String, expected: &[usize], got: Option<&Tensor>) -> Self {
+        let expected = expected.to_vec();
+        match got {
+            Some(tensor) => Self::Shape { name, expected, got: tensor.dims().to_vec() },
+            None => Self::MissingTensor { name, shape: expected },
+        }
     }
 
-    /// A file's error, whatever its source.
-    pub(crate) fn file(path: &Path, reason: impl std::fmt::Display) -> Self {
-        Self::File { path: path.to_path_buf(), reason: reason.to_string() }
+    /// A file that is readable, but not what it should be.
+    pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Self {
+        Self::File { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    /// Adds the file to an error that its contents caused.
+    pub(crate) fn in_file<E: Into<Self>>(path: &Path) -> impl Fn(E) -> Self {
+        move |error| Self::InFile { path: path.to_path_buf(), source: Box::new(error.into()) }
     }
 }
 
-/// This crate's result.
+/// A kind of targets in words.
+fn kind(targets: &TargetKind) -> String {
+    let outputs = targets.outputs();
+    match targets {
+        TargetKind::Classes(_) => format!("one of {outputs} classes per sequence"),
+        TargetKind::StepClasses(_) => format!("one of {outputs} classes per step"),
+        TargetKind::Values(_) => format!("{outputs} values per sequence"),
+        TargetKind::StepValues(_) => format!("{outputs} values per step"),
+    }
+}
+
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

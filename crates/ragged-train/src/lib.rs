@@ -1,9 +1,12 @@
-//! Training over sequences of unequal length: from a configuration to a run directory.
+//! Training of models over variable-length sequences.
 //!
-//! The loop is in the open. A [`Trainer`] repeats [`train_step`] (forward, loss, backward, clip,
-//! update) over the batches of an epoch, evaluates, and tells an [`Observer`]; it stops on a loss
-//! that is not finite before the update, naming the epoch and batch. Whoever wants another loop
-//! writes it from the same steps.
+//! The principal type is [`Trainer`]. It repeats [`train_step`] over the batches of an epoch, evaluates
+//! the model after each epoch, and informs an [`Observer`]:
+//!
+//! ```text
+//! DataLoader -> Batch -> BatchModel -> predictions -> Loss -> gradients -> clip -> Optimizer
+//!                                                                           Schedule -^
+//! ```
 //!
 //! ```
 //! use candle_core::{DType, Device};
@@ -13,6 +16,7 @@
 //! use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
 //! use ragged_train::{Loss, TrainConfig, Trainer, evaluate};
 //!
+//! // Sequences of 1 to 5 time steps with 7 features; the target is the sum of all values.
 //! let sums = VariableLengthSumsConfig { num_samples: 64, max_seq_length: 5, ..Default::default() };
 //! let loader = DataLoader::new(VariableLengthSums::new(sums)?, LoaderConfig::new(16))?;
 //!
@@ -28,72 +32,42 @@
 //! # Ok::<(), ragged_train::Error>(())
 //! ```
 //!
-//! On top stands [`Experiment`]: an [`ExperimentConfig`] read from TOML, the data and model that it
-//! names, and a [`RunDir`] with the resolved configuration, the metrics of every epoch, checkpoints
-//! and a summary. The same configuration writes the same bytes.
+//! A loss or gradient that is not finite ends training before the parameters are updated, with an
+//! error that names the epoch and the batch. The steps of the loop are public, so that other loops can
+//! be written from them.
 //!
-//! In reading order: [`Model`], [`Loss`], [`Gradients`], [`Optimizer`], [`Schedule`], [`train_step`],
-//! [`Trainer`]; then [`ExperimentConfig`], [`Datasets`], [`RunDir`], [`Experiment`], [`Trained`].
+//! [`Experiment`] runs a whole experiment from an [`ExperimentConfig`], which is a TOML file: it opens
+//! the data, builds the model, trains, tests, and writes everything to a [`RunDir`]. The same
+//! configuration writes the same bytes, and a run that was interrupted after any update resumes bit for
+//! bit. [`Predictor`] loads the result.
+//!
+//! Letters in comments: **B** sequences of a batch, **T** time steps, **N** packed time steps, **O**
+//! outputs of the model.
+//!
+//! The modules in reading order:
+//!
+//! - [`objective`]: the loss, the metrics, and the metric that compares epochs;
+//! - [`optim`]: gradients, optimisers, schedules, averaged weights;
+//! - [`fit`]: the training loop and its steps;
+//! - [`config`]: the configuration file, and errors that blame the key that is wrong;
+//! - [`run`]: a whole run: data, checkpoints, run directory;
+//! - [`predict`]: a trained model in use.
 
 #![forbid(unsafe_code)]
 
-mod bptt;
-mod checkpoint;
-mod config;
-mod confusion;
-mod data;
-mod ema;
+mod atomic_file;
+pub mod config;
 mod error;
-mod experiment;
-mod gradients;
-mod loss;
-mod metrics;
-mod model;
-mod monitor;
-mod offending;
-mod optimizer;
-mod plateau;
-mod plot;
-mod predictions;
-mod progress;
-mod ranking;
-mod record;
-mod recorder;
-mod rehearsal;
-mod run_dir;
-mod schedule;
-mod step;
-mod tensorboard;
-mod train_config;
-mod trained;
-mod trainer;
+pub mod fit;
+pub mod objective;
+pub mod optim;
+pub mod predict;
+pub mod run;
 
-pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
-pub use config::{
-    CheckpointSection, DataSection, ExperimentConfig, ModelSection, Order, SumsSection,
-    SyntheticSection,
-};
-pub use confusion::{ClassScore, Confusion};
-pub use data::{AnyDataset, Datasets};
-pub use ema::Ema;
-pub use error::{Error, Result};
-pub use experiment::{Experiment, Outcome, Resumed};
-pub use gradients::Gradients;
-pub use loss::Loss;
-pub use metrics::{MetricSum, Metrics};
-pub use model::Model;
-pub use monitor::{EarlyStopping, Monitor, Patience};
-pub use offending::offending_batch;
-pub use optimizer::{Optimizer, OptimizerConfig, ParameterGroup};
-pub use plateau::Plateau;
-pub use predictions::{Prediction, Predictions};
-pub use progress::{EpochSums, Progress};
-pub use ranking::Ranking;
-pub use record::{EpochRecord, StepRecord};
-pub use rehearsal::Rehearsal;
-pub use run_dir::{RunDir, Summary};
-pub use schedule::{Anneal, Per, Rates, Schedule, Time};
-pub use step::{Accumulation, Position, TrainStep, UpdateRule, eval_step, train_step};
-pub use train_config::TrainConfig;
-pub use trained::{Evaluation, Trained};
-pub use trainer::{Ending, Flow, Observer, TrainState, Trainer, evaluate};
+pub use config::ExperimentConfig;
+pub use error::{CheckpointError, Error, Result};
+pub use fit::{BatchModel, Observer, TrainConfig, Trainer, eval_step, evaluate, train_step};
+pub use objective::{Loss, Metrics};
+pub use optim::{Optimizer, OptimizerConfig, Schedule};
+pub use predict::Predictor;
+pub use run::{Experiment, RunDir};

@@ -1,4 +1,5 @@
-//! Several small batches are one big batch, whatever the lengths and however they are split.
+//! Accumulated gradients of several batches equal those of one large batch, for any lengths and any
+//! split.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +7,18 @@ use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 use ragged_datasets::{Batch, BatchInput, Collate, Example, Sequence, Target};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
-use ragged_train::{Accumulation, Loss, Optimizer, OptimizerConfig, Position, UpdateRule};
+use ragged_train::fit::{GradientAccumulator, Position, StepOptions};
+use ragged_train::{Loss, Optimizer, OptimizerConfig};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 const AT: Position = Position { epoch: 0, batch: 0 };
 
-/// Sequence `index` of some length, with a target of the kind that the loss and readout need.
-fn example(index: usize, length: usize, loss: Loss, a_step: bool) -> Example {
+/// Returns sequence `index` with a target of the kind that the loss and the readout need.
+fn example(index: usize, length: usize, loss: Loss, per_step: bool) -> Example {
     let wave = |k: usize| ((index * 31 + k * 7) as f32 * 0.7).sin();
     let sequence = Sequence::new((0..length * 2).map(wave).collect(), 2).unwrap();
-    let target = match (loss, a_step) {
+    let target = match (loss, per_step) {
         (Loss::Mse, false) => Target::Values(vec![wave(3), wave(5)]),
         (Loss::CrossEntropy, false) => Target::Class(index as u32 % 2),
         (Loss::Mse, true) => {
@@ -30,9 +32,9 @@ fn example(index: usize, length: usize, loss: Loss, a_step: bool) -> Example {
     Example { sequence, target }
 }
 
-fn batch(indices: &[usize], lengths: &[usize], loss: Loss, a_step: bool) -> Batch {
+fn batch(indices: &[usize], lengths: &[usize], loss: Loss, per_step: bool) -> Batch {
     let examples: Vec<_> =
-        indices.iter().map(|&i| (i, example(i, lengths[i], loss, a_step))).collect();
+        indices.iter().map(|&i| (i, example(i, lengths[i], loss, per_step))).collect();
     let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
     let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
     let input = BatchInput::Packed(packed.to_dtype(DType::F64).unwrap());
@@ -43,23 +45,22 @@ fn batch(indices: &[usize], lengths: &[usize], loss: Loss, a_step: bool) -> Batc
     Batch { input, target, ..batch }
 }
 
-/// The parameters, the loss and the gradient's norm after one update from these batches.
-fn after(batches: &[Batch], loss: Loss, a_step: bool) -> (BTreeMap<String, Tensor>, f64, f64) {
+/// Returns the parameters, the loss and the gradient norm after one update from these batches.
+fn after(batches: &[Batch], loss: Loss, per_step: bool) -> (BTreeMap<String, Tensor>, f64, f64) {
     let parameters = Parameters::new(3);
     let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(2, 4), 2);
-    let readout = if a_step { Readout::Steps } else { Readout::Final };
+    let readout = if per_step { Readout::Steps } else { Readout::Final };
     let config = ModelConfig { readout, ..config };
     let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
-    let sgd: OptimizerConfig = serde_json::from_str("{\"name\":\"sgd\"}").unwrap();
-    let mut optimizer = Optimizer::new(sgd, parameters.named()).unwrap();
-    let mut sum = Accumulation::default();
+    let mut optimizer = Optimizer::new(OptimizerConfig::sgd(), parameters.named()).unwrap();
+    let mut sum = GradientAccumulator::default();
     for batch in batches {
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
         sum.add(&model, batch, loss, &optimizer, AT, rng).unwrap();
     }
     let mean = sum.loss();
-    let rule = UpdateRule { clip_grad_norm: Some(0.3), ..UpdateRule::new(0.5) };
-    let norm = sum.update(&mut optimizer, rule, AT).unwrap();
+    let options = StepOptions { clip_grad_norm: Some(0.3), ..StepOptions::new(0.5) };
+    let norm = sum.update(&mut optimizer, options, AT).unwrap();
     (parameters.state_dict(), mean, norm)
 }
 
@@ -67,27 +68,27 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn micro_batches_equal_one_big_batch(
+    fn micro_batches_equal_one_large_batch(
         lengths in prop::collection::vec(1..12usize, 2..12),
         cuts in prop::collection::vec(1..4usize, 12),
-        a_step: bool,
+        per_step: bool,
         classes: bool,
     ) {
         let loss = if classes { Loss::CrossEntropy } else { Loss::Mse };
         let all: Vec<usize> = (0..lengths.len()).collect();
-        let (want, want_loss, want_norm) = after(&[batch(&all, &lengths, loss, a_step)], loss, a_step);
+        let (want, want_loss, want_norm) = after(&[batch(&all, &lengths, loss, per_step)], loss, per_step);
         let (mut rest, mut batches) = (all.as_slice(), vec![]);
         for cut in cuts {
-            let (part, behind) = rest.split_at(cut.min(rest.len()));
+            let (part, remaining) = rest.split_at(cut.min(rest.len()));
             if !part.is_empty() {
-                batches.push(batch(part, &lengths, loss, a_step));
+                batches.push(batch(part, &lengths, loss, per_step));
             }
-            rest = behind;
+            rest = remaining;
         }
         if !rest.is_empty() {
-            batches.push(batch(rest, &lengths, loss, a_step));
+            batches.push(batch(rest, &lengths, loss, per_step));
         }
-        let (got, got_loss, got_norm) = after(&batches, loss, a_step);
+        let (got, got_loss, got_norm) = after(&batches, loss, per_step);
         prop_assert!((got_loss - want_loss).abs() < 1e-12, "loss {} and {}", got_loss, want_loss);
         prop_assert!((got_norm - want_norm).abs() < 1e-12, "norm {} and {}", got_norm, want_norm);
         for (name, want) in want {

@@ -1,4 +1,4 @@
-//! Training in chunks: what is carried, what is not, and what comes out.
+//! Truncated backpropagation through time: the state passes from chunk to chunk, the gradient does not.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use ragged_models::{
     Lstm, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig,
 };
 use ragged_sequence::pack_sequence;
-use ragged_train::{Gradients, Loss, TrainConfig, Trainer, evaluate};
+use ragged_train::fit::{EpochRecord, TrainState};
+use ragged_train::optim::NamedGradients;
+use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer, evaluate};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -19,8 +21,9 @@ fn series(index: usize, length: usize) -> Sequence {
     Sequence::new((0..length).map(value).collect(), 1).unwrap()
 }
 
-/// Series of these lengths; each step's target is the sum so far, a series' the whole sum.
-fn data(lengths: &[usize], a_step: bool) -> InMemory {
+/// Returns series of these lengths. The target of a time step is the sum so far, that of a series the
+/// sum of all its values.
+fn data(lengths: &[usize], per_step: bool) -> InMemory {
     let example = |(index, &length): (usize, &usize)| {
         let sequence = series(index, length);
         let mut sum = 0.0;
@@ -32,14 +35,14 @@ fn data(lengths: &[usize], a_step: bool) -> InMemory {
                 sum
             })
             .collect();
-        let target = if a_step {
+        let target = if per_step {
             Target::StepValues(Sequence::new(sums, 1).unwrap())
         } else {
             Target::Values(vec![sum])
         };
         Example { sequence, target }
     };
-    let kind = if a_step { TargetKind::StepValues(1) } else { TargetKind::Values(1) };
+    let kind = if per_step { TargetKind::StepValues(1) } else { TargetKind::Values(1) };
     InMemory::new(lengths.iter().enumerate().map(example).collect(), kind).unwrap()
 }
 
@@ -55,10 +58,10 @@ fn config(text: &str) -> TrainConfig {
     toml::from_str(&format!("{common}optimizer = {{ name = \"sgd\" }}\n{text}")).unwrap()
 }
 
-/// With parameters that stay as they are, chunks see what the model sees on whole series: states are
-/// carried, and rows enter and leave, for every readout.
+/// With frozen parameters, training in chunks measures the same metrics as an evaluation on whole
+/// series, for every readout.
 #[test]
-fn frozen_chunks_are_whole_series() {
+fn chunks_with_frozen_parameters_equal_whole_series() {
     let lengths = [9, 3, 0, 14, 1, 6, 6, 2];
     for readout in [Readout::Final, Readout::Mean, Readout::Max, Readout::Steps] {
         let (model, parameters) = model(readout);
@@ -71,13 +74,9 @@ fn frozen_chunks_are_whole_series() {
             let mut trainer =
                 Trainer::new(&model, parameters.named(), Loss::Mse, config, 0).unwrap();
             let mut record = None;
-            struct Keep<'a>(&'a mut Option<ragged_train::EpochRecord>);
-            impl ragged_train::Observer for Keep<'_> {
-                fn epoch(
-                    &mut self,
-                    record: &ragged_train::EpochRecord,
-                    _: &ragged_train::TrainState,
-                ) -> ragged_train::Result<()> {
+            struct Keep<'a>(&'a mut Option<EpochRecord>);
+            impl Observer for Keep<'_> {
+                fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
                     *self.0 = Some(record.clone());
                     Ok(())
                 }
@@ -91,14 +90,14 @@ fn frozen_chunks_are_whole_series() {
     }
 }
 
-/// The second chunk's update is the gradient through its own steps alone, from a constant state.
+/// The update of the second chunk uses the gradient through its own time steps only.
 #[test]
-fn gradients_end_where_the_chunk_begins() {
+fn gradients_end_where_the_chunk_starts() {
     let (model, parameters) = model(Readout::Final);
     let before: BTreeMap<String, Tensor> = parameters.state_dict();
     let before: BTreeMap<_, _> =
         before.into_iter().map(|(name, t)| (name, t.copy().unwrap())).collect();
-    // The reference, from the same parameters: the layer on 4 steps, its state cut off, then 3 more.
+    // The reference with the same parameters: 4 time steps, a detached state, then 3 time steps.
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     let lstm = Lstm::new(&RecurrentConfig::new(1, 5), vb.pp("lstm")).unwrap();
     let linear = candle_nn::linear(5, 1, vb.pp("linear")).unwrap();
@@ -113,7 +112,7 @@ fn gradients_end_where_the_chunk_begins() {
     let data = data(&[7], false);
     let target = Collate::Packed.collate(&[(0, data.examples()[0].clone())], &Device::Cpu).unwrap();
     let loss = Loss::Mse.value(&prediction, &target.target).unwrap();
-    let gradients = Gradients::new(&parameters.named(), loss.backward().unwrap());
+    let gradients = NamedGradients::new(&parameters.named(), loss.backward().unwrap());
 
     let loader = DataLoader::new(data, LoaderConfig::new(1)).unwrap();
     let config = config("bptt_steps = 4");
@@ -127,7 +126,7 @@ fn gradients_end_where_the_chunk_begins() {
     }
 }
 
-/// Series of 3000 steps, a target a step: learnt in chunks of 50.
+/// Series of 3000 time steps with one target per time step are learnt in chunks of 50.
 #[test]
 fn long_series_are_learnt_in_chunks() {
     let (model, parameters) = model(Readout::Steps);
@@ -140,6 +139,6 @@ fn long_series_are_learnt_in_chunks() {
     trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
     let after = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
     assert!(after < before / 2.0, "{before} before, {after} after");
-    // 3000 and 2500 + 1000 steps in two lanes: 50 + 20 chunks an epoch.
+    // 3000 and 2500 + 1000 time steps in two lanes: 50 + 20 chunks per epoch.
     assert_eq!(trainer.progress.updates, 3 * 70);
 }

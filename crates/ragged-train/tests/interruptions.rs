@@ -1,9 +1,14 @@
-//! A run stopped after any update and gone on with is the run that was never stopped; and runs that
-//! end before their time.
+//! A run that is interrupted after any update and resumed equals the uninterrupted run; and runs that
+//! end early.
 
 use std::path::Path;
 
-use ragged_train::*;
+use std::ops::ControlFlow;
+
+use ragged_train::config::Override;
+use ragged_train::fit::{StepRecord, TrainState};
+use ragged_train::run::{RunOutcome, RunSummary};
+use ragged_train::{Error, Experiment, ExperimentConfig, Observer, Result, RunDir};
 
 const SMALL: &str = "
 seed = 3
@@ -20,19 +25,19 @@ batch_size = 6
 ";
 
 fn config(overrides: &[(&str, &str)]) -> ExperimentConfig {
-    let pairs = overrides.iter().map(|(k, v)| (k.to_string(), v.to_string()));
-    ExperimentConfig::parse(SMALL, &pairs.collect::<Vec<_>>()).unwrap()
+    let overrides = overrides.iter().map(|&(key, value)| Override::set(key, value));
+    ExperimentConfig::parse(SMALL, &overrides.collect::<Vec<_>>()).unwrap()
 }
 
-/// Stops after some updates of its own; counts them.
+/// Interrupts the run after some updates.
 struct StopAfter {
     left: usize,
 }
 
 impl Observer for StopAfter {
-    fn update(&mut self, _: &StepRecord, _: &TrainState) -> Result<Flow> {
+    fn update(&mut self, _: &StepRecord, _: &TrainState) -> Result<ControlFlow<()>> {
         self.left = self.left.saturating_sub(1);
-        Ok(if self.left == 0 { Flow::Stop } else { Flow::Continue })
+        Ok(if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 
@@ -42,15 +47,15 @@ fn create(path: &Path, overrides: &[(&str, &str)]) -> (RunDir, Experiment) {
     (run, experiment)
 }
 
-fn finish(outcome: Result<Outcome>) -> Summary {
+fn finish(outcome: Result<RunOutcome>) -> RunSummary {
     match outcome.unwrap() {
-        Outcome::Finished(summary) => *summary,
-        Outcome::Interrupted(at) => panic!("interrupted at {at:?}"),
+        RunOutcome::Finished(summary) => *summary,
+        RunOutcome::Interrupted(at) => panic!("interrupted at {at:?}"),
     }
 }
 
 #[test]
-fn stopped_after_any_update_it_ends_the_same() {
+fn a_run_interrupted_after_any_update_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [&[(&str, &str)]; 5] = [
         &[("model.num_layers", "2"), ("model.dropout", "0.4"), ("model.bidirectional", "true")],
@@ -65,7 +70,7 @@ fn stopped_after_any_update_it_ends_the_same() {
         ],
     ];
     for (case, overrides) in cases.into_iter().enumerate() {
-        // A batch has either a size or a number of tokens.
+        // A batch has either a number of sequences or a number of tokens.
         let tokens = overrides.iter().any(|(key, _)| *key == "train.max_tokens");
         let overrides: Vec<_> = overrides
             .iter()
@@ -73,8 +78,8 @@ fn stopped_after_any_update_it_ends_the_same() {
             .filter(|(key, _)| !tokens || *key != "train.batch_size")
             .collect();
         let text = if tokens { SMALL.replace("batch_size = 6\n", "") } else { SMALL.to_string() };
-        let pairs: Vec<_> = overrides.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        let config = ExperimentConfig::parse(&text, &pairs).unwrap();
+        let overrides: Vec<_> = overrides.iter().map(|&(k, v)| Override::set(k, v)).collect();
+        let config = ExperimentConfig::parse(&text, &overrides).unwrap();
         let path = |name: String| folder.path().join(format!("{case}-{name}"));
         let start = |name: String| {
             let experiment = Experiment::new(config.clone()).unwrap();
@@ -86,7 +91,9 @@ fn stopped_after_any_update_it_ends_the_same() {
         for stop in 1..=summary.updates as usize {
             let (run, experiment) = start(stop.to_string());
             let outcome = experiment.run(&run, &mut StopAfter { left: stop }).unwrap();
-            let Outcome::Interrupted(at) = outcome else { panic!("{case}: not stopped at {stop}") };
+            let RunOutcome::Interrupted(at) = outcome else {
+                panic!("{case}: not stopped at {stop}")
+            };
             assert_eq!(at.updates, stop as u64);
             let resumed = Experiment::resume(&run).unwrap();
             assert!(resumed.damaged.is_empty());
@@ -101,22 +108,22 @@ fn stopped_after_any_update_it_ends_the_same() {
 }
 
 #[test]
-fn it_stops_early_where_it_gets_no_better() {
+fn a_run_without_improvement_stops_early() {
     let folder = tempfile::tempdir().unwrap();
     let rule = [
         ("train.epochs", "50"),
         ("train.early_stopping.patience", "3"),
-        // No epoch is that much better than the first one.
+        // No epoch improves on the first one by that much.
         ("train.early_stopping.min_delta", "1e9"),
     ];
     let (run, experiment) = create(&folder.path().join("run"), &rule);
     let summary = finish(experiment.run(&run, &mut ()));
     assert_eq!(summary.epochs, 4);
     assert_eq!(run.read_metrics().unwrap().len(), 4);
-    // The end is an end: there is nothing to go on with.
+    // A finished run does not train further when it is resumed.
     let resumed = Experiment::resume(&run).unwrap();
     let again = finish(resumed.experiment.run(&run, &mut ()));
-    assert_eq!(Summary { seconds: 0.0, ..again }, Summary { seconds: 0.0, ..summary });
+    assert_eq!(RunSummary { seconds: 0.0, ..again }, RunSummary { seconds: 0.0, ..summary });
 }
 
 #[test]
@@ -134,12 +141,12 @@ fn a_batch_that_is_not_finite_is_saved() {
         "[data]\ndataset = {:?}\n[train]\nepochs = 1\nbatch_size = 4\n",
         path.display().to_string()
     );
-    // The split is by the seed: take one in which the hole is in the training part.
+    // The seed determines the split: use one that puts the missing value into the training data.
     let run = RunDir::create(&folder.path().join("run"), &text).unwrap();
     let error = (0..20)
-        .find_map(|seed| {
-            let config =
-                ExperimentConfig::parse(&text, &[("seed".into(), seed.to_string())]).unwrap();
+        .find_map(|seed: u64| {
+            let seed = Override::set("seed", seed.to_string());
+            let config = ExperimentConfig::parse(&text, &[seed]).unwrap();
             Experiment::new(config).unwrap().run(&run, &mut ()).err()
         })
         .unwrap();
@@ -153,9 +160,9 @@ fn a_batch_that_is_not_finite_is_saved() {
     assert_eq!((tensors["target"].dims(), tensors["indices"].dims()), (&[4][..], &[4][..]));
 }
 
-/// A few batches over and over are learnt by heart, and nothing is held out from it.
+/// One batch, repeated in every epoch, is learnt almost exactly, and there are no validation data.
 #[test]
-fn a_few_batches_are_learnt_by_heart() {
+fn a_few_batches_are_overfitted() {
     let folder = tempfile::tempdir().unwrap();
     let rule = [
         ("train.overfit_batches", "1"),
@@ -177,17 +184,17 @@ fn a_few_batches_are_learnt_by_heart() {
     assert!(last.valid.is_none());
 }
 
-/// What a rehearsal does to the parameters is undone.
+/// The time estimate restores the parameters.
 #[test]
-fn a_rehearsal_leaves_no_trace() {
+fn a_time_estimate_does_not_change_the_parameters() {
     let experiment = Experiment::new(config(&[])).unwrap();
     let values = || -> Vec<Vec<f32>> {
         let state = experiment.parameters().state_dict();
         state.values().map(|t| t.flatten_all().unwrap().to_vec1().unwrap()).collect()
     };
     let before = values();
-    let rehearsal = experiment.rehearse().unwrap();
-    assert_eq!((rehearsal.updates, rehearsal.tried), (8, 8));
-    assert!(rehearsal.seconds_per_update > 0.0);
+    let estimate = experiment.estimate_time().unwrap();
+    assert_eq!((estimate.updates, estimate.tried), (8, 8));
+    assert!(estimate.seconds_per_update > 0.0);
     assert_eq!(values(), before);
 }

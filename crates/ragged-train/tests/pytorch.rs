@@ -1,4 +1,4 @@
-//! Whole training runs against PyTorch's: losses, gradient norms and final parameters.
+//! Whole training runs compared with PyTorch: losses, gradient norms and final parameters.
 //!
 //! The fixtures come from `validation/generate_fixtures.py`.
 
@@ -9,10 +9,10 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
-use ragged_train::{
-    Ema, Loss, Monitor, Optimizer, OptimizerConfig, ParameterGroup, Plateau, Position, Schedule,
-    Time, UpdateRule, train_step,
-};
+use ragged_train::fit::{Position, StepOptions};
+use ragged_train::objective::Monitor;
+use ragged_train::optim::{Ema, ParameterGroup, Plateau, SchedulePoint};
+use ragged_train::{Loss, Optimizer, OptimizerConfig, Schedule, train_step};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -25,7 +25,8 @@ fn read(path: &Path) -> (Value, HashMap<String, Tensor>) {
     (serde_json::from_str(case).unwrap(), tensors)
 }
 
-/// Every number within 1e-9 of PyTorch's, relative to the largest where that is above one.
+/// Checks that every value is within 1e-9 of PyTorch's, relative to the largest value where that is
+/// above one.
 #[track_caller]
 fn check(what: &str, got: &[f64], want: &[f64]) {
     assert_eq!(got.len(), want.len(), "{what}");
@@ -80,10 +81,10 @@ fn run(path: &Path) {
         };
         let indices = (0..lengths.len()).collect();
         let batch = Batch { input, target: get("target").clone(), indices };
-        let rule = UpdateRule { clip_grad_norm, clip_grad_value, ..UpdateRule::new(lr) };
+        let options = StepOptions { clip_grad_norm, clip_grad_value, ..StepOptions::new(lr) };
         let at = Position { epoch: 0, batch: k };
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
-        let step = train_step(&model, &batch, loss, &mut optimizer, rule, at, rng).unwrap();
+        let step = train_step(&model, &batch, loss, &mut optimizer, options, at, rng).unwrap();
         ema.iter_mut().for_each(|ema| ema.update().unwrap());
         losses.push(step.loss);
         norms.push(step.grad_norm);
@@ -97,7 +98,7 @@ fn run(path: &Path) {
         for (key, value) in ema.state_dict() {
             check(&format!("{name}: average of {key}"), &flat(&value), &flat(&last[&key]));
         }
-        // Swapped in and out again, the parameters are what they were.
+        // Swapping twice restores the parameters.
         ema.swap().unwrap();
         check(
             "swapped",
@@ -113,7 +114,7 @@ fn run(path: &Path) {
 }
 
 #[test]
-fn every_run_ends_with_pytorchs_parameters() {
+fn every_run_ends_with_the_parameters_of_pytorch() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -126,9 +127,9 @@ fn every_run_ends_with_pytorchs_parameters() {
     assert!(count >= 10, "only {count} fixtures");
 }
 
-/// Every learning rate, and momentum where it moves, of PyTorch's schedulers.
+/// Checks every learning rate of PyTorch's schedulers, and the momentum where it changes.
 #[test]
-fn every_schedule_is_pytorchs() {
+fn every_schedule_equals_that_of_pytorch() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schedules.json");
     let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
@@ -139,10 +140,10 @@ fn every_schedule_is_pytorchs() {
         let mut plateau = Plateau::new(lr);
         let (mut rates, mut momenta) = (vec![], vec![]);
         for (k, &value) in values.iter().enumerate() {
-            // The same count in updates and in epochs: each schedule takes its own.
+            // Updates and epochs have the same count, so that the unit of the schedule does not matter.
             let end = values.len();
-            let got =
-                schedule.rates(plateau.lr, Time { step: k, steps: end, epoch: k, epochs: end });
+            let point = SchedulePoint { step: k, steps: end, epoch: k, epochs: end };
+            let got = schedule.hyperparameters(plateau.lr, point);
             rates.push(got.lr);
             momenta.extend(got.momentum);
             plateau.update(&schedule, Monitor::Loss, value);

@@ -1,4 +1,4 @@
-//! Runs from a configuration: the same bytes twice, files, and what goes wrong.
+//! Runs from a configuration: reproducible bytes, files, and errors.
 
 use std::path::Path;
 
@@ -7,11 +7,18 @@ use ragged_datasets::{
     Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
 use ragged_models::{CellKind, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
-use ragged_train::*;
+use ragged_train::config::Override;
+use ragged_train::fit::{EpochRecord, Position, StepOptions};
+use ragged_train::optim::NamedGradients;
+use ragged_train::run::{RunOutcome, RunSummary};
+use ragged_train::{
+    BatchModel, Experiment, ExperimentConfig, Loss, Optimizer, OptimizerConfig, Predictor, Result,
+    RunDir, train_step,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// A small experiment with everything random in it: shuffling, redrawn data, dropout.
+/// A small experiment with every kind of randomness: shuffling, generated data, dropout.
 const SMALL: &str = "
 seed = 3
 [model]
@@ -31,20 +38,20 @@ clip_grad_norm = 1
 ";
 
 fn config(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentConfig> {
-    let pairs = overrides.iter().map(|(k, v)| (k.to_string(), v.to_string()));
-    ExperimentConfig::parse(text, &pairs.collect::<Vec<_>>())
+    let overrides = overrides.iter().map(|&(key, value)| Override::set(key, value));
+    ExperimentConfig::parse(text, &overrides.collect::<Vec<_>>())
 }
 
-fn train(path: &Path, overrides: &[(&str, &str)]) -> Summary {
+fn train(path: &Path, overrides: &[(&str, &str)]) -> RunSummary {
     run(path, Experiment::new(config(SMALL, overrides).unwrap()).unwrap())
 }
 
 #[track_caller]
-fn run(path: &Path, experiment: Experiment) -> Summary {
+fn run(path: &Path, experiment: Experiment) -> RunSummary {
     let run = RunDir::create(path, &experiment.config().to_toml().unwrap()).unwrap();
     match experiment.run(&run, &mut ()).unwrap() {
-        Outcome::Finished(summary) => *summary,
-        Outcome::Interrupted(at) => panic!("interrupted at {at:?}"),
+        RunOutcome::Finished(summary) => *summary,
+        RunOutcome::Interrupted(at) => panic!("interrupted at {at:?}"),
     }
 }
 
@@ -60,7 +67,7 @@ fn the_same_configuration_writes_the_same_bytes() {
         assert_eq!(bytes("a"), bytes("b"), "{file}");
         assert_ne!(bytes("a"), bytes("c"), "{file}");
     }
-    // The resolved configuration alone repeats the run.
+    // The resolved configuration is enough to repeat the run.
     let text = std::fs::read_to_string(path("a").join("config.toml")).unwrap();
     run(&path("d"), Experiment::new(config(&text, &[]).unwrap()).unwrap());
     let bytes = |run: &str| std::fs::read(path(run).join("last.safetensors")).unwrap();
@@ -74,7 +81,7 @@ fn the_same_configuration_writes_the_same_bytes() {
         [(1, 3), (2, 6), (3, 9)]
     );
     assert!(records[0].lr > records[2].lr);
-    let evaluation = Trained::open(&path("a")).unwrap().evaluate(None, None).unwrap();
+    let evaluation = Predictor::open(&path("a")).unwrap().evaluate(None, None).unwrap();
     assert_eq!((evaluation.metrics, evaluation.epoch), (summary.test, summary.epoch));
 }
 
@@ -82,14 +89,14 @@ fn the_same_configuration_writes_the_same_bytes() {
 fn a_damaged_run_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
-    let error = |path: &Path| Trained::open(path).err().unwrap().to_string();
+    let error = |path: &Path| Predictor::open(path).err().unwrap().to_string();
     assert!(error(&path).ends_with("run: not a run directory: it has no config.toml"));
     train(&path, &[]);
     let best = path.join("best.safetensors");
     let bytes = std::fs::read(&best).unwrap();
     std::fs::write(&best, &bytes[..bytes.len() / 2]).unwrap();
     assert!(error(&path).contains("best.safetensors: not a checkpoint"), "{}", error(&path));
-    // One bit, somewhere in a weight.
+    // One bit of a weight.
     let mut flipped = bytes.clone();
     *flipped.last_mut().unwrap() ^= 1;
     std::fs::write(&best, &flipped).unwrap();
@@ -97,7 +104,7 @@ fn a_damaged_run_is_refused_by_name() {
     assert!(text.contains("best.safetensors: damaged: its SHA-256 sum is"), "{text}");
     std::fs::remove_file(&best).unwrap();
     assert!(error(&path).contains("best.safetensors: No such file"), "{}", error(&path));
-    // Weights of a wider model: they cannot be gone on with.
+    // The weights of a larger model: the run cannot resume from them.
     let other = folder.path().join("other");
     train(&other, &[("model.hidden_size", "7")]);
     let last = path.join("last.safetensors");
@@ -114,7 +121,7 @@ fn write_ts(path: &Path, series: &[&str]) {
 }
 
 #[test]
-fn files_train_and_what_is_wrong_with_them_is_said() {
+fn runs_train_on_files_and_errors_name_them() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     let open = |overrides: &[(&str, &str)]| {
@@ -128,19 +135,19 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
         let error = result.err().expect(part).to_string();
         assert!(error.contains(part), "{error:?} lacks {part:?}");
     }
-    check(open(&[]), "Tiny_TRAIN.ts: no such file: fetch it with `cargo xtask download Tiny`");
+    check(open(&[]), "Tiny_TRAIN.ts: no such file: download the data set Tiny, or set data.dir");
     write_ts(&dir.join("Tiny_TRAIN.ts"), &["1,2,3:a", "4,5:b", "6:a", "7,8:b", "9:a"]);
     check(open(&[]), "Tiny_TEST.ts: no such file");
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:b"]);
     let summary = run(&dir.join("run"), open(&[("train.epochs", "2")]).unwrap());
     assert_eq!((summary.test_examples, summary.epoch), (2, 2));
     assert!(summary.test.accuracy.is_some());
-    let evaluation = Trained::open(&dir.join("run")).unwrap().evaluate(None, None).unwrap();
+    let evaluation = Predictor::open(&dir.join("run")).unwrap().evaluate(None, None).unwrap();
     assert_eq!(evaluation.metrics, summary.test);
     let (confusion, labels) = evaluation.confusion.unwrap();
     assert_eq!((confusion.classes(), labels), (2, vec!["a".to_string(), "b".to_string()]));
 
-    // Nothing held out for the test: a share of the one file is.
+    // Without a test file, a fraction of the file is held out for the test.
     let alone = dir.join("alone.ts");
     std::fs::copy(dir.join("Tiny_TRAIN.ts"), &alone).unwrap();
     let alone = format!("{:?}", alone.display().to_string());
@@ -158,11 +165,11 @@ fn files_train_and_what_is_wrong_with_them_is_said() {
     check(open(&[("data.dataset", &folder)]), "folder.ts: expected a file, got an empty folder");
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:c"]);
     check(open(&[]), "Tiny_TEST.ts: line 5, column 3: expected a label of @classLabel, got `c`");
-    // Another order of the same classes is no matter, another number of features is.
+    // The test file may list the classes in another order, but must have the same features.
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:a\n").unwrap();
     open(&[]).unwrap();
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:2:a\n").unwrap();
-    check(open(&[]), "Tiny_TEST.ts: expected 1 features, as of training, got 2");
+    check(open(&[]), "Tiny_TEST.ts: expected 1 features per step, as in the training data, got 2");
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true c\n@data\n1:c\n").unwrap();
     check(open(&[]), "Tiny_TEST.ts: line 3, column 3: expected one of the 2 known labels, got `c`");
     std::fs::write(dir.join("Tiny_TRAIN.ts"), "@classLabel true a\n@data\n").unwrap();
@@ -209,7 +216,7 @@ fn model(kind: ModelKind) -> (Model, Parameters) {
 }
 
 fn model_of(cell: CellKind, kind: ModelKind) -> (Model, Parameters) {
-    // The last time step is the reverse direction's first: its recurrent weight has no part in it.
+    // The last time step is the first of the reverse direction, so its recurrent weight has no effect.
     let bidirectional = kind == ModelKind::Variable;
     let layer = RecurrentConfig { num_layers: 2, bidirectional, ..RecurrentConfig::new(7, 5) };
     let config = ModelConfig { cell, ..ModelConfig::new(kind, layer, 1) };
@@ -230,10 +237,11 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
     let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters.named()).unwrap();
     let before = parameters.state_dict();
     let batch = batch(Collate::Packed, |value| *value = f32::NAN);
-    let rule = UpdateRule::new(0.1);
+    let options = StepOptions::new(0.1);
     let at = Position { epoch: 4, batch: 6 };
     let rng = &mut ChaCha8Rng::seed_from_u64(0);
-    let error = train_step(&model, &batch, Loss::Mse, &mut optimizer, rule, at, rng).unwrap_err();
+    let error =
+        train_step(&model, &batch, Loss::Mse, &mut optimizer, options, at, rng).unwrap_err();
     let message = "loss is NaN in epoch 5, batch 7: stopped before the update";
     assert_eq!(error.to_string(), message);
     let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -242,7 +250,7 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
     }
 }
 
-/// Candle's fused softmax and layer norm cut gradients silently: nothing here may.
+/// Candle's fused softmax and layer norm do not propagate gradients; no layer here may do the same.
 #[test]
 fn every_parameter_gets_a_gradient() {
     let cells = [CellKind::Lstm, CellKind::Gru, CellKind::Rnn];
@@ -251,10 +259,9 @@ fn every_parameter_gets_a_gradient() {
         let (model, parameters) = model_of(cell, kind);
         let batch = batch(collate, |_| ());
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
-        let prediction =
-            ragged_train::Model::forward(&model, &batch.input, Mode::Train(rng)).unwrap();
+        let prediction = BatchModel::forward(&model, &batch.input, Mode::Train(rng)).unwrap();
         let loss = Loss::Mse.value(&prediction, &batch.target).unwrap();
-        let gradients = Gradients::new(&parameters.named(), loss.backward().unwrap());
+        let gradients = NamedGradients::new(&parameters.named(), loss.backward().unwrap());
         for (name, _) in parameters.named() {
             let gradient =
                 gradients.get(&name).unwrap_or_else(|| panic!("{cell:?}: {name} has none"));
@@ -267,9 +274,7 @@ fn every_parameter_gets_a_gradient() {
 #[test]
 fn inputs_of_the_wrong_kind_are_refused() {
     let forward = |kind, batch: &Batch| {
-        ragged_train::Model::forward(&model(kind).0, &batch.input, Mode::Eval)
-            .unwrap_err()
-            .to_string()
+        BatchModel::forward(&model(kind).0, &batch.input, Mode::Eval).unwrap_err().to_string()
     };
     let message = "input of the fixed-length model: expected a padded batch, got packed";
     assert_eq!(forward(ModelKind::Fixed, &batch(Collate::Packed, |_| ())), message);
@@ -286,9 +291,9 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     let (model, parameters) = model(ModelKind::Variable);
     let batch = batch(Collate::Packed, |_| ());
     let step = |optimizer: &mut Optimizer| {
-        let (rule, at) = (UpdateRule::new(0.1), Position { epoch: 0, batch: 0 });
+        let (options, at) = (StepOptions::new(0.1), Position { epoch: 0, batch: 0 });
         let rng = &mut ChaCha8Rng::seed_from_u64(0);
-        train_step(&model, &batch, Loss::Mse, optimizer, rule, at, rng).unwrap();
+        train_step(&model, &batch, Loss::Mse, optimizer, options, at, rng).unwrap();
     };
     let values = || -> Vec<Vec<f32>> {
         let state = parameters.state_dict();
@@ -311,5 +316,8 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     step(&mut restored);
     assert_eq!(values(), want);
     let error = fresh().load_state_dict(&Default::default()).unwrap_err().to_string();
-    assert_eq!(error, "optimizer state: expected exp_avg.linear.bias of shape [1], got nothing");
+    assert_eq!(
+        error,
+        "optimizer state exp_avg.linear.bias: expected shape [1], got no such tensor"
+    );
 }

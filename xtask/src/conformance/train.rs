@@ -4,7 +4,8 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
-use ragged_train::{Loss, Optimizer, OptimizerConfig, Position, UpdateRule, train_step};
+use ragged_train::fit::{Position, StepOptions};
+use ragged_train::{Loss, Optimizer, OptimizerConfig, train_step};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
     let (lr, optimizer) = optimizer(case.option("optimizer"))?;
     let mut optimizer = Optimizer::new(optimizer, parameters.named())?;
     let clip_grad_norm = case.option("clip_grad_norm").as_f64();
-    let rule = UpdateRule { clip_grad_norm, ..UpdateRule::new(lr) };
+    let rule = StepOptions { clip_grad_norm, ..StepOptions::new(lr) };
     let updates = case.size("updates")?;
     let (mut losses, mut norms) = (vec![], vec![]);
     for k in 0..updates {

@@ -1,4 +1,4 @@
-//! The sections of a configuration, but for the training's own.
+//! The sections of a configuration other than `[train]`.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use ragged_models::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The model, but for the sizes that the data decides. Defaults are the lecture's.
+/// The model, except for the sizes that follow from the data. The defaults are those of the lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSection {
@@ -19,36 +19,36 @@ pub struct ModelSection {
     pub kind: ModelKind,
     /// `lstm`, `gru` or `rnn`. Default lstm.
     pub cell: CellKind,
-    /// What of the layer the head sees. Default the last hidden state for `variable`, the last time
-    /// step for `fixed`, every step for targets a step.
+    /// The output of the layer that the head reads. Default the last hidden state for `variable`, the
+    /// last time step for `fixed`, and every time step where there is one target per step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readout: Option<Readout>,
-    /// H, 1 to 16384. Default 15.
+    /// The number of hidden units H, 1 to 16384. Default 15.
     pub hidden_size: usize,
-    /// L, 1 to 64. Default 1.
+    /// The number of layers L, 1 to 64. Default 1.
     pub num_layers: usize,
     /// Whether the gates have biases. Default true.
     pub bias: bool,
-    /// Whether a second direction runs from the end. Default false.
+    /// Whether a second direction runs from the last time step to the first. Default false.
     pub bidirectional: bool,
     /// Dropout between layers, 0 to 1. Default 0.
     pub dropout: f64,
     /// Dropout between the layer and the head, 0 to 1. Default 0.
     pub head_dropout: f64,
-    /// What an LSTM's hidden state is projected to; 0 for none. Default 0.
+    /// The size to which the hidden state of an LSTM is projected; 0 for no projection. Default 0.
     pub proj_size: usize,
     /// `tanh` or `relu`, for an RNN. Default tanh.
     pub nonlinearity: Nonlinearity,
-    /// How two directions become one: `concat`, `sum` or `mean`. Default concat.
+    /// How the outputs of two directions are combined: `concat`, `sum` or `mean`. Default concat.
     pub merge: Merge,
-    /// Dropout from one step to the next, 0 to 1. Default 0.
+    /// Dropout of the hidden state between time steps, 0 to 1. Default 0.
     pub recurrent_dropout: f64,
-    /// Whether the recurrent matrices start orthogonal. Default false.
+    /// Whether the recurrent weights are initialised to orthogonal matrices. Default false.
     pub orthogonal: bool,
-    /// What an LSTM's forget gates start at. Default none.
+    /// The initial bias of the forget gates of an LSTM. Default a random one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forget_bias: Option<f64>,
-    /// Whether the initial states are trained too. Default false.
+    /// Whether the initial states are parameters. Default false.
     pub trainable_state: bool,
 }
 
@@ -77,7 +77,8 @@ impl Default for ModelSection {
 }
 
 impl ModelSection {
-    /// With the sizes of the data; `steps` says whether there is a target a step.
+    /// Returns the configuration of the model for data of these sizes. `steps` is whether there is one
+    /// target per step.
     pub(crate) fn model(&self, input_size: usize, output_size: usize, steps: bool) -> ModelConfig {
         let layer = RecurrentConfig {
             input_size,
@@ -102,53 +103,57 @@ impl ModelSection {
     }
 }
 
-/// In which order an epoch takes the training examples.
+/// The order of the training examples in an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Every example once, shuffled.
     #[default]
     Shuffle,
-    /// As many draws as there are examples, with replacement, every class equally often.
+    /// Draws with replacement, as many as there are examples, from all classes with equal
+    /// probability.
     Balanced,
-    /// Every example once, shuffled so that every batch holds the classes in nearly their share.
+    /// Every example once, shuffled so that every batch contains the classes in nearly the proportions
+    /// of the data set. `bucket_size` changes the batches afterwards, so the proportions hold only
+    /// without it.
     Stratified,
 }
 
-/// Where the examples come from.
+/// The data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSection {
-    /// `variable-sums`, `fixed-sums`, `synthetic`, a data set of the UEA/UCR archive by name, or the path of a
-    /// file or folder of any format. Default the sums that suit the model.
+    /// `variable-sums`, `fixed-sums`, `synthetic`, the name of a data set of the UEA/UCR archive, or
+    /// the path of a file or directory in any supported format. Default the sums for the kind of
+    /// model.
     pub dataset: String,
-    /// The folder in which `NAME_TRAIN.ts` and `NAME_TEST.ts` lie. Default `data`.
+    /// The directory that contains `NAME_TRAIN.ts` and `NAME_TEST.ts`. Default `data`.
     pub dir: PathBuf,
-    /// The share of the training examples that is held out for validation, 0 to below 1. Default 0
-    /// (for the sums, validation examples are drawn beside). Not for the sums.
+    /// The fraction of the training examples that is held out for validation, 0 to below 1. Default 0.
+    /// Not for generated data, whose validation examples are generated separately.
     pub valid_fraction: f64,
-    /// What the features go through, fitted to the training steps. Default to mean 0 and deviation 1
-    /// for files, nothing for the sums.
+    /// The transforms of the features, fitted to the time steps of the training examples. Default
+    /// standardisation for files, and none for generated data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Vec<TransformConfig>>,
-    /// How training examples are changed at random, after the transforms, anew in every epoch.
-    /// Default not at all.
+    /// Random changes of the training examples after the transforms, drawn anew in every epoch.
+    /// Default none.
     #[serde(skip_serializing_if = "AugmentConfig::is_none")]
     pub augment: AugmentConfig,
-    /// In which order an epoch takes the training examples. Default `shuffle`.
+    /// The order of the training examples in an epoch. Default `shuffle`.
     pub order: Order,
-    /// Sort stretches of so many examples of the shuffled order by length, so that batch mates have
-    /// similar lengths; 0 for not. Default 0.
+    /// The number of consecutive examples of the shuffled order that are sorted by length, so that the
+    /// sequences of a batch have similar lengths; 0 for no sorting. Default 0.
     pub bucket_size: usize,
-    /// Threads that make batches in the background, at most 256; the batches are the same for any
-    /// number. Default 1.
+    /// Threads that prepare batches in the background, at most 256. The batches do not depend on it.
+    /// Default 1.
     pub workers: usize,
-    /// How files are read, where they leave something open.
+    /// Options for file formats that leave something open.
     pub read: ReadOptions,
-    /// The sizes of the sums; only for them.
+    /// The sizes of the sums; only for `variable-sums` and `fixed-sums`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sums: Option<SumsSection>,
-    /// What is generated, for `synthetic`.
+    /// The generated task; only for `synthetic`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub synthetic: Option<SyntheticSection>,
 }
@@ -172,30 +177,30 @@ impl Default for DataSection {
 }
 
 impl DataSection {
-    /// Whether the examples are the lecture's sums.
+    /// Returns whether the data are the sums of the lecture.
     pub(crate) fn is_sums(&self) -> bool {
         matches!(self.dataset.as_str(), "variable-sums" | "fixed-sums")
     }
 
-    /// Whether the examples are generated, those for validation and test too.
+    /// Returns whether all examples are generated, including those for validation and test.
     pub(crate) fn is_generated(&self) -> bool {
         self.is_sums() || self.dataset == "synthetic"
     }
 }
 
-/// The lecture's synthetic data: sequences of standard normal numbers, and their sum.
+/// The synthetic data of the lecture: sequences of standard normal values, whose sum is the target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SumsSection {
-    /// Training examples an epoch. Default 1000.
+    /// Training examples per epoch. Default 1000.
     pub num_samples: usize,
-    /// The length, or for `variable-sums` the longest one. Default 50.
+    /// The length of the sequences, or their largest length for `variable-sums`. Default 50.
     pub seq_length: usize,
-    /// Features of a step. Default 7.
+    /// Features per time step. Default 7.
     pub input_size: usize,
-    /// Whether each epoch draws its examples anew, as the lecture's data set does. Default true.
+    /// Whether each epoch generates new examples, as the data set of the lecture does. Default true.
     pub redraw: bool,
-    /// Examples held out for validation, and as many again for the test. Default 1000.
+    /// Examples for validation, and the same number for the test. Default 1000.
     pub held_out: usize,
 }
 
@@ -205,26 +210,26 @@ impl Default for SumsSection {
     }
 }
 
-/// A generated task, as [`ragged_datasets::synthetic`] describes it.
+/// A generated task; [`ragged_datasets::synthetic`] describes the tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyntheticSection {
-    /// What is to be learnt, such as `{ name = "adding" }`.
+    /// The task, such as `{ name = "adding" }`.
     pub task: SyntheticTask,
-    /// How long the sequences are. Default uniform in 1 to 50.
+    /// The lengths of the sequences. Default uniform in 1 to 50.
     #[serde(default)]
     pub lengths: Lengths,
-    /// How long those held out are: longer ones show whether it was the rule that was learnt. Default
-    /// as those of training.
+    /// The lengths of the sequences for validation and test; longer ones show whether the model
+    /// generalises to lengths it was not trained on. Default those of the training examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out_lengths: Option<Lengths>,
-    /// Training examples an epoch. Default 1000.
+    /// Training examples per epoch. Default 1000.
     #[serde(default = "thousand")]
     pub num_samples: usize,
-    /// Whether each epoch draws its examples anew. Default true.
+    /// Whether each epoch generates new examples. Default true.
     #[serde(default = "yes")]
     pub redraw: bool,
-    /// Examples held out for validation, and as many again for the test. Default 1000.
+    /// Examples for validation, and the same number for the test. Default 1000.
     #[serde(default = "thousand")]
     pub held_out: usize,
 }
@@ -237,15 +242,16 @@ fn yes() -> bool {
     true
 }
 
-/// When checkpoints are written. One is after every epoch, but not within a second of the last one.
+/// When checkpoints are written in addition to those after epochs. A checkpoint follows every epoch
+/// that ends at least a second after the previous one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointSection {
-    /// Also after every so many updates; 0 for not. Default 0.
+    /// Updates between two checkpoints; 0 for no checkpoints within an epoch. Default 0.
     pub every_steps: u64,
-    /// Also after so many minutes without one; 0 for not. Default 5.
+    /// Minutes after which a checkpoint is written even within an epoch; 0 for never. Default 5.
     pub every_minutes: f64,
-    /// How many of the best epochs to keep; at least 1. Default 1.
+    /// The number of best epochs whose checkpoints are kept; at least 1. Default 1.
     pub keep: usize,
 }
 

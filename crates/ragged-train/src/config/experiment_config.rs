@@ -1,0 +1,329 @@
+//! A whole experiment as one TOML file: defaults, then the file, then single values that override it.
+
+use ragged_datasets::TargetKind;
+use ragged_datasets::transforms::TransformConfig;
+use ragged_models::{ModelConfig, ModelKind};
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::config::deserialize::deserialize;
+use crate::config::error::{ConfigError, ConfigOrigin, ConfigProblem};
+use crate::config::overrides::Override;
+use crate::config::sections::{CheckpointSection, DataSection, ModelSection};
+use crate::config::span::{key_position, line_and_column, value_position};
+use crate::error::{Error, Result};
+use crate::fit::train_config::TrainConfig;
+
+/// Everything that determines a run: the same configuration trains the same parameters, bit for bit.
+///
+/// ```
+/// use ragged_train::ExperimentConfig;
+/// use ragged_train::config::Override;
+///
+/// let text = "seed = 3\n[train]\nepochs = 50\n";
+/// let config = ExperimentConfig::parse(text, &[Override::set("train.lr", "1e-3")])?;
+/// assert_eq!((config.seed, config.train.epochs, config.train.lr), (3, 50, 1e-3));
+/// // Everything else has its default, and the result reads back as itself.
+/// assert_eq!(config.data.dataset, "variable-sums");
+/// assert_eq!(ExperimentConfig::parse(&config.to_toml()?, &[])?, config);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExperimentConfig {
+    /// The directory of the runs. Default the name of the dataset.
+    pub name: String,
+    /// The seed from which everything random derives. Default 0.
+    pub seed: u64,
+    /// The model.
+    pub model: ModelSection,
+    /// The data.
+    pub data: DataSection,
+    /// How long and how to train.
+    pub train: TrainConfig,
+    /// When checkpoints are written.
+    pub checkpoint: CheckpointSection,
+}
+
+impl ExperimentConfig {
+    /// Reads a configuration from TOML and applies overrides, the last of which wins.
+    ///
+    /// The result is resolved: it contains every value that was left to a default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] with the key and where it was written: line and column of `text`, or the flag
+    /// of the override.
+    pub fn parse(text: &str, overrides: &[Override]) -> Result<Self> {
+        let syntax = |error: toml::de::Error| {
+            let position = error.span().map(|span| line_and_column(text, span.start));
+            ConfigError {
+                key: String::new(),
+                problem: ConfigProblem::Syntax(one_line(error.message())),
+                origin: position.map(|(line, column)| ConfigOrigin::File { line, column }),
+            }
+        };
+        let mut table: Table = toml::from_str(text).map_err(syntax)?;
+        // The file alone first: no flag is to blame for what is wrong in it.
+        deserialize::<Self>(&table).map_err(|error| Self::locate(error.into(), text, &[]))?;
+        for change in overrides {
+            change.apply(&mut table)?;
+            if change.key == "data.dataset" {
+                // The sizes in the file belong to the dataset in the file.
+                for sizes in ["sums", "synthetic"] {
+                    table["data"].as_table_mut().map(|data| data.remove(sizes));
+                }
+            }
+        }
+        let resolved = deserialize::<Self>(&table).map_err(Error::from).and_then(Self::resolve);
+        resolved.map_err(|error| Self::locate(error, text, overrides))
+    }
+
+    /// Adds to an error where its key was written: the flag of an override, or line and column of
+    /// `text`. An error about a default, or one that has an origin, is returned as it is.
+    ///
+    /// [`parse`](Self::parse) does this itself. Call it for errors of
+    /// [`Experiment::new`](crate::Experiment::new), which depend on the data.
+    pub fn locate(error: Error, text: &str, overrides: &[Override]) -> Error {
+        let Error::Config(ConfigError { key, problem, origin: None }) = error else {
+            return error;
+        };
+        let flag = overrides.iter().rev().find(|change| change.concerns(&key));
+        let position = match problem {
+            ConfigProblem::UnknownKey { .. } => key_position(text, &key),
+            _ => value_position(text, &key),
+        };
+        let origin = match flag {
+            Some(change) => Some(ConfigOrigin::Flag(change.flag.clone())),
+            None => position.map(|(line, column)| ConfigOrigin::File { line, column }),
+        };
+        ConfigError { key, problem, origin }.into()
+    }
+
+    /// Returns the configuration as TOML, which [`parse`](Self::parse) reads back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a number that TOML cannot represent.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| {
+            let problem = ConfigProblem::Syntax(one_line(&error.to_string()));
+            ConfigError { key: String::new(), problem, origin: None }.into()
+        })
+    }
+
+    /// Returns whether there are validation data. There are none where a few batches are to be
+    /// overfitted.
+    pub(crate) fn validates(&self) -> bool {
+        let held_out = self.data.is_generated() || self.data.valid_fraction > 0.0;
+        held_out && self.train.overfit_batches == 0
+    }
+
+    /// Returns the configuration of the model for data with these features and targets.
+    pub(crate) fn model_config(&self, features: usize, targets: &TargetKind) -> ModelConfig {
+        let steps = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+        self.model.model(features, targets.outputs(), steps)
+    }
+
+    /// Fills in the defaults that depend on other values, and checks every value.
+    fn resolve(mut self) -> Result<Self> {
+        if self.data.dataset.is_empty() {
+            self.data.dataset = match (&self.data.synthetic, self.model.kind) {
+                (Some(_), _) => "synthetic".into(),
+                (None, ModelKind::Fixed) => "fixed-sums".into(),
+                (None, ModelKind::Variable) => "variable-sums".into(),
+            };
+        }
+        let sums = self.data.is_sums();
+        if sums {
+            self.data.sums.get_or_insert_default();
+        }
+        let usual =
+            if self.data.is_generated() { vec![] } else { vec![TransformConfig::Standardize] };
+        self.data.transforms.get_or_insert(usual);
+        if self.train.max_tokens.is_none() {
+            self.train.batch_size.get_or_insert(64);
+        }
+        if self.name.is_empty() {
+            let dataset = std::path::Path::new(&self.data.dataset);
+            self.name = dataset.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        }
+        self.validate()?;
+        Ok(self)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !self.name.chars().all(plain) || self.name.starts_with('.') {
+            let expected = "a directory name of letters, digits, `-`, `_` and `.`";
+            return Err(ConfigError::range("name", format!("{:?}", self.name), expected).into());
+        }
+        self.train.validate()?;
+        at_most("data.workers", self.data.workers, 0, 256)?;
+        at_most("checkpoint.keep", self.checkpoint.keep, 1, 1000)?;
+        let minutes = self.checkpoint.every_minutes;
+        if !(0.0..f64::INFINITY).contains(&minutes) {
+            let key = "checkpoint.every_minutes";
+            return Err(ConfigError::range(key, minutes, "at least 0").into());
+        }
+        at_most("seed", self.seed as usize, 0, i64::MAX as usize)?;
+        at_most("model.hidden_size", self.model.hidden_size, 1, 16_384)?;
+        at_most("model.num_layers", self.model.num_layers, 1, 64)?;
+        fraction("model.dropout", self.model.dropout, (0.0..=1.0).contains(&self.model.dropout))?;
+        let valid = self.data.valid_fraction;
+        fraction("data.valid_fraction", valid, (0.0..1.0).contains(&valid))?;
+        self.data.augment.check()?;
+        if self.data.is_generated() && valid > 0.0 {
+            let message = "data.valid_fraction is given, but validation data are generated too: expected \
+                           held_out instead";
+            return Err(ConfigError::conflict("data.valid_fraction", message).into());
+        }
+        let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
+        if (name == "synthetic") != given.is_some() {
+            let message = match given {
+                Some(_) => format!("data.synthetic is given, but the dataset is {name}"),
+                None => "data.dataset is synthetic: expected a section data.synthetic".into(),
+            };
+            return Err(ConfigError::conflict("data.synthetic", message).into());
+        }
+        if let Some(synthetic) = given {
+            at_most("data.synthetic.held_out", synthetic.held_out, 2, 1 << 28)?;
+        }
+        if let Some(sums) = &self.data.sums {
+            if !self.data.is_sums() {
+                let dataset = &self.data.dataset;
+                let message = format!("data.sums is given, but the dataset is {dataset}");
+                return Err(ConfigError::conflict("data.sums", message).into());
+            }
+            at_most("data.sums.num_samples", sums.num_samples, 1, 1_000_000_000)?;
+            at_most("data.sums.seq_length", sums.seq_length, 1, 1_000_000)?;
+            at_most("data.sums.input_size", sums.input_size, 1, 16_384)?;
+            at_most("data.sums.held_out", sums.held_out, 2, 1_000_000_000)?;
+            let size = self.train.batch_size.unwrap_or(1);
+            let batch = size.saturating_mul(sums.seq_length * sums.input_size);
+            at_most("train.batch_size x seq_length x input_size", batch, 1, 1 << 31)?;
+        }
+        Ok(())
+    }
+}
+
+fn at_most(key: &str, got: usize, least: usize, most: usize) -> Result<()> {
+    if (least..=most).contains(&got) {
+        return Ok(());
+    }
+    Err(ConfigError::range(key, got, &format!("{least} to {most}")).into())
+}
+
+fn fraction(key: &str, got: f64, ok: bool) -> Result<()> {
+    if ok {
+        return Ok(());
+    }
+    Err(ConfigError::range(key, got, "a number from 0 to 1").into())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, overrides: &[(&str, &str)]) -> Result<ExperimentConfig> {
+        let overrides = overrides.iter().map(|&(key, value)| Override::set(key, value));
+        ExperimentConfig::parse(text, &overrides.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_default_is_the_variable_length_experiment_of_the_lecture() {
+        let config = parse("", &[]).unwrap();
+        assert_eq!((config.name.as_str(), config.model.hidden_size), ("variable-sums", 15));
+        let sums = config.data.sums.as_ref().unwrap();
+        assert_eq!((sums.num_samples, sums.seq_length, sums.input_size), (1000, 50, 7));
+        let fixed = parse("", &[("model.kind", "fixed")]).unwrap();
+        assert_eq!(fixed.data.dataset, "fixed-sums");
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back_as_itself() {
+        let text = "seed = 3\n[train]\nclip_grad_norm = 1\noptimizer = { name = \"adamw\" }\n";
+        let config =
+            parse(text, &[("data.dataset", "JapaneseVowels"), ("train.lr", "1e-3")]).unwrap();
+        assert_eq!(
+            (config.train.lr, &config.data.transforms),
+            (1e-3, &Some(vec![TransformConfig::Standardize]))
+        );
+        assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_blames_the_key_where_it_was_written() {
+        #[track_caller]
+        fn check(text: &str, overrides: &[(&str, &str)], message: &str) {
+            let error = parse(text, overrides).unwrap_err().to_string();
+            assert!(!error.contains('\n'), "{error}");
+            assert!(error.starts_with(message), "{error:?} is not {message:?}");
+        }
+        // In the file.
+        let text = "seed = 1\n[train]\n epoch = 3\n";
+        let message = "line 3, column 2: unknown key `train.epoch`; did you mean `train.epochs`?";
+        check(text, &[], message);
+        check(text, &[("seed", "2")], message);
+        check("seed = ", &[], "line 1, column");
+        let message = "line 2, column 8: model.kind is \"both\": expected `fixed` or `variable`";
+        check("[model]\nkind = \"both\"", &[], message);
+        let message = "line 2, column 10: train.epochs is 0: expected 1 to 1000000";
+        check("[train]\nepochs = 0\n", &[("train.lr", "1")], message);
+        check("name = \"../x\"", &[], "line 1, column 8: name is \"../x\": expected");
+        // In a flag, whether or not there is a file with the same section.
+        let message =
+            "--set train.epoch=3: unknown key `train.epoch`; did you mean `train.epochs`?";
+        check("", &[("train.epoch", "3")], message);
+        check("[train]\nlr = 1\n", &[("seed", "2"), ("train.epoch", "3")], message);
+        check("seed = 1", &[("seed.x", "3")], "--set seed.x=3: seed: expected a section, got 1");
+        check("", &[("", "3")], "--set =3: expected a key");
+        let message = "--set train.epochs=0: train.epochs is 0: expected 1 to 1000000";
+        check("[train]\nepochs = 2\n", &[("train.epochs", "0")], message);
+        let message = "--set train.epochs=many: train.epochs: expected a whole number of at least 0, \
+                       got the text \"many\"";
+        check("", &[("train.epochs", "many")], message);
+        let message = "--set train.schedule={ name = \"step\" }: missing key \
+                       `train.schedule.step_size`";
+        check("", &[("train.schedule", "{ name = \"step\" }")], message);
+        let message = "--set train.optimizer.name=sgdd: train.optimizer.name is \"sgdd\": expected";
+        check("", &[("train.optimizer.name", "sgdd")], message);
+        check("", &[("train.lr", "nan")], "--set train.lr=nan: train.lr is NaN: expected");
+        for (key, value) in [
+            ("train.batch_size", "0"),
+            ("model.hidden_size", "99999999"),
+            ("model.hidden_size", "0"),
+            ("model.dropout", "2"),
+            ("data.valid_fraction", "1"),
+            ("data.sums.seq_length", "9999999"),
+        ] {
+            check("", &[(key, value)], &format!("--set {key}={value}: {key} is {value}: expected"));
+        }
+        let message = "--set data.valid_fraction=0.5: data.valid_fraction is given, but";
+        check("", &[("data.valid_fraction", "0.5")], message);
+        let both = [("data.dataset", "x.ts"), ("data.sums.num_samples", "3")];
+        let message = "--set data.sums.num_samples=3: data.sums is given, but the dataset is x.ts";
+        check("", &both, message);
+    }
+
+    #[test]
+    fn another_flag_than_set_is_quoted_as_it_was_typed() {
+        let flags = [Override::flag("--epochs many", "train.epochs", "many")];
+        let error = ExperimentConfig::parse("", &flags).unwrap_err().to_string();
+        assert!(
+            error.starts_with("--epochs many: train.epochs: expected a whole number"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn another_dataset_drops_the_sizes_in_the_file() {
+        let text = "[data]\ndataset = \"fixed-sums\"\nsums = { num_samples = 3 }\n";
+        let config = parse(text, &[("data.dataset", "x.ts")]).unwrap();
+        assert_eq!((config.data.sums, config.name.as_str()), (None, "x"));
+    }
+}

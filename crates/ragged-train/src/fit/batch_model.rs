@@ -1,0 +1,117 @@
+//! What the trainer needs of a model.
+
+use candle_core::Tensor;
+use ragged_datasets::BatchInput;
+use ragged_models::{FixedLengthLstm, Mode, Model, ModelKind, ModelStream, VariableLengthLstm};
+use ragged_sequence::PackedSequence;
+
+use crate::error::{Error, Result};
+
+/// A model that maps the input of a batch to predictions.
+///
+/// The models of `ragged-models` implement it; a model of your own needs only
+/// [`forward`](Self::forward):
+///
+/// ```
+/// use candle_core::{DType, Device, Module, Tensor};
+/// use candle_nn::Linear;
+/// use ragged_datasets::{
+///     Collate, DataLoader, FixedLengthSums, FixedLengthSumsConfig, LoaderConfig,
+/// };
+/// use ragged_models::{Mode, Parameters};
+/// use ragged_train::{BatchModel, Loss, Result, TrainConfig, Trainer, evaluate};
+///
+/// /// A linear function of the sum over all time steps.
+/// struct LinearOnSum(Linear);
+///
+/// impl BatchModel for LinearOnSum {
+///     fn forward(&self, input: &ragged_datasets::BatchInput, _: Mode) -> Result<Tensor> {
+///         let ragged_datasets::BatchInput::Padded { input, .. } = input else {
+///             panic!("this example pads its batches");
+///         };
+///         Ok(self.0.forward(&input.sum(1)?)?)
+///     }
+/// }
+///
+/// let data = FixedLengthSums::new(FixedLengthSumsConfig { num_samples: 64, ..Default::default() })?;
+/// let padded = LoaderConfig { collate: Collate::Padded, ..LoaderConfig::new(16) };
+/// let loader = DataLoader::new(data, padded)?;
+/// let parameters = Parameters::new(1);
+/// let vb = parameters.builder(DType::F32, &Device::Cpu);
+/// let model = LinearOnSum(candle_nn::linear(7, 1, vb)?);
+/// let config = TrainConfig { epochs: 20, lr: 0.1, ..Default::default() };
+/// let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 1)?;
+/// trainer.fit(&loader, Some(&loader), &mut ())?;
+/// assert!(evaluate(&model, &loader, Loss::Mse)?.finish().r2.unwrap() > 0.99);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+pub trait BatchModel {
+    /// Returns the predictions: `[B, O]` for one per sequence, `[N, O]` for one per packed time step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BatchLayout`] for an input of the wrong layout, and errors of the model.
+    fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor>;
+
+    /// Returns the model in a form that processes `rows` series chunk by chunk, for truncated
+    /// backpropagation through time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StreamUnsupported`] unless the model implements it.
+    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
+        let _ = rows;
+        Err(Error::StreamUnsupported)
+    }
+}
+
+impl BatchModel for FixedLengthLstm {
+    fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
+        Ok(Self::forward(self, padded(input)?, mode)?)
+    }
+}
+
+impl BatchModel for VariableLengthLstm {
+    fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
+        Ok(Self::forward(self, packed(input)?, mode)?)
+    }
+}
+
+impl BatchModel for Model {
+    fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
+        Ok(match self.config().kind {
+            ModelKind::Fixed => self.forward_padded(padded(input)?, mode)?,
+            ModelKind::Variable => self.forward(packed(input)?, mode)?,
+        })
+    }
+
+    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
+        Ok(Self::stream(self, rows)?)
+    }
+}
+
+/// Returns a padded batch in which no step is padding: the fixed-length model reads the last time
+/// step of every sequence.
+fn padded(input: &BatchInput) -> Result<&Tensor> {
+    match input {
+        BatchInput::Padded { input, lengths } => {
+            let expected = input.dim(1)?;
+            match lengths.iter().find(|&&length| length != expected) {
+                Some(&got) => Err(Error::UnequalLengths { expected, got }),
+                None => Ok(input),
+            }
+        }
+        BatchInput::Packed(_) => {
+            Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "packed" })
+        }
+    }
+}
+
+fn packed(input: &BatchInput) -> Result<&PackedSequence> {
+    match input {
+        BatchInput::Packed(packed) => Ok(packed),
+        BatchInput::Padded { .. } => {
+            Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "padded" })
+        }
+    }
+}

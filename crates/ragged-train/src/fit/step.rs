@@ -1,0 +1,105 @@
+//! One training step, one evaluation step, and the evaluation of a whole data set.
+
+use candle_core::{DType, Tensor};
+use ragged_datasets::{Batch, DataLoader, Dataset};
+use ragged_models::Mode;
+use rand::RngCore;
+
+use crate::error::Result;
+use crate::fit::batch_model::BatchModel;
+use crate::fit::gradient_accumulator::GradientAccumulator;
+use crate::fit::step_options::{Position, StepOptions};
+use crate::objective::loss::Loss;
+use crate::objective::metrics::MetricSum;
+use crate::optim::optimizer::Optimizer;
+
+/// The results of a training step.
+#[derive(Debug, Clone)]
+pub struct StepOutput {
+    /// The mean loss, before the update.
+    pub loss: f64,
+    /// The norm of all gradients, before clipping.
+    pub grad_norm: f64,
+    /// The predictions, before the update.
+    pub prediction: Tensor,
+}
+
+/// Trains on one batch: forward pass, loss, backward pass, clipping, update.
+///
+/// `rng` draws the dropout masks. `at` appears in errors only.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use ragged_datasets::{DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig};
+/// use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
+/// use ragged_train::fit::{Position, StepOptions};
+/// use ragged_train::{Loss, Optimizer, OptimizerConfig, train_step};
+/// use rand::SeedableRng;
+///
+/// let data = VariableLengthSums::new(VariableLengthSumsConfig::default())?;
+/// let loader = DataLoader::new(data, LoaderConfig::new(64))?;
+/// let parameters = Parameters::new(1);
+/// let vb = parameters.builder(DType::F32, &Device::Cpu);
+/// let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
+/// let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters.named())?;
+///
+/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let mut losses = vec![];
+/// for (batch, data) in loader.epoch(0).enumerate() {
+///     let options = StepOptions { clip_grad_norm: Some(1.0), ..StepOptions::new(0.01) };
+///     let at = Position { epoch: 0, batch };
+///     let step =
+///         train_step(&model, &data?, Loss::Mse, &mut optimizer, options, at, &mut rng)?;
+///     losses.push(step.loss);
+/// }
+/// assert_eq!(losses.len(), 16);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::NonFinite`](crate::Error::NonFinite) where the loss or a gradient is not finite; no
+/// parameter has then changed.
+pub fn train_step(
+    model: &dyn BatchModel,
+    batch: &Batch,
+    loss: Loss,
+    optimizer: &mut Optimizer,
+    options: StepOptions,
+    at: Position,
+    rng: &mut dyn RngCore,
+) -> Result<StepOutput> {
+    let mut sum = GradientAccumulator::default();
+    let (loss, prediction) = sum.add(model, batch, loss, optimizer, at, rng)?;
+    Ok(StepOutput { loss, grad_norm: sum.update(optimizer, options, at)?, prediction })
+}
+
+/// Computes the mean loss and the predictions of one batch, without recording gradients.
+///
+/// # Errors
+///
+/// Errors of the model, for a batch that it cannot take.
+pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f64, Tensor)> {
+    let prediction = model.forward(&batch.input, Mode::Eval)?.detach();
+    let value = loss.value(&prediction, &batch.target)?;
+    Ok((value.to_dtype(DType::F64)?.to_scalar()?, prediction))
+}
+
+/// Computes the metrics of a model on a data set, in evaluation mode.
+///
+/// # Errors
+///
+/// Errors of the data and of the model.
+pub fn evaluate<D: Dataset>(
+    model: &dyn BatchModel,
+    loader: &DataLoader<D>,
+    loss: Loss,
+) -> Result<MetricSum> {
+    let mut sum = MetricSum::new(loss);
+    for batch in loader.epoch(0) {
+        let batch = batch?;
+        let (value, prediction) = eval_step(model, &batch, loss)?;
+        sum.add(value, &prediction, &batch.target)?;
+    }
+    Ok(sum)
+}

@@ -1,0 +1,160 @@
+//! The trainer: everything that a run needs and changes. Its loop is in `epochs.rs`.
+
+use candle_core::{Tensor, Var};
+use ragged_datasets::{Batch, DataLoader, Dataset};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::{Error, Result};
+use crate::fit::batch_model::BatchModel;
+use crate::fit::observer::{Observer, TrainState};
+use crate::fit::progress::Progress;
+use crate::fit::step::evaluate;
+use crate::fit::step_options::StepOptions;
+use crate::fit::train_config::TrainConfig;
+use crate::objective::loss::Loss;
+use crate::objective::metrics::MetricSum;
+use crate::optim::ema::Ema;
+use crate::optim::optimizer::Optimizer;
+use crate::optim::schedule::{Schedule, SchedulePoint};
+
+/// Trains a model over epochs.
+///
+/// Everything random derives from the seed. The dropout masks derive from the seed, the epoch and the
+/// batch, so that a resumed run draws the masks that an uninterrupted run would have drawn.
+///
+/// [`fit`](Self::fit) runs the loop; the crate page has an example.
+pub struct Trainer<'a> {
+    /// The model to train.
+    pub model: &'a dyn BatchModel,
+    /// The optimiser, which holds the parameters of the model.
+    pub optimizer: Optimizer,
+    /// The moving average of the weights, if there is one; evaluations use it.
+    pub ema: Option<Ema>,
+    /// The loss to minimise.
+    pub loss: Loss,
+    /// The number of epochs, the schedule, and so on.
+    pub config: TrainConfig,
+    /// The seed from which everything random derives.
+    pub seed: u64,
+    /// The position of the run.
+    pub progress: Progress,
+    /// The recurrent states of unfinished series, for training in chunks; empty otherwise, and empty
+    /// at the start of an epoch.
+    pub carried: Vec<Tensor>,
+}
+
+/// Why [`Trainer::fit`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The last epoch has ended.
+    Finished,
+    /// The monitored metric has not improved for long enough ([`EarlyStopping`](crate::fit::EarlyStopping)).
+    EarlyStopped,
+    /// An observer interrupted the run between two updates.
+    Interrupted,
+}
+
+impl<'a> Trainer<'a> {
+    /// Creates a trainer at the start of a run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] names the first value that is out of range.
+    pub fn new(
+        model: &'a dyn BatchModel,
+        parameters: Vec<(String, Var)>,
+        loss: Loss,
+        config: TrainConfig,
+        seed: u64,
+    ) -> Result<Self> {
+        config.validate()?;
+        config.monitor.check(loss)?;
+        let ema = (config.ema_decay > 0.0).then(|| Ema::new(config.ema_decay, parameters.clone()));
+        let optimizer =
+            Optimizer::with_groups(config.optimizer.clone(), parameters, &config.groups)?;
+        let progress = Progress::new(loss, config.lr);
+        let (ema, carried) = (ema.transpose()?, vec![]);
+        Ok(Self { model, optimizer, ema, loss, config, seed, progress, carried })
+    }
+
+    /// Returns everything except the parameters that changes during training.
+    pub fn state(&self) -> TrainState<'_> {
+        let (optimizer, progress) = (&self.optimizer, &self.progress);
+        TrainState { optimizer, ema: self.ema.as_ref(), progress, carried: &self.carried }
+    }
+
+    /// Computes the metrics on a data set, with the averaged weights where there are any.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data and of the model.
+    pub fn evaluate<D: Dataset>(&mut self, loader: &DataLoader<D>) -> Result<MetricSum> {
+        let swap = |ema: &mut Option<Ema>| ema.as_mut().map_or(Ok(()), Ema::swap);
+        swap(&mut self.ema)?;
+        let metrics = evaluate(self.model, loader, self.loss);
+        swap(&mut self.ema)?;
+        metrics
+    }
+
+    /// Returns the generator of the dropout masks of a batch.
+    pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(((epoch as u64) << 32) | batch as u64);
+        rng
+    }
+
+    /// Returns the options of the next update, for a run of `steps` updates.
+    pub(crate) fn step_options(&self, steps: usize) -> StepOptions {
+        let TrainConfig { epochs, clip_grad_norm, clip_grad_value, .. } = self.config;
+        let (step, epoch) = (self.progress.updates as usize, self.progress.epoch);
+        let lr = match self.config.schedule {
+            Schedule::Plateau { .. } => self.progress.plateau.lr,
+            _ => self.config.lr,
+        };
+        let limit = |limit: f64| (limit > 0.0).then_some(limit);
+        let point = SchedulePoint { step, steps, epoch, epochs };
+        StepOptions {
+            hyperparameters: self.config.schedule.hyperparameters(lr, point),
+            clip_grad_norm: limit(clip_grad_norm),
+            clip_grad_value: limit(clip_grad_value),
+        }
+    }
+
+    /// Averages the weights after an update, and counts the update, which used `batches` batches.
+    pub(crate) fn count_update(&mut self, batches: usize, grad_norm: f64, lr: f64) -> Result<()> {
+        if let Some(ema) = &mut self.ema {
+            ema.update()?;
+        }
+        self.progress.update(batches, grad_norm, lr);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Trainer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer")
+            .field("optimizer", &self.optimizer)
+            .field("ema", &self.ema)
+            .field("loss", &self.loss)
+            .field("config", &self.config)
+            .field("seed", &self.seed)
+            .field("progress", &self.progress)
+            .field("carried", &self.carried)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets the observer save a batch with a loss or gradient that is not finite, and adds the file to
+/// the error.
+pub(crate) fn save_non_finite(error: Error, batch: &Batch, observer: &mut dyn Observer) -> Error {
+    match error {
+        Error::NonFinite { what, value, epoch, batch: number, .. } => {
+            match observer.non_finite(batch) {
+                Ok(saved) => Error::NonFinite { what, value, epoch, batch: number, saved },
+                Err(error) => error,
+            }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,119 @@
+//! Gradients by parameter name: their sum over batches, their norm, and clipping.
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor, Var};
+
+use crate::error::Result;
+
+/// The gradients of a list of parameters by name, in the order of the parameters.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use ragged_models::Parameters;
+/// use ragged_train::optim::NamedGradients;
+///
+/// let parameters = Parameters::new(1);
+/// let weight = parameters.builder(DType::F32, &Device::Cpu).get(2, "weight")?;
+/// let store = (weight * 3.0)?.sum_all()?.backward()?;
+/// let mut gradients = NamedGradients::new(&parameters.named(), store);
+/// assert!((gradients.norm()? - 18f64.sqrt()).abs() < 1e-12);
+/// gradients.clip_norm(1.0)?;
+/// assert!((gradients.norm()? - 1.0).abs() < 1e-6);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct NamedGradients {
+    named: Vec<(String, Option<Tensor>)>,
+}
+
+impl NamedGradients {
+    /// Takes the gradients of the parameters from the result of `backward`.
+    pub fn new(parameters: &[(String, Var)], mut store: GradStore) -> Self {
+        let take = |(name, var): &(String, Var)| (name.clone(), store.remove(var));
+        Self { named: parameters.iter().map(take).collect() }
+    }
+
+    /// Returns the gradient of one parameter, or `None` where the loss does not depend on it.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.named.iter().find(|(n, _)| n == name)?.1.as_ref()
+    }
+
+    /// Multiplies all gradients by a factor.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    pub fn scale(&mut self, factor: f64) -> Result<()> {
+        if factor == 1.0 {
+            return Ok(());
+        }
+        self.map(|gradient| gradient * factor)
+    }
+
+    /// Adds the gradients of the same parameters from another batch.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    pub fn add(&mut self, other: Self) -> Result<()> {
+        for ((_, sum), (_, gradient)) in self.named.iter_mut().zip(other.named) {
+            *sum = match (sum.take(), gradient) {
+                (Some(sum), Some(gradient)) => Some((sum + gradient)?),
+                (one, other) => one.or(other),
+            };
+        }
+        Ok(())
+    }
+
+    /// Returns the norm of all gradients as one vector, summed in `f64` in the order of the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    pub fn norm(&self) -> Result<f64> {
+        let mut sum = 0.0;
+        for gradient in self.named.iter().filter_map(|(_, gradient)| gradient.as_ref()) {
+            let gradient = gradient.flatten_all()?;
+            sum += match gradient.dtype() {
+                DType::F32 => squares(gradient.to_vec1::<f32>()?.into_iter().map(f64::from)),
+                _ => squares(gradient.to_dtype(DType::F64)?.to_vec1::<f64>()?.into_iter()),
+            };
+        }
+        Ok(sum.sqrt())
+    }
+
+    /// Scales all gradients so that their norm is at most `max_norm`. As in PyTorch, the factor is
+    /// `max_norm / (norm + 1e-6)` where that is below one. Returns the norm before clipping.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    pub fn clip_norm(&mut self, max_norm: f64) -> Result<f64> {
+        let norm = self.norm()?;
+        let scale = max_norm / (norm + 1e-6);
+        if scale < 1.0 {
+            self.scale(scale)?;
+        }
+        Ok(norm)
+    }
+
+    /// Clamps every element to `-max_value..=max_value`.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    pub fn clip_value(&mut self, max_value: f64) -> Result<()> {
+        self.map(|gradient| gradient.clamp(-max_value, max_value))
+    }
+
+    fn map(&mut self, f: impl Fn(&Tensor) -> candle_core::Result<Tensor>) -> Result<()> {
+        for gradient in self.named.iter_mut().filter_map(|(_, gradient)| gradient.as_mut()) {
+            *gradient = f(gradient)?;
+        }
+        Ok(())
+    }
+}
+
+fn squares(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum()
+}

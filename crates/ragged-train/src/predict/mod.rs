@@ -1,0 +1,7 @@
+//! A trained model in use: tested on other data, or asked for predictions.
+
+pub(crate) mod predictions;
+pub(crate) mod predictor;
+
+pub use predictions::{Prediction, Predictions};
+pub use predictor::{Evaluation, Predictor};

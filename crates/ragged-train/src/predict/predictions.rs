@@ -1,0 +1,172 @@
+//! Predictions as a CSV table or as JSON lines.
+
+use std::path::Path;
+
+use ragged_datasets::TargetKind;
+use serde_json::json;
+
+use crate::atomic_file::write_atomically;
+use crate::error::{Error, Result};
+
+/// The prediction for one sequence.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Prediction {
+    /// The probabilities of the classes, or the predicted values: one row for the sequence, or one row
+    /// per time step.
+    pub values: Vec<Vec<f64>>,
+}
+
+/// The predictions for the sequences of a file, in their order.
+///
+/// ```
+/// use ragged_datasets::TargetKind;
+/// use ragged_train::predict::{Prediction, Predictions};
+///
+/// let rows = vec![Prediction { values: vec![vec![0.5]] }];
+/// let predictions = Predictions { targets: TargetKind::Values(1), rows };
+/// assert_eq!(predictions.to_csv()?, "series,value_1\n1,0.5\n");
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// The kind of targets, with the names of classes.
+    pub targets: TargetKind,
+    /// One prediction per sequence.
+    pub rows: Vec<Prediction>,
+}
+
+impl Predictions {
+    /// Writes the predictions to a `.csv` or `.jsonl` file, completely or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for another file name extension, [`Error::Io`] where the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("csv") => self.to_csv()?,
+            Some("jsonl") => self.to_json_lines(),
+            _ => return Err(Error::file(path, "expected a name that ends in .csv or .jsonl")),
+        };
+        write_atomically(path, text.as_bytes())
+    }
+
+    /// Checks that [`write`](Self::write) supports the file name extension of a path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for another extension.
+    pub fn check_path(path: &Path) -> Result<()> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("csv" | "jsonl") => Ok(()),
+            _ => Err(Error::file(path, "expected a name that ends in .csv or .jsonl")),
+        }
+    }
+
+    /// Returns the predictions as a CSV table. Its columns are `series`, counted from 1; `step`, where
+    /// there is one prediction per time step; then `label` and the probability of each class, or the
+    /// values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Csv`] where the table cannot be written.
+    pub fn to_csv(&self) -> Result<String> {
+        let mut table = csv::Writer::from_writer(vec![]);
+        let mut header = vec!["series".to_string()];
+        header.extend(self.per_step().then(|| "step".to_string()));
+        match self.targets.labels() {
+            Some(labels) => {
+                header.push("label".into());
+                header.extend(labels.iter().map(|label| format!("p({label})")));
+            }
+            None => header.extend((1..=self.targets.outputs()).map(|k| format!("value_{k}"))),
+        }
+        table.write_record(&header)?;
+        for (series, prediction) in self.rows.iter().enumerate() {
+            for (step, values) in prediction.values.iter().enumerate() {
+                let mut record = vec![(series + 1).to_string()];
+                record.extend(self.per_step().then(|| (step + 1).to_string()));
+                record.extend(self.label(values).map(str::to_string));
+                record.extend(values.iter().map(f64::to_string));
+                table.write_record(&record)?;
+            }
+        }
+        let bytes = table.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+        String::from_utf8(bytes).map_err(|error| {
+            csv::Error::from(std::io::Error::new(std::io::ErrorKind::InvalidData, error)).into()
+        })
+    }
+
+    /// Returns one line of JSON per sequence:
+    /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`.
+    /// Where there is one prediction per time step, `label`, `probabilities` and `values` are lists.
+    pub fn to_json_lines(&self) -> String {
+        let mut text = String::new();
+        for (series, prediction) in self.rows.iter().enumerate() {
+            let each = |f: &dyn Fn(&[f64]) -> String| -> String {
+                let all: Vec<_> = prediction.values.iter().map(|values| f(values)).collect();
+                let all = all.join(",");
+                if self.per_step() { format!("[{all}]") } else { all }
+            };
+            let series = series + 1;
+            text += &match self.targets.labels() {
+                Some(labels) => {
+                    let label = each(&|values| json!(self.label(values)).to_string());
+                    // A JSON object would sort the classes by name.
+                    let probabilities = each(&|values| {
+                        let pairs = labels.iter().zip(values);
+                        let pairs: Vec<_> = pairs
+                            .map(|(label, p)| format!("{}:{}", json!(label), json!(p)))
+                            .collect();
+                        format!("{{{}}}", pairs.join(","))
+                    });
+                    format!(
+                        "{{\"series\":{series},\"label\":{label},\"probabilities\":{probabilities}}}\n"
+                    )
+                }
+                None => {
+                    let values = each(&|values| json!(values).to_string());
+                    format!("{{\"series\":{series},\"values\":{values}}}\n")
+                }
+            };
+        }
+        text
+    }
+
+    fn per_step(&self) -> bool {
+        matches!(self.targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_))
+    }
+
+    /// Returns the class with the largest probability, the first of equal ones.
+    fn label(&self, values: &[f64]) -> Option<&str> {
+        let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let index = values.iter().position(|&value| value == largest)?;
+        Some(self.targets.labels()?.get(index)?.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_labels_and_probabilities() {
+        let targets = TargetKind::Classes(vec!["a".into(), "b, c".into()]);
+        let row = |p: f64| Prediction { values: vec![vec![p, 1.0 - p]] };
+        let predictions = Predictions { targets, rows: vec![row(0.25), row(0.5)] };
+        let csv = "series,label,p(a),\"p(b, c)\"\n1,\"b, c\",0.25,0.75\n2,a,0.5,0.5\n";
+        assert_eq!(predictions.to_csv().unwrap(), csv);
+        let lines = "{\"series\":1,\"label\":\"b, c\",\"probabilities\":{\"a\":0.25,\"b, c\":0.75}}\n\
+                     {\"series\":2,\"label\":\"a\",\"probabilities\":{\"a\":0.5,\"b, c\":0.5}}\n";
+        assert_eq!(predictions.to_json_lines(), lines);
+    }
+
+    #[test]
+    fn time_steps_have_rows_or_lists() {
+        let rows = [vec![vec![1.5], vec![2.0]], vec![]];
+        let rows = rows.into_iter().map(|values| Prediction { values }).collect();
+        let predictions = Predictions { targets: TargetKind::StepValues(1), rows };
+        assert_eq!(predictions.to_csv().unwrap(), "series,step,value_1\n1,1,1.5\n1,2,2\n");
+        let lines = "{\"series\":1,\"values\":[[1.5],[2.0]]}\n{\"series\":2,\"values\":[]}\n";
+        assert_eq!(predictions.to_json_lines(), lines);
+    }
+}

@@ -1,0 +1,194 @@
+//! The trained model of a run: tests it on data and makes predictions.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use ragged_datasets::transforms::Transformed;
+use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
+use ragged_models::{Mode, Model, ModelKind, Parameters};
+
+use crate::config::experiment_config::ExperimentConfig;
+use crate::error::{Error, Result};
+use crate::fit::batch_model::BatchModel;
+use crate::fit::step::evaluate;
+use crate::objective::confusion_matrix::ConfusionMatrix;
+use crate::objective::loss::Loss;
+use crate::objective::metrics::Metrics;
+use crate::predict::predictions::{Prediction, Predictions};
+use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
+use crate::run::datasets::{self, AnyDataset};
+use crate::run::run_dir::RunDir;
+
+/// The model of a run with the parameters of its best epoch, or of its last epoch where there were no
+/// validation data.
+///
+/// ```
+/// use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+///
+/// let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\n[train]\nepochs = 3\n";
+/// let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
+/// let runs = tempfile::tempdir().unwrap();
+/// let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
+/// experiment.run(&run, &mut ())?;
+///
+/// let predictor = Predictor::open(run.path())?;
+/// // The test data of the run: 1000 sequences.
+/// assert_eq!(predictor.evaluate(None, None)?.examples, 1000);
+/// // New sequences, from a file.
+/// let input = runs.path().join("new.jsonl");
+/// std::fs::write(&input, "{\"sequence\": [[1, 2, 3, 4, 5, 6, 7]], \"target\": 28}\n").unwrap();
+/// assert_eq!(predictor.predict(&input)?.rows.len(), 1);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Predictor {
+    config: ExperimentConfig,
+    info: CheckpointInfo,
+    model: Model,
+}
+
+/// The result of [`Predictor::evaluate`].
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The confusion matrix and the labels of the classes, for classes.
+    pub confusion: Option<(ConfusionMatrix, Vec<String>)>,
+    /// The number of examples.
+    pub examples: usize,
+    /// The epoch from which the parameters are.
+    pub epoch: usize,
+}
+
+impl Predictor {
+    /// Reads the configuration and the checkpoint of a run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
+    /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
+    /// whose tensors do not fit its model.
+    pub fn open(path: &Path) -> Result<Self> {
+        let run = RunDir::open(path)?;
+        let config = ExperimentConfig::parse(&run.read_config()?, &[])
+            .map_err(Error::in_file(&run.config()))?;
+        let path = if config.validates() { run.best() } else { run.last() };
+        let checkpoint = load_checkpoint(&path)?;
+        let fits = Error::in_file::<ragged_models::Error>(&path);
+        let parameters = Parameters::new(0);
+        let vb = parameters.builder(DType::F32, &Device::Cpu);
+        let model = Model::new(&checkpoint.info.model, vb).map_err(&fits)?;
+        parameters.load_state_dict(checkpoint.weights()).map_err(&fits)?;
+        drop(fits);
+        Ok(Self { config, info: checkpoint.info, model })
+    }
+
+    /// Returns the kind of targets, with the names of classes.
+    pub fn targets(&self) -> &TargetKind {
+        &self.info.targets
+    }
+
+    /// Tests the model: on the test data of the run, or on `dataset`, which is the name of a data set
+    /// or the path of a file or directory, of which all examples are used. `data_dir` replaces the
+    /// directory in the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data; [`Error::Features`] and [`Error::Targets`] for data with other features or
+    /// targets than the training data.
+    pub fn evaluate(&self, dataset: Option<&str>, data_dir: Option<&Path>) -> Result<Evaluation> {
+        let mut section = self.config.data.clone();
+        if let Some(dir) = data_dir {
+            section.dir = dir.to_path_buf();
+        }
+        let (kind, seed) = (self.targets(), self.config.seed);
+        let data = match dataset {
+            None => datasets::test_data(&section, seed, kind)?,
+            Some(name) => datasets::other_data(&section, name, seed, kind)?,
+        };
+        if data.target_kind() != kind {
+            let (expected, got) = (kind.clone(), data.target_kind().clone());
+            return Err(Error::Targets { expected, got });
+        }
+        let examples = data.len();
+        let loss = Loss::for_targets(kind);
+        let sum = evaluate(&self.model, &self.loader(data)?, loss)?;
+        let labels = kind.labels().unwrap_or_default().to_vec();
+        Ok(Evaluation {
+            metrics: sum.finish(),
+            confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
+            examples,
+            epoch: self.info.record.as_ref().map_or(0, |record| record.epoch),
+        })
+    }
+
+    /// Makes a prediction for every sequence of a file or directory, in its order. Targets in it are
+    /// ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] with line and column for a file that cannot be read; [`Error::InFile`] for other
+    /// features than in the training data, and with the first sequence whose prediction is not finite.
+    pub fn predict(&self, input: &Path) -> Result<Predictions> {
+        let data = datasets::input_data(input, &self.config.data.read)?;
+        let loader = self.loader(data).map_err(Error::in_file(input))?;
+        let mut rows = vec![];
+        for batch in loader.epoch(0) {
+            let batch = batch.map_err(Error::in_file(input))?;
+            self.predict_batch(&batch, &mut rows).map_err(Error::in_file(input))?;
+        }
+        let bad = |p: &Prediction| !p.values.iter().flatten().all(|value| value.is_finite());
+        if let Some(index) = rows.iter().position(bad) {
+            let error = Error::NonFinitePrediction { sequence: index + 1 };
+            return Err(Error::in_file(input)(error));
+        }
+        Ok(Predictions { targets: self.targets().clone(), rows })
+    }
+
+    fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
+        let mut output = BatchModel::forward(&self.model, &batch.input, Mode::Eval)?;
+        if self.targets().labels().is_some() {
+            output = softmax(&output)?;
+        }
+        let output = output.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        match (self.targets(), &batch.input) {
+            (
+                TargetKind::StepClasses(_) | TargetKind::StepValues(_),
+                BatchInput::Packed(packed),
+            ) => {
+                let first = rows.len();
+                rows.extend((0..batch.batch_size()).map(|_| Prediction::default()));
+                for ((b, _), values) in packed.layout().positions().zip(output) {
+                    rows[first + b].values.push(values);
+                }
+            }
+            _ => rows.extend(output.into_iter().map(|values| Prediction { values: vec![values] })),
+        }
+        Ok(())
+    }
+
+    /// Returns the data with the transforms of the training data, in order.
+    fn loader(&self, data: AnyDataset) -> Result<DataLoader<AnyDataset>> {
+        let data: AnyDataset = Arc::new(Transformed::new(data, self.info.transforms.clone())?);
+        let (got, features) = (data.features(), self.info.model.layer.input_size);
+        if got != features {
+            return Err(Error::Features { expected: features, got });
+        }
+        let collate = match self.info.model.kind {
+            ModelKind::Fixed => Collate::Padded,
+            ModelKind::Variable => Collate::Packed,
+        };
+        // The batches of the test at the end of the run, so that the result is the same bit for bit.
+        let batching = self.config.train.batching();
+        let config = LoaderConfig { collate, batching, ..LoaderConfig::new(1) };
+        Ok(DataLoader::new(data, config)?)
+    }
+}
+
+/// `e^x / sum(e^x)` over the last dimension, computed after subtracting the largest logit.
+fn softmax(logits: &Tensor) -> Result<Tensor> {
+    let logits = logits.to_dtype(DType::F64)?;
+    let exp = logits.broadcast_sub(&logits.max_keepdim(1)?)?.exp()?;
+    Ok(exp.broadcast_div(&exp.sum_keepdim(1)?)?)
+}

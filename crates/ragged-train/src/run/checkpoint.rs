@@ -1,0 +1,152 @@
+//! The state of a run in one file, with a checksum.
+//!
+//! A checkpoint is a `.safetensors` file. It contains the parameters under their names, the state of
+//! the optimiser as `optimizer.<slot>.<parameter>`, averaged weights as `ema.<parameter>`, and
+//! recurrent states of unfinished series as `carried.<k>`. Everything else is JSON under the metadata
+//! key `ragged`. The JSON starts with the SHA-256 sum of the file, computed with 64 zeros in its place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use ragged_datasets::TargetKind;
+use ragged_datasets::transforms::Pipeline;
+use ragged_models::{ModelConfig, Parameters};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{CheckpointError, Error, Result};
+use crate::fit::observer::TrainState;
+use crate::fit::progress::Progress;
+use crate::fit::record::EpochRecord;
+use crate::run::best_epochs::BestEpochs;
+
+const KEY: &str = "ragged";
+const OPTIMIZER: &str = "optimizer.";
+const EMA: &str = "ema.";
+const CARRIED: &str = "carried.";
+const NO_SUM: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Everything in a checkpoint except tensors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointInfo {
+    /// The configuration of the model.
+    pub model: ModelConfig,
+    /// The kind of targets, with the names of classes.
+    pub targets: TargetKind,
+    /// The transforms of the input, fitted to the training data.
+    pub transforms: Pipeline,
+    /// The record of the last epoch that had ended.
+    pub record: Option<EpochRecord>,
+    /// The position of the run.
+    pub progress: Progress,
+    /// The best epochs so far.
+    #[serde(rename = "ranking")]
+    pub best_epochs: BestEpochs,
+    /// The size of `metrics.jsonl` in bytes.
+    pub metrics_bytes: u64,
+}
+
+/// The JSON in the metadata. The sum comes first, so that its position can be found.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed<T> {
+    sha256: String,
+    info: T,
+}
+
+/// A checkpoint read from a file.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Everything except tensors.
+    pub info: CheckpointInfo,
+    /// The parameters by name.
+    pub parameters: HashMap<String, Tensor>,
+    /// The averaged parameters by name; empty where no average was kept.
+    pub ema: HashMap<String, Tensor>,
+    /// The state of the optimiser by name.
+    pub optimizer: HashMap<String, Tensor>,
+    /// The recurrent states of unfinished series.
+    pub carried: Vec<Tensor>,
+}
+
+impl Checkpoint {
+    /// Returns the parameters for predictions: the averaged ones where there are any.
+    pub fn weights(&self) -> &HashMap<String, Tensor> {
+        if self.ema.is_empty() { &self.parameters } else { &self.ema }
+    }
+}
+
+/// Returns the bytes of a checkpoint file. The same state gives the same bytes.
+pub(crate) fn checkpoint_bytes(
+    info: &CheckpointInfo,
+    parameters: &Parameters,
+    state: &TrainState,
+) -> Result<Vec<u8>> {
+    let mut tensors = parameters.state_dict();
+    let prefixed = |prefix: &'static str| move |(name, t)| (format!("{prefix}{name}"), t);
+    tensors.extend(state.optimizer.state_dict()?.into_iter().map(prefixed(OPTIMIZER)));
+    if let Some(ema) = state.ema {
+        tensors.extend(ema.state_dict().into_iter().map(prefixed(EMA)));
+    }
+    let carried = state.carried.iter().enumerate();
+    tensors.extend(carried.map(|(k, state)| (format!("{CARRIED}{k}"), state.clone())));
+    let info = serde_json::to_string(&Sealed { sha256: NO_SUM.into(), info })?;
+    let mut bytes =
+        safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_string(), info)])))?;
+    let sum = hex(&Sha256::digest(&bytes));
+    if let Some(at) = find(&bytes, NO_SUM) {
+        bytes[at..at + sum.len()].copy_from_slice(sum.as_bytes());
+    }
+    Ok(bytes)
+}
+
+/// Reads a checkpoint and verifies its checksum.
+///
+/// # Errors
+///
+/// [`Error::Io`] for a file that cannot be read, [`Error::Checkpoint`] for one that is damaged or no
+/// checkpoint.
+pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    read_checkpoint(bytes).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
+}
+
+fn read_checkpoint(mut bytes: Vec<u8>) -> Result<Checkpoint, CheckpointError> {
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)?;
+    let info = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let info = info.ok_or(CheckpointError::NoMetadata { key: KEY })?;
+    let Sealed { sha256: expected, info } = serde_json::from_str::<Sealed<CheckpointInfo>>(info)?;
+    let at = find(&bytes, &expected).filter(|_| expected.len() == NO_SUM.len());
+    let at = at.ok_or(CheckpointError::NoSum)?;
+    bytes[at..at + NO_SUM.len()].copy_from_slice(NO_SUM.as_bytes());
+    let got = hex(&Sha256::digest(&bytes));
+    if got != expected {
+        return Err(CheckpointError::Damaged { expected, got });
+    }
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+    let (mut parameters, mut ema, mut optimizer) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut carried = BTreeMap::new();
+    for (name, tensor) in tensors {
+        if let Some(slot) = name.strip_prefix(OPTIMIZER) {
+            optimizer.insert(slot.to_string(), tensor);
+        } else if let Some(name) = name.strip_prefix(EMA) {
+            ema.insert(name.to_string(), tensor);
+        } else if let Some(k) = name.strip_prefix(CARRIED).and_then(|k| k.parse::<usize>().ok()) {
+            carried.insert(k, tensor);
+        } else {
+            parameters.insert(name, tensor);
+        }
+    }
+    let carried = carried.into_values().collect();
+    Ok(Checkpoint { info, parameters, ema, optimizer, carried })
+}
+
+fn find(bytes: &[u8], text: &str) -> Option<usize> {
+    bytes.windows(text.len().max(1)).position(|window| window == text.as_bytes())
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,216 @@
+//! From the `[data]` section of a configuration to data sets: those of a run, and others for its model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
+use ragged_datasets::transforms::{Pipeline, Transformed};
+use ragged_datasets::{
+    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
+    VariableLengthSumsConfig, split,
+};
+
+use crate::config::sections::{DataSection, SumsSection};
+use crate::error::{Error, Result};
+
+/// A data set of any type.
+pub type AnyDataset = Arc<dyn Dataset>;
+
+/// The training, validation and test data of a run, with the same transforms.
+///
+/// ```
+/// use ragged_train::ExperimentConfig;
+/// use ragged_train::run::Datasets;
+///
+/// let config = ExperimentConfig::parse("[data.sums]\nnum_samples = 30\nheld_out = 10\n", &[])?;
+/// let datasets = Datasets::open(&config.data, config.seed)?;
+/// assert_eq!((datasets.train.len(), datasets.test.len()), (30, 10));
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+pub struct Datasets {
+    /// The training data.
+    pub train: AnyDataset,
+    /// The validation data, which determine the best epoch, if there are any.
+    pub valid: Option<AnyDataset>,
+    /// The test data, used once at the end.
+    pub test: AnyDataset,
+    /// The transforms, fitted to the training data only.
+    pub transforms: Pipeline,
+}
+
+impl Datasets {
+    /// Reads or generates the data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
+    /// file that is malformed.
+    pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
+        let (train, valid, test) =
+            if section.is_generated() { generated(section, seed)? } else { files(section, seed)? };
+        let configs = section.transforms.as_deref().unwrap_or_default();
+        let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
+        let transformed = |data: AnyDataset| -> Result<AnyDataset> {
+            Ok(Arc::new(Transformed::new(data, pipeline.clone())?))
+        };
+        let valid = valid.map(transformed).transpose()?;
+        let (mut train, test) = (transformed(train)?, transformed(test)?);
+        if !section.augment.is_none() {
+            train = Arc::new(Augmented::new(train, section.augment, seed)?);
+        }
+        Ok(Self { train, valid, test, transforms: (*pipeline).clone() })
+    }
+
+    /// Returns the kind of targets.
+    pub fn targets(&self) -> &TargetKind {
+        self.train.target_kind()
+    }
+}
+
+/// Returns the test data of a run before the transforms, with targets of the kind it was trained on.
+pub(crate) fn test_data(section: &DataSection, seed: u64, kind: &TargetKind) -> Result<AnyDataset> {
+    if section.is_generated() {
+        return Ok(generated(section, seed)?.2);
+    }
+    match paths(section)? {
+        (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, kind)?)),
+        (whole, None) => Ok(split_file(&whole, section, seed, kind)?.1),
+    }
+}
+
+/// Returns all examples of another file or directory, the test examples of another set of the archive,
+/// or newly generated examples.
+pub(crate) fn other_data(
+    section: &DataSection,
+    dataset: &str,
+    seed: u64,
+    kind: &TargetKind,
+) -> Result<AnyDataset> {
+    let section = DataSection { dataset: dataset.into(), ..section.clone() };
+    if section.is_generated() || !is_path(dataset) {
+        return test_data(&section, seed, kind);
+    }
+    check_exists(Path::new(dataset), None)?;
+    Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, kind)?))
+}
+
+/// Returns the sequences of a file or directory without their targets.
+pub(crate) fn input_data(path: &Path, read: &ReadOptions) -> Result<AnyDataset> {
+    check_exists(path, None)?;
+    Ok(Arc::new(formats::read_as(path, read, &TargetKind::NONE)?))
+}
+
+/// Training, validation and test data.
+type Splits = (AnyDataset, Option<AnyDataset>, AnyDataset);
+
+/// Generates training, validation and test data, from three seeds that no run with another seed uses.
+fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
+    if let Some(section) = section.synthetic.as_ref().filter(|_| !section.is_sums()) {
+        let held_out_lengths = section.held_out_lengths.unwrap_or(section.lengths);
+        let generate = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
+            let lengths = if part == 0 { section.lengths } else { held_out_lengths };
+            let (task, seed) = (section.task, seed.wrapping_mul(3).wrapping_add(part));
+            let config = SyntheticConfig { task, num_samples, lengths, seed, redraw };
+            Ok(Arc::new(Synthetic::new(config)?))
+        };
+        let held_out = section.held_out;
+        let train = generate(0, section.num_samples, section.redraw)?;
+        return Ok((train, Some(generate(1, held_out, false)?), generate(2, held_out, false)?));
+    }
+    let variable = section.dataset == "variable-sums";
+    let section = section.sums.clone().unwrap_or_default();
+    let SumsSection { seq_length, input_size, held_out, .. } = section;
+    let generate = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
+        let seed = seed.wrapping_mul(3).wrapping_add(part);
+        Ok(if variable {
+            let max_seq_length = seq_length;
+            let config =
+                VariableLengthSumsConfig { num_samples, max_seq_length, input_size, seed, redraw };
+            Arc::new(VariableLengthSums::new(config)?)
+        } else {
+            let config =
+                FixedLengthSumsConfig { num_samples, seq_length, input_size, seed, redraw };
+            Arc::new(FixedLengthSums::new(config)?)
+        })
+    };
+    let train = generate(0, section.num_samples, section.redraw)?;
+    Ok((train, Some(generate(1, held_out, false)?), generate(2, held_out, false)?))
+}
+
+/// The fraction of a file that is held out for the test, where there is no `_TEST` file.
+const TEST_FRACTION: f64 = 0.2;
+
+fn files(section: &DataSection, seed: u64) -> Result<Splits> {
+    let (path, test) = paths(section)?;
+    let (train, test): (AnyDataset, AnyDataset) = match test {
+        Some(test) => {
+            let train = formats::read(&path, &section.read)?;
+            // The classes keep the indices of the training file.
+            let data = formats::read_as(&test, &section.read, train.target_kind())?;
+            if data.features() != train.features() {
+                let (expected, got) = (train.features(), data.features());
+                return Err(Error::in_file(&test)(Error::Features { expected, got }));
+            }
+            (Arc::new(train), Arc::new(data))
+        }
+        None => {
+            let kind = formats::read(&path, &section.read)?.target_kind().clone();
+            split_file(&path, section, seed, &kind)?
+        }
+    };
+    if section.valid_fraction == 0.0 {
+        return Ok((train, None, test));
+    }
+    let (train, valid) = split(train, 1.0 - section.valid_fraction, seed.wrapping_add(1))?;
+    Ok((Arc::new(train), Some(Arc::new(valid)), test))
+}
+
+/// Splits one file into training and test data.
+fn split_file(
+    path: &Path,
+    section: &DataSection,
+    seed: u64,
+    kind: &TargetKind,
+) -> Result<(AnyDataset, AnyDataset)> {
+    let whole = Arc::new(formats::read_as(path, &section.read, kind)?);
+    let (train, test) = split(whole, 1.0 - TEST_FRACTION, seed)?;
+    Ok((Arc::new(train), Arc::new(test)))
+}
+
+/// Returns whether the name of a data set is the path of a file or directory.
+fn is_path(dataset: &str) -> bool {
+    let path = Path::new(dataset);
+    Format::of(path).is_ok() || path.is_dir() || dataset.contains(std::path::MAIN_SEPARATOR)
+}
+
+/// Returns the training file, and the test file where there is one.
+fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
+    let dataset = section.dataset.as_str();
+    if is_path(dataset) {
+        let path = Path::new(dataset);
+        check_exists(path, None)?;
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let test = stem.strip_suffix("_TRAIN").map(|stem| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}_TEST.{ending}"))
+        });
+        return Ok((path.to_path_buf(), test.filter(|test| test.is_file())));
+    }
+    let file = |part: &str| section.dir.join(format!("{dataset}_{part}.ts"));
+    let (train, test) = (file("TRAIN"), file("TEST"));
+    check_exists(&train, Some(dataset))?;
+    check_exists(&test, Some(dataset))?;
+    Ok((train, Some(test)))
+}
+
+fn check_exists(path: &Path, name: Option<&str>) -> Result<()> {
+    match name {
+        _ if path.exists() => Ok(()),
+        None => Err(Error::file(path, "no such file")),
+        Some(name) => {
+            let (path, name) = (path.to_path_buf(), name.to_string());
+            Err(Error::MissingDataset { path, name })
+        }
+    }
+}

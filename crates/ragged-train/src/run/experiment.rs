@@ -1,0 +1,356 @@
+//! A whole run from its configuration: data, model, training, test, run directory.
+
+use std::time::Instant;
+
+use candle_core::{DType, Device};
+use ragged_datasets::{
+    Collate, DataLoader, Dataset, LoaderConfig, Sampler, Strata, TargetKind, Weights,
+};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
+
+use crate::config::error::ConfigError;
+use crate::config::experiment_config::ExperimentConfig;
+use crate::config::sections::Order;
+use crate::error::{CheckpointError, Error, Result};
+use crate::fit::observer::Observer;
+use crate::fit::progress::Progress;
+use crate::fit::step::evaluate;
+use crate::fit::trainer::{StopReason, Trainer};
+use crate::objective::loss::Loss;
+use crate::objective::metrics::MetricSum;
+use crate::run::checkpoint::{Checkpoint, load_checkpoint};
+use crate::run::datasets::{AnyDataset, Datasets};
+use crate::run::plot;
+use crate::run::recorder::{Recorder, RunContext};
+use crate::run::run_dir::{RunDir, RunSummary};
+
+/// A run that is set up, at its start or at a checkpoint.
+///
+/// ```
+/// use ragged_train::run::RunOutcome;
+/// use ragged_train::{Experiment, ExperimentConfig, RunDir};
+///
+/// let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\n[train]\nepochs = 3\n";
+/// let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
+/// let runs = tempfile::tempdir().unwrap();
+/// let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
+/// let RunOutcome::Finished(summary) = experiment.run(&run, &mut ())? else {
+///     panic!("no observer interrupts this run");
+/// };
+/// assert_eq!((summary.epochs, run.read_metrics()?.len()), (3, 3));
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Experiment {
+    config: ExperimentConfig,
+    data: Datasets,
+    model_config: ModelConfig,
+    model: Model,
+    parameters: Parameters,
+    from: Option<Checkpoint>,
+}
+
+/// How [`Experiment::run`] ended.
+#[derive(Debug)]
+pub enum RunOutcome {
+    /// The run is complete; its result.
+    Finished(Box<RunSummary>),
+    /// An observer interrupted the run; the last checkpoint has this position.
+    Interrupted(Box<Progress>),
+}
+
+/// The result of [`Experiment::resume`].
+#[derive(Debug)]
+pub struct Resumed {
+    /// The run at its last undamaged checkpoint.
+    pub experiment: Experiment,
+    /// Errors of the checkpoints that were skipped because they are damaged.
+    pub damaged: Vec<Error>,
+}
+
+impl Experiment {
+    /// Opens the data and builds the model.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the configuration, the data and the model. Everything that can be checked before
+    /// training is checked here.
+    pub fn new(config: ExperimentConfig) -> Result<Self> {
+        let data = Datasets::open(&config.data, config.seed)?;
+        let model_config = config.model_config(data.train.features(), data.targets());
+        let parameters = Parameters::new(config.seed);
+        let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
+        let experiment = Self { config, data, model_config, model, parameters, from: None };
+        experiment.check_readout()?;
+        experiment.check_lengths()?;
+        // Errors of the loaders and of the trainer must come before a directory is created.
+        experiment.train_loader()?;
+        experiment.trainer()?;
+        Ok(experiment)
+    }
+
+    /// Loads a run at its last undamaged checkpoint, or at its start where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InFile`] for a configuration that is wrong and for a checkpoint of another model,
+    /// [`Error::Checkpoint`] for a checkpoint of other targets.
+    pub fn resume(run: &RunDir) -> Result<Resumed> {
+        let config = ExperimentConfig::parse(&run.read_config()?, &[])
+            .map_err(Error::in_file(&run.config()))?;
+        let mut experiment = Self::new(config)?;
+        let mut damaged = vec![];
+        for path in [run.last(), run.previous(), run.best()] {
+            if !path.exists() {
+                continue;
+            }
+            match load_checkpoint(&path) {
+                Ok(checkpoint) => {
+                    let (expected, got) = (experiment.data.targets(), &checkpoint.info.targets);
+                    if got != expected {
+                        let (expected, got) = (expected.clone(), got.clone());
+                        let source = CheckpointError::Targets { expected, got };
+                        return Err(Error::Checkpoint { path, source });
+                    }
+                    experiment.from = Some(checkpoint);
+                    experiment.trainer().map_err(Error::in_file(&path))?;
+                    break;
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok(Resumed { experiment, damaged })
+    }
+
+    /// Returns the position at which the run resumes, or `None` for its start.
+    pub fn position(&self) -> Option<&Progress> {
+        self.from.as_ref().map(|checkpoint| &checkpoint.info.progress)
+    }
+
+    /// Returns the resolved configuration.
+    pub fn config(&self) -> &ExperimentConfig {
+        &self.config
+    }
+
+    /// Returns the parameters by name.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Returns the model and the data in one line of text.
+    pub fn describe(&self) -> String {
+        let layer = &self.model_config.layer;
+        format!(
+            "{} {} ({} parameters, {} -> {}{} -> {}) on {}, {} training sequences",
+            match self.model_config.kind {
+                ModelKind::Fixed => "fixed-length",
+                ModelKind::Variable => "variable-length",
+            },
+            format!("{:?}", self.model_config.cell).to_uppercase(),
+            self.parameters.count(),
+            layer.input_size,
+            layer.hidden_size,
+            if layer.bidirectional { " x 2 directions" } else { "" },
+            self.model_config.output_size,
+            self.config.data.dataset,
+            self.data.train.len(),
+        )
+    }
+
+    /// Trains to the end of the run, tests the best epoch (the last one where there are no validation
+    /// data), and writes everything to `run`.
+    ///
+    /// # Errors
+    ///
+    /// Errors of training. The files that were written before remain in the run directory.
+    pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<RunOutcome> {
+        let start = Instant::now();
+        let _lock = run.lock()?;
+        let (train, valid) = (self.train_loader()?, self.valid_loader()?);
+        let mut trainer = self.trainer()?;
+        let context = RunContext {
+            run,
+            model: &self.model_config,
+            targets: self.data.targets(),
+            transforms: &self.data.transforms,
+            parameters: &self.parameters,
+            monitor: self.config.train.monitor,
+            checkpoint: &self.config.checkpoint,
+        };
+        let from = self.from.as_ref().map(|checkpoint| &checkpoint.info);
+        let mut recorder = Recorder::new(context, from, observer)?;
+        let reason = trainer.fit(&train, valid.as_ref(), &mut recorder)?;
+        recorder.finish(&trainer.state())?;
+        if reason == StopReason::Interrupted {
+            return Ok(RunOutcome::Interrupted(Box::new(trainer.progress)));
+        }
+        let best = recorder.best_epochs().best().unwrap_or(trainer.progress.epoch);
+        let path = if self.config.validates() { run.best() } else { run.last() };
+        let checkpoint = load_checkpoint(&path)?;
+        self.parameters.load_state_dict(checkpoint.weights())?;
+        let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
+        let tested = evaluate(&self.model, &test, self.loss())?;
+        self.draw(run, best, &tested)?;
+        let summary = RunSummary {
+            name: self.config.name.clone(),
+            trained: self.describe(),
+            epoch: checkpoint.info.record.as_ref().map_or(0, |record| record.epoch),
+            test: tested.finish(),
+            test_examples: self.data.test.len(),
+            parameters: self.parameters.count(),
+            epochs: trainer.progress.epoch,
+            updates: trainer.progress.updates,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        run.write_summary(&summary)?;
+        Ok(RunOutcome::Finished(Box::new(summary)))
+    }
+
+    /// Writes the plots and tables at the end of a run.
+    fn draw(&self, run: &RunDir, best: usize, tested: &MetricSum) -> Result<()> {
+        let failed = |name: &str| {
+            let path = run.path().join(name);
+            move |source| Error::Plot { path, source }
+        };
+        let title = format!("{}: loss over the epochs", self.config.name);
+        let unit = match self.loss() {
+            Loss::Mse => "mean squared error",
+            Loss::CrossEntropy => "cross-entropy in nats",
+        };
+        let records = run.read_metrics()?;
+        let svg = plot::losses(&title, unit, &records, best).map_err(failed("loss.svg"))?;
+        run.write("loss.svg", &svg)?;
+        if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
+        {
+            run.write("confusion.txt", &confusion.table(labels))?;
+            let title = format!("{}: test data", self.config.name);
+            let svg =
+                plot::confusion(&title, labels, confusion).map_err(failed("confusion.svg"))?;
+            run.write("confusion.svg", &svg)?;
+        }
+        Ok(())
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::for_targets(self.data.targets())
+    }
+
+    /// Returns a trainer at the position of the run, and sets the parameters to those of that position.
+    pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
+        let (config, seed) = (self.config.train.clone(), self.config.seed);
+        let named = self.parameters.named();
+        let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;
+        if let Some(Checkpoint { info, parameters, ema, optimizer, carried }) = &self.from {
+            self.parameters.load_state_dict(parameters)?;
+            trainer.optimizer.load_state_dict(optimizer)?;
+            if let Some(average) = &mut trainer.ema {
+                average.load_state_dict(ema)?;
+            }
+            trainer.progress = info.progress.clone();
+            trainer.carried = carried.clone();
+        }
+        Ok(trainer)
+    }
+
+    /// Returns the training examples in batches.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data.
+    pub fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
+        let seed = self.config.seed;
+        let overfit = self.config.train.overfit_batches > 0;
+        let train = &self.data.train;
+        let sampler = match self.config.data.order {
+            _ if overfit => Sampler::Sequential,
+            Order::Shuffle => Sampler::Shuffle { seed },
+            Order::Balanced => Sampler::Weighted { weights: Weights::balanced(train)?, seed },
+            Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
+        };
+        let mut config = self.loader_config(sampler);
+        let bucket = self.config.data.bucket_size;
+        config.bucket_size = (bucket > 0 && !overfit).then_some(bucket);
+        Ok(DataLoader::new(train.clone(), config)?)
+    }
+
+    /// Returns the validation examples in batches, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data.
+    pub fn valid_loader(&self) -> Result<Option<DataLoader<AnyDataset>>> {
+        let valid = self.data.valid.as_ref().filter(|_| self.config.validates());
+        valid.map(|data| self.loader(data.clone(), Sampler::Sequential)).transpose()
+    }
+
+    fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
+        Ok(DataLoader::new(data, self.loader_config(sampler))?)
+    }
+
+    fn loader_config(&self, sampler: Sampler) -> LoaderConfig {
+        let collate = match self.model_config.kind {
+            ModelKind::Fixed => Collate::Padded,
+            ModelKind::Variable => Collate::Packed,
+        };
+        let (batching, workers) = (self.config.train.batching(), self.config.data.workers);
+        LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
+    }
+
+    /// Checks that there is one prediction per target: per time step or per sequence.
+    fn check_readout(&self) -> Result<()> {
+        let targets = self.data.targets();
+        let per_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+        let ModelConfig { kind, readout, ref layer, .. } = self.model_config;
+        if per_step != (readout == Readout::Steps) {
+            let (targets, expected) =
+                if per_step { ("time step", "steps") } else { ("sequence", "another readout") };
+            let message = format!(
+                "model.readout is {}, but there is one target per {targets}: expected {expected}",
+                format!("{readout:?}").to_lowercase()
+            );
+            return Err(ConfigError::conflict("model.readout", message).into());
+        }
+        if per_step && kind == ModelKind::Fixed {
+            let message =
+                "model.kind is fixed, but there is one target per time step: expected variable";
+            return Err(ConfigError::conflict("model.kind", message).into());
+        }
+        if self.config.train.bptt_steps > 0 && (kind == ModelKind::Fixed || layer.bidirectional) {
+            let message =
+                "train.bptt_steps is given: expected model.kind variable and one direction";
+            return Err(ConfigError::conflict("train.bptt_steps", message).into());
+        }
+        Ok(())
+    }
+
+    /// Checks that all sequences have one length if the model needs that, before training reaches a
+    /// batch where they do not.
+    fn check_lengths(&self) -> Result<()> {
+        if self.model_config.kind == ModelKind::Variable || self.config.data.is_sums() {
+            let varies = self.config.data.dataset == "variable-sums";
+            if varies && self.model_config.kind == ModelKind::Fixed {
+                let message = "model.kind is fixed, but the lengths of variable-sums vary: \
+                               expected kind variable, or dataset fixed-sums";
+                return Err(ConfigError::conflict("model.kind", message).into());
+            }
+            return Ok(());
+        }
+        let parts = [Some(&self.data.train), self.data.valid.as_ref(), Some(&self.data.test)];
+        let mut first = None;
+        for data in parts.into_iter().flatten() {
+            for index in 0..data.len() {
+                let length = data.get(0, index)?.sequence.len();
+                let expected = *first.get_or_insert(length);
+                if length != expected || length == 0 {
+                    let message = format!(
+                        "model.kind is fixed, but {} has sequences of length {expected} and \
+                         {length}: expected kind variable",
+                        self.config.data.dataset
+                    );
+                    return Err(ConfigError::conflict("model.kind", message).into());
+                }
+            }
+        }
+        Ok(())
+    }
+}

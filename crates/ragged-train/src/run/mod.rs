@@ -1,0 +1,24 @@
+//! A run from its configuration to its directory: data, training, checkpoints, results.
+//!
+//! In reading order: [`Experiment`], a whole run; [`Datasets`]; [`RunDir`], the files of a run;
+//! [`Checkpoint`]. The files `recorder.rs`, `tensorboard.rs` and `plot.rs` write to the run directory.
+
+pub(crate) mod bad_batch;
+pub(crate) mod best_epochs;
+pub(crate) mod checkpoint;
+pub(crate) mod datasets;
+pub(crate) mod experiment;
+pub(crate) mod metrics_file;
+pub(crate) mod plot;
+pub(crate) mod recorder;
+pub(crate) mod run_dir;
+pub(crate) mod tensorboard;
+pub(crate) mod time_estimate;
+
+pub use bad_batch::save_bad_batch;
+pub use best_epochs::BestEpochs;
+pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
+pub use datasets::{AnyDataset, Datasets};
+pub use experiment::{Experiment, Resumed, RunOutcome};
+pub use run_dir::{RunDir, RunSummary};
+pub use time_estimate::TimeEstimate;

@@ -1,0 +1,194 @@
+//! Writes the files of a run during training: metrics, TensorBoard events, checkpoints.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ragged_datasets::transforms::Pipeline;
+use ragged_datasets::{Batch, TargetKind};
+use ragged_models::{ModelConfig, Parameters};
+
+use crate::atomic_file::write_atomically;
+use crate::config::sections::CheckpointSection;
+use crate::error::{Error, Result};
+use crate::fit::observer::{Observer, TrainState};
+use crate::fit::record::{EpochRecord, StepRecord};
+use crate::objective::monitor::Monitor;
+use crate::run::bad_batch::save_bad_batch;
+use crate::run::best_epochs::{BestEpochs, Insertion};
+use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes};
+use crate::run::metrics_file::MetricsFile;
+use crate::run::run_dir::RunDir;
+use crate::run::tensorboard::EventFile;
+
+/// The shortest time between two checkpoints after epochs. Syncing a file can take longer than an
+/// epoch of a small model, and a crash then loses at most one second of training.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What does not change during a run and is repeated in its checkpoints.
+#[derive(Clone, Copy)]
+pub(crate) struct RunContext<'a> {
+    pub(crate) run: &'a RunDir,
+    pub(crate) model: &'a ModelConfig,
+    pub(crate) targets: &'a TargetKind,
+    pub(crate) transforms: &'a Pipeline,
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) monitor: Monitor,
+    pub(crate) checkpoint: &'a CheckpointSection,
+}
+
+/// An observer that writes metrics, events and checkpoints, and calls another observer.
+pub(crate) struct Recorder<'a> {
+    context: RunContext<'a>,
+    metrics: MetricsFile,
+    events: EventFile,
+    best_epochs: BestEpochs,
+    record: Option<EpochRecord>,
+    saved: Instant,
+    /// The number of updates at the last checkpoint.
+    saved_updates: Option<u64>,
+    /// Checkpoints of the best epochs that are written with the next checkpoint.
+    pending: Vec<(PathBuf, Vec<u8>)>,
+    /// Files to which the next checkpoint no longer refers.
+    dropped: Vec<PathBuf>,
+    observer: &'a mut dyn Observer,
+}
+
+impl<'a> Recorder<'a> {
+    /// Opens the files of a run, at the position of the checkpoint from which it resumes.
+    pub(crate) fn new(
+        context: RunContext<'a>,
+        from: Option<&CheckpointInfo>,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self> {
+        let run = context.run;
+        let metrics = MetricsFile::open(run.metrics(), from.map_or(0, |info| info.metrics_bytes))?;
+        let updates = from.map_or(0, |info| info.progress.updates);
+        let events = EventFile::create(&run.tensorboard(), updates)?;
+        let best_epochs = from.map(|info| info.best_epochs.clone()).unwrap_or_default();
+        let record = from.and_then(|info| info.record.clone());
+        Ok(Self {
+            context,
+            metrics,
+            events,
+            best_epochs,
+            record,
+            saved: Instant::now(),
+            saved_updates: None,
+            pending: vec![],
+            dropped: vec![],
+            observer,
+        })
+    }
+
+    /// Returns the best epochs so far.
+    pub(crate) fn best_epochs(&self) -> &BestEpochs {
+        &self.best_epochs
+    }
+
+    /// Writes a last checkpoint, unless there is one of this state.
+    pub(crate) fn finish(&mut self, state: &TrainState) -> Result<()> {
+        if self.saved_updates == Some(state.progress.updates) {
+            return Ok(());
+        }
+        self.save(state, &self.bytes(state)?)
+    }
+
+    /// Returns the bytes of a checkpoint of the current state.
+    fn bytes(&self, state: &TrainState) -> Result<Vec<u8>> {
+        let info = CheckpointInfo {
+            model: self.context.model.clone(),
+            targets: self.context.targets.clone(),
+            transforms: self.context.transforms.clone(),
+            record: self.record.clone(),
+            progress: state.progress.clone(),
+            best_epochs: self.best_epochs.clone(),
+            metrics_bytes: self.metrics.bytes(),
+        };
+        checkpoint_bytes(&info, self.context.parameters, state)
+    }
+
+    /// Writes the checkpoints of the best epochs, then replaces the last checkpoint, which becomes the
+    /// previous one. At every moment at least one of the two is complete.
+    fn save(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
+        let run = self.context.run;
+        // The metrics to which a checkpoint refers must be on disk before it.
+        self.metrics.sync()?;
+        for (path, bytes) in std::mem::take(&mut self.pending) {
+            let folder = path.with_file_name("");
+            fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+            write_atomically(&path, &bytes)?;
+        }
+        let (last, next) = (run.last(), run.path().join("next.safetensors"));
+        write_atomically(&next, bytes)?;
+        if last.exists() {
+            fs::rename(&last, run.previous()).map_err(Error::io(&last))?;
+        }
+        fs::rename(&next, &last).map_err(Error::io(&last))?;
+        // Until now the previous checkpoint referred to these.
+        for path in std::mem::take(&mut self.dropped) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io(&path)(error));
+                }
+                _ => {}
+            }
+        }
+        (self.saved, self.saved_updates) = (Instant::now(), Some(state.progress.updates));
+        self.events.flush()
+    }
+
+    /// Keeps the checkpoint of one of the best epochs until the next checkpoint is written.
+    fn keep(&mut self, insertion: &Insertion, epoch: usize, bytes: &[u8]) {
+        let (run, several) = (self.context.run, self.context.checkpoint.keep > 1);
+        let mut files = vec![];
+        files.extend((insertion.rank == Some(0)).then(|| run.best()));
+        files.extend((several && insertion.rank.is_some()).then(|| run.top(epoch)));
+        let dropped = insertion.dropped.filter(|_| several).map(|epoch| run.top(epoch));
+        let stale = |path: &PathBuf| files.contains(path) || dropped.as_ref() == Some(path);
+        self.pending.retain(|(path, _)| !stale(path));
+        self.pending.extend(files.into_iter().map(|path| (path, bytes.to_vec())));
+        self.dropped.extend(dropped);
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn update(&mut self, record: &StepRecord, state: &TrainState) -> Result<ControlFlow<()>> {
+        self.events.step(record)?;
+        let flow = self.observer.update(record, state)?;
+        let CheckpointSection { every_steps, every_minutes, .. } = *self.context.checkpoint;
+        let minutes = Duration::try_from_secs_f64(every_minutes * 60.0).unwrap_or(Duration::MAX);
+        let due = every_steps > 0 && record.updates.is_multiple_of(every_steps)
+            || every_minutes > 0.0 && self.saved.elapsed() >= minutes;
+        if flow.is_break() || due {
+            self.save(state, &self.bytes(state)?)?;
+        }
+        Ok(flow)
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, state: &TrainState) -> Result<()> {
+        self.metrics.append(record)?;
+        self.events.epoch(record)?;
+        self.record = Some(record.clone());
+        let (monitor, keep) = (self.context.monitor, self.context.checkpoint.keep);
+        let value = monitor.value(record.monitored());
+        let insertion = self.best_epochs.insert(monitor, value, record.epoch, keep);
+        let due = self.saved.elapsed() >= SHORTEST_PAUSE;
+        self.saved_updates = None;
+        if due || insertion.rank.is_some() {
+            let bytes = self.bytes(state)?;
+            self.keep(&insertion, record.epoch, &bytes);
+            if due {
+                self.save(state, &bytes)?;
+            }
+        }
+        self.observer.epoch(record, state)
+    }
+
+    fn non_finite(&mut self, batch: &Batch) -> Result<Option<PathBuf>> {
+        let path = self.context.run.bad_batch();
+        save_bad_batch(&path, batch)?;
+        Ok(Some(path))
+    }
+}
