@@ -133,7 +133,9 @@ impl OptimizerConfig {
     pub fn validate(&self) -> Result<()> {
         let check = |name: &str, got: f64, ok: bool, expected: &str| match ok {
             true => Ok(()),
-            false => Err(ConfigError::range(format!("train.optimizer.{name}"), got, expected)),
+            false => {
+                Err(ConfigError::range(format!("train.optimizer.{name}"), got, expected).into())
+            }
         };
         let within = |name: &str, v: f64| check(name, v, (0.0..1.0).contains(&v), "0 to below 1");
         let positive = |name: &str, v: f64| check(name, v, v >= 0.0 && v.is_finite(), "at least 0");

@@ -41,7 +41,6 @@ use crate::run::run_dir::RunDir;
 /// assert_eq!(predictor.predict(&input)?.rows.len(), 1);
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Predictor {
     config: ExperimentConfig,
     info: CheckpointInfo,
@@ -183,6 +182,16 @@ impl Predictor {
         let batching = self.config.train.batching();
         let config = LoaderConfig { collate, batching, ..LoaderConfig::new(1) };
         Ok(DataLoader::new(data, config)?)
+    }
+}
+
+impl std::fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (config, info) = (&self.config, &self.info);
+        f.debug_struct("Predictor")
+            .field("config", config)
+            .field("info", info)
+            .finish_non_exhaustive()
     }
 }
 

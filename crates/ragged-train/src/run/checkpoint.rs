@@ -113,7 +113,7 @@ pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
     read_checkpoint(bytes).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
 }
 
-fn read_checkpoint(mut bytes: Vec<u8>) -> Result<Checkpoint, CheckpointError> {
+fn read_checkpoint(mut bytes: Vec<u8>) -> std::result::Result<Checkpoint, CheckpointError> {
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)?;
     let info = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let info = info.ok_or(CheckpointError::NoMetadata { key: KEY })?;

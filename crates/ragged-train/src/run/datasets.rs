@@ -68,6 +68,18 @@ impl Datasets {
     }
 }
 
+impl std::fmt::Debug for Datasets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Datasets")
+            .field("train", &self.train.len())
+            .field("valid", &self.valid.as_ref().map(|valid| valid.len()))
+            .field("test", &self.test.len())
+            .field("targets", self.targets())
+            .field("transforms", &self.transforms)
+            .finish()
+    }
+}
+
 /// Returns the test data of a run before the transforms, with targets of the kind it was trained on.
 pub(crate) fn test_data(section: &DataSection, seed: u64, kind: &TargetKind) -> Result<AnyDataset> {
     if section.is_generated() {

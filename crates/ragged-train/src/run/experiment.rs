@@ -40,7 +40,6 @@ use crate::run::run_dir::{RunDir, RunSummary};
 /// assert_eq!((summary.epochs, run.read_metrics()?.len()), (3, 3));
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Experiment {
     config: ExperimentConfig,
     data: Datasets,
@@ -352,5 +351,15 @@ impl Experiment {
             }
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Experiment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Experiment")
+            .field("config", &self.config)
+            .field("data", &self.data)
+            .field("position", &self.position())
+            .finish_non_exhaustive()
     }
 }
