@@ -84,6 +84,7 @@ pub use metrics::{MetricSum, Metrics};
 pub use model::Model;
 pub use monitor::{EarlyStopping, Monitor, Patience};
 pub use offending::offending_batch;
+pub use plot::log_ticks;
 pub use optimizer::{Optimizer, OptimizerConfig, ParameterGroup};
 pub use plateau::Plateau;
 pub use predictions::{Prediction, Predictions};
