@@ -1,14 +1,15 @@
-//! What packing costs and saves as the share of padding grows, as a picture.
+//! A plot of training times over the share of real steps in the padded batch.
 
 use std::path::Path;
 
 use plotters::prelude::*;
+use ragged_train::run::log_ticks;
 
 use super::problem::{Mode, Pass, Shape};
 use super::report::Row;
 use crate::Failure;
 
-/// Packed, padded: ours in full colour, PyTorch's lighter.
+/// Packed and padded: `ragged` in full colours, PyTorch in lighter ones.
 const COLOURS: [RGBColor; 4] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 96, 20),
@@ -16,7 +17,7 @@ const COLOURS: [RGBColor; 4] = [
     RGBColor(240, 180, 140),
 ];
 
-/// `seed100` from a tenth of real steps to all of them.
+/// Returns the shapes of the sweep: `seed100` with 10% to 100% real steps.
 pub(super) fn shapes() -> Result<Vec<Shape>, Failure> {
     let shape = |real: usize| {
         let text = format!("B64,T50,I7,H100,R{real}");
@@ -25,7 +26,7 @@ pub(super) fn shapes() -> Result<Vec<Shape>, Failure> {
     [10, 25, 40, 50, 60, 75, 90, 100].into_iter().map(shape).collect()
 }
 
-/// Training time over the share of real steps.
+/// Draws the training times over the share of real steps and writes the SVG to `path`.
 pub(super) fn draw(path: &Path, rows: &[Row]) -> Result<(), Failure> {
     let trained =
         |mode| rows.iter().filter(move |row: &&Row| row.pass == Pass::Train && row.mode == mode);
@@ -48,21 +49,27 @@ pub(super) fn draw(path: &Path, rows: &[Row]) -> Result<(), Failure> {
 fn picture(lines: &[(&str, Vec<(f64, f64)>); 4]) -> Result<String, Box<dyn std::error::Error>> {
     let times = lines.iter().flat_map(|(_, points)| points).map(|&(_, ms)| ms);
     let (least, most) = times.fold((f64::INFINITY, 0.0f64), |(a, b), ms| (a.min(ms), b.max(ms)));
+    let (low, high) = (least * 0.8, most * 1.25);
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (800, 480)).into_drawing_area();
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
-            .caption("A training step, B 64, T 50, I 7, H 100", ("sans-serif", 18))
+            .caption("Training step of an LSTM, B 64, T 50, I 7, H 100", ("sans-serif", 18))
             .margin(16)
             .x_label_area_size(44)
             .y_label_area_size(64)
-            .build_cartesian_2d(0.0..100.0, (least * 0.8..most * 1.25).log_scale())?;
+            .build_cartesian_2d(
+                0.0..100.0,
+                (low..high).log_scale().with_key_points(log_ticks(low, high)),
+            )?;
         chart
             .configure_mesh()
             .x_desc("real steps (%)")
-            .y_desc("ms, logarithmic")
-            .light_line_style(WHITE)
+            .y_desc("milliseconds per step, logarithmic")
+            .max_light_lines(0)
+            .x_label_formatter(&|percent| format!("{percent:.0}"))
+            .y_label_formatter(&|ms| format!("{ms}"))
             .label_style(("sans-serif", 13))
             .draw()?;
         for ((name, points), colour) in lines.iter().zip(COLOURS) {

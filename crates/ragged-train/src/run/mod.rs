@@ -20,5 +20,6 @@ pub use best_epochs::BestEpochs;
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
 pub use datasets::{AnyDataset, Datasets};
 pub use experiment::{Experiment, Resumed, RunOutcome};
+pub use plot::log_ticks;
 pub use run_dir::{RunDir, RunSummary};
 pub use time_estimate::TimeEstimate;

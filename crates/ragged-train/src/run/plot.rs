@@ -50,7 +50,7 @@ pub(crate) fn losses(
                     .y_desc(label)
                     .x_label_formatter(&|epoch| format!("{epoch:.0}"))
                     .y_label_formatter(&|loss| number(*loss))
-                    .light_line_style(WHITE)
+                    .max_light_lines(0)
                     .label_style(("sans-serif", 13))
                     .draw()?;
                 for (name, points, colour) in
@@ -87,13 +87,27 @@ pub(crate) fn losses(
             }};
         }
         if logarithmic {
-            draw!((least / 1.3..most * 1.3).log_scale());
+            let (low, high) = (least / 1.3, most * 1.3);
+            draw!((low..high).log_scale().with_key_points(log_ticks(low, high)));
         } else {
             draw!(0.0f64.min(least)..(most * 1.05).max(f64::MIN_POSITIVE));
         }
         area.present()?;
     }
     Ok(svg)
+}
+
+/// Returns the values to label on a logarithmic axis from `low` to `high`, both positive: 1, 2 and 5
+/// times the powers of ten, or a subset of the powers of ten where those would be more than 12 labels.
+pub fn log_ticks(low: f64, high: f64) -> Vec<f64> {
+    let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let ticks = |factors: &[f64], every: usize| -> Vec<f64> {
+        let decades = decades.clone().filter(|k| k.rem_euclid(every as i32) == 0);
+        let ticks = decades.flat_map(|k| factors.iter().map(move |factor| factor * 10f64.powi(k)));
+        ticks.filter(|tick| (low..=high).contains(tick)).collect()
+    };
+    let fine = ticks(&[1.0, 2.0, 5.0], 1);
+    if fine.len() <= 12 { fine } else { ticks(&[1.0], decades.clone().count().div_ceil(12)) }
 }
 
 /// Formats a value with four significant digits, without an exponent where that is short.
@@ -221,6 +235,21 @@ mod tests {
         // One epoch without validation and with a loss of zero.
         let svg = losses("one", "nats", &[record(1, 0.0, None)], 1).unwrap();
         assert!(svg.contains("best epoch: 1") && !svg.contains("validation"));
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_few_labels_and_none_twice() {
+        assert_eq!(log_ticks(0.3, 21.0), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
+        assert_eq!(log_ticks(1.0, 100.0), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        for (low, high) in [(1e-6, 1e3), (1e-30, 1e30), (0.9, 25.0)] {
+            let ticks = log_ticks(low, high);
+            assert!((3..=13).contains(&ticks.len()), "{ticks:?}");
+            assert!(ticks.windows(2).all(|pair| pair[0] < pair[1]), "{ticks:?}");
+        }
+        let records = [record(1, 900.0, None), record(2, 0.9, None)];
+        let svg = losses("sums", "mean squared error", &records, 2).unwrap();
+        let labels: Vec<&str> = svg.lines().filter(|line| *line == "10" || *line == "100").collect();
+        assert_eq!(labels, ["10", "100"]);
     }
 
     #[test]
