@@ -19,7 +19,8 @@ use ragged_datasets::{
     VariableLengthSumsConfig,
 };
 
-const SCRIPT: &str = include_str!("../../../validation/bench_loader.py");
+/// PyTorch's side of the comparison. It lies outside the crate, so that a package does not have it.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../validation/bench_loader.py");
 
 /// PyTorch's loader in a process of its own.
 struct PyTorch {
@@ -31,7 +32,7 @@ struct PyTorch {
 impl PyTorch {
     fn start(python: &str, data: &Path, batch_size: usize) -> Self {
         let mut child = Command::new(python)
-            .args(["-c", SCRIPT])
+            .arg(SCRIPT)
             .arg(data)
             .arg(batch_size.to_string())
             .stdin(Stdio::piped())

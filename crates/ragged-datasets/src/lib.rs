@@ -64,3 +64,8 @@ pub use sums::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
 pub use windows::{Chunks, Forecast, ForecastConfig, split_in_time};
+
+/// Compiles and runs the example of the crate page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

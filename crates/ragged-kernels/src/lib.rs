@@ -82,3 +82,8 @@ pub use error::{Error, Result};
 pub use layer::{Cotangents, Gradients, Input, Output, Tape, Weights, backward, forward, infer};
 pub use shape::{Direction, PackedShape};
 pub use simd::SimdLevel;
+
+/// Compiles and runs the example of the crate page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

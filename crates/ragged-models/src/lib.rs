@@ -84,3 +84,8 @@ pub use state::{LstmState, State};
 pub use state_dict::{Differences, LoadOptions, read_state_dict};
 pub use stream::{ModelStream, Stream};
 pub use variable_length::VariableLengthLstm;
+
+/// Compiles and runs the example of the crate page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -71,3 +71,8 @@ pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};
 pub use pool::{Pooling, pool};
 pub use reverse::{reverse_packed_sequence, reverse_padded_sequence};
 pub use softmax::{masked_softmax, packed_softmax};
+
+/// Compiles and runs the example of the crate page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

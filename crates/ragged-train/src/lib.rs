@@ -71,3 +71,8 @@ pub use objective::{Loss, Metrics};
 pub use optim::{Optimizer, OptimizerConfig, Schedule};
 pub use predict::Predictor;
 pub use run::{Experiment, RunDir};
+
+/// Compiles and runs the example of the crate page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
