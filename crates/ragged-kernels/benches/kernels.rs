@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ragged_kernels::{
-    CellKind, Cotangents, Direction, Gradients, Input, PackedShape, Weights, backward, forward,
-    infer, threads,
+    CellKind, Direction, ForwardOptions, Gradients, Input, OutputGradients, PackedShape, Weights,
+    backward, forward, infer, num_threads,
 };
 
 /// Name, B, T, I, H.
@@ -44,7 +44,7 @@ fn peak(c: &mut Criterion) {
     let (a, b, mut out) = (numbers(n * n, 1.0), numbers(n * n, 1.0), vec![0f32; n * n]);
     let mut group = c.benchmark_group("sgemm");
     group.throughput(Throughput::Elements(2 * (n as u64).pow(3))).sample_size(10);
-    let parallelism = match threads() {
+    let parallelism = match num_threads() {
         1 => gemm::Parallelism::None,
         count => gemm::Parallelism::Rayon(count),
     };
@@ -92,36 +92,31 @@ fn lstm(c: &mut Criterion) {
             let spread = 1.0 / (h as f32).sqrt();
             let (weight_ih, weight_hh) = (numbers(4 * h * i, spread), numbers(4 * h * h, spread));
             let bias = numbers(4 * h, spread);
-            let weights = Weights {
-                weight_ih: &weight_ih,
-                weight_hh: &weight_hh,
-                bias_ih: Some(&bias),
-                bias_hh: Some(&bias),
-                weight_hr: None,
-            };
+            let weights = Weights::new(&weight_ih, &weight_hh).with_biases(&bias, &bias);
             let x = numbers(n * i, 1.0);
-            let input = Input { x: &x, h_0: None, c_0: None, hidden_mask: None };
+            let (input, options) = (Input::new(&x), ForwardOptions::default());
             let flops = (8 * n * h * (i + h)) as u64;
 
             group.throughput(Throughput::Elements(flops));
             group.bench_function(format!("{layout}/infer"), |bench| {
                 bench.iter(|| {
-                    infer(CellKind::Lstm, &shape, &weights, &input, false).expect("fitting slices")
+                    infer(CellKind::Lstm, &shape, &weights, &input, options)
+                        .expect("fitting slices")
                 });
             });
             // As in the lecture's model: the loss sees the last hidden states.
             let d_h_n = numbers(batch * h, 1.0);
-            let cotangents = Cotangents { h_n: Some(&d_h_n), ..Default::default() };
-            let wanted =
-                Gradients { weight_ih: true, weight_hh: true, bias_ih: true, ..Default::default() };
+            let output_gradients = OutputGradients::default().with_h_n(&d_h_n);
+            let mut wanted = Gradients::default();
+            (wanted.weight_ih, wanted.weight_hh, wanted.bias_ih) = (true, true, true);
             // Forward, back through time and the weights' gradients; nobody asks for dx.
             group.throughput(Throughput::Elements(3 * flops - (8 * n * h * i) as u64));
             group.bench_function(format!("{layout}/train"), |bench| {
                 bench.iter(|| {
-                    let (result, tape) = forward(CellKind::Lstm, &shape, &weights, &input, false)
+                    let (result, tape) = forward(CellKind::Lstm, &shape, &weights, &input, options)
                         .expect("fitting slices");
                     let output = &result.output;
-                    backward(&shape, &weights, &input, output, &tape, &cotangents, &wanted)
+                    backward(&shape, &weights, &input, output, &tape, &output_gradients, &wanted)
                         .expect("fitting slices")
                 });
             });

@@ -5,7 +5,9 @@
 
 use std::time::Instant;
 
-use ragged_kernels::{CellKind, Direction, Input, PackedShape, Result, Weights, infer};
+use ragged_kernels::{
+    CellKind, Direction, ForwardOptions, Input, PackedShape, Result, Weights, infer,
+};
 
 fn main() -> Result<()> {
     let (batch, steps, input_size, hidden_size) = (64, 50, 7, 100);
@@ -20,18 +22,12 @@ fn main() -> Result<()> {
         let x: Vec<f32> = numbers(n * input_size);
         let (weight_ih, weight_hh): (Vec<f32>, Vec<f32>) =
             (numbers(4 * h * input_size), numbers(4 * h * h));
-        let weights = Weights {
-            weight_ih: &weight_ih,
-            weight_hh: &weight_hh,
-            bias_ih: None,
-            bias_hh: None,
-            weight_hr: None,
-        };
-        let input = Input { x: &x, h_0: None, c_0: None, hidden_mask: None };
+        let weights = Weights::new(&weight_ih, &weight_hh);
+        let (input, options) = (Input::new(&x), ForwardOptions::default());
         let mut best = f64::INFINITY;
         for _ in 0..20 {
             let start = Instant::now();
-            infer(CellKind::Lstm, &shape, &weights, &input, false)?;
+            infer(CellKind::Lstm, &shape, &weights, &input, options)?;
             best = best.min(start.elapsed().as_secs_f64());
         }
         println!("{name}: {n:4} rows in {:.3} ms", best * 1e3);

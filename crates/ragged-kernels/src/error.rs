@@ -1,67 +1,72 @@
-//! What can be wrong with the slices handed to a kernel.
+//! The errors of the checks that come before any arithmetic.
 
-/// An inconsistent shape, found before any arithmetic is done.
+/// An argument that does not fit the shape or the cell.
+///
+/// ```
+/// use ragged_kernels::{Direction, Error, PackedShape};
+///
+/// let error = PackedShape::new(3, &[3, 2, 4], 7, 16, Direction::Forward).unwrap_err();
+/// assert_eq!(error, Error::BatchSize { step: 2, max: 2, got: 4 });
+/// assert_eq!(error.to_string(), "batch_sizes[2]: expected 1 to 2, got 4");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A slice does not have the number of elements that the shape asks for.
-    #[error("{name} has {got} elements: expected {expected} ({shape})")]
+    /// A slice does not have the number of elements that its shape requires.
+    #[error("{name}: expected {expected} elements ({shape}), got {got}")]
     Length {
         /// The argument.
         name: &'static str,
-        /// Its shape in the letters of the crate, such as `4H x I`.
+        /// Its shape in the letters of the crate, such as `G H x I`.
         shape: &'static str,
-        /// Elements expected.
+        /// The number of elements expected.
         expected: usize,
-        /// Elements that came.
+        /// The number of elements given.
         got: usize,
     },
-    /// `batch_sizes` is not a sequence of positive, never growing numbers of at most B.
-    #[error("batch size at step {step} is {got}: expected 1 to {most}")]
+    /// A batch size is zero or larger than the one before it.
+    #[error("batch_sizes[{step}]: expected 1 to {max}, got {got}")]
     BatchSize {
         /// The time step.
         step: usize,
-        /// The batch size there.
-        got: usize,
         /// The batch size of the step before, or B at the first step.
-        most: usize,
+        max: usize,
+        /// The batch size given.
+        got: usize,
     },
-    /// A size that must be positive is zero, or a product of sizes does not fit in memory.
-    #[error("{name} is {got}: expected {expected}")]
+    /// A size is zero, or a product of sizes does not fit in memory.
+    #[error("{name}: expected {expected}, got {got}")]
     Size {
         /// The size.
         name: &'static str,
-        /// Its value.
-        got: usize,
-        /// What it may be.
+        /// The permitted values.
         expected: &'static str,
+        /// The value given.
+        got: usize,
     },
-    /// Something is given that the cell or the shape does not have.
-    #[error("{name} is given: expected none for this cell and shape")]
-    Absent {
+    /// A tape comes from a forward pass over another shape.
+    #[error("tape: expected {name} = {expected}, got {got}")]
+    Tape {
+        /// The size that differs, as a letter of the crate.
+        name: &'static str,
+        /// Its value in the shape.
+        expected: usize,
+        /// Its value in the tape.
+        got: usize,
+    },
+    /// An argument is given that this cell and shape do not have.
+    #[error("{name}: expected none for this cell and shape")]
+    UnexpectedArgument {
         /// The argument.
         name: &'static str,
     },
-    /// Something is asked for that the cell or the shape does not have.
-    #[error("{name} is asked for: this cell and shape have none")]
+    /// An output or gradient is requested that this cell and shape do not have.
+    #[error("{name} was requested, but this cell and shape have none")]
     Unavailable {
-        /// What was asked for.
+        /// The output or gradient.
         name: &'static str,
     },
 }
 
-/// This crate's result.
+/// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Checks one slice against its shape.
-pub(crate) fn check_len(
-    name: &'static str,
-    shape: &'static str,
-    got: usize,
-    expected: usize,
-) -> Result<()> {
-    if got == expected {
-        return Ok(());
-    }
-    Err(Error::Length { name, shape, expected, got })
-}

@@ -1,8 +1,14 @@
-//! Recurrent layers over packed rows, forward and backward through time, on plain slices.
+//! Recurrent layers over packed sequences, forward and backward through time, on plain slices.
 //!
-//! A batch of sequences of unequal length is *packed*: its rows lie time step by time step, the
-//! longest sequence first, and `batch_sizes[t]` says how many sequences are still running at step
-//! `t`. Rows of padding do not exist, so none is computed:
+//! The crate computes one layer and direction of an LSTM, GRU or RNN ([`CellKind`]) with PyTorch's
+//! definitions and order of gates, in `f32` and `f64`, with SIMD and several threads. It does not depend
+//! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices.
+//!
+//! # Packed rows
+//!
+//! A batch of sequences of unequal length is *packed*: its rows are ordered by time step, and within a
+//! step by sequence, the longest sequence first. `batch_sizes[t]` is the number of sequences that take
+//! step `t`. There are no rows of padding, so none are computed:
 //!
 //! ```text
 //! sequences  a b c d     packed rows   a e h | b f i | c g | d
@@ -10,78 +16,84 @@
 //!            h i
 //! ```
 //!
-//! A batch of equal lengths is the same thing with constant `batch_sizes`. This crate knows no
-//! tensors: whoever has slices can use it.
+//! A batch of equal lengths is the case of constant `batch_sizes`. [`PackedShape`] holds the batch sizes
+//! and the sizes of the layer.
 //!
-//! Letters, in every comment: **B** sequences, **T** steps, **N** packed rows, **I** input
-//! features, **H** hidden units, **P** numbers of a hidden state (H but with a projection), **G**
-//! gates. Matrices are row-major.
+//! # Letters
 //!
-//! [`infer`], [`forward`] and [`backward`] run one layer and direction of any [`CellKind`]:
+//! The comments of this crate use these letters for sizes. Matrices are row-major.
+//!
+//! | letter | meaning |
+//! |---|---|
+//! | **B** | sequences in the batch |
+//! | **T** | time steps, the length of the longest sequence |
+//! | **N** | packed rows, the sum of all lengths |
+//! | **I** | input features |
+//! | **H** | hidden units |
+//! | **P** | elements of a hidden state: H, or less with a projection |
+//! | **G** | gates of the cell: 4 (LSTM), 3 (GRU) or 1 (RNN) |
+//!
+//! # Example
 //!
 //! ```
-//! use ragged_kernels::{infer, CellKind, Direction, Input, Output, PackedShape, Weights};
+//! use ragged_kernels::{
+//!     infer, CellKind, Direction, ForwardOptions, Input, Output, PackedShape, Weights,
+//! };
 //!
 //! // Two sequences of lengths 2 and 1, one feature, one hidden unit.
 //! let shape = PackedShape::new(2, &[2, 1], 1, 1, Direction::Forward)?;
-//! let weights = Weights {
-//!     weight_ih: &[0.5f32, 0.1, 1.0, 0.3],
-//!     weight_hh: &[0.2, 0.4, 0.1, 0.6],
-//!     bias_ih: None,
-//!     bias_hh: None,
-//!     weight_hr: None,
-//! };
-//! let x = &[1.0, -1.0, 2.0];
-//! let input = Input { x, h_0: None, c_0: None, hidden_mask: None };
-//! let Output { output, h_n, .. } = infer(CellKind::Lstm, &shape, &weights, &input, false)?;
-//! // Each final state is the output of its sequence's own last step.
+//! let weights = Weights::new(&[0.5f32, 0.1, 1.0, 0.3], &[0.2, 0.4, 0.1, 0.6]);
+//! let input = Input::new(&[1.0, -1.0, 2.0]);
+//! let options = ForwardOptions::default();
+//! let Output { output, h_n, .. } = infer(CellKind::Lstm, &shape, &weights, &input, options)?;
+//! // The final state of a sequence is the output of its own last step.
 //! assert_eq!(h_n, [output[2], output[1]]);
 //! # Ok::<(), ragged_kernels::Error>(())
 //! ```
 //!
-//! Behind them, in reading order: `layout` says how numbers lie, `cell` holds the arithmetic of each
-//! cell, `pack` and `transpose` put the weights in order, `tile` and `product` are the inner loops.
-//! `forward` with `recurrence`, `backward` with `through_time`, `input_product`, `projection` and
-//! `weight_gradient` with `runs` are the passes, `plan`, `crew`, `helpers` and `together` say who runs
-//! them; `simd` and `math` are what they compute with, `buffer`, `memory` and `fresh` where the numbers are.
+//! [`backward`] has an example of training.
+//!
+//! # Guarantees
+//!
+//! The result of a sequence is the same, bit for bit, whatever the other sequences of its batch and the
+//! number of threads ([`set_num_threads`]). It may differ in rounding from one [`SimdLevel`] to another.
+//!
+//! # Modules, in reading order
+//!
+//! - `layer`: the entry points; `operands`: what they read and write; `shape`, `check`, `error`.
+//! - `cell`: the arithmetic of one time step of each cell.
+//! - `passes`: the two passes. Each packs the weights and runs a time loop of `recurrence`.
+//! - `layout`: the order of the elements in the kernels' own buffers.
+//! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
+//! - `threads`: how the threads share a pass.
+//! - `simd`: vectors of each instruction set, and exp, tanh and the logistic function on them.
+//! - `memory`: the pool of buffers; `element`: the two element types.
+//!
+//! `tests/reference/mod.rs` in the repository is the same computation without any of this, one element
+//! at a time, and the tests compare the kernels with it at every SIMD level.
 
-mod backward;
-mod buffer;
 mod cell;
-mod crew;
-mod denormals;
+mod check;
 mod element;
 mod error;
-mod forward;
-mod fresh;
-mod helpers;
-mod input_product;
+mod gemm;
 mod layer;
 mod layout;
-mod math;
 mod memory;
-mod pack;
-mod plan;
-mod product;
-mod projection;
+mod operands;
+mod passes;
 mod recurrence;
-mod runs;
 mod shape;
 mod simd;
-mod states;
-mod through_time;
-mod tile;
-mod together;
-mod transpose;
-mod weight_gradient;
+mod threads;
 
-pub use cell::CellKind;
-pub use crew::{set_threads, threads};
-pub use element::Element;
-pub use error::{Error, Result};
-pub use layer::{Cotangents, Gradients, Input, Output, Tape, Weights, backward, forward, infer};
-pub use shape::{Direction, PackedShape};
-pub use simd::SimdLevel;
+pub use crate::cell::kind::CellKind;
+pub use crate::error::{Error, Result};
+pub use crate::layer::{Element, Tape, backward, forward, infer};
+pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::shape::{Direction, PackedShape};
+pub use crate::simd::level::SimdLevel;
+pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

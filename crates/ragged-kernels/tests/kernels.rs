@@ -48,54 +48,42 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let (weight_ih, weight_hh) = (narrow(&case.weight_ih), narrow(&case.weight_hh));
     let (bias_ih, bias_hh) = (narrow(&case.bias_ih), narrow(&case.bias_hh));
     let weight_hr = narrow(&case.weight_hr);
-    let weights = Weights {
-        weight_ih: &weight_ih,
-        weight_hh: &weight_hh,
-        bias_ih: case.biased.then_some(&bias_ih),
-        bias_hh: case.biased.then_some(&bias_hh),
-        weight_hr: projects.then_some(&weight_hr),
-    };
+    let mut weights = Weights::new(&weight_ih, &weight_hh);
+    if case.biased {
+        weights = weights.with_biases(&bias_ih, &bias_hh);
+    }
+    weights.weight_hr = projects.then_some(&weight_hr);
     let (x, h_0, c_0) = (narrow(&case.x), narrow(&case.h_0), narrow(&case.c_0));
     let mask = narrow(&case.mask);
-    let input = Input {
-        x: &x,
-        h_0: Some(&h_0),
-        c_0: lstm.then_some(&c_0),
-        hidden_mask: case.masked.then_some(&mask),
-    };
-    let (result, tape) = forward(case.cell, &shape, &weights, &input, lstm).unwrap();
-    let again = infer(case.cell, &shape, &weights, &input, false).unwrap();
+    let mut input = Input::new(&x).with_h_0(&h_0);
+    input.c_0 = lstm.then_some(&c_0);
+    input.hidden_mask = case.masked.then_some(&mask);
+    let options = ForwardOptions::default();
+    let with_cell_states = options.with_cell_states(lstm);
+    let (result, tape) = forward(case.cell, &shape, &weights, &input, with_cell_states).unwrap();
+    let again = infer(case.cell, &shape, &weights, &input, options).unwrap();
     let bits = |v: &[T]| v.iter().map(|v| v.wide().to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&result.output), bits(&again.output), "inference differs");
     assert_eq!(bits(&result.h_n), bits(&again.h_n));
-    assert_eq!((again.c_n.is_some(), again.cells), (lstm, None));
+    assert_eq!((again.c_n.is_some(), again.cell_states), (lstm, None));
 
     let (d_output, d_h_n) = (narrow(&case.d_output), narrow(&case.d_h_n));
     let (d_c_n, d_cells) = (narrow(&case.d_c_n), narrow(&case.d_cells));
-    let cotangents = Cotangents {
-        output: Some(&d_output),
-        h_n: Some(&d_h_n),
-        c_n: lstm.then_some(&d_c_n),
-        cells: lstm.then_some(&d_cells),
-    };
+    let mut output_gradients = OutputGradients::default().with_output(&d_output).with_h_n(&d_h_n);
+    if lstm {
+        output_gradients = output_gradients.with_c_n(&d_c_n).with_cell_states(&d_cells);
+    }
     // Twice: the tape is only read. What nobody asked for is not there.
     let back = |wanted: Gradients<bool>| {
         let output = &result.output;
-        backward(&shape, &weights, &input, output, &tape, &cotangents, &wanted).unwrap()
+        backward(&shape, &weights, &input, output, &tape, &output_gradients, &wanted).unwrap()
     };
-    let all = Gradients {
-        x: true,
-        weight_ih: true,
-        weight_hh: true,
-        bias_ih: true,
-        bias_hh: true,
-        weight_hr: projects,
-        h_0: true,
-        c_0: lstm,
-    };
+    let all = Gradients::all(case.cell, &shape);
     let got = back(all);
     assert_eq!(back(Gradients::default()), Gradients::default());
-    let without_x = back(Gradients { x: false, ..all });
+    let mut all_but_x = all;
+    all_but_x.x = false;
+    let without_x = back(all_but_x);
     let bits = |v: &Option<Vec<T>>| v.as_deref().map(bits);
     assert_eq!((without_x.x, bits(&without_x.weight_hh)), (None, bits(&got.weight_hh)));
     let wide = |v: Vec<T>| v.into_iter().map(T::wide).collect::<Vec<f64>>();
@@ -104,7 +92,7 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         ("output", wide(result.output)),
         ("h_n", wide(result.h_n)),
         ("c_n", found(result.c_n)),
-        ("cells", found(result.cells)),
+        ("cells", found(result.cell_states)),
         ("dx", found(got.x)),
         ("d weight_ih", found(got.weight_ih)),
         ("d weight_hh", found(got.weight_hh)),
@@ -324,13 +312,13 @@ fn the_number_of_threads_changes_no_bit() {
     cases.push(case_of(CellKind::Lstm, vec![23, 17, 17, 5, 1], 2, 7, 37, 20, 6));
     for case in &cases {
         for level in SimdLevel::available() {
-            set_threads(1);
+            set_num_threads(1);
             let one = bits(&run::<f32>(case, level));
             for threads in [2, 3, 8] {
-                set_threads(threads);
+                set_num_threads(threads);
                 assert_eq!(bits(&run::<f32>(case, level)), one, "{level:?}, {threads} threads");
             }
-            set_threads(0);
+            set_num_threads(0);
         }
     }
 }

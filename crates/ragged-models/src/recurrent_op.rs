@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use candle_core::{CpuStorage, DType, Layout, Shape, Storage, StorageRef, Tensor, WithDType, bail};
 use ragged_kernels::{
-    CellKind, Cotangents, Direction, Element, Gradients, Input, PackedShape, Tape, Weights,
-    backward, forward, infer,
+    CellKind, Direction, Element, ForwardOptions, Gradients, Input, OutputGradients, PackedShape,
+    Tape, Weights, backward, forward, infer,
 };
 use ragged_sequence::PackedLayout;
 
@@ -174,12 +174,11 @@ struct Read<'a, T: Element> {
 
 impl<T: Element> Read<'_, T> {
     fn input(&self) -> Input<'_, T> {
-        Input {
-            x: self.x,
-            h_0: self.h_0.as_deref(),
-            c_0: self.c_0.as_deref(),
-            hidden_mask: self.hidden_mask.as_deref(),
-        }
+        let mut input = Input::new(self.x);
+        input.h_0 = self.h_0.as_deref();
+        input.c_0 = self.c_0.as_deref();
+        input.hidden_mask = self.hidden_mask.as_deref();
+        input
     }
 }
 
@@ -198,9 +197,9 @@ impl<T: Element + WithDType> RecurrentOp<T> {
         else {
             bail!("recurrent layer: too few inputs");
         };
-        let (bias_ih, bias_hh) = (find(Role::BiasIh)?, find(Role::BiasHh)?);
-        let weight_hr = find(Role::WeightHr)?;
-        let weights = Weights { weight_ih, weight_hh, bias_ih, bias_hh, weight_hr };
+        let mut weights = Weights::new(weight_ih, weight_hh);
+        (weights.bias_ih, weights.bias_hh) = (find(Role::BiasIh)?, find(Role::BiasHh)?);
+        weights.weight_hr = find(Role::WeightHr)?;
         let (h_0, c_0) = (sorted(Role::H0)?, sorted(Role::C0)?);
         Ok(Read { weights, x, h_0, c_0, hidden_mask: sorted(Role::HiddenMask)? })
     }
@@ -218,15 +217,16 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let inputs: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let read = self.read(&inputs)?;
         let (kind, weights, input) = (call.kind, &read.weights, &read.input());
+        let options = ForwardOptions::default().with_cell_states(call.cells);
         let result = match record {
-            true => forward(kind, &shape, weights, input, call.cells)
+            true => forward(kind, &shape, weights, input, options)
                 .map(|(result, tape)| (result, Some(tape))),
-            false => infer(kind, &shape, weights, input, call.cells).map(|result| (result, None)),
+            false => infer(kind, &shape, weights, input, options).map(|result| (result, None)),
         };
         let (result, tape) = result.map_err(candle_core::Error::wrap)?;
         let mut outputs = vec![(result.output, (n, p)), (call.unsorted(result.h_n), (b, p))];
         outputs.extend(result.c_n.map(|c_n| (call.unsorted(c_n), (b, h))));
-        outputs.extend(result.cells.map(|cells| (cells, (n, h))));
+        outputs.extend(result.cell_states.map(|cells| (cells, (n, h))));
         self.tape = tape;
         let storage =
             |(data, dims): (Vec<T>, _)| (T::to_cpu_storage_owned(data), Shape::from(dims));
@@ -245,16 +245,15 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
             bail!("recurrent layer: no forward pass was recorded");
         };
         let asked = |role: Role| call.roles.iter().zip(wanted).any(|(&r, &w)| w && r == role);
-        let wanted = Gradients {
-            x: asked(Role::X),
-            weight_ih: asked(Role::WeightIh),
-            weight_hh: asked(Role::WeightHh),
-            bias_ih: asked(Role::BiasIh),
-            bias_hh: asked(Role::BiasHh),
-            weight_hr: asked(Role::WeightHr),
-            h_0: asked(Role::H0),
-            c_0: asked(Role::C0),
-        };
+        let mut wanted = Gradients::default();
+        wanted.x = asked(Role::X);
+        wanted.weight_ih = asked(Role::WeightIh);
+        wanted.weight_hh = asked(Role::WeightHh);
+        wanted.bias_ih = asked(Role::BiasIh);
+        wanted.bias_hh = asked(Role::BiasHh);
+        wanted.weight_hr = asked(Role::WeightHr);
+        wanted.h_0 = asked(Role::H0);
+        wanted.c_0 = asked(Role::C0);
         let contiguous = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::contiguous);
         let cotangents: Vec<Option<Tensor>> =
             cotangents.iter().map(|t| contiguous(t).transpose()).collect::<Result<_>>()?;
@@ -265,17 +264,14 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         };
         let state = |at: usize| Ok::<_, candle_core::Error>(given(at)?.map(|d| call.sorted(d)));
         let (h_n, c_n) = (state(1)?, state(2)?);
-        let cotangents = Cotangents {
-            output: given(0)?,
-            h_n: h_n.as_deref(),
-            c_n: c_n.as_deref(),
-            cells: given(3)?,
-        };
+        let mut output_gradients = OutputGradients::default();
+        (output_gradients.output, output_gradients.cell_states) = (given(0)?, given(3)?);
+        (output_gradients.h_n, output_gradients.c_n) = (h_n.as_deref(), c_n.as_deref());
         let storages: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let read = self.read(&storages)?;
         let output = output.storage_and_layout();
         let (weights, input, output) = (&read.weights, &read.input(), slice(&output)?);
-        let mut found = backward(&shape, weights, input, output, tape, &cotangents, &wanted)
+        let mut found = backward(&shape, weights, input, output, tape, &output_gradients, &wanted)
             .map_err(candle_core::Error::wrap)?;
         let tensor = |(role, input): (&Role, &Tensor)| {
             let data = match role {

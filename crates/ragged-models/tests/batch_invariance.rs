@@ -94,7 +94,7 @@ impl<C: Cell> World<C> {
         check(&reversed, 0.0, 3, "in another order, with more padding");
         check(&some, f64::NAN, 2, "with some others, and no numbers in the padding");
         for threads in [1, 2, 3] {
-            ragged_kernels::set_threads(threads);
+            ragged_kernels::set_num_threads(threads);
             check(&ids, f64::INFINITY, 1, &format!("on {threads} threads"));
         }
     }

@@ -1,37 +1,41 @@
-//! The gated recurrent unit (Cho et al. 2014) as PyTorch has it: the reset gate acts on the product
-//! with h, not on h, so n needs its two products apart.
+//! The gated recurrent unit (Cho et al. 2014) as PyTorch defines it: the reset gate multiplies the
+//! product with h, not h itself, so the two terms of n are summed separately.
 //!
 //! ```text
 //! r, z = sigmoid(a_r), sigmoid(a_z)      n = tanh(u + r v)
 //! u = W_in x + b_in      v = W_hn h + b_hn
 //! h' = (1 - z) n + z h
 //! ```
+//!
+//! `tests/reference/mod.rs` has the same cell written element by element.
 
-use super::{Arithmetic, Derivatives, Outcome, Side, sigmoid_slope, tanh_slope};
-use crate::Element;
-use crate::math::{sigmoid, tanh};
-use crate::simd::Simd;
-use crate::tile::{Strided, Tile, accumulate, zero};
+use crate::cell::kind::Side;
+use crate::cell::step::{CellStep, StepGradients, StepOutput, sigmoid_derivative, tanh_derivative};
+use crate::element::Float;
+use crate::gemm::microkernel::{Strided, Tile, microkernel, zero_tile};
+use crate::simd::math::{sigmoid, tanh};
+use crate::simd::vector::Simd;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Gru;
 
-impl<T: Element> Arithmetic<T, 1> for Gru {
+impl<T: Float> CellStep<T, 1> for Gru {
+    /// Saves r, z, n after their nonlinearities, and v.
     #[inline(always)]
     fn forward<S: Simd<T>>(
         self,
         s: S,
         [r, z, u, v]: [S::V; 4],
         [h]: [S::V; 1],
-    ) -> Outcome<S::V, 1> {
+    ) -> StepOutput<S::V, 1> {
         let (r, z) = (sigmoid(s, r), sigmoid(s, z));
         let n = tanh(s, s.mul_add(r, v, u));
         let h = s.mul_add(z, s.sub(h, n), n);
-        Outcome { hidden: [h], carry: [h], record: [r, z, n, v] }
+        StepOutput { hidden: [h], carry: [h], saved: [r, z, n, v] }
     }
 
     /// ```text
-    /// dn = dh' (1 - z)      dz = dh' (h - n)      dh = dh' z, beside W_hh^T da
+    /// dn = dh' (1 - z)      dz = dh' (h - n)      dh = dh' z, in addition to W_hh^T da
     /// du = dn (1 - n^2)      dv = du r      dr = du v
     /// ```
     #[inline(always)]
@@ -39,20 +43,20 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
         self,
         s: S,
         [r, z, n, v]: [S::V; 4],
-        [before]: [S::V; 1],
-        _after: [S::V; 1],
+        [h_before]: [S::V; 1],
+        _h_after: [S::V; 1],
         [d_hidden]: [S::V; 1],
         [d_carry]: [S::V; 1],
-    ) -> Derivatives<S::V, 1> {
-        // The hidden state is the carried state: both derivatives are its.
+    ) -> StepGradients<S::V, 1> {
+        // The hidden state is the carry: both gradients are with respect to it.
         let d_hidden = s.add(d_hidden, d_carry);
         let d_n = s.mul(d_hidden, s.sub(s.splat(T::ONE), z));
-        let d_u = s.mul(d_n, tanh_slope(s, n));
-        let d_z = s.mul(d_hidden, s.sub(before, n));
-        Derivatives {
+        let d_u = s.mul(d_n, tanh_derivative(s, n));
+        let d_z = s.mul(d_hidden, s.sub(h_before, n));
+        StepGradients {
             slots: [
-                s.mul(s.mul(d_u, v), sigmoid_slope(s, r)),
-                s.mul(d_z, sigmoid_slope(s, z)),
+                s.mul(s.mul(d_u, v), sigmoid_derivative(s, r)),
+                s.mul(d_z, sigmoid_derivative(s, z)),
                 d_u,
                 s.mul(d_u, r),
             ],
@@ -60,7 +64,7 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
         }
     }
 
-    /// Three slots of the four, so that nothing is multiplied by zero.
+    /// Computes three of the four slots, so that nothing is multiplied by zero.
     #[inline(always)]
     unsafe fn product<S: Simd<T>, const R: usize>(
         self,
@@ -71,14 +75,14 @@ impl<T: Element> Arithmetic<T, 1> for Gru {
         columns: usize,
         w: *const T,
     ) -> Tile<T, S, R, 4> {
-        let a = Strided { at: a, row: columns, column: 1 };
+        let a = Strided { start: a, row_stride: columns, column_stride: 1 };
         let last = if side == Side::Input { 2 } else { 3 };
-        let mut three = zero::<T, S, R, 3>(s);
+        let mut three = zero_tile::<T, S, R, 3>(s);
         for (three, sums) in three.iter_mut().zip(&sums) {
             *three = [sums[0], sums[1], sums[last]];
         }
-        // SAFETY: the caller's; the weights of a side hold its three slots alone.
-        let three = unsafe { accumulate::<T, S, R, 3>(s, three, 0..columns, a, w) };
+        // SAFETY: the caller's; the weights of a side hold its three slots only.
+        let three = unsafe { microkernel::<T, S, R, 3>(s, three, 0..columns, a, w) };
         for (sums, three) in sums.iter_mut().zip(three) {
             (sums[0], sums[1], sums[last]) = (three[0], three[1], three[2]);
         }

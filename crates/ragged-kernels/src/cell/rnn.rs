@@ -1,46 +1,49 @@
 //! The Elman network (Elman 1990): `h' = tanh(a)` or `h' = max(a, 0)` with
-//! `a = W_ih x + b_ih + W_hh h + b_hh`. Four vectors of units make a block.
+//! `a = W_ih x + b_ih + W_hh h + b_hh`. A block holds four vectors of units.
+//!
+//! `tests/reference/mod.rs` has the same cell written element by element.
 
-use super::{Arithmetic, Derivatives, Outcome, tanh_slope};
-use crate::Element;
-use crate::math::tanh;
-use crate::simd::Simd;
+use crate::cell::step::{CellStep, StepGradients, StepOutput, tanh_derivative};
+use crate::element::Float;
+use crate::simd::math::tanh;
+use crate::simd::vector::Simd;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Rnn {
-    /// max(a, 0) instead of tanh.
+    /// max(a, 0) instead of tanh(a).
     pub(crate) relu: bool,
 }
 
-impl<T: Element> Arithmetic<T, 4> for Rnn {
+impl<T: Float> CellStep<T, 4> for Rnn {
+    /// Saves h'.
     #[inline(always)]
-    fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; 4]) -> Outcome<S::V, 4> {
+    fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; 4]) -> StepOutput<S::V, 4> {
         let zero = s.splat(T::default());
         let hidden = match self.relu {
             true => sums.map(|a| s.at_least(zero, a)),
             false => sums.map(|a| tanh(s, a)),
         };
-        Outcome { hidden, carry, record: hidden }
+        StepOutput { hidden, carry, saved: hidden }
     }
 
     #[inline(always)]
     fn backward<S: Simd<T>>(
         self,
         s: S,
-        record: [S::V; 4],
-        _before: [S::V; 4],
-        _after: [S::V; 4],
+        saved: [S::V; 4],
+        _carry_before: [S::V; 4],
+        _carry_after: [S::V; 4],
         d_hidden: [S::V; 4],
         d_carry: [S::V; 4],
-    ) -> Derivatives<S::V, 4> {
+    ) -> StepGradients<S::V, 4> {
         let zero = s.splat(T::default());
         let mut slots = d_hidden;
-        for (slot, h) in slots.iter_mut().zip(record) {
+        for (slot, h) in slots.iter_mut().zip(saved) {
             *slot = match self.relu {
                 true => s.select_less(zero, h, *slot, zero),
-                false => s.mul(*slot, tanh_slope(s, h)),
+                false => s.mul(*slot, tanh_derivative(s, h)),
             };
         }
-        Derivatives { slots, carry: d_carry }
+        StepGradients { slots, carry: d_carry }
     }
 }

@@ -1,7 +1,7 @@
 //! Vectors as plain arrays, which the compiler puts into whatever registers the target has.
 
-use super::Simd;
-use crate::Element;
+use crate::element::Float;
+use crate::simd::vector::Simd;
 
 /// The level of every machine.
 #[derive(Clone, Copy)]
@@ -12,7 +12,7 @@ pub(crate) struct Portable;
 pub(crate) struct Lanes<T>([T; 8]);
 
 #[inline(always)]
-fn zip<T: Element>(a: Lanes<T>, b: Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
+fn zip<T: Float>(a: Lanes<T>, b: Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
     let mut out = a;
     for (out, b) in out.0.iter_mut().zip(b.0) {
         *out = f(*out, b);
@@ -20,7 +20,7 @@ fn zip<T: Element>(a: Lanes<T>, b: Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> 
     out
 }
 
-impl<T: Element> Simd<T> for Portable {
+impl<T: Float> Simd<T> for Portable {
     type V = Lanes<T>;
     const LANES: usize = 8;
     const ROWS: usize = 2;
@@ -61,7 +61,7 @@ impl<T: Element> Simd<T> for Portable {
     fn mul_add(self, a: Lanes<T>, b: Lanes<T>, c: Lanes<T>) -> Lanes<T> {
         let mut out = c;
         for ((out, a), b) in out.0.iter_mut().zip(a.0).zip(b.0) {
-            *out = if <Self as Simd<T>>::FUSED { a.fused(b, *out) } else { a * b + *out };
+            *out = if <Self as Simd<T>>::FUSED { a.fused_mul_add(b, *out) } else { a * b + *out };
         }
         out
     }
@@ -98,7 +98,7 @@ impl<T: Element> Simd<T> for Portable {
     }
     #[inline(always)]
     fn power(self, shifted: Lanes<T>) -> Lanes<T> {
-        zip(shifted, shifted, |shifted, _| shifted.power())
+        zip(shifted, shifted, |shifted, _| shifted.power_of_two())
     }
     #[inline(always)]
     unsafe fn load_first(self, from: *const T, count: usize) -> Lanes<T> {

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Simd, SimdLevel};
+use crate::simd::level::SimdLevel;
+use crate::simd::vector::Simd;
 
 /// Proof that AVX2 and FMA are there.
 #[derive(Clone, Copy)]

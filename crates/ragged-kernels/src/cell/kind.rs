@@ -1,0 +1,79 @@
+//! The kinds of cells: how many gates each has, and how they are laid out in slots.
+
+/// A recurrent cell, named as PyTorch's `nn.RNNBase.mode`.
+///
+/// ```
+/// use ragged_kernels::CellKind;
+///
+/// assert_eq!((CellKind::Lstm.gates(), CellKind::Gru.gates()), (4, 3));
+/// assert!(CellKind::Lstm.has_cell_state() && !CellKind::Gru.has_cell_state());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellKind {
+    /// Long short-term memory, with gates i, f, g, o.
+    Lstm,
+    /// Gated recurrent unit, with gates r, z, n. As in PyTorch, the reset gate r multiplies the product
+    /// `W_hn h + b_hn` and not h.
+    Gru,
+    /// Elman network with tanh.
+    RnnTanh,
+    /// Elman network with max(x, 0).
+    RnnRelu,
+}
+
+/// The two products that enter a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// `W_ih x`.
+    Input,
+    /// `W_hh h`.
+    Hidden,
+}
+
+impl CellKind {
+    /// Returns G, the number of gates: the weights have G x H rows.
+    pub fn gates(self) -> usize {
+        match self {
+            Self::Lstm => 4,
+            Self::Gru => 3,
+            Self::RnnTanh | Self::RnnRelu => 1,
+        }
+    }
+
+    /// Returns whether the cell has a cell state c in addition to the hidden state h.
+    pub fn has_cell_state(self) -> bool {
+        self == Self::Lstm
+    }
+
+    /// The slots that a product is added to.
+    pub(crate) fn slots(self, side: Side) -> &'static [usize] {
+        match (self, side) {
+            (Self::Gru, Side::Input) => &[0, 1, 2],
+            (Self::Gru, Side::Hidden) => &[0, 1, 3],
+            _ => &[0, 1, 2, 3],
+        }
+    }
+
+    /// The gate that a slot belongs to.
+    pub(crate) fn gate(self, slot: usize) -> usize {
+        match self {
+            Self::Lstm => slot,
+            Self::Gru => slot.min(2),
+            Self::RnnTanh | Self::RnnRelu => 0,
+        }
+    }
+
+    /// Vectors of units per block.
+    pub(crate) fn vectors_per_block(self) -> usize {
+        match self {
+            Self::Lstm | Self::Gru => 1,
+            Self::RnnTanh | Self::RnnRelu => 4,
+        }
+    }
+
+    /// Whether a step reads the previous state outside the product as well: c of the LSTM, h of the
+    /// GRU. This state is called the carry.
+    pub(crate) fn has_carry(self) -> bool {
+        matches!(self, Self::Lstm | Self::Gru)
+    }
+}

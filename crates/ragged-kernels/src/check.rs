@@ -1,0 +1,100 @@
+//! The checks of the arguments against the shape and the cell.
+
+use crate::cell::kind::CellKind;
+use crate::error::{Error, Result};
+use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, Weights};
+use crate::shape::PackedShape;
+
+/// Checks the arguments of the forward pass.
+pub(crate) fn check_forward<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    options: ForwardOptions,
+) -> Result<()> {
+    check_inputs(cell, shape, weights, input)?;
+    check_available("cell_states", options.cell_states, cell.has_cell_state())
+}
+
+/// Checks the arguments of the backward pass, except for the tape.
+pub(crate) fn check_backward<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    output: &[T],
+    output_gradients: &OutputGradients<T>,
+    wanted: &Gradients<bool>,
+) -> Result<()> {
+    check_inputs(cell, shape, weights, input)?;
+    let (n, b) = (shape.rows(), shape.batch_size());
+    let (h, p) = (shape.hidden_size(), shape.output_size());
+    check_len("output", "N x P", output.len(), n * p)?;
+    let OutputGradients { output, h_n, c_n, cell_states } = *output_gradients;
+    let lstm = cell.has_cell_state();
+    check_option("gradient of output", "N x P", output, n * p, true)?;
+    check_option("gradient of h_n", "B x P", h_n, b * p, true)?;
+    check_option("gradient of c_n", "B x H", c_n, b * h, lstm)?;
+    check_option("gradient of cell_states", "N x H", cell_states, n * h, lstm)?;
+    check_available("gradient of weight_hr", wanted.weight_hr, p != h)?;
+    check_available("gradient of c_0", wanted.c_0, lstm)
+}
+
+/// Checks what both passes read.
+fn check_inputs<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    weights: &Weights<T>,
+    input: &Input<T>,
+) -> Result<()> {
+    let (n, b, i) = (shape.rows(), shape.batch_size(), shape.input_size());
+    let (h, p) = (shape.hidden_size(), shape.output_size());
+    let (lstm, gates) = (cell.has_cell_state(), cell.gates() * h);
+    if p != h && !lstm {
+        return Err(Error::UnexpectedArgument { name: "projection" });
+    }
+    check_len("weight_ih", "G H x I", weights.weight_ih.len(), gates * i)?;
+    check_len("weight_hh", "G H x P", weights.weight_hh.len(), gates * p)?;
+    check_option("bias_ih", "G H", weights.bias_ih, gates, true)?;
+    check_option("bias_hh", "G H", weights.bias_hh, gates, true)?;
+    check_option("weight_hr", "P x H", weights.weight_hr, p * h, p != h)?;
+    if p != h {
+        check_len("weight_hr", "P x H", weights.weight_hr.map_or(0, <[T]>::len), p * h)?;
+    }
+    check_len("x", "N x I", input.x.len(), n * i)?;
+    check_option("h_0", "B x P", input.h_0, b * p, true)?;
+    check_option("c_0", "B x H", input.c_0, b * h, lstm)?;
+    check_option("hidden_mask", "B x P", input.hidden_mask, b * p, true)
+}
+
+/// Checks the length of a slice.
+fn check_len(name: &'static str, shape: &'static str, got: usize, expected: usize) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Length { name, shape, expected, got })
+}
+
+/// Checks an optional slice, which may be given only where `available`.
+fn check_option<T>(
+    name: &'static str,
+    shape: &'static str,
+    slice: Option<&[T]>,
+    expected: usize,
+    available: bool,
+) -> Result<()> {
+    match slice {
+        None => Ok(()),
+        Some(_) if !available => Err(Error::UnexpectedArgument { name }),
+        Some(slice) => check_len(name, shape, slice.len(), expected),
+    }
+}
+
+/// Checks that a requested output or gradient is available.
+fn check_available(name: &'static str, requested: bool, available: bool) -> Result<()> {
+    if requested && !available {
+        return Err(Error::Unavailable { name });
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Packs the weights into panels, in the order in which the inner loops read them.
+
+use crate::cell::kind::Side;
+use crate::element::Float;
+use crate::gemm::transpose::{Matrix, transpose};
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::simd::dispatch::{SimdFloat, Task, dispatch};
+use crate::simd::vector::Simd;
+use crate::threads::team::Team;
+
+/// Elements to pack for which another thread pays.
+const ELEMENTS_PER_THREAD: usize = 1 << 15;
+
+/// The most vectors of columns per panel; with [`Simd::ROWS`] rows they fill the registers.
+pub(crate) const PANEL_VECTORS: usize = 4;
+
+/// Packs weights `[G H, columns]`, concatenated along the columns, as `[block][column][slot of the
+/// side][lane]` with zeros for the lanes beyond H.
+pub(crate) fn pack_gate_panels<T: SimdFloat>(
+    layout: &KernelLayout,
+    weights: &[(Side, &[T], usize)],
+    team: &Team,
+) -> PooledBuffer<T> {
+    let panel: usize = weights.iter().map(|&(side, _, n)| layout.panel_len(side, n)).sum();
+    let mut packed = PooledBuffer::<T>::new(layout.blocks * panel);
+    let out = SyncPtr::new(packed.as_mut_slice());
+    let threads = layout.blocks * panel / ELEMENTS_PER_THREAD;
+    team.parallel_for(layout.blocks, threads, &|blocks| {
+        for block in blocks {
+            // SAFETY: each block is packed by one call, into a panel of its own within `packed`.
+            let panel =
+                unsafe { std::slice::from_raw_parts_mut(out.get().add(block * panel), panel) };
+            dispatch(layout.level, GatePanel { layout, weights, block, panel });
+        }
+    });
+    packed
+}
+
+/// The panel of one block.
+struct GatePanel<'a, T> {
+    layout: &'a KernelLayout,
+    /// Side, `[G H, columns]`, columns.
+    weights: &'a [(Side, &'a [T], usize)],
+    block: usize,
+    /// `[column][slot of the side][lane]`, one side after the other.
+    panel: &'a mut [T],
+}
+
+impl<T: Float> Task<T> for GatePanel<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let Self { layout, weights, block, mut panel } = self;
+        for &(side, weight, columns) in weights {
+            let slots = layout.cell.slots(side);
+            let (part, rest) = panel.split_at_mut(layout.panel_len(side, columns));
+            panel = rest;
+            for (place, &slot) in slots.iter().enumerate() {
+                let rows = layout.weight_rows(block, slot);
+                let from = &weight[rows.start * columns..rows.end * columns];
+                let from =
+                    Matrix { start: from.as_ptr(), row_stride: columns, rows: rows.len(), columns };
+                let to = part.as_mut_ptr().wrapping_add(place * S::LANES);
+                // SAFETY: the matrix was cut from the weight; the part holds a vector for each of its
+                // columns and slots.
+                unsafe { transpose(s, from, to, slots.len() * S::LANES, S::LANES) }
+            }
+        }
+    }
+}
+
+/// Adds the biases `[G H]` of both sides slot by slot: `[block][slot][lane]`, with zeros for the lanes
+/// beyond H.
+pub(crate) fn pack_biases<T: Float>(
+    layout: &KernelLayout,
+    biases: [(Side, Option<&[T]>); 2],
+) -> PooledBuffer<T> {
+    let lanes = layout.lanes;
+    let mut packed = PooledBuffer::<T>::new(layout.blocks * 4 * lanes);
+    let out = packed.as_mut_slice();
+    out.fill(T::default());
+    for (side, bias) in biases {
+        let Some(bias) = bias else { continue };
+        for &slot in layout.cell.slots(side) {
+            for block in 0..layout.blocks {
+                let rows = layout.weight_rows(block, slot);
+                let out = &mut out[(block * 4 + slot) * lanes..];
+                for (out, row) in out.iter_mut().zip(rows) {
+                    *out += bias[row];
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// Packs a matrix `[depth, columns]` into panels of up to [`PANEL_VECTORS`] vectors of columns, each
+/// `[k][vector][lane]`, with zeros beyond the last column.
+///
+/// `fill(k, first, row)` writes row `k` from column `first` on, `row.len()` elements.
+pub(crate) fn pack_panels<T: Float>(
+    lanes: usize,
+    depth: usize,
+    columns: usize,
+    team: &Team,
+    fill: impl Fn(usize, usize, &mut [T]) + Sync,
+) -> PooledBuffer<T> {
+    let padded = columns.div_ceil(lanes) * lanes;
+    let mut packed = PooledBuffer::<T>::new(depth * padded);
+    let out = SyncPtr::new(packed.as_mut_slice());
+    let wide = PANEL_VECTORS * lanes;
+    team.parallel_for(padded.div_ceil(wide), depth * padded / ELEMENTS_PER_THREAD, &|panels| {
+        for first in panels.map(|panel| panel * wide) {
+            let (width, filled) = (wide.min(padded - first), wide.min(columns - first));
+            // SAFETY: each panel is packed by one call. Panels begin at `depth * first` and hold
+            // `depth` rows of `width`, so this one lies within `packed`.
+            let panel = unsafe {
+                std::slice::from_raw_parts_mut(out.get().add(depth * first), depth * width)
+            };
+            for (k, row) in panel.chunks_exact_mut(width).enumerate() {
+                let (row, padding) = row.split_at_mut(filled);
+                fill(k, first, row);
+                padding.fill(T::default());
+            }
+        }
+    });
+    packed
+}
+
+/// Packs a weight `[G H, columns]` as the right operand of products with `da`: its rows are in the order
+/// `[block][slot][lane]`, with zeros for the slots that are not of this side and the lanes beyond H.
+pub(crate) fn pack_column_panels<T: Float>(
+    layout: &KernelLayout,
+    side: Side,
+    weight: &[T],
+    columns: usize,
+    team: &Team,
+) -> PooledBuffer<T> {
+    let lanes = layout.lanes;
+    let slots = layout.cell.slots(side);
+    pack_panels(lanes, layout.blocks * 4 * lanes, columns, team, |k, first, row| {
+        let (block, slot, lane) = (k / lanes / 4, k / lanes % 4, k % lanes);
+        let source = layout.weight_rows(block, slot).nth(lane);
+        match source.filter(|_| slots.contains(&slot)) {
+            Some(source) => row.copy_from_slice(&weight[source * columns + first..][..row.len()]),
+            None => row.fill(T::default()),
+        }
+    })
+}

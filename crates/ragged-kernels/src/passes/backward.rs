@@ -1,0 +1,130 @@
+//! The backward pass: packs the weights, runs the time loop, and computes the gradients that are sums
+//! over all steps.
+//!
+//! The time loop computes `da`, the gradient with respect to the slots' sums, of every row. Then follow
+//! `dW = sum da [x h]^T` and `db = sum da`, divided among the threads by units and not by sequences so
+//! that each sum has one order, and `dx = W_ih^T da` row by row.
+
+use crate::cell::gru::Gru;
+use crate::cell::kind::{CellKind, Side};
+use crate::cell::lstm::Lstm;
+use crate::cell::rnn::Rnn;
+use crate::cell::step::CellStep;
+use crate::gemm::weight_panels::pack_column_panels;
+use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::states::{masked_initial_hidden, pack_states, unpack_states};
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::operands::{Gradients, Input, OutputGradients, Weights};
+use crate::passes::input_projection::input_gradient;
+use crate::passes::projection;
+use crate::passes::weight_gradient::weight_gradient;
+use crate::recurrence::activations::Activations;
+use crate::recurrence::backward::BackwardLoop;
+use crate::simd::dispatch::SimdFloat;
+use crate::threads::plan::Plan;
+use crate::threads::team::Team;
+
+/// What the forward pass computed and the backward pass reads.
+#[derive(Clone, Copy)]
+pub(crate) struct SavedForBackward<'a, T: SimdFloat> {
+    /// The hidden states, `[N, P]`.
+    pub(crate) output: &'a [T],
+    pub(crate) activations: &'a Activations<T>,
+}
+
+/// Runs the backward pass; all slices fit the layout.
+pub(crate) fn backward_pass<T: SimdFloat>(
+    layout: &KernelLayout,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    saved: SavedForBackward<T>,
+    output_gradients: &OutputGradients<T>,
+    wanted: &Gradients<bool>,
+    team: &Team,
+) -> Gradients<Option<Vec<T>>> {
+    let SavedForBackward { output, activations } = saved;
+    let d_output = output_gradients;
+    let bptt = match layout.cell {
+        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, activations, d_output, team),
+        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, activations, d_output, team),
+        CellKind::RnnTanh | CellKind::RnnRelu => {
+            let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
+            run::<T, _, 4>(rnn, layout, weights, input, activations, d_output, team)
+        }
+    };
+    let BpttOutput { da, dh, d_carry, dh_rows } = bptt;
+    let h_0 = wanted.h_0.then(|| {
+        let mut h_0 = unpack_states(layout, dh.as_slice(), layout.output_size);
+        if layout.cell == CellKind::Gru {
+            // The GRU reads h_0 outside the product as well.
+            let carried = unpack_states(layout, d_carry.as_slice(), layout.output_size);
+            h_0.iter_mut().zip(carried).for_each(|(h, carried)| *h += carried);
+        }
+        h_0
+    });
+    let c_0 = wanted.c_0.then(|| unpack_states(layout, d_carry.as_slice(), layout.hidden_size));
+    let hidden = match input.hidden_mask {
+        Some(_) => activations.masked.as_slice(),
+        None => output,
+    };
+    let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
+    let sides = [(wanted.weight_ih, wanted.bias_ih), (wanted.weight_hh, wanted.bias_hh)];
+    let [(weight_ih, bias_ih), (weight_hh, bias_hh)] =
+        weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
+    let x = wanted.x.then(|| input_gradient(layout, weights.weight_ih, &da, team));
+    let weight_hr = wanted
+        .weight_hr
+        .then(|| projection::weight_gradient(layout, &dh_rows, &activations.unprojected, team));
+    Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+}
+
+/// The result of backpropagation through time.
+struct BpttOutput<T: SimdFloat> {
+    /// The gradient with respect to the slots' sums, `[block][row][slot][lane]`.
+    da: PooledBuffer<T>,
+    /// The gradient with respect to the initial hidden states through the product,
+    /// `[vector][sequence][lane]`.
+    dh: PooledBuffer<T>,
+    /// The gradient with respect to the initial carries, `[vector][sequence][lane]`.
+    d_carry: PooledBuffer<T>,
+    /// With a projection: the gradient with respect to the hidden states of all steps, `[N, P]`.
+    dh_rows: PooledBuffer<T>,
+}
+
+fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
+    cell: A,
+    layout: &KernelLayout,
+    weights: &Weights<T>,
+    input: &Input<T>,
+    activations: &Activations<T>,
+    output_gradients: &OutputGradients<T>,
+    team: &Team,
+) -> BpttOutput<T> {
+    let (h, p) = (layout.hidden_size, layout.output_size);
+    let room = |needed: bool, len: usize| PooledBuffer::<T>::new(if needed { len } else { 0 });
+    let mut da = PooledBuffer::new(layout.gates_len());
+    let mut dh = pack_states(layout, output_gradients.h_n, p);
+    let mut d_carry = pack_states(layout, output_gradients.c_n, h);
+    let mut dh_rows = room(layout.has_projection(), layout.rows * p);
+    let mut d_unprojected = room(layout.has_projection(), layout.states_len());
+    let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
+    let backward_loop = BackwardLoop::<T, A, U> {
+        cell,
+        layout,
+        panels: &pack_column_panels(layout, Side::Hidden, weights.weight_hh, p, team),
+        initial_carry,
+        mask: input.hidden_mask,
+        weight_hr: weights.weight_hr.map(|w| projection::backward_panels(layout, w, team)),
+        activations,
+        d_output: output_gradients.output,
+        d_cell_states: output_gradients.cell_states,
+        da: SyncPtr::new(da.as_mut_slice()),
+        dh: SyncPtr::new(dh.as_mut_slice()),
+        d_carry: SyncPtr::new(d_carry.as_mut_slice()),
+        dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
+        d_unprojected: SyncPtr::new(d_unprojected.as_mut_slice()),
+    };
+    Plan::new::<T>(layout, team.num_threads()).run(layout.level, &backward_loop, team);
+    BpttOutput { da, dh, d_carry, dh_rows }
+}

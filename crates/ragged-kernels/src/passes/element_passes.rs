@@ -1,0 +1,73 @@
+//! Both passes, compiled for both element types.
+//!
+//! The methods are not generic, so the passes are compiled once, with this crate, and not in every crate
+//! that calls them.
+
+use crate::layout::kernel_layout::KernelLayout;
+use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+use crate::passes::backward::{SavedForBackward, backward_pass};
+use crate::passes::forward::forward_pass;
+use crate::recurrence::activations::Activations;
+use crate::simd::dispatch::SimdFloat;
+use crate::threads::team::Team;
+
+/// An element type that the passes are compiled for.
+pub trait ElementPasses: SimdFloat {
+    // This trait cannot be named outside the crate, so the types in its signatures stay inside it.
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn forward_pass(
+        layout: &KernelLayout,
+        weights: &Weights<Self>,
+        input: &Input<Self>,
+        options: ForwardOptions,
+        save_for_backward: bool,
+        team: &Team,
+    ) -> (Output<Self>, Activations<Self>);
+
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn backward_pass(
+        layout: &KernelLayout,
+        weights: &Weights<Self>,
+        input: &Input<Self>,
+        saved: SavedForBackward<Self>,
+        output_gradients: &OutputGradients<Self>,
+        wanted: &Gradients<bool>,
+        team: &Team,
+    ) -> Gradients<Option<Vec<Self>>>;
+}
+
+macro_rules! element_passes {
+    ($t:ty) => {
+        impl ElementPasses for $t {
+            #[allow(private_interfaces)]
+            fn forward_pass(
+                layout: &KernelLayout,
+                weights: &Weights<Self>,
+                input: &Input<Self>,
+                options: ForwardOptions,
+                save_for_backward: bool,
+                team: &Team,
+            ) -> (Output<Self>, Activations<Self>) {
+                forward_pass(layout, weights, input, options, save_for_backward, team)
+            }
+
+            #[allow(private_interfaces)]
+            fn backward_pass(
+                layout: &KernelLayout,
+                weights: &Weights<Self>,
+                input: &Input<Self>,
+                saved: SavedForBackward<Self>,
+                output_gradients: &OutputGradients<Self>,
+                wanted: &Gradients<bool>,
+                team: &Team,
+            ) -> Gradients<Option<Vec<Self>>> {
+                backward_pass(layout, weights, input, saved, output_gradients, wanted, team)
+            }
+        }
+    };
+}
+
+element_passes!(f32);
+element_passes!(f64);

@@ -1,0 +1,146 @@
+//! The products with `W_ih` that do not depend on the order of the steps: `W_ih x + b` of a wide input,
+//! and the gradient `dx = W_ih^T da`.
+
+use std::ops::Range;
+
+use crate::cell::kind::Side;
+use crate::cell::step::CellStep;
+use crate::element::Float;
+use crate::gemm::microkernel::{for_tiles, repeat_rows};
+use crate::gemm::product::{Lhs, product};
+use crate::gemm::weight_panels::{pack_column_panels, pack_gate_panels};
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::memory::uninit_vec::UninitVec;
+use crate::simd::dispatch::{SimdFloat, Task, dispatch};
+use crate::simd::vector::Simd;
+use crate::threads::team::Team;
+
+/// Rows per task of the forward product.
+const FORWARD_ROWS: usize = 384;
+
+/// Rows per task of the backward product.
+const BACKWARD_ROWS: usize = 96;
+
+/// Computes `W_ih x + b` of all rows into `gates` `[block][row][slot][lane]`.
+///
+/// `x` is `[N, I]`, `bias` `[block][slot][lane]`, and `weight_ih` the side, `[G H, I]` and I.
+pub(crate) fn project_input<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
+    cell: A,
+    layout: &KernelLayout,
+    x: &[T],
+    bias: &PooledBuffer<T>,
+    weight_ih: (Side, &[T], usize),
+    gates: SyncPtr<T>,
+    team: &Team,
+) {
+    let panels = &pack_gate_panels(layout, &[weight_ih], team);
+    let chunks = layout.rows.div_ceil(FORWARD_ROWS);
+    team.parallel_for(layout.blocks * chunks, team.num_threads(), &|tasks| {
+        for task in tasks {
+            let (block, from) = (task / chunks, task % chunks * FORWARD_ROWS);
+            let rows = from..layout.rows.min(from + FORWARD_ROWS);
+            let task =
+                InputProjection::<T, A, U> { cell, layout, x, panels, bias, gates, block, rows };
+            dispatch(layout.level, task);
+        }
+    });
+}
+
+/// `W_ih x + b` of one block of units for some rows.
+struct InputProjection<'a, T: Float, A, const U: usize> {
+    cell: A,
+    layout: &'a KernelLayout,
+    /// `[N, I]`.
+    x: &'a [T],
+    /// `[block][column][slot of the side][lane]`.
+    panels: &'a PooledBuffer<T>,
+    /// `[block][slot][lane]`.
+    bias: &'a PooledBuffer<T>,
+    /// `[block][row][slot][lane]`.
+    gates: SyncPtr<T>,
+    block: usize,
+    rows: Range<usize>,
+}
+
+impl<T: Float, A: CellStep<T, U>, const U: usize> Task<T> for InputProjection<'_, T, A, U> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        for_tiles!(<S as Simd<T>>::ROWS, self.rows.clone(), |R, row| self.tile::<S, R>(s, row));
+    }
+}
+
+impl<T: Float, A: CellStep<T, U>, const U: usize> InputProjection<'_, T, A, U> {
+    #[inline(always)]
+    fn tile<S: Simd<T>, const R: usize>(&self, s: S, row: usize) {
+        let (layout, i) = (self.layout, self.layout.input_size);
+        // SAFETY: x is [N, I], the panel of a block has a vector for each of I columns and slots,
+        // and the gates of these rows and this block are written by this task only.
+        unsafe {
+            let panel = self.panels.as_ptr().add(self.block * layout.panel_len(Side::Input, i));
+            let x = self.x.as_ptr().add(row * i);
+            let bias = self.bias.as_ptr().add(self.block * 4 * S::LANES);
+            let sums = repeat_rows::<T, S, R>(s, bias);
+            let sums = self.cell.product::<S, R>(s, Side::Input, sums, x, i, panel);
+            let gates = self.gates.get().add(layout.gates_at(self.block, row));
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (slot, sum) in sums.into_iter().enumerate() {
+                    s.store(gates.add((r * 4 + slot) * S::LANES), sum);
+                }
+            }
+        }
+    }
+}
+
+/// Returns `dx = W_ih^T da`, `[N, I]`, from `weight_ih` `[G H, I]` and `da`
+/// `[block][row][slot][lane]`.
+pub(crate) fn input_gradient<T: SimdFloat>(
+    layout: &KernelLayout,
+    weight_ih: &[T],
+    da: &PooledBuffer<T>,
+    team: &Team,
+) -> Vec<T> {
+    let panels = &pack_column_panels(layout, Side::Input, weight_ih, layout.input_size, team);
+    let mut gradient = UninitVec::new(layout.rows * layout.input_size);
+    let dx = gradient.as_sync_ptr();
+    team.parallel_for(layout.rows.div_ceil(BACKWARD_ROWS), team.num_threads(), &|chunks| {
+        for chunk in chunks {
+            let rows = chunk * BACKWARD_ROWS..layout.rows.min((chunk + 1) * BACKWARD_ROWS);
+            dispatch(layout.level, InputGradient { layout, panels, da, dx, rows });
+        }
+    });
+    // SAFETY: the chunks cover all rows, and each writes all features of its own.
+    unsafe { gradient.assume_init() }
+}
+
+/// `dx` of some rows.
+struct InputGradient<'a, T: Float> {
+    layout: &'a KernelLayout,
+    /// `W_ih` in panels whose depth is the slots of all blocks.
+    panels: &'a PooledBuffer<T>,
+    /// `[block][row][slot][lane]`.
+    da: &'a PooledBuffer<T>,
+    /// `[N, I]`.
+    dx: SyncPtr<T>,
+    rows: Range<usize>,
+}
+
+impl<T: Float> Task<T> for InputGradient<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let i = self.layout.input_size;
+        let vectors = i.div_ceil(S::LANES);
+        let lhs = Lhs::of_da(self.layout, self.da.as_ptr());
+        let store = |row: usize, vector: usize, sum: S::V| {
+            let feature = vector * S::LANES;
+            // SAFETY: only this task writes these rows of dx, and only features that exist are stored.
+            unsafe {
+                let to = self.dx.get().add(row * i + feature);
+                s.store_first(to, sum, S::LANES.min(i - feature));
+            }
+        };
+        // SAFETY: `da` has all rows; the panels have its depth.
+        unsafe { product(s, lhs, self.rows, self.panels.as_ptr(), 0..vectors, vectors, store) }
+    }
+}

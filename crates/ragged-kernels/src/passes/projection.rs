@@ -1,0 +1,103 @@
+//! The LSTM's projection `h = W_hr m` of `m = o tanh(c)` (Sak, Senior and Beaufays 2014): its packed
+//! weights, and their gradient.
+
+use std::ops::Range;
+
+use crate::element::Float;
+use crate::gemm::microkernel::{Strided, for_tiles, microkernel, zero_tile};
+use crate::gemm::weight_panels::pack_panels;
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::memory::uninit_vec::UninitVec;
+use crate::simd::dispatch::{SimdFloat, Task, dispatch};
+use crate::simd::vector::Simd;
+use crate::threads::team::Team;
+
+/// Packs `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, padded to whole vectors.
+pub(crate) fn forward_panels<T: Float>(
+    layout: &KernelLayout,
+    weight_hr: &[T],
+    team: &Team,
+) -> PooledBuffer<T> {
+    let (h, lanes) = (layout.hidden_size, layout.lanes);
+    pack_panels(lanes, layout.vectors() * lanes, layout.output_size, team, |unit, first, row| {
+        for (column, to) in (first..).zip(row) {
+            *to = if unit < h { weight_hr[column * h + unit] } else { T::default() };
+        }
+    })
+}
+
+/// Packs `W_hr` `[P, H]` for the product `dh W_hr`: depth P.
+pub(crate) fn backward_panels<T: Float>(
+    layout: &KernelLayout,
+    weight_hr: &[T],
+    team: &Team,
+) -> PooledBuffer<T> {
+    let h = layout.hidden_size;
+    pack_panels(layout.lanes, layout.output_size, h, team, |k, first, row| {
+        row.copy_from_slice(&weight_hr[k * h + first..][..row.len()]);
+    })
+}
+
+/// Returns `dW_hr = sum dh m^T`, `[P, H]`, from `dh` `[N, P]` and `unprojected` (`m`)
+/// `[vector][row][lane]`.
+pub(crate) fn weight_gradient<T: SimdFloat>(
+    layout: &KernelLayout,
+    dh: &PooledBuffer<T>,
+    unprojected: &PooledBuffer<T>,
+    team: &Team,
+) -> Vec<T> {
+    let mut gradient = UninitVec::new(layout.output_size * layout.hidden_size);
+    let to = gradient.as_sync_ptr();
+    let vectors = layout.hidden_size.div_ceil(layout.lanes);
+    team.parallel_for(vectors, team.num_threads(), &|vectors| {
+        let task = ProjectionGradient { layout, dh, unprojected, to, vectors };
+        dispatch(layout.level, task);
+    });
+    // SAFETY: the tasks cover all vectors of units, and each writes its columns of all P rows.
+    unsafe { gradient.assume_init() }
+}
+
+/// `dW_hr` of some vectors of units.
+struct ProjectionGradient<'a, T: Float> {
+    layout: &'a KernelLayout,
+    /// `[N, P]`.
+    dh: &'a PooledBuffer<T>,
+    /// `[vector][row][lane]`.
+    unprojected: &'a PooledBuffer<T>,
+    /// `[P, H]`.
+    to: SyncPtr<T>,
+    vectors: Range<usize>,
+}
+
+impl<T: Float> Task<T> for ProjectionGradient<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        for vector in self.vectors.clone() {
+            let columns = 0..self.layout.output_size;
+            for_tiles!(<S as Simd<T>>::ROWS, columns, |R, p| self.tile::<S, R>(s, vector, p));
+        }
+    }
+}
+
+impl<T: Float> ProjectionGradient<'_, T> {
+    /// Computes `R` rows of the gradient from `p` on, for one vector of units.
+    #[inline(always)]
+    fn tile<S: Simd<T>, const R: usize>(&self, s: S, vector: usize, p: usize) {
+        let KernelLayout { rows, hidden_size, output_size, .. } = *self.layout;
+        // SAFETY: dh is [N, P], a vector of `unprojected` [N][LANES]; only this task writes these
+        // elements of the gradient, and only units that exist are stored.
+        unsafe {
+            let start = self.dh.as_ptr().add(p);
+            let dh = Strided { start, row_stride: 1, column_stride: output_size };
+            let unprojected = self.unprojected.as_ptr().add(self.layout.row_vector_at(vector, 0));
+            let sums = zero_tile::<T, S, R, 1>(s);
+            let sums = microkernel::<T, S, R, 1>(s, sums, 0..rows, dh, unprojected);
+            for (r, [sum]) in sums.into_iter().enumerate() {
+                let to = self.to.get().add((p + r) * hidden_size + vector * S::LANES);
+                s.store_first(to, sum, self.layout.units(vector));
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The gradients of the weights and biases: `dW_ih = sum da x^T`, `dW_hh = sum da h^T` and
+//! `db = sum da` over all rows.
+//!
+//! A tile of the gradient, a few columns by the four slots of a block, stays in registers while it sums
+//! a chunk of rows: the micro-kernel of every product, with the rows as depth. Each task computes some
+//! columns of one block of units, so every element is summed by one thread in the order of the rows. The
+//! columns of both weights are processed together, so that `da` is read once for all of them.
+
+use std::ops::Range;
+
+use crate::cell::kind::Side;
+use crate::element::Float;
+use crate::gemm::microkernel::{Strided, for_tiles, microkernel, zero_tile};
+use crate::gemm::transpose::{Matrix, transpose};
+use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::row_spans::{
+    CHUNK_ROWS, ChunkedSpans, RowSpan, previous_hidden_spans, split_at_chunks,
+};
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::memory::uninit_vec::UninitVec;
+use crate::simd::dispatch::{SimdFloat, Task, dispatch};
+use crate::simd::vector::Simd;
+use crate::threads::team::Team;
+
+/// Rows between the one that is multiplied and the one that is prefetched.
+const PREFETCH_DISTANCE: usize = 8;
+
+/// The most columns per task.
+const MAX_COLUMNS: usize = 96;
+
+/// For each side, the gradients of the weight and the bias where they are wanted.
+type SideGradients<T> = [(Option<Vec<T>>, Option<Vec<T>>); 2];
+
+/// Returns the gradients of the weights `[G H, I]` and `[G H, P]` and of the biases `[G H]`, where they
+/// are wanted.
+///
+/// `x` is `[N, I]`, `hidden` `[N, P]` and `initial_hidden` `[B, P]` are the hidden states as the product
+/// read them, after the mask; `da` is `[block][row][slot][lane]`.
+pub(crate) fn weight_gradient<T: SimdFloat>(
+    layout: &KernelLayout,
+    x: &[T],
+    hidden: &[T],
+    initial_hidden: &[T],
+    da: &PooledBuffer<T>,
+    [(ih, bias_ih), (hh, bias_hh)]: [(bool, bool); 2],
+    team: &Team,
+) -> SideGradients<T> {
+    let (i, p, four) = (layout.input_size, layout.output_size, 4 * layout.lanes);
+    let with_biases = bias_ih || bias_hh;
+    let x_span = RowSpan { rows: 0..layout.rows, start: x.as_ptr() };
+    let hidden_spans = previous_hidden_spans(layout, hidden, initial_hidden);
+    let room = |wanted, len| PooledBuffer::new(if wanted { layout.blocks * len } else { 0 });
+    let rows = layout.cell.gates() * layout.hidden_size;
+    let (ih_columns, hh_columns) = (if ih { i } else { 0 }, if hh { p } else { 0 });
+    let (mut weight_ih, mut weight_hh) =
+        (UninitVec::new(rows * ih_columns), UninitVec::new(rows * hh_columns));
+    let (mut ih_sums, mut hh_sums) = (room(ih, i * four), room(hh, p * four));
+    let mut bias_sums = room(with_biases, four);
+    let gradient = WeightGradient {
+        layout,
+        da,
+        sides: [
+            SideOperand {
+                side: Side::Input,
+                columns: ih_columns,
+                row_stride: i,
+                chunks: split_at_chunks(vec![x_span], i),
+                sums: SyncPtr::new(ih_sums.as_mut_slice()),
+                weight: weight_ih.as_sync_ptr(),
+            },
+            SideOperand {
+                side: Side::Hidden,
+                columns: hh_columns,
+                row_stride: p,
+                chunks: split_at_chunks(hidden_spans, p),
+                sums: SyncPtr::new(hh_sums.as_mut_slice()),
+                weight: weight_hh.as_sync_ptr(),
+            },
+        ],
+        bias_sums: with_biases.then_some(SyncPtr::new(bias_sums.as_mut_slice())),
+    };
+    gradient.run(team);
+    // SAFETY: every row belongs to a slot of a block (see `layout`), and the tasks of each block have
+    // written all of its columns.
+    let (weight_ih, weight_hh) = unsafe { (weight_ih.assume_init(), weight_hh.assume_init()) };
+    let bias = |side, wanted: bool| wanted.then(|| unpack_bias(layout, side, bias_sums.as_slice()));
+    [
+        (ih.then_some(weight_ih), bias(Side::Input, bias_ih)),
+        (hh.then_some(weight_hh), bias(Side::Hidden, bias_hh)),
+    ]
+}
+
+/// Converts sums `[block][slot][lane]` to a bias `[G H]`.
+fn unpack_bias<T: Float>(layout: &KernelLayout, side: Side, sums: &[T]) -> Vec<T> {
+    let mut bias = vec![T::default(); layout.cell.gates() * layout.hidden_size];
+    for block in 0..layout.blocks {
+        for &slot in layout.cell.slots(side) {
+            let sums = &sums[(block * 4 + slot) * layout.lanes..];
+            for (row, &sum) in layout.weight_rows(block, slot).zip(sums) {
+                bias[row] = sum;
+            }
+        }
+    }
+    bias
+}
+
+/// The right operand of one side's outer products, `x` or the hidden states, and their sum.
+struct SideOperand<T: Float> {
+    side: Side,
+    /// The columns whose gradients are wanted: all or none.
+    columns: usize,
+    /// The stride of the operand and of `weight`: the columns of the weight.
+    row_stride: usize,
+    chunks: ChunkedSpans<T>,
+    /// `[block][column][slot][lane]`.
+    sums: SyncPtr<T>,
+    /// The gradient, `[G H, columns]`.
+    weight: SyncPtr<T>,
+}
+
+/// The sums of the outer products of both sides. The columns of the second side are numbered after those
+/// of the first.
+struct WeightGradient<'a, T: Float> {
+    layout: &'a KernelLayout,
+    /// `[block][row][slot][lane]`.
+    da: &'a PooledBuffer<T>,
+    sides: [SideOperand<T>; 2],
+    /// `da` summed over all rows, `[block][slot][lane]`.
+    bias_sums: Option<SyncPtr<T>>,
+}
+
+impl<T: SimdFloat> WeightGradient<'_, T> {
+    fn run(&self, team: &Team) {
+        let layout = self.layout;
+        let columns = self.sides[0].columns + self.sides[1].columns;
+        // The columns of a block in equal parts, and enough parts for all threads.
+        let min_parts = (2 * team.num_threads()).div_ceil(layout.blocks);
+        let parts = columns
+            .div_ceil(MAX_COLUMNS)
+            .max(min_parts.min(columns.div_ceil(layout.tile_rows)))
+            .max(1);
+        team.parallel_for(layout.blocks * parts, team.num_threads(), &|tasks| {
+            for task in tasks {
+                let (block, part) = (task / parts, task % parts);
+                let border = |part: usize| {
+                    (part * columns / parts).next_multiple_of(layout.tile_rows).min(columns)
+                };
+                let columns = border(part)..border(part + 1);
+                dispatch(layout.level, ColumnTask { gradient: self, block, columns });
+            }
+        });
+    }
+}
+
+/// Some columns of the gradient of one block of units; the task of the first column also sums the
+/// biases.
+struct ColumnTask<'a, T: Float> {
+    gradient: &'a WeightGradient<'a, T>,
+    block: usize,
+    columns: Range<usize>,
+}
+
+impl<T: Float> Task<T> for ColumnTask<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let Self { gradient, block, columns } = self;
+        let [ih, hh] = &gradient.sides;
+        let within = |begin: usize, end: usize| {
+            columns.start.clamp(begin, end) - begin..columns.end.clamp(begin, end) - begin
+        };
+        let sides =
+            [(ih, within(0, ih.columns)), (hh, within(ih.columns, ih.columns + hh.columns))];
+        let none = vec![];
+        // Without rows, one empty chunk sets the sums to zero.
+        let chunks = ih.chunks.0.len().max(1);
+        for k in 0..chunks {
+            for (side, columns) in &sides {
+                let spans = side.chunks.0.get(k).unwrap_or(&none);
+                for_tiles!(<S as Simd<T>>::ROWS, columns.clone(), |R, column| {
+                    gradient.tile::<S, R>(s, side, spans, block, column, k == 0)
+                });
+            }
+            if let Some(bias_sums) = gradient.bias_sums.filter(|_| columns.start == 0) {
+                let spans = ih.chunks.0.get(k).unwrap_or(&none);
+                gradient.sum_bias(s, spans, bias_sums, block, k == 0);
+            }
+        }
+        for (side, columns) in sides {
+            gradient.scatter(s, side, block, columns);
+        }
+    }
+}
+
+impl<T: Float> WeightGradient<'_, T> {
+    /// Adds one chunk of rows to the sums of `R` columns; the first chunk starts from zero.
+    #[inline(always)]
+    fn tile<S: Simd<T>, const R: usize>(
+        &self,
+        s: S,
+        side: &SideOperand<T>,
+        spans: &[RowSpan<T>],
+        block: usize,
+        column: usize,
+        first: bool,
+    ) {
+        let four = 4 * S::LANES;
+        // SAFETY: `da` of a block is [N][4][LANES], the operand of a span [rows, columns]; only this
+        // task accesses the sums of these columns and this block.
+        unsafe {
+            let to = side.sums.get().add((block * side.row_stride + column) * four);
+            let mut sums = zero_tile::<T, S, R, 4>(s);
+            if !first {
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    for (slot, sum) in sums.iter_mut().enumerate() {
+                        *sum = s.load(to.add((r * 4 + slot) * S::LANES));
+                    }
+                }
+            }
+            for span in spans {
+                let da = self.da.as_ptr().add(self.layout.gates_at(block, span.rows.start));
+                let start = span.start.add(column);
+                // The stride of the operand's rows is too large for the hardware prefetcher. Of the
+                // next chunk of `da`, each tile prefetches another quarter.
+                let next = da.wrapping_add(CHUNK_ROWS * four + column / R % 4 * S::LANES);
+                let prefetch = |&k: &usize| {
+                    let row = start.wrapping_add((k + PREFETCH_DISTANCE) * side.row_stride);
+                    s.prefetch(row);
+                    s.prefetch(row.wrapping_add(R - 1));
+                    s.prefetch(next.wrapping_add(k * four));
+                };
+                let a = Strided { start, row_stride: 1, column_stride: side.row_stride };
+                let ks = (0..span.rows.len()).inspect(prefetch);
+                sums = microkernel::<T, S, R, 4>(s, sums, ks, a, da);
+            }
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (slot, sum) in sums.into_iter().enumerate() {
+                    s.store(to.add((r * 4 + slot) * S::LANES), sum);
+                }
+            }
+        }
+    }
+
+    /// Copies the sums of some columns to their places in the rows of the weight.
+    #[inline(always)]
+    fn scatter<S: Simd<T>>(
+        &self,
+        s: S,
+        side: &SideOperand<T>,
+        block: usize,
+        columns: Range<usize>,
+    ) {
+        let (layout, four) = (self.layout, 4 * S::LANES);
+        for &slot in layout.cell.slots(side.side) {
+            let rows = layout.weight_rows(block, slot);
+            let at = (block * side.row_stride + columns.start) * four + slot * S::LANES;
+            let sums = Matrix {
+                start: side.sums.get().cast_const().wrapping_add(at),
+                row_stride: four,
+                rows: columns.len(),
+                columns: rows.len(),
+            };
+            let to = side.weight.get().wrapping_add(rows.start * side.row_stride + columns.start);
+            // SAFETY: each of these columns has four vectors of sums, and at most one of them is
+            // read; the rows are of the weight, and only this task writes these columns of them.
+            unsafe { transpose(s, sums, to, side.row_stride, columns.len()) }
+        }
+    }
+
+    /// Adds one chunk of rows to the sums of `da`; the first chunk starts from zero.
+    #[inline(always)]
+    fn sum_bias<S: Simd<T>>(
+        &self,
+        s: S,
+        spans: &[RowSpan<T>],
+        bias_sums: SyncPtr<T>,
+        block: usize,
+        first: bool,
+    ) {
+        // SAFETY: `da` of a block is [N][4][LANES], and `bias_sums` has four vectors per block, which
+        // only this task accesses.
+        unsafe {
+            let to = bias_sums.get().add(block * 4 * S::LANES);
+            let mut sums = [s.splat(T::default()); 4];
+            if !first {
+                for (slot, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.load(to.add(slot * S::LANES));
+                }
+            }
+            for row in spans.iter().flat_map(|span| span.rows.clone()) {
+                let da = self.da.as_ptr().add(self.layout.gates_at(block, row));
+                for (slot, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
+                }
+            }
+            for (slot, sum) in sums.into_iter().enumerate() {
+                s.store(to.add(slot * S::LANES), sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The time loop of the backward pass: backpropagation through time. Each step, from the last to the
+//! first, applies the cell's derivative to obtain `da`, the gradient with respect to the slots' sums,
+//! and from it the gradient with respect to the hidden state of the step before.
+//!
+//! ```text
+//! dh' += d_output                        dm = W_hr^T dh'  with a projection
+//! da, d_carry = cell'(dh' or dm, d_carry)
+//! dh  = (W_hh^T da) * mask
+//! ```
+//!
+//! `Case::run` in `tests/reference/mod.rs` is the same computation, sequence by sequence.
+
+use std::ops::Range;
+
+use crate::cell::step::CellStep;
+use crate::element::Float;
+use crate::gemm::product::{Lhs, product};
+use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::recurrence::activations::Activations;
+use crate::simd::vector::{Simd, prefetch_lines};
+use crate::threads::plan::TimeLoop;
+
+/// All steps of all sequences, from the last to the first in the layer's direction.
+pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
+    pub(crate) cell: A,
+    pub(crate) layout: &'a KernelLayout,
+    /// `W_hh` in panels whose depth is the slots of all blocks.
+    pub(crate) panels: &'a PooledBuffer<T>,
+    /// The carry before the first step, `[B, H]`.
+    pub(crate) initial_carry: Option<&'a [T]>,
+    /// `[B, P]`.
+    pub(crate) mask: Option<&'a [T]>,
+    /// `W_hr` in panels of depth P.
+    pub(crate) weight_hr: Option<PooledBuffer<T>>,
+    pub(crate) activations: &'a Activations<T>,
+    /// The gradient with respect to `output`, `[N, P]`.
+    pub(crate) d_output: Option<&'a [T]>,
+    /// The gradient with respect to the cell states, `[N, H]`.
+    pub(crate) d_cell_states: Option<&'a [T]>,
+    /// The gradient with respect to the slots' sums, `[block][row][slot][lane]`.
+    pub(crate) da: SyncPtr<T>,
+    /// The gradient with respect to the hidden state, `[vector][sequence][lane]`.
+    pub(crate) dh: SyncPtr<T>,
+    /// The gradient with respect to the carry, `[vector][sequence][lane]`.
+    pub(crate) d_carry: SyncPtr<T>,
+    /// With a projection: the gradient with respect to the hidden states of all steps, `[N, P]`.
+    pub(crate) dh_rows: SyncPtr<T>,
+    /// With a projection: the gradient with respect to the unprojected hidden state,
+    /// `[vector][sequence][lane]`.
+    pub(crate) d_unprojected: SyncPtr<T>,
+}
+
+impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
+    /// The step of the forward pass that a round takes back.
+    fn step_of(&self, round: usize) -> usize {
+        self.layout.steps.len() - 1 - round
+    }
+
+    /// Computes `da` of step `k` and the gradient with respect to the carry before it, for some
+    /// sequences and blocks of units.
+    #[inline(always)]
+    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
+        let layout = self.layout;
+        let (step, previous) = (layout.steps[k], layout.previous_states(k));
+        for block in blocks {
+            for sequence in group.start..group.end.min(step.batch_size) {
+                self.cell(s, block, sequence, step.start + sequence, previous);
+            }
+        }
+    }
+
+    /// Applies the cell's derivative to one block and row, and stores its results.
+    #[inline(always)]
+    fn cell<S: Simd<T>>(
+        &self,
+        s: S,
+        block: usize,
+        sequence: usize,
+        row: usize,
+        previous: PreviousStates,
+    ) {
+        let (layout, h) = (self.layout, self.layout.hidden_size);
+        let zero = s.splat(T::default());
+        // SAFETY: row and sequence lie within the step, so all indices lie within their buffers; only
+        // this call accesses these elements of `da`, `dh` and `d_carry`. Of rows [.., H], only units
+        // that exist are read.
+        unsafe {
+            let gates = self.activations.gates.as_ptr().add(layout.gates_at(block, row));
+            let mut saved = [zero; 4];
+            for (slot, value) in saved.iter_mut().enumerate() {
+                *value = s.load(gates.add(slot * S::LANES));
+            }
+            let (mut carry_before, mut carry_after) = ([zero; U], [zero; U]);
+            let (mut d_hidden, mut d_carry) = ([zero; U], [zero; U]);
+            for u in 0..U {
+                let vector = block * U + u;
+                let (units, column) = (layout.units(vector), vector * S::LANES);
+                let state = layout.state_at(vector, sequence);
+                if layout.cell.has_carry() {
+                    let carries = self.activations.carries.as_ptr();
+                    carry_after[u] = s.load(carries.add(layout.row_vector_at(vector, row)));
+                    carry_before[u] = if sequence < previous.continuing {
+                        s.load(carries.add(layout.row_vector_at(vector, previous.start + sequence)))
+                    } else if let Some(initial) = self.initial_carry {
+                        s.load_first(initial.as_ptr().wrapping_add(sequence * h + column), units)
+                    } else {
+                        zero
+                    };
+                    d_carry[u] = s.load(self.d_carry.get().add(state));
+                    if let Some(d_cell_states) = self.d_cell_states {
+                        let d_cell_state = d_cell_states.as_ptr().wrapping_add(row * h + column);
+                        d_carry[u] = s.add(d_carry[u], s.load_first(d_cell_state, units));
+                    }
+                }
+                d_hidden[u] = if self.weight_hr.is_some() {
+                    s.load(self.d_unprojected.get().add(state))
+                } else {
+                    let d_hidden = s.load(self.dh.get().add(state));
+                    match self.d_output {
+                        None => d_hidden,
+                        Some(d_output) => {
+                            let d_output = d_output.as_ptr().wrapping_add(row * h + column);
+                            s.add(d_hidden, s.load_first(d_output, units))
+                        }
+                    }
+                };
+            }
+            let before = self.cell.backward(s, saved, carry_before, carry_after, d_hidden, d_carry);
+            if layout.cell.has_carry() {
+                for (u, d_carry) in before.carry.into_iter().enumerate() {
+                    s.store(
+                        self.d_carry.get().add(layout.state_at(block * U + u, sequence)),
+                        d_carry,
+                    );
+                }
+            }
+            let da = self.da.get().add(layout.gates_at(block, row));
+            for (slot, value) in before.slots.into_iter().enumerate() {
+                let vector = if U == 1 { block } else { block * U + slot };
+                // Zero the lanes beyond H: an infinity times a zero weight would be NaN.
+                let value = s.first(value, layout.units(vector));
+                s.store(da.add(slot * S::LANES), value);
+            }
+        }
+    }
+
+    /// Computes `dh = (W_hh^T da) * mask` from `da` of step `k`, for the step before: some sequences and
+    /// vectors of units.
+    #[inline(always)]
+    fn hidden<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, vectors: Range<usize>) {
+        let (layout, p) = (self.layout, self.layout.output_size);
+        let step = layout.steps[k];
+        let all = p.div_ceil(S::LANES);
+        let vectors = vectors.start..vectors.end.min(all);
+        let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
+        let store = |row: usize, vector: usize, sum: S::V| {
+            let sequence = row - step.start;
+            // SAFETY: sequences of this step and vectors that this call alone writes; only elements of
+            // the mask that exist are read.
+            unsafe {
+                let sum = match self.mask {
+                    None => sum,
+                    Some(mask) => {
+                        let column = vector * S::LANES;
+                        let mask = mask.as_ptr().add(sequence * p + column);
+                        s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
+                    }
+                };
+                s.store(self.dh.get().add(layout.state_at(vector, sequence)), sum);
+            }
+        };
+        // Alternate the order of the sums: a cache still holds the weights used last. The order depends
+        // on the time, not on `k`, so that a sequence's result does not depend on its batch.
+        let reversed = layout.time(k) % 2 == 1;
+        let lhs = Lhs { reversed, ..Lhs::of_da(layout, self.da.get().cast_const()) };
+        // SAFETY: `da` of all blocks of these rows is written; the panels have its depth.
+        unsafe { product(s, lhs, rows, self.panels.as_ptr(), vectors, all, store) }
+    }
+
+    /// With a projection: stores `dh` of step `k` in `dh_rows`, for the gradient of `W_hr`, and computes
+    /// `dm = W_hr^T dh`, the gradient with respect to the unprojected hidden state.
+    #[inline(always)]
+    fn unproject<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
+        let Some(panels) = &self.weight_hr else { return };
+        let (layout, p) = (self.layout, self.layout.output_size);
+        let step = layout.steps[k];
+        let sequences = group.start..group.end.min(step.batch_size);
+        for sequence in sequences.clone() {
+            for vector in 0..p.div_ceil(S::LANES) {
+                let column = vector * S::LANES;
+                let (at, count) = ((step.start + sequence) * p + column, S::LANES.min(p - column));
+                // SAFETY: rows of this group's step, and only columns that exist.
+                unsafe {
+                    let mut dh = s.load(self.dh.get().add(layout.state_at(vector, sequence)));
+                    if let Some(d_output) = self.d_output {
+                        dh = s.add(dh, s.load_first(d_output.as_ptr().add(at), count));
+                    }
+                    s.store_first(self.dh_rows.get().add(at), dh, count);
+                }
+            }
+        }
+        let lhs = Lhs {
+            start: self.dh_rows.get().cast_const(),
+            row_stride: p,
+            segments: 1,
+            segment_stride: 0,
+            segment_len: p,
+            reversed: false,
+        };
+        let rows = step.start + sequences.start..step.start + sequences.end;
+        let all = layout.hidden_size.div_ceil(S::LANES);
+        let store = |row: usize, vector: usize, sum: S::V| {
+            // SAFETY: sequences of this group's step.
+            unsafe {
+                let at = layout.state_at(vector, row - step.start);
+                s.store(self.d_unprojected.get().add(at), sum);
+            }
+        };
+        // SAFETY: `dh_rows` of these rows was written above; the panels have depth P.
+        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..all, all, store) }
+    }
+}
+
+/// Threads that share a step by units first compute their part of `dh` from all of the later step's
+/// `da`, then their part of this step's `da`. So there is one round more than there are steps, for the
+/// `dh` of the initial states.
+impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'_, T, A, U> {
+    fn rounds(&self) -> usize {
+        self.layout.steps.len() + 1
+    }
+
+    #[inline(always)]
+    fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>) {
+        let layout = self.layout;
+        for (k, step) in layout.steps.iter().enumerate().rev() {
+            if step.batch_size > group.start {
+                self.unproject(s, k, &group);
+                self.step(s, k, &group, 0..layout.blocks);
+                self.hidden(s, k, &group, 0..layout.output_size.div_ceil(S::LANES));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_round<S: Simd<T>>(&self, s: S, round: usize) {
+        let layout = self.layout;
+        let Some(step) = round.checked_sub(1).map(|done| layout.steps[self.step_of(done)]) else {
+            return;
+        };
+        for block in 0..layout.blocks {
+            let da = self.da.get().cast_const();
+            let da = da.wrapping_add(layout.gates_at(block, step.start));
+            prefetch_lines(s, da, step.batch_size * 4 * S::LANES);
+        }
+    }
+
+    #[inline(always)]
+    fn run_units<S: Simd<T>>(&self, s: S, round: usize, blocks: Range<usize>) {
+        let all = 0..self.layout.batch_size;
+        if let Some(done) = round.checked_sub(1) {
+            self.hidden(s, self.step_of(done), &all, blocks.start * U..blocks.end * U);
+        }
+        if round < self.layout.steps.len() {
+            self.step(s, self.step_of(round), &all, blocks);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The time loop of the forward pass. Each step sums the slots of each block of units in tiles and
+//! applies the cell to the sums while they are in registers.
+//!
+//! ```text
+//! a   = W_ih x + b + W_hh (h * mask)     the slots' sums
+//! h'  = cell(a, carry)                   or  h' = W_hr cell(a, carry)  with a projection
+//! ```
+//!
+//! `Case::run` in `tests/reference/mod.rs` is the same computation, sequence by sequence.
+
+use std::ops::Range;
+
+use crate::cell::kind::Side;
+use crate::cell::step::CellStep;
+use crate::element::Float;
+use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
+use crate::gemm::product::{Lhs, product};
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::simd::vector::{Simd, prefetch_lines};
+use crate::threads::plan::TimeLoop;
+
+/// All steps of all sequences, from the first to the last in the layer's direction.
+pub(crate) struct ForwardLoop<'a, T: Float, A, const U: usize> {
+    pub(crate) cell: A,
+    pub(crate) layout: &'a KernelLayout,
+    /// `[N, I]` where `W_ih x + b` is computed in this loop; otherwise `gates` holds it already.
+    pub(crate) x: Option<&'a [T]>,
+    /// `W_ih` (where `x` is given) and `W_hh`, `[block][column][slot of the side][lane]`.
+    pub(crate) panels: &'a PooledBuffer<T>,
+    /// `[block][slot][lane]`.
+    pub(crate) bias: &'a PooledBuffer<T>,
+    /// `h_0 * mask`, `[B, P]`.
+    pub(crate) initial_hidden: &'a PooledBuffer<T>,
+    /// `[B, P]`.
+    pub(crate) mask: Option<&'a [T]>,
+    /// `W_hr` in panels of depth H.
+    pub(crate) weight_hr: Option<PooledBuffer<T>>,
+    /// Of [`Activations`](crate::recurrence::activations::Activations): `[block][row][slot][lane]`.
+    pub(crate) gates: SyncPtr<T>,
+    /// Likewise, `[vector][row][lane]`.
+    pub(crate) carries: SyncPtr<T>,
+    /// Likewise, `[vector][row][lane]`.
+    pub(crate) unprojected: SyncPtr<T>,
+    /// Likewise, `[N, P]`.
+    pub(crate) masked: SyncPtr<T>,
+    /// The carry of the present step, `[vector][sequence][lane]`.
+    pub(crate) carry: SyncPtr<T>,
+    /// The hidden states, `[N, P]`.
+    pub(crate) output: SyncPtr<T>,
+    /// The cell states, `[N, H]`.
+    pub(crate) cell_states: Option<SyncPtr<T>>,
+    /// Whether `gates` and `carries` are written for the backward pass.
+    pub(crate) save_for_backward: bool,
+}
+
+impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
+    /// Computes step `k` for some sequences and blocks of units.
+    #[inline(always)]
+    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
+        let layout = self.layout;
+        let (step, previous) = (layout.steps[k], layout.previous_states(k));
+        let end = group.end.min(step.batch_size);
+        let continuing = end.min(previous.continuing);
+        let source = if self.mask.is_some() { self.masked } else { self.output };
+        // SAFETY: the rows of the step before, which is complete for these sequences.
+        let hidden = unsafe { source.get().cast_const().add(previous.start * layout.output_size) };
+        let continuing_part = (group.start.min(continuing)..continuing, hidden);
+        let starting_part = (group.start.max(continuing)..end, self.initial_hidden.as_ptr());
+        // Alternate the order of the blocks: a cache still holds the weights used last.
+        let alternate =
+            |at| if k.is_multiple_of(2) { at } else { blocks.start + blocks.end - 1 - at };
+        for block in blocks.clone().map(alternate) {
+            for (sequences, hidden) in [continuing_part.clone(), starting_part.clone()] {
+                for_tiles!(<S as Simd<T>>::ROWS, sequences, |R, sequence| {
+                    self.tile::<S, R>(s, step.start, block, sequence, hidden)
+                });
+            }
+        }
+    }
+
+    /// Computes one block of units for `R` sequences of the step whose rows start at `start`. `hidden`
+    /// `[sequence, P]` are their hidden states before the step.
+    #[inline(always)]
+    fn tile<S: Simd<T>, const R: usize>(
+        &self,
+        s: S,
+        start: usize,
+        block: usize,
+        sequence: usize,
+        hidden: *const T,
+    ) {
+        let (layout, cell) = (self.layout, self.cell);
+        let (row, p) = (start + sequence, layout.output_size);
+        // SAFETY: rows `row..row + R` lie within the step, hence within [N, ..], and these hidden
+        // states within their source; the panel of a block has a vector for each of I + P columns
+        // and slots, or of P columns without `x`; only this call accesses the gates of these rows
+        // and this block.
+        let sums = unsafe {
+            let input_len = self.x.map_or(0, |_| layout.panel_len(Side::Input, layout.input_size));
+            let panel_len = input_len + layout.panel_len(Side::Hidden, p);
+            let panel = self.panels.as_ptr().add(block * panel_len);
+            let sums = match self.x {
+                Some(x) => {
+                    let i = layout.input_size;
+                    let bias = self.bias.as_ptr().add(block * 4 * S::LANES);
+                    let sums = repeat_rows::<T, S, R>(s, bias);
+                    let x = x.as_ptr().add(row * i);
+                    cell.product::<S, R>(s, Side::Input, sums, x, i, panel)
+                }
+                None => {
+                    let gates = self.gates.get().add(layout.gates_at(block, row));
+                    let mut sums = zero_tile::<T, S, R, 4>(s);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        for (slot, sum) in sums.iter_mut().enumerate() {
+                            *sum = s.load(gates.add((r * 4 + slot) * S::LANES));
+                        }
+                    }
+                    sums
+                }
+            };
+            let hidden = hidden.add(sequence * p);
+            cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel.add(input_len))
+        };
+        for (r, sums) in sums.into_iter().enumerate() {
+            self.cell(s, block, sequence + r, row + r, sums);
+        }
+    }
+
+    /// Applies the cell to the sums of one block and row, and stores its results.
+    #[inline(always)]
+    fn cell<S: Simd<T>>(&self, s: S, block: usize, sequence: usize, row: usize, sums: [S::V; 4]) {
+        let layout = self.layout;
+        let (h, p) = (layout.hidden_size, layout.output_size);
+        let has_carry = layout.cell.has_carry();
+        // SAFETY: row and sequence lie within the step, so all indices lie within their buffers, and
+        // only this call accesses the elements of this block. Of rows [.., H], only units that exist
+        // are stored.
+        unsafe {
+            let state = |u: usize| self.carry.get().add(layout.state_at(block * U + u, sequence));
+            let mut carry = [s.splat(T::default()); U];
+            if has_carry {
+                for (u, carry) in carry.iter_mut().enumerate() {
+                    *carry = s.load(state(u));
+                }
+            }
+            let after = self.cell.forward(s, sums, carry);
+            for u in 0..U {
+                let vector = block * U + u;
+                let units = layout.units(vector);
+                let hidden = after.hidden[u];
+                if has_carry {
+                    s.store(state(u), after.carry[u]);
+                    if self.save_for_backward {
+                        let to = self.carries.get().add(layout.row_vector_at(vector, row));
+                        s.store(to, after.carry[u]);
+                    }
+                }
+                if let Some(cell_states) = self.cell_states {
+                    let to = cell_states.get().add(row * h + vector * S::LANES);
+                    s.store_first(to, after.carry[u], units);
+                }
+                if self.weight_hr.is_some() {
+                    let to = self.unprojected.get().add(layout.row_vector_at(vector, row));
+                    s.store(to, hidden);
+                } else {
+                    self.store_hidden(s, row * p, sequence * p, vector * S::LANES, hidden, units);
+                }
+            }
+            if self.save_for_backward {
+                let gates = self.gates.get().add(layout.gates_at(block, row));
+                for (slot, value) in after.saved.into_iter().enumerate() {
+                    s.store(gates.add(slot * S::LANES), value);
+                }
+            }
+        }
+    }
+
+    /// Stores a vector of a hidden state, as output and, times the mask, for the next step's product.
+    ///
+    /// # Safety
+    /// `row + column` and `sequence + column` are indices in [N, P] and [B, P] with room for `count`.
+    #[inline(always)]
+    unsafe fn store_hidden<S: Simd<T>>(
+        &self,
+        s: S,
+        row: usize,
+        sequence: usize,
+        column: usize,
+        hidden: S::V,
+        count: usize,
+    ) {
+        // SAFETY: the caller's; the rows are those of the calling task's step and units.
+        unsafe {
+            s.store_first(self.output.get().wrapping_add(row + column), hidden, count);
+            if let Some(mask) = self.mask {
+                let mask = s.load_first(mask.as_ptr().wrapping_add(sequence + column), count);
+                let to = self.masked.get().wrapping_add(row + column);
+                s.store_first(to, s.mul(hidden, mask), count);
+            }
+        }
+    }
+
+    /// With a projection: computes the hidden states `W_hr m` of step `k` for some sequences, from the
+    /// unprojected `m` that [`step`](Self::step) has stored.
+    #[inline(always)]
+    fn project<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
+        let Some(panels) = &self.weight_hr else { return };
+        let layout = self.layout;
+        let step = layout.steps[k];
+        let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
+        let (p, vectors) = (layout.output_size, layout.output_size.div_ceil(S::LANES));
+        let lhs = Lhs {
+            start: self.unprojected.get().cast_const(),
+            row_stride: S::LANES,
+            segments: layout.vectors(),
+            segment_stride: layout.rows * S::LANES,
+            segment_len: S::LANES,
+            reversed: false,
+        };
+        let store = |row: usize, vector: usize, sum: S::V| {
+            let (sequence, column) = (row - step.start, vector * S::LANES);
+            // SAFETY: rows and sequences of this group's step, and only columns that exist.
+            unsafe {
+                let count = S::LANES.min(p - column);
+                self.store_hidden(s, row * p, sequence * p, column, sum, count);
+            }
+        };
+        // SAFETY: `unprojected` of these rows was written by this task; the panels have its depth.
+        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..vectors, vectors, store) }
+    }
+}
+
+impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoop<'_, T, A, U> {
+    fn rounds(&self) -> usize {
+        self.layout.steps.len()
+    }
+
+    #[inline(always)]
+    fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>) {
+        for (k, step) in self.layout.steps.iter().enumerate() {
+            if step.batch_size > group.start {
+                self.step(s, k, &group, 0..self.layout.blocks);
+                self.project(s, k, &group);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_round<S: Simd<T>>(&self, s: S, k: usize) {
+        let p = self.layout.output_size;
+        let previous = self.layout.previous_states(k);
+        let hidden = if self.mask.is_some() { self.masked } else { self.output };
+        let hidden = hidden.get().cast_const().wrapping_add(previous.start * p);
+        prefetch_lines(s, hidden, previous.continuing * p);
+    }
+
+    #[inline(always)]
+    fn run_units<S: Simd<T>>(&self, s: S, k: usize, blocks: Range<usize>) {
+        self.step(s, k, &(0..self.layout.batch_size), blocks);
+    }
+}

@@ -1,0 +1,9 @@
+//! Who computes what: the threads of a call and how they share its work.
+
+pub(crate) mod num_threads;
+pub(crate) mod plan;
+mod sequence_groups;
+mod step_scheduler;
+pub(crate) mod team;
+mod wait;
+mod workers;
