@@ -69,13 +69,25 @@ fn bad_input_is_one_clear_line() {
     check(&["train", "--config", "."], 2, ".: Is a directory");
     let unknown = "unknown.toml: line 2, column 1: unknown key `train.epoch`";
     check(&["train", "--config", "unknown.toml"], 2, unknown);
-    check(&["train", "--set", "train.epoch=3"], 2, "--set train.epoch=3: unknown key `train.epoch`");
+    check(
+        &["train", "--set", "train.epoch=3"],
+        2,
+        "--set train.epoch=3: unknown key `train.epoch`",
+    );
     check(&["train", "--epochs", "0"], 2, "--epochs 0: train.epochs is 0: expected 1 to 1000000");
-    check(&["train", "--epochs", "many"], 2, "--epochs many: train.epochs: expected a whole number");
+    check(
+        &["train", "--epochs", "many"],
+        2,
+        "--epochs many: train.epochs: expected a whole number",
+    );
     check(&["train", "--hidden-size", "9999999"], 2, "model.hidden_size is 9999999");
     check(&["train", "--batch-size", "0"], 2, "train.batch_size is 0");
     check(&["train", "--lr=-1"], 2, "train.lr is -1");
-    check(&["train", "--model", "both"], 2, "--model both: model.kind is \"both\": expected `fixed` or `variable`");
+    check(
+        &["train", "--model", "both"],
+        2,
+        "--model both: model.kind is \"both\": expected `fixed` or `variable`",
+    );
     check(
         &["train", "--model", "fixed", "--dataset", "variable-sums"],
         2,

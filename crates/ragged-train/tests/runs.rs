@@ -132,7 +132,7 @@ fn runs_train_on_files_and_errors_name_them() {
     };
     #[track_caller]
     fn check(result: Result<Experiment>, part: &str) {
-        let error = result.err().expect(part).to_string();
+        let error = result.expect_err(part).to_string();
         assert!(error.contains(part), "{error:?} lacks {part:?}");
     }
     check(open(&[]), "Tiny_TRAIN.ts: no such file: download the data set Tiny, or set data.dir");

@@ -248,7 +248,8 @@ mod tests {
         }
         let records = [record(1, 900.0, None), record(2, 0.9, None)];
         let svg = losses("sums", "mean squared error", &records, 2).unwrap();
-        let labels: Vec<&str> = svg.lines().filter(|line| *line == "10" || *line == "100").collect();
+        let labels: Vec<&str> =
+            svg.lines().filter(|line| *line == "10" || *line == "100").collect();
         assert_eq!(labels, ["10", "100"]);
     }
 
