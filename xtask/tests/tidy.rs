@@ -159,10 +159,10 @@ fn every_page_is_linked_from_the_readme() {
             if root().join(&path).is_dir() {
                 path.push("README.md");
             }
-            if reached.insert(path.clone()) && path.extension().is_some_and(|e| e == "md") {
-                if root().join(&path).exists() {
-                    open.push(path);
-                }
+            let is_page =
+                path.extension().is_some_and(|e| e == "md") && root().join(&path).exists();
+            if reached.insert(path.clone()) && is_page {
+                open.push(path);
             }
         }
     }
