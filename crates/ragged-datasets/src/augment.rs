@@ -1,10 +1,10 @@
 //! Random changes of training examples, anew in every epoch.
 
+use ragged_sequence::random::{Generator, Purpose};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::random::{Purpose, rng};
 use crate::{Dataset, Error, Example, Result, TargetKind};
 
 /// What is changed, in this order; nothing by default. Targets and lengths stay, missing values stay
@@ -80,7 +80,7 @@ impl<D: Dataset> Dataset for Augmented<D> {
         let mut example = self.dataset.get(epoch, index)?;
         let AugmentConfig { scaling, jitter, time_mask } = self.config;
         let (features, length) = (example.sequence.features(), example.sequence.len());
-        let mut rng = rng(self.seed, Purpose::Augment, Some(epoch), index);
+        let mut rng = Generator::new(self.seed, Purpose::Augmentation, Some(epoch), index);
         let mut normal = |deviation: f32| deviation * rng.sample::<f32, _>(StandardNormal);
         let factors: Vec<f32> = (0..features).map(|_| 1.0 + normal(scaling)).collect();
         for step in example.sequence.values_mut().chunks_exact_mut(features) {

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use ragged_sequence::random::{Generator, Purpose};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::random::{Purpose, rng};
 use crate::{Error, Result, Sampler};
 
 /// How many examples a batch takes.
@@ -75,7 +75,7 @@ impl BatchPlan {
         };
         // Sorted buckets would show long sequences together in time.
         if let (Some(_), Some(seed)) = (batcher.bucket_size, batcher.sampler.seed()) {
-            batches.shuffle(&mut rng(seed, Purpose::Order, Some(epoch), 1));
+            batches.shuffle(&mut Generator::new(seed, Purpose::BatchOrder, Some(epoch), 0));
         }
         Ok(Self { order, batches })
     }

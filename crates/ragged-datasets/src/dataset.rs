@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use rand::SeedableRng;
+use ragged_sequence::random::{Generator, Purpose};
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::{Error, Example, Result, TargetKind};
 
@@ -228,7 +227,7 @@ pub fn split<D: Dataset + Clone>(
         return Err(Error::Config { name: "split fraction", got: fraction.to_string(), expected });
     }
     let mut indices: Vec<usize> = (0..len).collect();
-    indices.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    indices.shuffle(&mut Generator::new(seed, Purpose::Split, None, 0));
     let mut second = indices.split_off(first as usize);
     indices.sort_unstable();
     second.sort_unstable();
@@ -238,7 +237,7 @@ pub fn split<D: Dataset + Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Sequence, Target};
+    use crate::{Sampler, Sequence, Target};
 
     fn example(value: f32, features: usize, target: Target) -> Example {
         Example { sequence: Sequence::new(vec![value; features], features).unwrap(), target }
@@ -286,6 +285,15 @@ mod tests {
         let data = numbers(3);
         check(Box::new(data.clone()) as Box<dyn Dataset>);
         check(Arc::new(data) as Arc<dyn Dataset>);
+    }
+
+    #[test]
+    fn a_split_is_not_the_first_shuffle() {
+        let (seed, order) = (3, Sampler::Shuffle { seed: 3 }.indices(100, 0).unwrap());
+        let (train, _) = split(numbers(100), 0.5, seed).unwrap();
+        let mut first_half = order[..50].to_vec();
+        first_half.sort_unstable();
+        assert_ne!(train.indices(), first_half);
     }
 
     #[test]

@@ -45,7 +45,6 @@ mod example;
 mod fingerprint;
 pub mod formats;
 mod loader;
-mod random;
 mod sampler;
 mod sums;
 pub mod synthetic;

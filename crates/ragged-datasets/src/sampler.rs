@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use ragged_sequence::random::{Generator, Purpose};
+use rand::Rng;
 use rand::distr::Distribution;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::weighted::WeightedAliasIndex;
 
-use crate::random::{Purpose, rng};
 use crate::{Dataset, Error, Result, Target};
 
 /// The order of the examples, a function of the seed and the epoch.
@@ -46,24 +45,23 @@ impl Sampler {
     ///
     /// [`Error::Config`] for weights or strata of another number of examples.
     pub fn indices(&self, len: usize, epoch: usize) -> Result<Vec<usize>> {
+        let generator = |seed, purpose| Generator::new(seed, purpose, Some(epoch), 0);
         Ok(match self {
             Self::Sequential => (0..len).collect(),
             Self::Shuffle { seed } => {
                 let mut indices: Vec<usize> = (0..len).collect();
-                let mut rng = ChaCha8Rng::seed_from_u64(*seed);
-                rng.set_stream(epoch as u64);
-                indices.shuffle(&mut rng);
+                indices.shuffle(&mut generator(*seed, Purpose::ExampleOrder));
                 indices
             }
             Self::Weighted { weights, seed } => {
                 check_count("weights", weights.0.len(), len)?;
                 let distribution = weights.distribution()?;
-                let rng = rng(*seed, Purpose::Order, Some(epoch), 0);
+                let rng = generator(*seed, Purpose::WeightedDraw);
                 distribution.sample_iter(rng).take(len).collect()
             }
             Self::Stratified { strata, seed } => {
                 check_count("strata", strata.0.len(), len)?;
-                strata.order(&mut rng(*seed, Purpose::Order, Some(epoch), 0))
+                strata.order(&mut generator(*seed, Purpose::StratifiedOrder))
             }
         })
     }

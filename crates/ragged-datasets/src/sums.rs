@@ -1,12 +1,12 @@
 //! The lecture's two synthetic sets: standard normal numbers, and the sum of them all.
 
+use ragged_sequence::random::{Generator, Purpose};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::check_index;
 use crate::error::check_size;
-use crate::random::{Purpose, rng};
 use crate::{Dataset, Example, Result, Sequence, Target, TargetKind};
 
 /// The sizes of [`FixedLengthSums`]; the defaults are the lecture's.
@@ -87,7 +87,7 @@ impl Dataset for FixedLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         draw(&mut rng, c.seq_length, c.input_size)
     }
 
@@ -131,7 +131,7 @@ impl Dataset for VariableLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         let length = rng.random_range(1..=c.max_seq_length);
         draw(&mut rng, length, c.input_size)
     }
@@ -140,7 +140,7 @@ impl Dataset for VariableLengthSums {
         check_index(index, self.len())?;
         // The first number that the example's generator draws.
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         Ok(rng.random_range(1..=c.max_seq_length))
     }
 }

@@ -100,12 +100,11 @@ impl Lengths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use ragged_sequence::random::Generator;
 
     fn drawn(lengths: Lengths) -> Vec<usize> {
         lengths.check(1000).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = Generator::seed(1);
         let mut all: Vec<usize> = (0..20_000).map(|_| lengths.draw(&mut rng)).collect();
         all.sort_unstable();
         all

@@ -35,11 +35,11 @@ mod parity;
 mod task;
 mod temporal_order;
 
+use ragged_sequence::random::{Generator, Purpose};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::check_index;
 use crate::error::check_size;
-use crate::random::{Purpose, rng};
 use crate::{Dataset, Example, Result, TargetKind};
 pub use lengths::Lengths;
 pub use task::{Baseline, SyntheticTask};
@@ -105,10 +105,10 @@ impl Synthetic {
     }
 
     /// The example's generator, and its length, which is the first that is drawn.
-    fn start(&self, epoch: usize, index: usize) -> Result<(rand_chacha::ChaCha8Rng, usize)> {
+    fn start(&self, epoch: usize, index: usize) -> Result<(Generator, usize)> {
         check_index(index, self.len())?;
         let SyntheticConfig { task, lengths, seed, redraw, .. } = &self.config;
-        let mut rng = rng(*seed, Purpose::Content, redraw.then_some(epoch), index);
+        let mut rng = Generator::new(*seed, Purpose::Content, redraw.then_some(epoch), index);
         let length = task.length(lengths.draw(&mut rng));
         Ok((rng, length))
     }
