@@ -157,7 +157,7 @@ impl<'a> Collector<'a> {
 
     /// Returns the number of sequences so far.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.sequences.len()
     }
 
     /// Sets the target of all sequences from `begin` on to one label.

@@ -1,5 +1,5 @@
-//! Parity (Hochreiter and Schmidhuber 1997; Graves 2016). No part of a sequence tells anything about
-//! its parity; only the whole does.
+//! Parity (Hochreiter and Schmidhuber 1997; Graves 2016). It depends on every step, so no part of a
+//! sequence gives any information about it.
 
 use rand::Rng;
 
