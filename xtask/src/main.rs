@@ -64,12 +64,9 @@ enum Failure {
 impl From<ragged_train::Error> for Failure {
     fn from(error: ragged_train::Error) -> Self {
         use ragged_train::Error as E;
-        let usage = matches!(
-            error,
-            E::Config { .. }
-                | E::Model(ragged_models::Error::Config { .. })
-                | E::Data(ragged_datasets::Error::Config { .. })
-        );
+        let usage =
+            matches!(error, E::Config { .. } | E::Model(ragged_models::Error::Config { .. }))
+                || matches!(&error, E::Data(error) if error.is_configuration());
         // One line, whatever a library put into its message.
         let text = error.to_string().lines().next().unwrap_or_default().to_string();
         if usage { Self::Usage(text) } else { Self::Failed(text) }

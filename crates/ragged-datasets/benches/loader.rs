@@ -1,10 +1,10 @@
-//! An epoch of batches, collated and packed: examples per second on the lecture's data and on Japanese
-//! Vowels, stored and generated, with and without workers.
+//! Examples per second of an epoch of collated batches, on the lecture's data and on Japanese Vowels,
+//! stored and generated, with and without workers.
 //!
-//! `cargo bench -p ragged-datasets`. `RAGGED_DATA=DIR` names the folder with JapaneseVowels_TRAIN.ts
-//! (without it, random utterances of the same sizes stand in), `RAGGED_PYTHON=PATH` a Python that has
-//! torch and numpy: then PyTorch's `DataLoader`, with `pad_sequence` and `pack_padded_sequence` as its
-//! collate function, is timed on the same data in the same run.
+//! `cargo bench -p ragged-datasets`. `RAGGED_DATA=DIR` is the folder of JapaneseVowels_TRAIN.ts; without
+//! it, random utterances of the same sizes are used. `RAGGED_PYTHON=PATH` is a Python with torch and
+//! numpy: with it, PyTorch's `DataLoader`, with `pad_sequence` and `pack_padded_sequence` as its collate
+//! function, is timed on the same data in the same run.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -22,7 +22,7 @@ use ragged_datasets::{
 /// PyTorch's side of the comparison. It lies outside the crate, so that a package does not have it.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../validation/bench_loader.py");
 
-/// PyTorch's loader in a process of its own.
+/// PyTorch's loader in a separate process.
 struct PyTorch {
     child: Child,
     stdin: ChildStdin,
@@ -43,7 +43,7 @@ impl PyTorch {
         Self { child, stdin, stdout: BufReader::new(stdout) }
     }
 
-    /// The time of so many epochs.
+    /// Returns the time of `count` epochs.
     fn epochs(&mut self, count: u64) -> Duration {
         let mut line = String::new();
         writeln!(self.stdin, "{count}").expect("PyTorch runs");
@@ -77,7 +77,7 @@ fn japanese_vowels() -> InMemory {
     in_memory(&Synthetic::new(config).unwrap())
 }
 
-/// Times an epoch; each visits the examples in another order.
+/// Times epochs, each in a different order of the examples.
 fn epochs<D: Dataset + Clone>(
     group: &mut criterion::BenchmarkGroup<criterion::measurement::WallTime>,
     name: &str,
@@ -110,7 +110,7 @@ fn loaders(c: &mut Criterion) {
         epochs(&mut group, "packed, bucketed", &stored, batch_size, |c| c.bucket_size = Some(256));
         epochs(&mut group, "packed, 2 workers", &stored, batch_size, |c| c.workers = 2);
         if name == "sums" {
-            epochs(&mut group, "packed, drawn on access", &sums, batch_size, |_| {});
+            epochs(&mut group, "packed, generated on access", &sums, batch_size, |_| {});
         }
         if let Ok(python) = std::env::var("RAGGED_PYTHON") {
             let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The lecture's variable-length data in packed batches, and what padding would have cost.
+//! The lecture's variable-length data in packed batches, and the padding that they save.
 //!
 //! `cargo run -p ragged-datasets --example batches`
 #![allow(clippy::print_stdout)]
@@ -15,9 +15,9 @@ fn main() -> ragged_datasets::Result<()> {
         let batch = batch?;
         if let BatchInput::Packed(packed) = &batch.input {
             let padded = batch.batch_size() * packed.layout().max_length();
-            let share = 100 * (padded - batch.real_steps()) / padded;
+            let percent = 100 * (padded - batch.real_steps()) / padded;
             println!(
-                "batch {k:2}: {} sequences, {} steps, {share} % of {padded} would be padding",
+                "batch {k:2}: {} sequences, {} steps, {percent} % less than {padded} padded",
                 batch.batch_size(),
                 batch.real_steps(),
             );

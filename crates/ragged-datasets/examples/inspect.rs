@@ -1,4 +1,4 @@
-//! What is in a file of sequences.
+//! Prints a summary of a file of sequences.
 //!
 //! `cargo run -p ragged-datasets --example inspect -- PATH`
 #![allow(clippy::print_stdout)]
@@ -20,9 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("missing    {} of {}", values().filter(|v| v.is_nan()).count(), values().count());
     println!("sha256     {}", data.fingerprint());
     match data.target_kind() {
-        TargetKind::Values(count) => println!("targets    {count} a sequence"),
-        TargetKind::StepValues(count) => println!("targets    {count} a step"),
-        TargetKind::StepClasses(labels) => println!("classes    {} a step", labels.join(", ")),
+        TargetKind::Values(count) => println!("targets    {count} per sequence"),
+        TargetKind::StepValues(count) => println!("targets    {count} per step"),
+        TargetKind::StepClasses(labels) => println!("classes    {} per step", labels.join(", ")),
         TargetKind::Classes(labels) => {
             for (k, label) in labels.iter().enumerate() {
                 let class = Target::Class(k as u32);

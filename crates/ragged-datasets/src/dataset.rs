@@ -1,40 +1,77 @@
-//! Data sets: examples by index.
+//! The trait of data sets: examples by index.
 
 use std::sync::Arc;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use crate::error::{Error, Result};
+use crate::example::{Example, TargetKind};
 
-use crate::{Error, Example, Result, TargetKind};
-
-/// Examples that can be asked for in any order, from any thread. It owns what it gives (`'static`), so
-/// that background workers can hold it.
+/// A data set whose examples can be requested in any order and from any thread.
+///
+/// A data set owns its examples (`'static`), so that background threads can hold it. Only four
+/// methods must be implemented:
+///
+/// ```
+/// use ragged_datasets::{Dataset, Error, Example, Result, Sequence, Target, TargetKind};
+///
+/// /// Sequence i counts from 0 to i; the target is its length.
+/// struct Counting;
+///
+/// impl Dataset for Counting {
+///     fn len(&self) -> usize {
+///         10
+///     }
+///
+///     fn features(&self) -> usize {
+///         1
+///     }
+///
+///     fn target_kind(&self) -> &TargetKind {
+///         &TargetKind::Values(1)
+///     }
+///
+///     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
+///         if index >= self.len() {
+///             return Err(Error::Index { index, len: self.len() });
+///         }
+///         let steps = (0..=index).map(|t| t as f32).collect();
+///         let target = Target::Values(vec![index as f32 + 1.0]);
+///         Ok(Example::new(Sequence::new(steps, 1)?, target))
+///     }
+/// }
+///
+/// assert_eq!(Counting.get(0, 2)?.sequence.values(), [0.0, 1.0, 2.0]);
+/// assert_eq!(Counting.length(0, 9)?, 10);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Dataset: Send + Sync + 'static {
-    /// The number of examples.
+    /// Returns the number of examples.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Whether the data set has no example.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The features of a step, the same in all examples.
+    /// Returns the number of features of each step, the same for all examples.
     fn features(&self) -> usize;
 
-    /// What the targets are.
+    /// Returns the kind of the targets.
     fn target_kind(&self) -> &TargetKind;
 
-    /// Example `index` as it is in `epoch`: generated examples may differ from epoch to epoch,
-    /// stored ones do not. The same arguments always give the same example.
+    /// Returns example `index` as it is in `epoch`.
+    ///
+    /// Generated examples may differ from epoch to epoch; stored examples do not. The same arguments
+    /// always return the same example.
     ///
     /// # Errors
     ///
     /// [`Error::Index`] beyond the end.
     fn get(&self, epoch: usize, index: usize) -> Result<Example>;
 
-    /// The number of steps of that example. Batches by length ask for all of them each epoch, so a
-    /// data set that knows it without making the example should say so.
+    /// Returns the number of steps of example `index` in `epoch`.
+    ///
+    /// Batching by length requests the lengths of all examples in every epoch, so a data set that
+    /// knows the length without making the example should override this method.
     ///
     /// # Errors
     ///
@@ -44,8 +81,8 @@ pub trait Dataset: Send + Sync + 'static {
     }
 }
 
-/// A pointer to a data set is that data set.
-macro_rules! through_pointer {
+/// Implements the trait for pointers to data sets.
+macro_rules! implement_for_pointers {
     ($($pointer:ty),+) => {$(
         impl<D: Dataset + ?Sized> Dataset for $pointer {
             fn len(&self) -> usize {
@@ -75,203 +112,42 @@ macro_rules! through_pointer {
     )+};
 }
 
-through_pointer!(Box<D>, Arc<D>);
+implement_for_pointers!(Box<D>, Arc<D>);
 
-/// Checks an index against a length.
+/// Checks that an index is below the number of examples.
 pub(crate) fn check_index(index: usize, len: usize) -> Result<()> {
     if index < len { Ok(()) } else { Err(Error::Index { index, len }) }
-}
-
-/// Examples in memory.
-#[derive(Debug, Clone)]
-pub struct InMemory {
-    examples: Vec<Example>,
-    features: usize,
-    target_kind: TargetKind,
-    ids: Option<Vec<String>>,
-}
-
-impl InMemory {
-    /// Takes the examples, which must agree in features and kind of target.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Empty`] for none, [`Error::Example`] for the first that does not agree.
-    pub fn new(examples: Vec<Example>, target_kind: TargetKind) -> Result<Self> {
-        let features = match examples.first() {
-            Some(example) => example.sequence.features(),
-            None => return Err(Error::Empty("the data set")),
-        };
-        for (index, example) in examples.iter().enumerate() {
-            let got = example.sequence.features();
-            if got != features {
-                let (got, expected) = (format!("{got} features"), format!("{features}"));
-                return Err(Error::Example { index, got, expected });
-            }
-            target_kind.check(index, example.sequence.len(), &example.target)?;
-        }
-        Ok(Self { examples, features, target_kind, ids: None })
-    }
-
-    /// With the names of the examples, such as a file may have them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] for another number of names than of examples.
-    pub fn with_ids(mut self, ids: Option<Vec<String>>) -> Result<Self> {
-        if let Some(got) = ids.as_ref().map(Vec::len).filter(|&got| got != self.examples.len()) {
-            let (got, expected) = (format!("for {got} examples"), self.examples.len().to_string());
-            return Err(Error::Config { name: "ids", got, expected });
-        }
-        self.ids = ids;
-        Ok(self)
-    }
-
-    /// The names of the examples, where the source has names.
-    pub fn ids(&self) -> Option<&[String]> {
-        self.ids.as_deref()
-    }
-
-    /// The examples in order.
-    pub fn examples(&self) -> &[Example] {
-        &self.examples
-    }
-}
-
-impl Dataset for InMemory {
-    fn len(&self) -> usize {
-        self.examples.len()
-    }
-
-    fn features(&self) -> usize {
-        self.features
-    }
-
-    fn target_kind(&self) -> &TargetKind {
-        &self.target_kind
-    }
-
-    fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
-        check_index(index, self.examples.len())?;
-        Ok(self.examples[index].clone())
-    }
-
-    fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
-        check_index(index, self.examples.len())?;
-        Ok(self.examples[index].sequence.len())
-    }
-}
-
-/// Some examples of another data set.
-#[derive(Debug, Clone)]
-pub struct Subset<D> {
-    dataset: D,
-    indices: Vec<usize>,
-}
-
-impl<D: Dataset> Subset<D> {
-    /// The examples at `indices`, in that order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Index`] names the first index beyond the end.
-    pub fn new(dataset: D, indices: Vec<usize>) -> Result<Self> {
-        indices.iter().try_for_each(|&index| check_index(index, dataset.len()))?;
-        Ok(Self { dataset, indices })
-    }
-
-    /// Where the examples stand in the whole.
-    pub fn indices(&self) -> &[usize] {
-        &self.indices
-    }
-}
-
-impl<D: Dataset> Dataset for Subset<D> {
-    fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    fn features(&self) -> usize {
-        self.dataset.features()
-    }
-
-    fn target_kind(&self) -> &TargetKind {
-        self.dataset.target_kind()
-    }
-
-    fn get(&self, epoch: usize, index: usize) -> Result<Example> {
-        check_index(index, self.indices.len())?;
-        self.dataset.get(epoch, self.indices[index])
-    }
-
-    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
-        check_index(index, self.indices.len())?;
-        self.dataset.length(epoch, self.indices[index])
-    }
-}
-
-/// Splits a data set in two by a seeded shuffle: the first part has `fraction` of the examples,
-/// rounded, the second all others, and both keep the order of the whole.
-///
-/// # Errors
-///
-/// [`Error::Config`] for a fraction that leaves one part without an example.
-pub fn split<D: Dataset + Clone>(
-    dataset: D,
-    fraction: f64,
-    seed: u64,
-) -> Result<(Subset<D>, Subset<D>)> {
-    let len = dataset.len();
-    let first = (len as f64 * fraction).round();
-    if !(first >= 1.0 && first <= len as f64 - 1.0) {
-        let expected = format!("a share that leaves some of {len} examples on both sides");
-        return Err(Error::Config { name: "split fraction", got: fraction.to_string(), expected });
-    }
-    let mut indices: Vec<usize> = (0..len).collect();
-    indices.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let mut second = indices.split_off(first as usize);
-    indices.sort_unstable();
-    second.sort_unstable();
-    Ok((Subset::new(dataset.clone(), indices)?, Subset::new(dataset, second)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Sequence, Target};
+    use crate::example::{Sequence, Target};
 
-    fn example(value: f32, features: usize, target: Target) -> Example {
-        Example { sequence: Sequence::new(vec![value; features], features).unwrap(), target }
-    }
+    struct Three(TargetKind);
 
-    fn numbers(count: usize) -> InMemory {
-        let make = |i| example(i as f32, 1, Target::Values(vec![i as f32]));
-        InMemory::new((0..count).map(make).collect(), TargetKind::Values(1)).unwrap()
-    }
-
-    #[test]
-    fn examples_that_do_not_agree_are_named() {
-        #[track_caller]
-        fn check(examples: Vec<Example>, kind: TargetKind, message: &str) {
-            assert_eq!(InMemory::new(examples, kind).unwrap_err().to_string(), message);
+    impl Dataset for Three {
+        fn len(&self) -> usize {
+            3
         }
-        let classes = || TargetKind::Classes(vec!["a".into(), "b".into()]);
-        let class = |c| Target::Class(c);
-        check(vec![], classes(), "the data set is empty: expected at least one example");
-        let features = vec![example(0.0, 2, class(0)), example(0.0, 3, class(0))];
-        check(features, classes(), "example 1 has 3 features: expected 2");
-        let message = "example 0 has target Class(2): expected a class below 2";
-        check(vec![example(0.0, 1, class(2))], classes(), message);
-        let message = "example 0 has target Class(0): expected 2 values";
-        check(vec![example(0.0, 1, class(0))], TargetKind::Values(2), message);
-        assert!(Sequence::new(vec![1.0; 3], 2).is_err() && Sequence::new(vec![], 0).is_err());
-        let message = "example 7 was asked of a data set of 3";
-        assert_eq!(numbers(3).get(0, 7).unwrap_err().to_string(), message);
-        assert_eq!(Subset::new(numbers(3), vec![0, 7]).unwrap_err().to_string(), message);
+
+        fn features(&self) -> usize {
+            1
+        }
+
+        fn target_kind(&self) -> &TargetKind {
+            &self.0
+        }
+
+        fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
+            check_index(index, self.len())?;
+            let target = Target::Values(vec![index as f32]);
+            Ok(Example::new(Sequence::new(vec![index as f32], 1)?, target))
+        }
     }
 
     #[test]
-    fn a_pointer_to_a_data_set_is_one() {
+    fn a_pointer_to_a_data_set_is_a_data_set() {
         #[track_caller]
         fn check(dataset: impl Dataset) {
             assert_eq!((dataset.len(), dataset.is_empty(), dataset.features()), (3, false, 1));
@@ -283,27 +159,7 @@ mod tests {
                 (Some(&[2.0][..]), None)
             );
         }
-        let data = numbers(3);
-        check(Box::new(data.clone()) as Box<dyn Dataset>);
-        check(Arc::new(data) as Arc<dyn Dataset>);
-    }
-
-    #[test]
-    fn a_split_is_a_seeded_partition() {
-        let values = |subset: &Subset<Arc<InMemory>>| -> Vec<f32> {
-            (0..subset.len()).map(|i| subset.get(0, i).unwrap().sequence.values()[0]).collect()
-        };
-        let data = Arc::new(numbers(10));
-        let (train, test) = split(data.clone(), 0.7, 1).unwrap();
-        assert_eq!((train.len(), test.len()), (7, 3));
-        assert!(train.indices().is_sorted() && test.indices().is_sorted());
-        let mut all = [values(&train), values(&test)].concat();
-        all.sort_by(f32::total_cmp);
-        assert_eq!(all, (0..10).map(|v| v as f32).collect::<Vec<_>>());
-        assert_eq!(values(&train), values(&split(data.clone(), 0.7, 1).unwrap().0));
-        assert_ne!(values(&train), values(&split(data.clone(), 0.7, 2).unwrap().0));
-        for fraction in [0.0, 1.0, -1.0, 2.0, 0.01, 0.99, f64::NAN, f64::INFINITY] {
-            assert!(split(data.clone(), fraction, 1).is_err(), "{fraction}");
-        }
+        check(Box::new(Three(TargetKind::Values(1))) as Box<dyn Dataset>);
+        check(Arc::new(Three(TargetKind::Values(1))) as Arc<dyn Dataset>);
     }
 }

@@ -1,10 +1,23 @@
-//! One example: a sequence and what is to be predicted from it.
+//! One example: a sequence, and the target to predict from it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::target_shape::{ExpectedTarget, TargetShape};
 
-/// The steps of one sequence, each with the same features.
+/// The steps of one sequence, each with the same number of features.
+///
+/// Missing values are NaN.
+///
+/// ```
+/// use ragged_datasets::Sequence;
+///
+/// // Three steps of two features.
+/// let sequence = Sequence::new(vec![1.0, 0.1, 2.0, 0.2, 3.0, 0.3], 2)?;
+/// assert_eq!((sequence.len(), sequence.features()), (3, 2));
+/// assert_eq!(sequence.row(1), Some(&[2.0, 0.2][..]));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sequence {
     values: Vec<f32>,
@@ -12,80 +25,112 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// `values` is row-major `[length, features]`.
+    /// Creates a sequence from row-major values `[length, features]`.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where there is no feature, or the values are no whole number of steps.
+    /// [`Error::Size`] for zero features, [`Error::PartialStep`] for values that do not form whole
+    /// steps.
     pub fn new(values: Vec<f32>, features: usize) -> Result<Self> {
-        if features == 0 || !values.len().is_multiple_of(features) {
-            let expected = format!("a divisor of the {} values, at least 1", values.len());
-            return Err(Error::Config { name: "features", got: features.to_string(), expected });
+        if features == 0 {
+            return Err(Error::Size { name: "features", got: 0, min: 1, max: usize::MAX });
+        }
+        if !values.len().is_multiple_of(features) {
+            return Err(Error::PartialStep { values: values.len(), features });
         }
         Ok(Self { values, features })
     }
 
-    /// The number of steps.
+    /// Returns the number of steps.
     pub fn len(&self) -> usize {
         self.values.len() / self.features
     }
 
-    /// Whether it has no step; that is legal.
+    /// Whether the sequence has no step, which is legal.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The features of a step.
+    /// Returns the number of features of each step.
     pub fn features(&self) -> usize {
         self.features
     }
 
-    /// All values, step by step.
+    /// Returns all values, row-major `[length, features]`.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// All values, to be changed in place.
+    /// Returns all values, row-major `[length, features]`, to change them in place.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// The features of step `t`, `None` beyond the end.
+    /// Returns the features of step `t`, or `None` beyond the end.
     pub fn row(&self, t: usize) -> Option<&[f32]> {
         self.steps().nth(t)
     }
 
-    /// The steps in order.
+    /// Returns the steps in order.
     pub fn steps(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.features)
     }
 }
 
-/// What is to be predicted.
+/// What is to be predicted from a sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// A class, by its index in [`TargetKind::Classes`].
+    /// A class, as an index into [`TargetKind::Classes`].
     Class(u32),
-    /// One or more numbers; none where there is nothing to predict.
+    /// One or more values; empty if there is nothing to predict.
     Values(Vec<f32>),
-    /// A class for every step.
+    /// One class for every step.
     StepClasses(Vec<u32>),
-    /// K numbers for every step, `[length, K]`.
+    /// K values for every step, `[length, K]`.
     StepValues(Sequence),
 }
 
-/// What the targets of a data set are: it decides a model's outputs and loss, and is saved with a
-/// run so that a class keeps its index.
+impl Target {
+    /// Returns the kind and size of the target.
+    pub(crate) fn shape(&self) -> TargetShape {
+        match self {
+            Self::Class(class) => TargetShape::Class(*class),
+            Self::Values(values) => TargetShape::Values(values.len()),
+            Self::StepClasses(classes) => {
+                let largest = classes.iter().copied().max();
+                TargetShape::StepClasses { steps: classes.len(), largest }
+            }
+            Self::StepValues(values) => {
+                TargetShape::StepValues { steps: values.len(), values: values.features() }
+            }
+        }
+    }
+}
+
+/// The kind of the targets of a data set.
+///
+/// It determines the number of outputs and the loss of a model. It is saved with a run, so that a
+/// class keeps its index.
+///
+/// ```
+/// use ragged_datasets::{Target, TargetKind};
+///
+/// let kind = TargetKind::Classes(vec!["walk".into(), "run".into()]);
+/// assert_eq!(kind.outputs(), 2);
+/// assert!(kind.check(0, 10, &Target::Class(1)).is_ok());
+/// let error = kind.check(0, 10, &Target::Class(2)).unwrap_err();
+/// assert_eq!(error.to_string(), "example 0 has target class 2: expected a class below 2");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetKind {
-    /// A class a sequence; the labels in the order of their indices.
+    /// One class per sequence; the labels in the order of their indices.
     Classes(Vec<String>),
-    /// So many numbers a sequence; 0 where there is no target.
+    /// This number of values per sequence; 0 if there is no target.
     Values(usize),
-    /// A class a step (sequence labelling); the labels in the order of their indices.
+    /// One class per step (sequence labelling); the labels in the order of their indices.
     StepClasses(Vec<String>),
-    /// So many numbers a step.
+    /// This number of values per step.
     StepValues(usize),
 }
 
@@ -97,7 +142,7 @@ impl TargetKind {
     ///
     /// # Errors
     ///
-    /// [`Error::Example`] names the example, what it has and what was expected.
+    /// [`Error::Target`] with the index of the example, its target and what was expected.
     pub fn check(&self, index: usize, length: usize, target: &Target) -> Result<()> {
         let fits = match (self, target) {
             (Self::Classes(labels), Target::Class(class)) => (*class as usize) < labels.len(),
@@ -114,17 +159,19 @@ impl TargetKind {
             return Ok(());
         }
         let expected = match self {
-            Self::Classes(labels) => format!("a class below {}", labels.len()),
-            Self::Values(count) => format!("{count} values"),
+            Self::Classes(labels) => ExpectedTarget::Class { classes: Some(labels.len()) },
+            Self::Values(count) => ExpectedTarget::Values(*count),
             Self::StepClasses(labels) => {
-                format!("{length} classes below {}, one a step", labels.len())
+                ExpectedTarget::StepClasses { steps: length, classes: Some(labels.len()) }
             }
-            Self::StepValues(count) => format!("{count} values for each of {length} steps"),
+            Self::StepValues(values) => {
+                ExpectedTarget::StepValues { steps: length, values: *values }
+            }
         };
-        Err(Error::Example { index, got: format!("target {target:?}"), expected })
+        Err(Error::Target { index, got: target.shape(), expected })
     }
 
-    /// The labels of the classes, where targets are classes.
+    /// Returns the labels of the classes, or `None` if targets are not classes.
     pub fn labels(&self) -> Option<&[String]> {
         match self {
             Self::Classes(labels) | Self::StepClasses(labels) => Some(labels),
@@ -132,7 +179,7 @@ impl TargetKind {
         }
     }
 
-    /// The outputs that a model needs: a logit a class, or a number a value.
+    /// Returns the number of outputs that a model needs: one logit per class, or one output per value.
     pub fn outputs(&self) -> usize {
         match self {
             Self::Classes(labels) | Self::StepClasses(labels) => labels.len(),
@@ -140,17 +187,48 @@ impl TargetKind {
         }
     }
 
-    /// Whether every step has a target of its own.
+    /// Whether every step has its own target.
     pub fn is_per_step(&self) -> bool {
         matches!(self, Self::StepClasses(_) | Self::StepValues(_))
     }
 }
 
 /// A sequence and its target.
+///
+/// ```
+/// use ragged_datasets::{Example, Sequence, Target};
+///
+/// let example = Example::new(Sequence::new(vec![1.0, 2.0, 3.0], 1)?, Target::Values(vec![6.0]));
+/// assert_eq!(example.sequence.len(), 3);
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// What is given.
+    /// The input.
     pub sequence: Sequence,
     /// What is to be predicted.
     pub target: Target,
+}
+
+impl Example {
+    /// Creates an example.
+    pub fn new(sequence: Sequence, target: Target) -> Self {
+        Self { sequence, target }
+    }
+
+    /// Returns steps `begin..end`, with their targets if every step has its own.
+    ///
+    /// Panics if `end` is beyond the last step or `begin` beyond `end`.
+    pub(crate) fn cut(&self, begin: usize, end: usize) -> Result<Self> {
+        let steps = |sequence: &Sequence| {
+            let features = sequence.features();
+            Sequence::new(sequence.values()[begin * features..end * features].to_vec(), features)
+        };
+        let target = match &self.target {
+            Target::StepClasses(classes) => Target::StepClasses(classes[begin..end].to_vec()),
+            Target::StepValues(values) => Target::StepValues(steps(values)?),
+            whole => whole.clone(),
+        };
+        Ok(Self { sequence: steps(&self.sequence)?, target })
+    }
 }

@@ -1,4 +1,7 @@
-//! Examples of unequal length, and the batches that models take.
+//! Data sets of variable-length sequences, and loaders that turn them into batches.
+//!
+//! The principal type is [`DataLoader`]. It visits the examples of a [`Dataset`] in the order of a
+//! [`Sampler`], epoch by epoch, and collates them into batches, in background threads if requested:
 //!
 //! ```text
 //! Dataset ── example by index ──> Sampler ── order ──> Batching ──> Collate ──> Batch { input, target }
@@ -6,10 +9,8 @@
 //!                                                       or tokens)
 //! ```
 //!
-//! A [`Dataset`] gives an [`Example`] (a [`Sequence`] and its [`Target`]) for an index, a
-//! [`DataLoader`] visits all of them in the order of a [`Sampler`] and puts them together as
-//! [`Batch`]es, in the background if asked to. Nothing is hidden: the same seed and epoch give the
-//! same batches, whatever was asked before and however many threads make them.
+//! The same seed and epoch give the same batches, whatever was requested before and however many
+//! threads make them.
 //!
 //! ```
 //! use ragged_datasets::{
@@ -29,41 +30,46 @@
 //! # Ok::<(), ragged_datasets::Error>(())
 //! ```
 //!
-//! In reading order: [`Example`], [`Dataset`] with [`InMemory`], [`Subset`] and [`split`]; the
-//! sources [`VariableLengthSums`], [`FixedLengthSums`], the other tasks of [`synthetic`] and the files
-//! of [`formats`]; [`Forecast`] and [`Chunks`]; [`transforms`] and [`Augmented`]; then
-//! [`Sampler`], [`Batching`], [`Collate`] and [`DataLoader`].
+//! In reading order:
+//!
+//! - An [`Example`] is a [`Sequence`] and its [`Target`]. A [`Dataset`] returns examples by index:
+//!   [`InMemory`], or a [`Subset`] such as [`split`] makes.
+//! - [`formats`] reads and writes files. [`synthetic`] generates tasks, such as the lecture's
+//!   [`FixedLengthSums`] and [`VariableLengthSums`].
+//! - [`transforms`] scales, fills, truncates and augments examples, and cuts long series into
+//!   [`Chunks`] or [`Forecast`] windows.
+//! - [`Sampler`], [`Batching`] and [`Collate`] say how a [`DataLoader`] makes each [`Batch`].
+//!
+//! Letters: B sequences in a batch, T steps of the longest sequence, N packed rows, K values per
+//! target.
 
 #![forbid(unsafe_code)]
 
-mod augment;
-mod batch;
-mod batching;
 mod dataset;
 mod error;
 mod example;
-mod fingerprint;
 pub mod formats;
+mod in_memory;
 mod loader;
-mod random;
-mod sampler;
-mod sums;
+mod subset;
 pub mod synthetic;
+mod target_shape;
 pub mod transforms;
-mod windows;
 
-pub use augment::{AugmentConfig, Augmented};
-pub use batch::{Batch, BatchInput, Collate};
-pub use batching::{BatchPlan, Batching, OverLong};
-pub use dataset::{Dataset, InMemory, Subset, split};
-pub use error::{Error, Place, Result};
+pub use dataset::Dataset;
+pub use error::{Error, Location, Result};
 pub use example::{Example, Sequence, Target, TargetKind};
-pub use loader::{DataLoader, Epoch, LoaderConfig};
-pub use sampler::{Sampler, Strata, Weights};
-pub use sums::{
+pub use in_memory::InMemory;
+pub use loader::{
+    Batch, BatchInput, BatchPlan, Batching, Collate, DataLoader, Epoch, LoaderConfig, Oversize,
+    SampleWeights, Sampler, Strata,
+};
+pub use subset::{Subset, split};
+pub use synthetic::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
-pub use windows::{Chunks, Forecast, ForecastConfig, split_in_time};
+pub use target_shape::{ExpectedTarget, TargetShape};
+pub use transforms::{AugmentConfig, Augmented, Chunks, Forecast, ForecastConfig, split_in_time};
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

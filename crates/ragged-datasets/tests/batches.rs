@@ -1,4 +1,4 @@
-//! What a loader gives: the same batches whoever asks when, and the same steps packed or padded.
+//! Batches do not depend on earlier requests, and packed and padded batches hold the same steps.
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn content(batch: &Batch) -> (Vec<usize>, Vec<usize>, Vec<f32>, Vec<f32>) {
 }
 
 #[test]
-fn an_epoch_is_the_same_whatever_was_asked_before() {
+fn an_epoch_does_not_depend_on_earlier_requests() {
     for redraw in [false, true] {
         let epochs = |order: [usize; 3]| {
             let loader = loader(redraw);
@@ -41,7 +41,7 @@ fn an_epoch_is_the_same_whatever_was_asked_before() {
         let all = epochs([0, 1, 2]);
         assert_eq!(all, epochs([2, 0, 1]));
         assert_ne!(all[0].1, all[1].1);
-        // Two epochs side by side do not disturb each other.
+        // Two epochs at the same time do not affect each other.
         let loader = loader(redraw);
         for (k, (a, b)) in loader.epoch(0).zip(loader.epoch(1)).enumerate() {
             assert_eq!((content(&a.unwrap()), content(&b.unwrap())), {
@@ -73,7 +73,7 @@ proptest! {
         let examples: Vec<(usize, Example)> = lengths.iter().enumerate().map(|(index, length)| {
             let values = (0..length * features).map(|_| { next += 1.0; next }).collect();
             let sequence = Sequence::new(values, features).unwrap();
-            (index, Example { sequence, target: Target::Class(index as u32) })
+            (index, Example::new(sequence, Target::Class(index as u32)))
         }).collect();
         let collate = |how: Collate| how.collate(&examples, &Device::Cpu).unwrap();
         let (packed, padded) = (collate(Collate::Packed), collate(Collate::Padded));

@@ -1,19 +1,19 @@
-//! Files that are cut short, lie about themselves or hold what cannot be, and files that numpy wrote:
-//! each gives its named error or its right values. `validation/generate_corpus.py` writes them.
+//! A corpus of files: truncated, contradictory and otherwise malformed files with their errors, and
+//! files written by numpy with their values. `validation/generate_corpus.py` writes the corpus.
 
 use std::path::{Path, PathBuf};
 
 use ragged_datasets::formats::{self, ReadOptions};
 use ragged_datasets::{Dataset, InMemory, Target, TargetKind};
 
-/// What is wrong with each file, behind its path.
+/// Each malformed file and its error message after the path.
 const MALFORMED: [(&str, &str); 57] = [
     ("csv-bad-number.csv", "line 3, column 2: expected a number, got `zwei`"),
     ("csv-bad-utf8.csv", "line 2, column 3: invalid UTF-8"),
     ("csv-empty.csv", "line 1, column 1: expected at least one column of features, got none"),
     ("csv-header-only.csv", "line 2, column 1: expected a row, got the end of the file"),
     ("csv-open-quote.csv", "line 2, column 2: expected a number, got `1 a,2`"),
-    ("csv-same-time.csv", "line 4, column 2: the series has this time already in line 2"),
+    ("csv-same-time.csv", "line 4, column 2: expected a new time, got the time of line 2 again"),
     ("csv-truncated.csv", "line 3, column 3: expected 4 cells, got 2"),
     ("csv-wrong-count.csv", "line 3, column 3: expected 2 cells, got 3"),
     ("jsonl-array.jsonl", "line 1, column 1: expected an object, `{...}`"),
@@ -41,20 +41,23 @@ const MALFORMED: [(&str, &str); 57] = [
     ),
     ("npz-infinite.npz", "values: expected a finite number, got `inf`"),
     ("npz-label-out-of-range.npz", "targets: expected classes below 3, got 3"),
-    ("npz-lying-shape.npz", "values: expected 4000000000 bytes more, got 64"),
+    ("npz-lying-shape.npz", "values: expected 4000000000 more bytes, got 64"),
     ("npz-negative.npz", "lengths[1]: expected at least 0, got -2"),
     ("npz-no-lengths.npz", "expected an array `lengths`, got none"),
     ("npz-not-a-zip.npz", "invalid Zip archive: Could not find EOCD"),
     ("npz-object.npz", "values: header: expected one plain dtype"),
-    ("npz-overflow.npz", "lengths: expected a sum of 6, as of `values`, got more than can be"),
+    (
+        "npz-overflow.npz",
+        "lengths: expected a sum of 6, the number of rows of `values`, got an overflow",
+    ),
     ("npz-short-shape.npz", "values: expected the end of the array, got more bytes"),
     ("npz-truncated.npz", "invalid Zip archive: Could not find EOCD"),
     (
         "npz-unknown.npz",
         "unknown array `sizes`: expected values, lengths or offsets, targets, labels",
     ),
-    ("npz-wrong-sum.npz", "lengths: expected a sum of 6, as of `values`, got 7"),
-    ("npz-wrong-targets.npz", "targets: expected 4 (a sequence) or 6 (a step) of them, got 3"),
+    ("npz-wrong-sum.npz", "lengths: expected a sum of 6, the number of rows of `values`, got 7"),
+    ("npz-wrong-targets.npz", "targets: expected 4 (one per sequence) or 6 (one per step), got 3"),
     ("st-bad-dtype.safetensors", "values: dtype F8_E4M3 is not supported: expected plain numbers"),
     ("st-bad-json.safetensors", "invalid JSON in header: key must be a string at line 1 column 2"),
     (
@@ -79,7 +82,7 @@ const MALFORMED: [(&str, &str); 57] = [
     ("ts-wrong-length.ts", "line 4, column 1: expected 3 steps (@equalLength true), got 2"),
 ];
 
-/// The files that are right.
+/// The valid files.
 const GOOD: [&str; 10] = [
     "csv-crlf-bom.csv",
     "jsonl-crlf-bom.jsonl",
@@ -112,7 +115,7 @@ fn every_malformed_file_has_its_error() {
 }
 
 #[test]
-fn no_file_is_forgotten() {
+fn every_file_of_the_corpus_is_tested() {
     let mut files: Vec<_> = std::fs::read_dir(corpus())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -123,7 +126,7 @@ fn no_file_is_forgotten() {
     assert_eq!(files, known);
 }
 
-/// Byte order marks and carriage returns are no part of anything.
+/// Byte order marks and carriage returns are not part of any value or name.
 #[test]
 fn texts_from_windows_are_read() {
     for name in ["ts-crlf-bom.ts", "csv-crlf-bom.csv", "jsonl-crlf-bom.jsonl"] {
@@ -137,7 +140,7 @@ fn texts_from_windows_are_read() {
 }
 
 #[test]
-fn what_numpy_writes_is_read() {
+fn files_written_by_numpy_are_read() {
     let labels = |labels: &[&str]| labels.iter().map(|label| label.to_string()).collect::<Vec<_>>();
     let declared = TargetKind::Classes(labels(&["b", "é", "long label"]));
     let sorted = TargetKind::Classes(labels(&["b", "long label", "é"]));
@@ -167,7 +170,7 @@ fn what_numpy_writes_is_read() {
         if name == "numpy-steps.npz" {
             assert_eq!(values, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         } else {
-            // Quarters, of which the third is missing.
+            // Multiples of a quarter; the third value is missing.
             let expected = |k: usize| if k == 2 { f32::NAN } else { k as f32 / 4.0 };
             assert!((0..12).all(|k| values[k] == expected(k) || (k == 2 && values[k].is_nan())));
         }

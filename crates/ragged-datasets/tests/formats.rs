@@ -1,4 +1,4 @@
-//! The same data through every format, and what each is particular about.
+//! Round trips through every format, and the errors of each format.
 
 use proptest::prelude::*;
 use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Task};
@@ -13,7 +13,7 @@ fn check(format: Format, text: &str, message: &str) {
     assert_eq!(parse(text.as_bytes(), format).expect_err(message).to_string(), message);
 }
 
-/// Examples with NaN as one bit pattern, so that they can be compared.
+/// The examples, with one bit pattern for NaN so that they can be compared.
 fn content(data: &InMemory) -> Vec<(Vec<u32>, usize, Target)> {
     let bits = |v: &f32| if v.is_nan() { 0x7fc0_0000 } else { v.to_bits() };
     data.examples()
@@ -33,7 +33,7 @@ fn value() -> impl Strategy<Value = f32> {
     prop_oneof![9 => number(), 1 => Just(f32::NAN)]
 }
 
-/// A kind of target: labels that look like words or like numbers, with characters to be quoted.
+/// Kinds of targets, with labels that are words or numbers and contain characters that need quotes.
 fn kind(per_step: bool) -> impl Strategy<Value = TargetKind> {
     let words = || vec!["b".to_string(), "é,\"x\"".into(), "1".into()];
     let digits = || vec!["2".to_string(), "-1".into(), "10".into()];
@@ -78,9 +78,8 @@ fn data(shortest: usize) -> impl Strategy<Value = InMemory> {
         let of = kind.clone();
         let example = (shortest..6).prop_flat_map(move |length| {
             let values = prop::collection::vec(value(), length * features);
-            (values, target(&of, length)).prop_map(move |(values, target)| Example {
-                sequence: Sequence::new(values, features).unwrap(),
-                target,
+            (values, target(&of, length)).prop_map(move |(values, target)| {
+                Example::new(Sequence::new(values, features).unwrap(), target)
             })
         });
         let examples = prop::collection::vec(example, 1..6);
@@ -90,12 +89,12 @@ fn data(shortest: usize) -> impl Strategy<Value = InMemory> {
 
 proptest! {
     #[test]
-    fn the_same_data_through_every_format_is_the_same(data in data(1)) {
+    fn every_format_preserves_the_data(data in data(1)) {
         let kind = data.target_kind();
         for format in Format::ALL {
             let bytes = match formats::to_bytes(&data, format) {
                 Ok(bytes) => bytes,
-                // One target a series, and labels without white space, are all that it holds.
+                // The format holds one target per series, and labels without white space.
                 Err(error) if format == Format::Ts => {
                     prop_assert!(error.to_string().contains("cannot hold"), "{}", error);
                     continue;
@@ -105,7 +104,7 @@ proptest! {
             let back = formats::parse(&bytes, format, &ReadOptions::default(), Some(kind)).unwrap();
             prop_assert_eq!(content(&back), content(&data), "{:?}", format);
             prop_assert_eq!(back.target_kind(), kind);
-            // Without targets the same sequences come.
+            // Without targets, the sequences are the same.
             let blind =
                 formats::parse(&bytes, format, &ReadOptions::default(), Some(&TargetKind::NONE));
             let blind = blind.unwrap();
@@ -115,9 +114,9 @@ proptest! {
         }
     }
 
-    /// Text tables have no way to say it; the others have.
+    /// Tables cannot represent such sequences; the other formats can.
     #[test]
-    fn sequences_without_a_step_survive(data in data(0)) {
+    fn sequences_without_a_step_are_preserved(data in data(0)) {
         let some_step = data.examples().iter().any(|e| !e.sequence.is_empty());
         for format in [Format::JsonLines, Format::Npz, Format::Safetensors] {
             if format == Format::JsonLines && !some_step {
@@ -130,14 +129,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for format in Format::ALL {
             let _ = parse(&bytes, format);
         }
     }
 
     #[test]
-    fn no_damage_makes_a_reader_panic(
+    fn no_damage_causes_a_panic(
         data in data(1),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         keep: prop::sample::Index,
@@ -158,7 +157,7 @@ proptest! {
 }
 
 #[test]
-fn a_table_says_which_column_is_what() {
+fn columns_have_roles_by_name() {
     let text = "series_id,time,speed,height,target\r\n\
                 a,1,1.25, 0.3 ,walk\r\nb,0,3.5,,\r\na,0,1.5,0.2,walk\r\nb,7,-1,NA,run\r\n";
     let table = parse(text.as_bytes(), Format::Csv).unwrap();
@@ -168,7 +167,7 @@ fn a_table_says_which_column_is_what() {
     assert_eq!((a.sequence.values(), &a.target), (&[1.5, 0.2, 1.25, 0.3][..], &Target::Class(1)));
     assert_eq!((b.sequence.row(0).unwrap()[0], &b.target), (3.5, &Target::Class(0)));
     assert!(b.sequence.row(0).unwrap()[1].is_nan() && b.sequence.row(1).unwrap()[1].is_nan());
-    // A byte order mark is no part of the first name.
+    // A byte order mark is not part of the first name.
     let marked = parse(format!("\u{feff}{text}").as_bytes(), Format::Csv).unwrap();
     assert_eq!(content(&marked), content(&table));
 
@@ -187,7 +186,7 @@ fn a_table_says_which_column_is_what() {
     assert_eq!(table.examples()[0].sequence.values(), [4.0, 3.0, 2.0, 1.0]);
     assert_eq!(table.examples()[0].target, Target::Values(vec![5.0, 6.0]));
 
-    // One series, with a target a step; the task decides what a column of digits is.
+    // One series with a target per step. The task decides whether digits are labels.
     let text = "x,target\n1,0\n2,1\n3,1\n";
     let table = parse(text.as_bytes(), Format::Csv).unwrap();
     assert_eq!(table.target_kind(), &TargetKind::StepValues(1));
@@ -203,7 +202,7 @@ fn malformed_tables() {
     let check = |text, message| check(Format::Csv, text, message);
     check("", "line 1, column 1: expected at least one column of features, got none");
     check("series_id,x\n", "line 2, column 1: expected a row, got the end of the file");
-    check("x,target,x\n1,2,3\n", "line 1, column 3: column `x` comes twice");
+    check("x,target,x\n1,2,3\n", "line 1, column 3: column `x` occurs twice");
     check(
         "series_id,time\n1,2\n",
         "line 1, column 1: expected at least one column of features, got none",
@@ -216,11 +215,11 @@ fn malformed_tables() {
     check("x\n1\ninf\n", "line 3, column 1: expected a number, got `inf`");
     check("x\n1e39\n", "line 2, column 1: 1e39 is too large for a 32-bit float");
     check("time,x\nnoon,1\n", "line 2, column 1: expected a number or a date and time, got `noon`");
-    let message = "line 3, column 1: the series has this time already in line 2";
+    let message = "line 3, column 1: expected a new time, got the time of line 2 again";
     check("time,x\n4,1\n4.0,1\n", message);
     let options = ReadOptions { task: Some(Task::Classification), ..Default::default() };
     let error = formats::parse(b"x,target\n1,a\n2,b\n", Format::Csv, &options, None).unwrap_err();
-    let message = "line 3, column 2: expected one target for the whole series, got also `b`";
+    let message = "line 3, column 2: expected one target for the whole series, also got `b`";
     assert_eq!(error.to_string(), message);
     let message = "line 3, column 2: expected a target, got an empty cell";
     check("x,target\n1,a\n2,\n3,b\n", message);
@@ -242,7 +241,7 @@ fn malformed_tables() {
     let csv = CsvColumns { delimiter: 'é', ..Default::default() };
     let options = ReadOptions { csv, ..Default::default() };
     let error = formats::parse(b"x,y\n1,2\n", Format::Csv, &options, None).unwrap_err();
-    assert_eq!(error.to_string(), "csv.delimiter is é: expected one ASCII character");
+    assert_eq!(error.to_string(), "csv.delimiter is `é`: expected one ASCII character");
 }
 
 #[test]
@@ -289,15 +288,16 @@ fn malformed_json_lines() {
     );
     check("{\"sequence\": [1e400]}\n", "line 1, column 19: number out of range");
     check("{\"sequence\": [NaN]}\n", "line 1, column 15: expected value");
-    let message = "line 2, column 1: target: expected one number, got 2 of them";
+    let message = "line 2, column 1: target: expected one number, got a list of 2";
     check("{\"sequence\": [1], \"target\": [1]}\n{\"sequence\": [1], \"target\": [1, 2]}", message);
     let message = "line 2, column 1: target: expected one number, got none";
     check("{\"sequence\": [1], \"target\": 1}\n{\"sequence\": [1]}\n", message);
-    let message = "line 1, column 1: target: expected a label for each of 2 steps, got 1 of them";
+    let message =
+        "line 1, column 1: target: expected one label for each of 2 steps, got a list of 1";
     check("{\"sequence\": [1, 2], \"target\": [\"a\"]}\n", message);
     check(
         "{\"sequence\": [1], \"target\": [[1], 2]}",
-        "line 1, column 1: target: expected lists of one depth",
+        "line 1, column 1: target: expected lists of equal depth",
     );
     let nested = format!("{{\"sequence\": [1], \"target\": {}", "[".repeat(100_000));
     let error = parse(nested.as_bytes(), Format::JsonLines).unwrap_err().to_string();
@@ -305,7 +305,7 @@ fn malformed_json_lines() {
 }
 
 #[test]
-fn formats_are_found_by_ending_or_named() {
+fn formats_are_known_by_ending_or_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.JSONL");
     std::fs::write(&path, "{\"sequence\": [1]}\n").unwrap();
@@ -313,21 +313,21 @@ fn formats_are_found_by_ending_or_named() {
     let odd = folder.path().join("data.txt");
     std::fs::copy(&path, &odd).unwrap();
     let error = formats::read(&odd, &ReadOptions::default()).unwrap_err().to_string();
-    let message =
-        "data.txt: expected an ending out of ts, csv, jsonl, npz, safetensors, or a format by name";
+    let message = "data.txt: unknown file ending: expected one of ts, csv, jsonl, npz, safetensors, \
+                   or the name of the format";
     assert!(error.ends_with(message), "{error}");
     let options = ReadOptions { format: Some("jsonl".parse().unwrap()), ..Default::default() };
     assert_eq!(formats::read(&odd, &options).unwrap().len(), 1);
     let error = "xml".parse::<Format>().unwrap_err().to_string();
-    assert_eq!(error, "format is xml: expected ts, csv, jsonl, npz, safetensors");
+    assert_eq!(error, "format is `xml`: expected one of ts, csv, jsonl, npz, safetensors");
 }
 
 #[test]
-fn a_file_is_written_whole_or_not_at_all() {
+fn a_file_is_written_completely_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.ts");
     let target = Target::StepClasses(vec![0]);
-    let example = Example { sequence: Sequence::new(vec![1.0], 1).unwrap(), target };
+    let example = Example::new(Sequence::new(vec![1.0], 1).unwrap(), target);
     let data = InMemory::new(vec![example], TargetKind::StepClasses(vec!["a".into()])).unwrap();
     std::fs::write(&path, "before").unwrap();
     let error = formats::write(&path, &data).unwrap_err().to_string();
@@ -339,7 +339,7 @@ fn a_file_is_written_whole_or_not_at_all() {
 }
 
 #[test]
-fn folders_are_their_files_or_their_classes() {
+fn a_folder_is_a_list_of_files_or_of_classes() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let read = || formats::read(root, &ReadOptions::default());
@@ -366,7 +366,7 @@ fn folders_are_their_files_or_their_classes() {
     write("c.csv", "x\n3\n");
     ends(read(), "c.csv: line 2, column 1: target: expected one label, got none");
     write("x/1.csv", "x\n3\n");
-    ends(read(), "expected files, or a folder for each class, got both");
+    ends(read(), "expected files, or one folder for each class, got both");
     for name in ["a.jsonl", "b.csv", "c.csv"] {
         std::fs::remove_file(root.join(name)).unwrap();
     }
@@ -379,10 +379,10 @@ fn folders_are_their_files_or_their_classes() {
     let class = Target::Class;
     assert_eq!(seen, [(5.0, class(0)), (1.0, class(1)), (3.0, class(1))]);
     std::fs::create_dir(root.join("x/deeper")).unwrap();
-    ends(read(), "deeper: expected a file in a class's folder, got a folder");
+    ends(read(), "deeper: expected a file in the folder of a class, got a folder");
     std::fs::remove_dir_all(root.join("x")).unwrap();
     std::fs::remove_dir_all(root.join("w")).unwrap();
     write("Set_TRAIN.ts", "");
     write("Set_TEST.ts", "");
-    ends(read(), "has training and test files: expected one of them by its own path");
+    ends(read(), "expected the path of one file, got a folder of training and test files");
 }

@@ -1,11 +1,11 @@
-//! The loader's promises: one stream for any number of workers, positions, and failures by name.
+//! The loader: the same batches for any number of workers and from any position, and its errors.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use ragged_datasets::{
     Batch, BatchInput, Batching, Collate, DataLoader, Dataset, Error, Example, LoaderConfig,
-    OverLong, Result, Sampler, TargetKind, VariableLengthSums, VariableLengthSumsConfig,
+    Oversize, Result, Sampler, TargetKind, VariableLengthSums, VariableLengthSumsConfig,
 };
 
 fn sums(num_samples: usize, redraw: bool) -> VariableLengthSums {
@@ -25,14 +25,14 @@ fn content(batch: &Batch) -> Content {
     (batch.indices.clone(), lengths, input, values(&batch.target))
 }
 
-fn stream<D: Dataset>(loader: &DataLoader<D>, epoch: usize, batch: usize) -> Vec<Content> {
+fn contents<D: Dataset>(loader: &DataLoader<D>, epoch: usize, batch: usize) -> Vec<Content> {
     loader.epoch_from(epoch, batch).map(|batch| content(&batch.unwrap())).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn the_stream_is_the_same_for_any_number_of_workers_from_any_position(
+    fn batches_are_the_same_for_any_number_of_workers_and_from_any_position(
         examples in 1..60usize,
         size in 1..12usize,
         tokens: bool,
@@ -43,7 +43,7 @@ proptest! {
         epoch in 0..3usize,
     ) {
         let batching = match tokens {
-            true => Batching::Tokens { max_tokens: size * 20, over_long: OverLong::Alone },
+            true => Batching::Tokens { max_tokens: size * 20, oversize: Oversize::Alone },
             false => Batching::Sequences(size),
         };
         let config = LoaderConfig {
@@ -55,18 +55,18 @@ proptest! {
             ..LoaderConfig::new(1)
         };
         let alone = DataLoader::new(sums(examples, true), config.clone()).unwrap();
-        let all = stream(&alone, epoch, 0);
+        let all = contents(&alone, epoch, 0);
         prop_assert_eq!(all.len(), alone.plan(epoch).unwrap().len());
         let loader = DataLoader::new(sums(examples, true), LoaderConfig { workers, ..config }).unwrap();
         for batch in [0, 1, all.len() / 2, all.len().saturating_sub(1), all.len(), all.len() + 3] {
             prop_assert_eq!(loader.epoch_from(epoch, batch).len(), all.len().saturating_sub(batch));
             let rest = all.get(batch..).unwrap_or_default();
-            prop_assert_eq!(&stream(&loader, epoch, batch)[..], rest, "from batch {}", batch);
+            prop_assert_eq!(&contents(&loader, epoch, batch)[..], rest, "from batch {}", batch);
         }
     }
 }
 
-/// Fails at some examples, in the ways that data sets fail, and is slow at others.
+/// A data set that fails at some examples in different ways, and is slow at others.
 struct Faulty(VariableLengthSums);
 
 impl Dataset for Faulty {
@@ -95,7 +95,7 @@ impl Dataset for Faulty {
 }
 
 #[test]
-fn a_failure_stands_in_its_place_with_the_examples_index() {
+fn a_failed_batch_is_an_error_in_its_place_with_the_index_of_the_example() {
     for workers in [0, 1, 3] {
         let config = LoaderConfig { workers, ..LoaderConfig::new(2) };
         let loader = DataLoader::new(Faulty(sums(20, false)), config).unwrap();
@@ -112,8 +112,8 @@ fn a_failure_stands_in_its_place_with_the_examples_index() {
                 Ok(4),
                 lost(7, "the seventh is empty: expected at least one example"),
                 Ok(8),
-                lost(11, "panicked: no example 11"),
-                lost(12, "panicked: no message"),
+                lost(11, "the data set panicked: no example 11"),
+                lost(12, "the data set panicked: no message"),
                 Ok(14),
                 Ok(16),
                 Ok(18)
@@ -124,10 +124,10 @@ fn a_failure_stands_in_its_place_with_the_examples_index() {
 }
 
 #[test]
-fn an_epoch_can_be_left_in_the_middle() {
+fn an_epoch_can_be_dropped_in_the_middle() {
     let config = LoaderConfig { workers: 3, prefetch: 1, ..LoaderConfig::new(1) };
     let loader = DataLoader::new(sums(500, false), config).unwrap();
-    // The workers stand at full queues; dropping the epoch must not wait for all its batches.
+    // The workers wait at full queues. Dropping the epoch must not wait for all its batches.
     for taken in [0, 1, 10] {
         let mut epoch = loader.epoch(0);
         assert_eq!(epoch.by_ref().take(taken).count(), taken);
@@ -137,7 +137,7 @@ fn an_epoch_can_be_left_in_the_middle() {
 }
 
 #[test]
-fn a_length_that_cannot_be_had_is_one_error() {
+fn a_failed_length_is_one_error() {
     struct NoLength(VariableLengthSums);
     impl Dataset for NoLength {
         fn len(&self) -> usize {
@@ -163,7 +163,7 @@ fn a_length_that_cannot_be_had_is_one_error() {
             }
         }
     }
-    let batching = Batching::Tokens { max_tokens: 100, over_long: OverLong::Alone };
+    let batching = Batching::Tokens { max_tokens: 100, oversize: Oversize::Alone };
     let config = LoaderConfig { batching, workers: 2, ..LoaderConfig::new(1) };
     let loader = DataLoader::new(NoLength(sums(20, false)), config).unwrap();
     assert!(loader.epoch(0).all(|batch| batch.is_ok()));

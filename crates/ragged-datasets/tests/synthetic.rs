@@ -1,4 +1,4 @@
-//! The generated tasks against plain solutions of them, and their baselines against what they claim.
+//! Compares the generated tasks with simple solutions, and measures their baselines.
 
 use ragged_datasets::synthetic::{Baseline, Lengths, Synthetic, SyntheticConfig, SyntheticTask};
 use ragged_datasets::{Dataset, Example, Target, TargetKind};
@@ -19,7 +19,7 @@ fn examples(task: SyntheticTask, lengths: Lengths) -> Vec<Example> {
 
 const SHORT: Lengths = Lengths::Uniform { min: 1, max: 60 };
 
-/// Steps that are one symbol each.
+/// Decodes one-hot steps into symbols.
 fn symbols(example: &Example) -> Vec<usize> {
     let symbol = |step: &[f32]| {
         assert_eq!(step.iter().sum::<f32>(), 1.0);
@@ -38,7 +38,7 @@ fn class(example: &Example) -> u32 {
     class
 }
 
-/// The mean squared error of one answer to all examples is about what the baseline says.
+/// Checks that the mean squared error of one answer to all examples is close to the baseline.
 #[track_caller]
 fn check_error(task: SyntheticTask, length: usize, answer: f64) {
     let examples = examples(task, Lengths::Fixed { length });
@@ -48,7 +48,7 @@ fn check_error(task: SyntheticTask, length: usize, answer: f64) {
     assert!((error / expected - 1.0).abs() < 0.1, "{error} is not {expected}");
 }
 
-/// Each class has about its share.
+/// Checks that each class has nearly the share of examples that the baseline states.
 #[track_caller]
 fn check_shares(task: SyntheticTask, lengths: Lengths) {
     let examples = examples(task, lengths);
@@ -60,12 +60,12 @@ fn check_shares(task: SyntheticTask, lengths: Lengths) {
 }
 
 #[test]
-fn adding_is_the_sum_of_one_number_of_each_half() {
+fn adding_is_the_sum_of_one_value_in_each_half() {
     for example in examples(SyntheticTask::Adding, SHORT) {
         let steps: Vec<&[f32]> = example.sequence.steps().collect();
         assert!(steps.iter().all(|step| (0.0..1.0).contains(&step[0])));
         let marked: Vec<usize> = (0..steps.len()).filter(|&t| steps[t][1] == 1.0).collect();
-        let [a, b] = marked[..] else { panic!("two are marked") };
+        let [a, b] = marked[..] else { panic!("two steps are marked") };
         assert!(a < steps.len() / 2 && b >= steps.len() / 2);
         assert_eq!(value(&example), f64::from(steps[a][0] + steps[b][0]));
     }
@@ -73,7 +73,7 @@ fn adding_is_the_sum_of_one_number_of_each_half() {
 }
 
 #[test]
-fn sums_are_those_of_all_numbers() {
+fn sums_are_sums_of_all_values() {
     let task = SyntheticTask::Sum { input_size: 3 };
     for example in examples(task, SHORT) {
         let sum: f64 = example.sequence.values().iter().map(|&v| f64::from(v)).sum();
@@ -83,11 +83,11 @@ fn sums_are_those_of_all_numbers() {
 }
 
 #[test]
-fn copy_memory_gives_back_what_came_first() {
+fn copy_memory_repeats_the_first_symbols() {
     let task = SyntheticTask::CopyMemory { copied: 4, symbols: 3 };
     for example in examples(task, SHORT) {
         let (input, length) = (symbols(&example), example.sequence.len());
-        let Target::StepClasses(target) = &example.target else { panic!("a class a step") };
+        let Target::StepClasses(target) = &example.target else { panic!("a class per step") };
         assert!(length >= 9 && input[..4].iter().all(|&symbol| symbol < 3));
         let waiting = |t: usize| if t == length - 4 { 4 } else { 3 };
         assert!((4..length).all(|t| input[t] == waiting(t)));
@@ -96,14 +96,14 @@ fn copy_memory_gives_back_what_came_first() {
             assert_eq!(target[t] as usize, expected);
         }
     }
-    // Four of twenty steps are one of three symbols.
+    // In four of twenty steps, the target is one of three symbols.
     assert_eq!(task.baseline(20), Baseline::CrossEntropy(4.0 * 3f64.ln() / 20.0));
-    let TargetKind::StepClasses(labels) = task.target_kind() else { panic!("a class a step") };
+    let TargetKind::StepClasses(labels) = task.target_kind() else { panic!("a class per step") };
     assert_eq!(labels, ["0", "1", "2", "blank"]);
 }
 
 #[test]
-fn temporal_order_is_that_of_the_two_signals() {
+fn temporal_order_is_the_order_of_the_two_signals() {
     for example in examples(SyntheticTask::TemporalOrder, SHORT) {
         let symbols = symbols(&example);
         let n = symbols.len();
@@ -117,7 +117,7 @@ fn temporal_order_is_that_of_the_two_signals() {
 }
 
 #[test]
-fn parity_is_that_of_the_ones() {
+fn parity_is_the_parity_of_the_number_of_ones() {
     let count = |steps: &[f32]| (steps.iter().sum::<f32>() as u32) % 2;
     for example in examples(SyntheticTask::Parity { per_step: false }, SHORT) {
         assert_eq!(class(&example), count(example.sequence.values()));
@@ -131,7 +131,7 @@ fn parity_is_that_of_the_ones() {
 }
 
 #[test]
-fn brackets_match_or_do_not() {
+fn the_class_says_whether_brackets_match() {
     for kinds in [1, 2, 5] {
         let task = SyntheticTask::Dyck { kinds };
         let mut deepest = 0;
@@ -153,11 +153,11 @@ fn brackets_match_or_do_not() {
 }
 
 #[test]
-fn the_sine_goes_on_without_noise() {
+fn the_target_of_the_sine_has_no_noise() {
     let task = SyntheticTask::NoisySine { horizon: 3, noise: 0.0 };
     for example in examples(task, Lengths::Fixed { length: 30 }) {
         let x: Vec<f64> = example.sequence.values().iter().map(|&v| f64::from(v)).collect();
-        // Any sine follows x(t+1) = 2 cos(w) x(t) - x(t-1); take w from the largest middle.
+        // Every sine satisfies x(t+1) = 2 cos(w) x(t) - x(t-1). The largest x(t) determines w best.
         let t = (1..29).max_by(|&a, &b| x[a].abs().total_cmp(&x[b].abs())).unwrap();
         let factor = (x[t - 1] + x[t + 1]) / x[t];
         let (mut last, mut next) = (x[28], x[29]);
@@ -174,7 +174,7 @@ fn the_sine_goes_on_without_noise() {
 }
 
 #[test]
-fn examples_depend_on_seed_epoch_and_index_alone() {
+fn examples_depend_only_on_the_seed_the_epoch_and_the_index() {
     let data = |seed, redraw| {
         let config =
             SyntheticConfig { seed, redraw, ..SyntheticConfig::new(SyntheticTask::Adding) };
@@ -191,7 +191,7 @@ fn examples_depend_on_seed_epoch_and_index_alone() {
 }
 
 #[test]
-fn a_configuration_reads_from_a_file_and_is_checked() {
+fn a_configuration_is_read_from_a_file_and_checked() {
     let text = r#"{"task": {"name": "copy-memory"}, "lengths": {"distribution": "log-normal",
                    "median": 60, "sigma": 0.5, "max": 500}}"#;
     let config: SyntheticConfig = serde_json::from_str(text).unwrap();
@@ -209,5 +209,5 @@ fn a_configuration_reads_from_a_file_and_is_checked() {
         "copied is 0: expected 1 to 1048576",
     );
     let noise = SyntheticTask::NoisySine { horizon: 1, noise: f32::NAN };
-    check(noise, "noise is NaN: expected at least 0");
+    check(noise, "noise is NaN: expected a finite number of at least 0");
 }

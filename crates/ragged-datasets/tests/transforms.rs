@@ -1,4 +1,4 @@
-//! Transforms: what each does, what it leaves alone, and that a saved pipeline is the same one.
+//! The effect of each transform, its errors, and saved pipelines.
 
 use TransformConfig::*;
 use proptest::prelude::*;
@@ -8,14 +8,13 @@ use ragged_datasets::{Dataset, Example, InMemory, Sequence, Target, TargetKind};
 const NAN: f32 = f32::NAN;
 
 fn data(features: usize, sequences: &[&[f32]]) -> InMemory {
-    let example = |values: &&[f32]| Example {
-        sequence: Sequence::new(values.to_vec(), features).unwrap(),
-        target: Target::Values(vec![]),
+    let example = |values: &&[f32]| {
+        Example::new(Sequence::new(values.to_vec(), features).unwrap(), Target::Values(vec![]))
     };
     InMemory::new(sequences.iter().map(example).collect(), TargetKind::NONE).unwrap()
 }
 
-/// The values of each example after the pipeline that is fitted to all of them.
+/// Fits a pipeline to all examples and returns the values of each example after it.
 fn transformed(
     configs: &[TransformConfig],
     features: usize,
@@ -47,15 +46,15 @@ fn check(configs: &[TransformConfig], features: usize, input: &[&[f32]], expecte
 }
 
 #[test]
-fn scaling_goes_by_all_real_steps_and_no_missing_ones() {
-    // Feature 0: 1, 2, 6 over two sequences of different length; feature 1 never changes.
+fn scaling_is_fitted_to_all_real_steps_without_missing_values() {
+    // Feature 0 is 1, 2, 6 over two sequences of different lengths; feature 1 is constant.
     let input: &[&[f32]] = &[&[1.0, 5.0, 2.0, 5.0], &[6.0, NAN], &[]];
     let deviation = (14f32 / 3.0).sqrt();
     let scaled = [-2.0 / deviation, 0.0, -1.0 / deviation, 0.0];
     check(&[Standardize], 2, input, &[&scaled, &[3.0 / deviation, NAN], &[]]);
     let low_high = MinMax { low: -1.0, high: 1.0 };
     check(&[low_high], 2, input, &[&[-1.0, -1.0, -0.6, -1.0], &[1.0, NAN], &[]]);
-    // A feature that is always missing stays so and spoils nothing.
+    // A feature that is always missing stays missing and does not affect others.
     check(&[Standardize], 2, &[&[1.0, NAN, 3.0, NAN]], &[&[-1.0, NAN, 1.0, NAN]]);
     check(&[MinMax { low: 0.0, high: 1.0 }], 2, &[&[1.0, NAN, 3.0, NAN]], &[&[0.0, NAN, 1.0, NAN]]);
     let wide: &[&[f32]] = &[&[f32::MAX, f32::MIN, 0.0]];
@@ -63,11 +62,11 @@ fn scaling_goes_by_all_real_steps_and_no_missing_ones() {
 }
 
 #[test]
-fn missing_values_are_filled_and_told() {
+fn missing_values_are_filled_and_indicated() {
     let input: &[&[f32]] = &[&[NAN, 1.0, 2.0, NAN, NAN, 5.0], &[4.0, 3.0]];
     check(&[ForwardFill], 2, input, &[&[NAN, 1.0, 2.0, 1.0, 2.0, 5.0], &[4.0, 3.0]]);
     check(&[MeanFill], 2, input, &[&[3.0, 1.0, 2.0, 3.0, 3.0, 5.0], &[4.0, 3.0]]);
-    // Nothing passes from one sequence to the next.
+    // No value is carried from one sequence to the next.
     check(&[ForwardFill], 1, &[&[7.0], &[NAN, 1.0]], &[&[7.0], &[NAN, 1.0]]);
     let told: &[&[f32]] = &[&[NAN, 1.0, 1.0, 2.0, NAN, 0.0], &[4.0, 3.0, 0.0]];
     check(
@@ -86,8 +85,8 @@ fn missing_values_are_filled_and_told() {
 }
 
 #[test]
-fn each_transform_is_fitted_to_what_those_before_it_make() {
-    // Clipped to 0..2 first, so the mean is 1 and the deviation 1.
+fn each_transform_is_fitted_to_the_output_of_those_before_it() {
+    // Clipped to 0..2 first, so the mean is 1 and the standard deviation 1.
     let clip = Clip { low: 0.0, high: 2.0 };
     check(&[clip.clone(), Standardize], 1, &[&[-9.0, 9.0]], &[&[-1.0, 1.0]]);
     check(&[clip], 1, &[&[-9.0, NAN, 1.0, 9.0]], &[&[0.0, NAN, 1.0, 2.0]]);
@@ -100,9 +99,9 @@ fn each_transform_is_fitted_to_what_those_before_it_make() {
 }
 
 #[test]
-fn long_sequences_lose_steps_and_their_targets() {
+fn truncation_removes_steps_and_their_targets() {
     let target = Target::StepClasses(vec![0, 1, 1]);
-    let example = Example { sequence: Sequence::new(vec![1.0, 2.0, 3.0], 1).unwrap(), target };
+    let example = Example::new(Sequence::new(vec![1.0, 2.0, 3.0], 1).unwrap(), target);
     let kind = TargetKind::StepClasses(vec!["a".into(), "b".into()]);
     let data = InMemory::new(vec![example], kind).unwrap();
     for (keep, values, classes) in
@@ -118,24 +117,24 @@ fn long_sequences_lose_steps_and_their_targets() {
 }
 
 #[test]
-fn what_cannot_be_applied_is_refused() {
+fn invalid_options_are_refused() {
     #[track_caller]
     fn check(config: TransformConfig, message: &str) {
         let error = Pipeline::fit(&[config], &data(1, &[&[1.0]])).unwrap_err().to_string();
         assert_eq!(error, message);
     }
-    let expected = "expected two finite numbers, the lower first";
+    let expected = "expected two finite numbers, the lower one first";
     check(Clip { low: 1.0, high: 1.0 }, &format!("clip is 1 to 1: {expected}"));
     check(Clip { low: NAN, high: 1.0 }, &format!("clip is NaN to 1: {expected}"));
     check(MinMax { low: 2.0, high: 1.0 }, &format!("min-max is 2 to 1: {expected}"));
-    let message = format!("max_length is 0: expected 1 to {}", usize::MAX);
-    check(Truncate { max_length: 0, keep: Keep::First }, &message);
+    let message = "max_length is 0: expected at least 1";
+    check(Truncate { max_length: 0, keep: Keep::First }, message);
     let pipeline = Pipeline::fit(&[], &data(1, &[&[1.0]])).unwrap();
     let error = Transformed::new(data(2, &[&[1.0, 2.0]]), pipeline).unwrap_err().to_string();
-    assert_eq!(error, "pipeline is for 1 features: expected one for 2");
+    assert_eq!(error, "pipeline is for 1 features: expected 2");
 }
 
-/// A damaged file must not become a pipeline that makes nonsense.
+/// A damaged file must not become a pipeline that cannot be applied.
 #[test]
 fn a_saved_pipeline_is_checked() {
     let pipeline = Pipeline::fit(&[Standardize], &data(2, &[&[1.0, 2.0]])).unwrap();
@@ -147,12 +146,15 @@ fn a_saved_pipeline_is_checked() {
     }
     check(
         &text.replace("\"std\":[1.0,1.0]", "\"std\":[1.0,0.0]"),
-        "standardize is 2 and 0 for feature 1",
+        "standardize has [2.0, 0.0] for feature 1",
     );
-    check(&text.replace("\"std\":[1.0,1.0]", "\"std\":[1.0]"), "standardize is for 2 features");
+    check(
+        &text.replace("\"std\":[1.0,1.0]", "\"std\":[1.0]"),
+        "standardize is for 1 features: expected 2",
+    );
     check(
         &text.replace("\"features\":2", "\"features\":3"),
-        "standardize is for 2 features: expected one for 3",
+        "standardize is for 2 features: expected 3",
     );
     check(&text.replace("\"features\":2", "\"feature\":2"), "unknown field");
     check(&text.replace("standardize", "normalize"), "unknown variant `normalize`");
@@ -162,7 +164,7 @@ fn a_saved_pipeline_is_checked() {
 
 proptest! {
     #[test]
-    fn a_saved_pipeline_gives_the_same_bits(
+    fn a_saved_pipeline_computes_the_same_bits(
         sequences in prop::collection::vec(prop::collection::vec(prop_oneof![5 => -1e6f32..1e6, 1 => Just(NAN)], 0..8), 1..6),
     ) {
         let features = 1;

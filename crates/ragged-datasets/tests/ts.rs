@@ -1,4 +1,4 @@
-//! The `.ts` reader: the archive's dialects, every malformed input by name, and a round trip.
+//! The `.ts` reader: the dialects of the archive, the error of every malformed input, and a round trip.
 
 use proptest::prelude::*;
 use ragged_datasets::formats::{self, Format, ReadOptions};
@@ -24,7 +24,7 @@ fn columns(file: &InMemory, index: usize) -> Vec<Vec<f32>> {
     (0..file.features()).map(|k| sequence.steps().map(|step| step[k]).collect()).collect()
 }
 
-/// Declarations, of which a random file has some.
+/// Declarations from which the headers of random files are chosen.
 const HEADER: [&str; 8] = [
     "@missing false",
     "@univariate true",
@@ -61,7 +61,7 @@ fn a_multivariate_file_of_unequal_lengths() {
     assert_eq!(columns(&file, 0), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     assert_eq!(columns(&file, 1), [[7.0], [8.0]]);
     assert_eq!(file.examples()[2].sequence.len(), 0);
-    // Row-major by step, as batches want it.
+    // Row-major by step, as in batches.
     assert_eq!(file.examples()[0].sequence.values(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 }
 
@@ -76,7 +76,7 @@ fn targets_and_no_labels() {
 }
 
 #[test]
-fn the_archives_dialects() {
+fn dialects_of_the_archive() {
     let text = "\u{feff}% other comment\r\n\r\n@PROBLEMNAME Two Words \r\n@problemName again\r\n@timestamps False\r\n\
                 @univariate TRUE\r\n@classlabel True yes no\r\n@DATA\r\n  1 , ?, NaN,nan :no  \r\n\
                 # between\r\n\t2,3:yes";
@@ -103,7 +103,7 @@ fn malformed_headers() {
     check("@seriesLength x\n", "line 1, column 15: expected a number of at least 1, got `x`");
     let message = "line 1, column 17: expected class labels, got the end of the line";
     check("@classLabel true\n", message);
-    check("@classLabel true a b a\n", "line 1, column 22: class label `a` comes twice");
+    check("@classLabel true a b a\n", "line 1, column 22: class label `a` occurs twice");
     let message = "line 2, column 1: expected one of @classLabel and @targetLabel, got both";
     check("@classLabel true a\n@targetLabel true\n", message);
     let text = "@univariate true\n@dimensions 2\n@data\n";
@@ -118,7 +118,7 @@ fn malformed_headers() {
 }
 
 #[test]
-fn words_behind_a_declaration() {
+fn words_after_a_declaration() {
     let message = |column: usize, got: &str| {
         format!("line 1, column {column}: expected the end of the line, got `{got}`")
     };
@@ -178,7 +178,7 @@ fn malformed_series() {
     check(&series("", "@data"), "line 3, column 6: expected `:` and a label");
     check("@targetLabel true\n@data\n1:?\n", "line 3, column 3: expected a number, got `?`");
     check("@targetLabel true\n@data\n1:\n", "line 3, column 3: expected a number, got ``");
-    // A token is shown to its 40th character.
+    // Errors show the first 40 characters of a token.
     let message = format!("line 3, column 1: expected a number, got `{}`", "é".repeat(40));
     check(&series("", &("é".repeat(99) + ":a")), &message);
     // Columns count characters, not bytes.
@@ -192,7 +192,7 @@ fn malformed_series() {
 }
 
 #[test]
-fn errors_of_a_file_begin_with_its_path() {
+fn errors_in_a_file_begin_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.ts");
     let error = formats::read(&path, &ReadOptions::default()).unwrap_err().to_string();
@@ -205,7 +205,7 @@ fn errors_of_a_file_begin_with_its_path() {
 }
 
 #[test]
-fn values_with_timestamps_lie_over_the_times_of_all_dimensions() {
+fn values_with_timestamps_are_aligned_to_the_times_of_all_dimensions() {
     let text = "@timeStamps true\n@dimensions 2\n@classLabel true a b\n@data\n\
                 (0,1.5),(1,2.5):(1,3),(2.5,4):a\n\
                 (2004-10-01 18:00:00,7), (2004-10-01 19:00:00, ?):(2004-10-01 18-00-00,8):b\n";
@@ -235,14 +235,14 @@ fn values_with_timestamps_lie_over_the_times_of_all_dimensions() {
 }
 
 #[test]
-fn lengths_of_unequal_series_are_free_whatever_else_is_declared() {
-    // Some writers put a length there all the same.
+fn the_declared_length_of_unequal_series_is_ignored() {
+    // Some writers declare a length nevertheless.
     let header = "@equalLength false\n@seriesLength 3\n@classLabel false\n@data\n";
     let file = parse(&format!("{header}1\n1,2\n")).unwrap();
     assert_eq!(file.examples().iter().map(|e| e.sequence.len()).collect::<Vec<_>>(), [1, 2]);
 }
 
-/// A file of the format, written by the book.
+/// Writes a file according to the description of the format.
 fn write(features: usize, series: &[(Vec<f32>, usize)]) -> String {
     let mut text = format!("@univariate {}\n@dimensions {features}\n", features == 1);
     text += "@classLabel true a b c\n@data\n";
@@ -261,7 +261,7 @@ fn write(features: usize, series: &[(Vec<f32>, usize)]) -> String {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn a_file_is_read_as_it_was_written(
         (features, series) in (1..4usize).prop_flat_map(|features| {
             let value = prop_oneof![9 => any::<f32>().prop_filter("finite", |v| v.is_finite()),
                                     1 => Just(f32::NAN)];
@@ -281,12 +281,12 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse_bytes(&bytes[..]);
     }
 
     #[test]
-    fn no_series_makes_it_panic(
+    fn no_series_causes_a_panic(
         keys in prop::sample::subsequence(HEADER.to_vec(), 0..HEADER.len()),
         series in "([-0-9.,:?eEnNaAbéi( )\r\u{feff}]{0,12}\n){0,5}",
     ) {
@@ -295,7 +295,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_makes_it_panic(
+    fn no_damage_causes_a_panic(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         keep: prop::sample::Index,
         cut: bool,

@@ -7,11 +7,11 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{Optimizer, SGD, loss::mse};
 use ragged_models::{Mode, Parameters, RecurrentConfig, Result, VariableLengthLstm};
 use ragged_sequence::pack_sequence;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
+use rand::Rng;
 
 fn main() -> Result<()> {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut rng = Generator::seed(1);
     let parameters = Parameters::new(42);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::init::{Init, NormalOrUniform};
 use candle_nn::var_builder::{SimpleBackend, VarBuilder};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::{Generator, Purpose};
+use rand::Rng;
 
 use crate::file::write_whole;
 use crate::state_dict::{Differences, LoadOptions, compare, read_state_dict};
@@ -141,8 +141,7 @@ impl Parameters {
         if count.is_none_or(|count| values.try_reserve_exact(count).is_err()) {
             candle_core::bail!("parameter {name} of shape {shape:?} does not fit in memory");
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(fnv1a(name));
+        let mut rng = Generator::by_name(self.seed, Purpose::Parameters, name);
         let (uniform, center, spread) = match init {
             Init::Const(value) => (true, value, 0.0),
             Init::Uniform { lo, up } => (true, (lo + up) / 2.0, (up - lo) / 2.0),
@@ -198,13 +197,6 @@ impl SimpleBackend for Parameters {
     fn contains_tensor(&self, name: &str) -> bool {
         self.lock().contains_key(name)
     }
-}
-
-/// The 64-bit FNV-1a hash (Fowler, Noll, Vo): the same on every machine, unlike the standard one.
-fn fnv1a(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use ragged_models::{
     Cell, CellKind, GruCell, Lstm, LstmCell, LstmState, Merge, Mode, Nonlinearity, Parameters,
     Recurrent, RecurrentConfig, RnnCell, State,
 };
+use ragged_sequence::random::Generator;
 use ragged_sequence::{pack_sequence, unpack_sequence};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use reference::Reference;
 
-fn rng() -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(0)
+fn rng() -> Generator {
+    Generator::seed(0)
 }
 
 fn random(rng: &mut impl Rng, dims: &[usize]) -> Tensor {
@@ -59,7 +59,7 @@ fn configs() -> impl Strategy<Value = RecurrentConfig> {
 }
 
 /// The masks that a layer draws from a generator, `[L * D, B, ..]`.
-fn masks(config: &RecurrentConfig, batch: usize, rng: &mut ChaCha8Rng) -> Option<Tensor> {
+fn masks(config: &RecurrentConfig, batch: usize, rng: &mut Generator) -> Option<Tensor> {
     let p = config.recurrent_dropout;
     let dims = [config.num_layers * config.directions(), batch, config.state_size()];
     let draw = |_| if rng.random::<f64>() < p { 0.0 } else { 1.0 / (1.0 - p) };
@@ -297,7 +297,7 @@ fn dropout_is_between_layers_seeded_and_off_in_evaluation() {
     let input = random(&mut rng(), &[4, 5, 3]);
     let run = |config: &RecurrentConfig, seed: Option<u64>| {
         let lstm = Lstm::new(config, vb.clone()).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed.unwrap_or(0));
+        let mut rng = Generator::seed(seed.unwrap_or(0));
         let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };
         lstm.forward(&input, None, mode).unwrap().0
     };
@@ -322,7 +322,7 @@ fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
     let input = random(&mut rng(), &[4, 5, 3]);
     let run = |config: &RecurrentConfig, seed: Option<u64>| {
         let lstm = Lstm::new(config, vb.clone()).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(seed.unwrap_or(0));
+        let mut rng = Generator::seed(seed.unwrap_or(0));
         let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };
         lstm.forward(&input, None, mode).unwrap().0
     };

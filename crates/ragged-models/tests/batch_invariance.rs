@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use ragged_models::{
     Cell, GruCell, LstmCell, Mode, Parameters, Recurrent, RecurrentConfig, RnnCell, State,
 };
+use ragged_sequence::random::Generator;
 use ragged_sequence::{Padding, pack_padded_sequence, pad_sequence, unpack_sequence};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 
 const CPU: &Device = &Device::Cpu;
 
 fn random(seed: usize, dims: &[usize], dtype: DType) -> Tensor {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed as u64);
+    let mut rng = Generator::seed(seed as u64);
     let values: Vec<f64> =
         (0..dims.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
     Tensor::from_vec(values, dims, CPU).unwrap().to_dtype(dtype).unwrap()
@@ -53,7 +53,7 @@ impl<C: Cell> World<C> {
         let padding = Padding { value, total_length, ..Default::default() };
         let x = Var::from_tensor(&pad_sequence(&sequences, &padding).unwrap()).unwrap();
         let packed = pack_padded_sequence(&x, &lengths, false).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut rng = Generator::seed(0);
         let (output, last) =
             self.layer.forward_packed(&packed, None, Mode::Train(&mut rng)).unwrap();
         let outputs = unpack_sequence(&output).unwrap();

@@ -7,8 +7,8 @@ use ragged_models::{
     Readout, RecurrentConfig, VariableLengthLstm,
 };
 use ragged_sequence::pack_padded_sequence;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
+use rand::Rng;
 
 /// Compares the gradient of `loss` by every single number of every parameter.
 fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
@@ -40,7 +40,7 @@ fn config() -> RecurrentConfig {
 }
 
 fn input() -> Tensor {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut rng = Generator::seed(5);
     let values: Vec<f64> = (0..4 * 5 * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
     Tensor::from_vec(values, (4, 5, 2), &Device::Cpu).unwrap()
 }
@@ -51,7 +51,7 @@ fn fixed_length_model() {
     let vb = parameters.builder(DType::F64, &Device::Cpu);
     let model = FixedLengthLstm::new(&config(), 2, vb).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let output = model.forward(&input(), Mode::Train(mode)).unwrap();
         output.sqr().unwrap().sum_all().unwrap()
     });
@@ -64,7 +64,7 @@ fn variable_length_model() {
     let model = VariableLengthLstm::new(&config(), 2, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let output = model.forward(&packed, Mode::Train(mode)).unwrap();
         output.sqr().unwrap().sum_all().unwrap()
     });
@@ -83,7 +83,7 @@ fn check_options(kind: CellKind, layer: RecurrentConfig) {
         let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
         check(&parameters, || {
             // The same masks every time.
-            let mode = &mut ChaCha8Rng::seed_from_u64(0);
+            let mode = &mut Generator::seed(0);
             let output = model.forward(&packed, Mode::Train(mode)).unwrap();
             output.sqr().unwrap().sum_all().unwrap()
         });
@@ -112,7 +112,7 @@ fn cell_states_of_all_steps() {
     let lstm = Lstm::new(&options, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let (output, state, cells) =
             lstm.forward_packed_with_cells(&packed, None, Mode::Train(mode)).unwrap();
         let parts = [output.data(), &state.c].into_iter().chain(cells.iter().map(|c| c.data()));

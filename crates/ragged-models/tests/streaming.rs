@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use ragged_models::{
     Lstm, LstmState, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig,
 };
+use ragged_sequence::random::Generator;
 use ragged_sequence::{PackedSequence, pack_sequence, unpack_sequence};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 
 const CPU: &Device = &Device::Cpu;
 const READOUTS: [Readout; 7] = [
@@ -40,7 +40,7 @@ fn start_states(parameters: &Parameters) {
 }
 
 fn random(seed: u64, dims: &[usize]) -> Tensor {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = Generator::seed(seed);
     let values: Vec<f32> =
         (0..dims.iter().product()).map(|_| rng.random_range(-2.0..2.0)).collect();
     Tensor::from_vec(values, dims, CPU).unwrap()

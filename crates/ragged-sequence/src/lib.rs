@@ -47,7 +47,7 @@
 //! In reading order: [`PackedLayout`] says which row is which, [`pad_sequence`] and its kin make
 //! rectangles, [`PackedSequence`] and its kin do without, [`mask_to_lengths`] and its kin convert.
 //! Over packed rows work [`pool`] (one row a sequence), [`packed_softmax`] and
-//! [`reverse_packed_sequence`].
+//! [`reverse_packed_sequence`]. [`random`] has the seeded generators of the whole workspace.
 
 #![forbid(unsafe_code)]
 
@@ -57,6 +57,7 @@ mod lengths;
 mod packed;
 mod pad;
 mod pool;
+pub mod random;
 mod reverse;
 mod rows;
 mod softmax;

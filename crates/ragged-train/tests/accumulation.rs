@@ -9,8 +9,7 @@ use ragged_datasets::{Batch, BatchInput, Collate, Example, Sequence, Target};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
 use ragged_train::fit::{GradientAccumulator, Position, StepOptions};
 use ragged_train::{Loss, Optimizer, OptimizerConfig};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
 
 const AT: Position = Position { epoch: 0, batch: 0 };
 
@@ -55,7 +54,7 @@ fn after(batches: &[Batch], loss: Loss, per_step: bool) -> (BTreeMap<String, Ten
     let mut optimizer = Optimizer::new(OptimizerConfig::sgd(), parameters.named()).unwrap();
     let mut sum = GradientAccumulator::default();
     for batch in batches {
-        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let rng = &mut Generator::seed(0);
         sum.add(&model, batch, loss, &optimizer, AT, rng).unwrap();
     }
     let mean = sum.loss();

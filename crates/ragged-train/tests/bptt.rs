@@ -13,8 +13,7 @@ use ragged_sequence::pack_sequence;
 use ragged_train::fit::{EpochRecord, TrainState};
 use ragged_train::optim::NamedGradients;
 use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer, evaluate};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
 
 fn series(index: usize, length: usize) -> Sequence {
     let value = |k: usize| ((index * 17 + k * 5) as f32 * 0.3).sin();
@@ -104,7 +103,7 @@ fn gradients_end_where_the_chunk_starts() {
     let whole = Tensor::from_slice(series(0, 7).values(), (7, 1), &Device::Cpu).unwrap();
     let pack =
         |from, count| pack_sequence(&[whole.narrow(0, from, count).unwrap()], false).unwrap();
-    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let rng = &mut Generator::seed(0);
     let (_, mut state) = lstm.forward_packed(&pack(0, 4), None, Mode::Eval).unwrap();
     (state.h, state.c) = (state.h.detach(), state.c.detach());
     let (_, state) = lstm.forward_packed(&pack(4, 3), Some(&state), Mode::Train(rng)).unwrap();

@@ -13,8 +13,7 @@ use ragged_train::fit::{Position, StepOptions};
 use ragged_train::objective::Monitor;
 use ragged_train::optim::{Ema, ParameterGroup, Plateau, SchedulePoint};
 use ragged_train::{Loss, Optimizer, OptimizerConfig, Schedule, train_step};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
 use serde_json::Value;
 
 fn read(path: &Path) -> (Value, HashMap<String, Tensor>) {
@@ -83,7 +82,7 @@ fn run(path: &Path) {
         let batch = Batch { input, target: get("target").clone(), indices };
         let options = StepOptions { clip_grad_norm, clip_grad_value, ..StepOptions::new(lr) };
         let at = Position { epoch: 0, batch: k };
-        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let rng = &mut Generator::seed(0);
         let step = train_step(&model, &batch, loss, &mut optimizer, options, at, rng).unwrap();
         ema.iter_mut().for_each(|ema| ema.update().unwrap());
         losses.push(step.loss);

@@ -15,8 +15,7 @@ use ragged_train::{
     BatchModel, Experiment, ExperimentConfig, Loss, Optimizer, OptimizerConfig, Predictor, Result,
     RunDir, train_step,
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
 
 /// A small experiment with every kind of randomness: shuffling, generated data, dropout.
 const SMALL: &str = "
@@ -239,7 +238,7 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
     let batch = batch(Collate::Packed, |value| *value = f32::NAN);
     let options = StepOptions::new(0.1);
     let at = Position { epoch: 4, batch: 6 };
-    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let rng = &mut Generator::seed(0);
     let error =
         train_step(&model, &batch, Loss::Mse, &mut optimizer, options, at, rng).unwrap_err();
     let message = "loss is NaN in epoch 5, batch 7: stopped before the update";
@@ -258,7 +257,7 @@ fn every_parameter_gets_a_gradient() {
     for (cell, (kind, collate)) in cells.into_iter().flat_map(|c| kinds.map(|kind| (c, kind))) {
         let (model, parameters) = model_of(cell, kind);
         let batch = batch(collate, |_| ());
-        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let rng = &mut Generator::seed(0);
         let prediction = BatchModel::forward(&model, &batch.input, Mode::Train(rng)).unwrap();
         let loss = Loss::Mse.value(&prediction, &batch.target).unwrap();
         let gradients = NamedGradients::new(&parameters.named(), loss.backward().unwrap());
@@ -292,7 +291,7 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     let batch = batch(Collate::Packed, |_| ());
     let step = |optimizer: &mut Optimizer| {
         let (options, at) = (StepOptions::new(0.1), Position { epoch: 0, batch: 0 });
-        let rng = &mut ChaCha8Rng::seed_from_u64(0);
+        let rng = &mut Generator::seed(0);
         train_step(&model, &batch, Loss::Mse, optimizer, options, at, rng).unwrap();
     };
     let values = || -> Vec<Vec<f32>> {

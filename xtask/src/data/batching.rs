@@ -1,6 +1,6 @@
 //! What batches of a data set would cost, by each way to make them.
 
-use ragged_datasets::{BatchPlan, Batching, DataLoader, Dataset, LoaderConfig, OverLong, Sampler};
+use ragged_datasets::{BatchPlan, Batching, DataLoader, Dataset, LoaderConfig, Oversize, Sampler};
 
 use crate::Failure;
 
@@ -20,7 +20,7 @@ pub(super) fn print(
     let usual = (mean * batch_size as f64).round().max(1.0) as usize;
     let max_tokens = max_tokens.unwrap_or(usual);
     let sequences = Batching::Sequences(batch_size);
-    let tokens = Batching::Tokens { max_tokens, over_long: OverLong::Alone };
+    let tokens = Batching::Tokens { max_tokens, oversize: Oversize::Alone };
     let bucket_size = Some(BUCKET.saturating_mul(batch_size));
     println!(
         "  {:<34}{:>8}{:>16}{:>10}{:>18}",

@@ -1,21 +1,23 @@
-//! From what readers find to a data set: one kind of target, one vocabulary, one number of features.
+//! From the sequences in files to a data set with one kind of target, one vocabulary and one number of
+//! features.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::Task;
-use super::number::{number, shown};
-use crate::error::Place;
-use crate::{Error, Example, InMemory, Result, Sequence, Target, TargetKind};
+use crate::error::{Error, Location, Result};
+use crate::example::{Example, Sequence, Target, TargetKind};
+use crate::formats::number::{number, shown};
+use crate::formats::options::Task;
+use crate::in_memory::InMemory;
 
-/// A part of a target as a file has it.
+/// A part of a target, as read from a file.
 #[derive(Debug, Clone)]
 pub(super) enum Field {
-    /// Surely a number.
+    /// A number.
     Number(f32),
-    /// Surely a label.
+    /// A label.
     Text(String),
-    /// A cell of a table: what it is, the whole column shows.
+    /// A cell of a table. Whether it is a number or a label depends on the whole column.
     Cell(String),
 }
 
@@ -35,7 +37,7 @@ impl Field {
         }
     }
 
-    /// As a label; a number is labelled by its digits.
+    /// Returns the field as a label; the label of a number is its digits.
     fn label(&self) -> String {
         match self {
             Self::Number(value) => value.to_string(),
@@ -44,14 +46,14 @@ impl Field {
     }
 }
 
-/// A target as a file has it.
+/// A target, as read from a file.
 #[derive(Debug, Clone)]
 pub(super) enum RawTarget {
     None,
     One(Field),
-    /// Several numbers, or a label for each step.
+    /// Several numbers, or one label for each step.
     Many(Vec<Field>),
-    /// Some fields for each step.
+    /// One or more fields for each step.
     Rows(Vec<Vec<Field>>),
 }
 
@@ -73,7 +75,7 @@ impl RawTarget {
         match self {
             Self::None => "none".into(),
             Self::One(field) => format!("`{}`", shown(&field.label())),
-            Self::Many(fields) => format!("{} of them", fields.len()),
+            Self::Many(fields) => format!("a list of {}", fields.len()),
             Self::Rows(rows) => {
                 format!("{} for each of {} steps", rows.first().map_or(0, Vec::len), rows.len())
             }
@@ -81,35 +83,35 @@ impl RawTarget {
     }
 }
 
-/// A sequence as a file has it.
+/// A sequence, as read from a file.
 #[derive(Debug)]
-pub(super) struct Row {
-    /// Its name.
+pub(super) struct RawSequence {
+    /// The name of the sequence.
     pub(super) id: Option<String>,
     /// Row-major `[length, features]`.
     pub(super) values: Vec<f32>,
-    /// `None` where there is no step to tell.
+    /// The number of features; `None` if it is unknown because there is no step.
     pub(super) features: Option<usize>,
     pub(super) target: RawTarget,
-    /// Where its target stands.
-    pub(super) place: Place,
+    /// The location of the target.
+    pub(super) location: Location,
 }
 
-/// Takes up the sequences of one file or several.
+/// Collects the sequences of one or more files.
 pub(super) struct Collector<'a> {
     task: Option<Task>,
     known: Option<&'a TargetKind>,
     files: Vec<PathBuf>,
     declared: Vec<String>,
     features: Option<usize>,
-    /// With the file that each comes from.
-    rows: Vec<(usize, Row)>,
+    /// Each with the index of its file.
+    sequences: Vec<(usize, RawSequence)>,
 }
 
 impl<'a> Collector<'a> {
-    /// For targets of a known kind, of a task, or of the kind that is found.
+    /// Creates a collector for targets of a known kind, of a task, or of the kind found in the files.
     pub(super) fn new(task: Option<Task>, known: Option<&'a TargetKind>) -> Self {
-        Self { task, known, files: vec![], declared: vec![], features: None, rows: vec![] }
+        Self { task, known, files: vec![], declared: vec![], features: None, sequences: vec![] }
     }
 
     /// Whether targets are read at all.
@@ -117,17 +119,17 @@ impl<'a> Collector<'a> {
         self.known != Some(&TargetKind::NONE)
     }
 
-    /// What the targets are to be: known beforehand, or asked for.
+    /// Returns the task of the targets, if it was given.
     pub(super) fn wanted(&self) -> Option<Task> {
         self.known.and_then(Task::of).or(self.task)
     }
 
-    /// What comes now is from this file.
+    /// Starts a file, to which the following sequences belong.
     pub(super) fn begin(&mut self, file: &Path) {
         self.files.push(file.to_path_buf());
     }
 
-    /// The classes and their order, where a file declares them.
+    /// Declares classes and their order.
     pub(super) fn declare_labels(&mut self, labels: &[String]) {
         for label in labels {
             if !self.declared.contains(label) {
@@ -136,40 +138,42 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes up a sequence, whose features must be those of the ones before.
-    pub(super) fn push(&mut self, mut row: Row) -> Result<()> {
-        if let Some(got) = row.features {
+    /// Adds a sequence, which must have as many features as the ones before.
+    pub(super) fn push(&mut self, mut sequence: RawSequence) -> Result<()> {
+        if let Some(got) = sequence.features {
             let expected = *self.features.get_or_insert(got);
             if got != expected {
-                return Err(row.place.error(format!("expected {expected} features, got {got}")));
+                return Err(sequence
+                    .location
+                    .error(format!("expected {expected} features, got {got}")));
             }
         }
         if !self.wants_targets() {
-            row.target = RawTarget::None;
+            sequence.target = RawTarget::None;
         }
-        self.rows.push((self.files.len().saturating_sub(1), row));
+        self.sequences.push((self.files.len().saturating_sub(1), sequence));
         Ok(())
     }
 
-    /// The number of sequences so far.
+    /// Returns the number of sequences so far.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.sequences.len()
     }
 
-    /// Gives all sequences from `begin` on one label, whatever target they had.
+    /// Sets the target of all sequences from `begin` on to one label.
     pub(super) fn relabel(&mut self, begin: usize, label: &str) {
         if self.wants_targets() {
-            for (_, row) in &mut self.rows[begin..] {
-                row.target = RawTarget::One(Field::Text(label.into()));
+            for (_, sequence) in &mut self.sequences[begin..] {
+                sequence.target = RawTarget::One(Field::Text(label.into()));
             }
             self.declared.clear();
         }
     }
 
-    /// The data set, once all is read.
+    /// Makes a data set of all sequences.
     pub(super) fn finish(self) -> Result<InMemory> {
-        let Some(features) = self.features.or(self.rows.first().map(|_| 1)) else {
-            return Err(Place::Whole.error("expected at least one sequence, got none"));
+        let Some(features) = self.features.or(self.sequences.first().map(|_| 1)) else {
+            return Err(Location::Whole.error("expected at least one sequence, got none"));
         };
         let kind = match self.known {
             Some(kind) => kind.clone(),
@@ -178,24 +182,24 @@ impl<'a> Collector<'a> {
         let labels = kind.labels().unwrap_or_default();
         let classes: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
         let (mut examples, mut ids) = (vec![], vec![]);
-        for (file, row) in self.rows {
-            let length = row.values.len() / features;
-            let target = target(&kind, &classes, &row, length);
+        for (file, raw) in self.sequences {
+            let length = raw.values.len() / features;
+            let target = target(&kind, &classes, &raw, length);
             let target = target.map_err(|error| match self.files.get(file) {
                 Some(file) => error.in_file(file),
                 None => error,
             })?;
-            ids.extend(row.id);
-            examples.push(Example { sequence: Sequence::new(row.values, features)?, target });
+            ids.extend(raw.id);
+            examples.push(Example::new(Sequence::new(raw.values, features)?, target));
         }
         let ids = (ids.len() == examples.len()).then_some(ids);
         InMemory::new(examples, kind)?.with_ids(ids)
     }
 
-    /// What the targets are, by what is asked for and by what is there.
+    /// Determines the kind of the targets from the task, if given, and from the targets.
     fn kind(&self) -> Result<TargetKind> {
-        let targets = || self.rows.iter().map(|(_, row)| &row.target);
-        let width = |target: &RawTarget| match target {
+        let targets = || self.sequences.iter().map(|(_, sequence)| &sequence.target);
+        let fields = |target: &RawTarget| match target {
             RawTarget::None => 0,
             RawTarget::One(_) => 1,
             RawTarget::Many(fields) => fields.len(),
@@ -219,22 +223,24 @@ impl<'a> Collector<'a> {
             Some(Task::Classification) => TargetKind::Classes(self.labels()),
             Some(Task::SequenceLabelling) => TargetKind::StepClasses(self.labels()),
             Some(Task::Regression) => {
-                TargetKind::Values(targets().map(width).find(|&n| n > 0).unwrap_or(0))
+                TargetKind::Values(targets().map(fields).find(|&n| n > 0).unwrap_or(0))
             }
             Some(Task::StepRegression) => {
                 let rows = targets().filter(|target| matches!(target, RawTarget::Rows(_)));
-                TargetKind::StepValues(rows.map(width).find(|&n| n > 0).unwrap_or(1))
+                TargetKind::StepValues(rows.map(fields).find(|&n| n > 0).unwrap_or(1))
             }
         })
     }
 
-    /// The declared labels, or those that are there: in the order of their numbers where all are
-    /// numbers, else in that of the alphabet, so that the order of the examples does not matter.
+    /// Returns the declared labels, or the labels of the targets.
+    ///
+    /// The latter are sorted numerically if all are numbers, and otherwise alphabetically, so that the
+    /// order of the examples does not matter.
     fn labels(&self) -> Vec<String> {
         if !self.declared.is_empty() {
             return self.declared.clone();
         }
-        let fields = self.rows.iter().flat_map(|(_, row)| row.target.fields());
+        let fields = self.sequences.iter().flat_map(|(_, sequence)| sequence.target.fields());
         let mut labels: Vec<String> = fields.map(Field::label).collect();
         labels.sort_unstable();
         labels.dedup();
@@ -246,14 +252,14 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// A target of the kind that all are to be of.
+/// Converts a target to the kind of the data set.
 fn target(
     kind: &TargetKind,
     classes: &HashMap<&str, u32>,
-    row: &Row,
+    raw: &RawSequence,
     length: usize,
 ) -> Result<Target> {
-    let error = |reason: String| -> Error { row.place.error(reason) };
+    let error = |reason: String| -> Error { raw.location.error(reason) };
     let class = |field: &Field| -> Result<u32> {
         let label = field.label();
         classes.get(label.as_str()).copied().ok_or_else(|| {
@@ -264,7 +270,7 @@ fn target(
     let value = |field: &Field| -> Result<f32> {
         field.number().map_err(|reason| error(format!("target: {reason}")))
     };
-    match (kind, &row.target) {
+    match (kind, &raw.target) {
         (TargetKind::Values(0), _) => Ok(Target::Values(vec![])),
         (TargetKind::Classes(_), RawTarget::One(field)) => Ok(Target::Class(class(field)?)),
         (TargetKind::Values(1), RawTarget::One(field)) => Ok(Target::Values(vec![value(field)?])),
@@ -283,7 +289,7 @@ fn target(
             let values = fields.iter().map(value).collect::<Result<_>>()?;
             Ok(Target::StepValues(Sequence::new(values, 1)?))
         }
-        // Of a sequence without a step, a format may not tell whose target it lacks.
+        // For a sequence without a step, a format may not record the number of values per step.
         (TargetKind::StepValues(count), RawTarget::Many(fields)) if fields.len() + length == 0 => {
             Ok(Target::StepValues(Sequence::new(vec![], *count)?))
         }
@@ -298,12 +304,12 @@ fn target(
                 TargetKind::Classes(_) => "one label".to_string(),
                 TargetKind::Values(1) => "one number".into(),
                 TargetKind::Values(count) => format!("{count} numbers"),
-                TargetKind::StepClasses(_) => format!("a label for each of {length} steps"),
+                TargetKind::StepClasses(_) => format!("one label for each of {length} steps"),
                 TargetKind::StepValues(count) => {
                     format!("{count} numbers for each of {length} steps")
                 }
             };
-            Err(error(format!("target: expected {expected}, got {}", row.target.describe())))
+            Err(error(format!("target: expected {expected}, got {}", raw.target.describe())))
         }
     }
 }

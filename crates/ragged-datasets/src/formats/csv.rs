@@ -1,4 +1,4 @@
-//! Tables in long form: a row a step, its series by name.
+//! Tables in long form: one row per step, with the name of its series.
 //!
 //! ```text
 //! series_id,time,speed,height,target
@@ -7,9 +7,10 @@
 //! a,1,1.25,0.3,walk
 //! ```
 //!
-//! Series come in the order of their first rows; the rows of one need not stand together. Its steps
-//! are in the order of `time`, or of the rows where there is no such column. A target is the same in
-//! all rows of a series (or empty in some); where it is not, it is one a step.
+//! Series are in the order of their first rows; the rows of a series need not be adjacent. The steps of
+//! a series are in the order of `time`, or of the rows if there is no such column. A target per
+//! sequence has the same value in all rows of its series, or is empty in some of them. If any series
+//! has different targets, the targets are per step.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -17,30 +18,45 @@ use std::io::{BufRead, Write};
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use serde::{Deserialize, Serialize};
 
-use super::collect::{Collector, Field, RawTarget, Row};
-use super::newlines::Newlines;
-use super::number::{number, shown, time};
-use super::{Task, io, unfit};
-use crate::error::Place;
-use crate::{Dataset, Error, InMemory, Result, Target, TargetKind};
+use crate::dataset::Dataset;
+use crate::error::{Error, Location, Result};
+use crate::example::{Target, TargetKind};
+use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
+use crate::formats::errors::{io, unsupported};
+use crate::formats::newlines::Newlines;
+use crate::formats::number::{number, shown, time};
+use crate::formats::options::Task;
+use crate::in_memory::InMemory;
 
-/// Which column is what, by the names in the header.
+/// The role of each column of a table, by its name in the header.
+///
+/// ```
+/// use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions};
+///
+/// let csv = CsvColumns { series: Some("id".into()), delimiter: ';', ..Default::default() };
+/// let options = ReadOptions { csv, ..Default::default() };
+/// let table = b"id;speed;target\na;1.5;walk\na;2.5;walk\nb;9;run\n";
+/// let data = formats::parse(table, Format::Csv, &options, None)?;
+/// assert_eq!(data.examples()[0].sequence.values(), [1.5, 2.5]);
+/// assert_eq!(data.ids().map(<[String]>::len), Some(2));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvColumns {
-    /// The series' name. Default `series_id`; without such a column the file is one series.
+    /// The name of the series. Default `series_id`; without such a column, the file is one series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// The time, a number or a date. Default `time`; without such a column rows are in order.
+    /// The time, a number or a date. Default `time`; without such a column, the rows are in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The features. Default all columns that are nothing else.
+    /// The features. Default all columns without another role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
-    /// The targets. Default `target` and what begins with `target_`, where there are such columns.
+    /// The targets. Default `target` and all columns whose names begin with `target_`, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
-    /// What stands between two cells, one ASCII character. Default `,`.
+    /// The separator of cells, one ASCII character. Default `,`.
     pub delimiter: char,
 }
 
@@ -50,7 +66,7 @@ impl Default for CsvColumns {
     }
 }
 
-/// The columns by number.
+/// The columns by index.
 struct Columns {
     series: Option<usize>,
     time: Option<usize>,
@@ -69,11 +85,11 @@ struct Series {
     targets: Vec<String>,
 }
 
-/// Reads all series of an input.
+/// Reads all series of a table.
 pub(super) fn read(input: impl BufRead, names: &CsvColumns, into: &mut Collector) -> Result<()> {
     let Some(delimiter) = u8::try_from(names.delimiter).ok().filter(u8::is_ascii) else {
         let (got, expected) = (names.delimiter.to_string(), "one ASCII character".into());
-        return Err(Error::Config { name: "csv.delimiter", got, expected });
+        return Err(Error::Choice { name: "csv.delimiter", got, expected });
     };
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
@@ -86,18 +102,18 @@ pub(super) fn read(input: impl BufRead, names: &CsvColumns, into: &mut Collector
     let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(located)? {
-        // Counted back from the end of the record, since empty lines before it are no part of it.
+        // Counted back from the end of the record, which does not include empty lines before it.
         let lines = 1 + record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
         let line = (reader.position().line() as usize).saturating_sub(lines);
         let cells = Cells { record: &record, line };
         if record.len() != header.len() {
             let (expected, got) = (header.len(), record.len());
             let reason = format!("expected {expected} cells, got {got}");
-            return Err(cells.place(expected.min(got)).error(reason));
+            return Err(cells.location(expected.min(got)).error(reason));
         }
         let key = columns.series.map_or(&b""[..], |column| &record[column]);
-        let place = match by_id.get(key) {
-            Some(&place) => place,
+        let position = match by_id.get(key) {
+            Some(&position) => position,
             None => {
                 let id = columns.series.map(|c| cells.text(c).map(str::to_string)).transpose()?;
                 by_id.insert(key.to_vec(), series.len());
@@ -105,64 +121,64 @@ pub(super) fn read(input: impl BufRead, names: &CsvColumns, into: &mut Collector
                 series.len() - 1
             }
         };
-        series[place].add(&cells, &columns)?;
+        series[position].add(&cells, &columns)?;
     }
     if series.is_empty() {
         let line = reader.position().line() as usize;
-        let place = Place::Line { line, column: 1 };
-        return Err(place.error("expected a row, got the end of the file"));
+        let location = Location::Line { line, column: 1 };
+        return Err(location.error("expected a row, got the end of the file"));
     }
     let per_step = match into.wanted() {
         Some(Task::SequenceLabelling | Task::StepRegression) => true,
         Some(Task::Classification | Task::Regression) => false,
-        None => series.iter().any(|series| series.odd_target(&columns).is_some()),
+        None => series.iter().any(|series| series.changed_target(&columns).is_some()),
     };
     series.into_iter().try_for_each(|series| into.push(series.finish(&columns, per_step)?))
 }
 
 impl Columns {
     fn find(header: &ByteRecord, names: &CsvColumns, wants_targets: bool) -> Result<Self> {
-        let place = |column: usize| Place::Line { line: 1, column: column + 1 };
+        let location = |column: usize| Location::Line { line: 1, column: column + 1 };
         let mut found: Vec<&str> = vec![];
         for (column, name) in header.iter().enumerate() {
             let name = std::str::from_utf8(name);
-            let name = name.map_err(|_| place(column).error("invalid UTF-8"))?;
+            let name = name.map_err(|_| location(column).error("invalid UTF-8"))?;
             if found.contains(&name) {
-                let reason = format!("column `{}` comes twice", shown(name));
-                return Err(place(column).error(reason));
+                let reason = format!("column `{}` occurs twice", shown(name));
+                return Err(location(column).error(reason));
             }
             found.push(name);
         }
         let find = |name: &str| found.iter().position(|found| *found == name);
-        let must = |name: &String| {
+        let require = |name: &String| {
             find(name).ok_or_else(|| {
                 let known = found.iter().take(20).map(|name| shown(name)).collect::<Vec<_>>();
                 let reason = format!("expected a column `{name}`, got {}", known.join(", "));
-                place(0).error(reason)
+                location(0).error(reason)
             })
         };
         let one = |name: &Option<String>, usual: &str| match name {
-            Some(name) => must(name).map(Some),
+            Some(name) => require(name).map(Some),
             None => Ok(find(usual)),
         };
         let series = one(&names.series, "series_id")?;
         let time = one(&names.time, "time")?;
         let is_target = |name: &str| name == "target" || name.starts_with("target_");
         let targets = match &names.targets {
-            // What is not read need not be there.
+            // Columns that are not read may be absent.
             Some(names) if !wants_targets => names.iter().filter_map(|name| find(name)).collect(),
-            Some(names) => names.iter().map(must).collect::<Result<_>>()?,
+            Some(names) => names.iter().map(require).collect::<Result<_>>()?,
             None => (0..found.len()).filter(|&column| is_target(found[column])).collect::<Vec<_>>(),
         };
         let taken = |column: &usize| {
             Some(*column) == series || Some(*column) == time || targets.contains(column)
         };
         let features = match &names.features {
-            Some(names) => names.iter().map(must).collect::<Result<_>>()?,
+            Some(names) => names.iter().map(require).collect::<Result<_>>()?,
             None => (0..found.len()).filter(|column| !taken(column)).collect::<Vec<_>>(),
         };
         if features.is_empty() {
-            return Err(place(0).error("expected at least one column of features, got none"));
+            return Err(location(0).error("expected at least one column of features, got none"));
         }
         let targets = if wants_targets { targets } else { vec![] };
         Ok(Self { series, time, features, targets })
@@ -178,13 +194,13 @@ impl Series {
         self.lines.push(cells.line);
         if let Some(column) = columns.time {
             let time = time(cells.text(column)?);
-            self.times.push(time.map_err(|reason| cells.place(column).error(reason))?);
+            self.times.push(time.map_err(|reason| cells.location(column).error(reason))?);
         }
         for &column in &columns.features {
             let text = cells.text(column)?;
             let missing = ["", "?", "nan", "na"].iter().any(|m| text.eq_ignore_ascii_case(m));
             let value = if missing { Ok(f32::NAN) } else { number(text) };
-            self.values.push(value.map_err(|reason| cells.place(column).error(reason))?);
+            self.values.push(value.map_err(|reason| cells.location(column).error(reason))?);
         }
         for &column in &columns.targets {
             self.targets.push(cells.text(column)?.to_string());
@@ -192,55 +208,58 @@ impl Series {
         Ok(())
     }
 
-    /// The place of the first target that differs from one before it in the series.
-    fn odd_target(&self, columns: &Columns) -> Option<(usize, usize)> {
-        let width = columns.targets.len();
-        (0..width).find_map(|k| {
+    /// Finds the first target that differs from one before it in the series: its row, and its index
+    /// among the targets.
+    fn changed_target(&self, columns: &Columns) -> Option<(usize, usize)> {
+        let count = columns.targets.len();
+        (0..count).find_map(|k| {
             let mut first = None;
-            let targets = self.targets.iter().skip(k).step_by(width).enumerate();
-            let mut said = targets.filter(|(_, target)| !target.is_empty());
-            said.find(|(_, target)| *target != *first.get_or_insert(*target)).map(|(r, _)| (r, k))
+            let targets = self.targets.iter().skip(k).step_by(count).enumerate();
+            let mut given = targets.filter(|(_, target)| !target.is_empty());
+            given.find(|(_, target)| *target != *first.get_or_insert(*target)).map(|(r, _)| (r, k))
         })
     }
 
-    fn finish(self, columns: &Columns, per_step: bool) -> Result<Row> {
-        let (features, width) = (columns.features.len(), columns.targets.len());
+    fn finish(self, columns: &Columns, per_step: bool) -> Result<RawSequence> {
+        let (features, count) = (columns.features.len(), columns.targets.len());
         let order = self.order(columns)?;
-        let place =
-            |row: usize, column: usize| Place::Line { line: self.lines[row], column: column + 1 };
-        let cell = |row: usize, k: usize| Field::Cell(self.targets[row * width + k].clone());
-        let target = if width == 0 {
+        let location = |row: usize, column: usize| Location::Line {
+            line: self.lines[row],
+            column: column + 1,
+        };
+        let cell = |row: usize, k: usize| Field::Cell(self.targets[row * count + k].clone());
+        let target = if count == 0 {
             RawTarget::None
         } else if per_step {
             if let Some(empty) = self.targets.iter().position(String::is_empty) {
-                let at = place(empty / width, columns.targets[empty % width]);
+                let at = location(empty / count, columns.targets[empty % count]);
                 return Err(at.error("expected a target, got an empty cell"));
             }
-            let row = |&row: &usize| (0..width).map(|k| cell(row, k)).collect();
+            let row = |&row: &usize| (0..count).map(|k| cell(row, k)).collect();
             RawTarget::Rows(order.iter().map(row).collect())
         } else {
-            if let Some((row, k)) = self.odd_target(columns) {
-                let got = shown(&self.targets[row * width + k]);
-                let reason = format!("expected one target for the whole series, got also `{got}`");
-                return Err(place(row, columns.targets[k]).error(reason));
+            if let Some((row, k)) = self.changed_target(columns) {
+                let got = shown(&self.targets[row * count + k]);
+                let reason = format!("expected one target for the whole series, also got `{got}`");
+                return Err(location(row, columns.targets[k]).error(reason));
             }
-            let said = |k: usize| {
-                let said = |row: &usize| !self.targets[row * width + k].is_empty();
-                (0..self.lines.len()).find(said).map(|row| cell(row, k))
+            let target = |k: usize| {
+                let given = |row: &usize| !self.targets[row * count + k].is_empty();
+                (0..self.lines.len()).find(given).map(|row| cell(row, k))
             };
-            match (0..width).map(said).collect::<Option<Vec<_>>>() {
+            match (0..count).map(target).collect::<Option<Vec<_>>>() {
                 None => RawTarget::None,
-                Some(mut fields) if width == 1 => RawTarget::One(fields.remove(0)),
+                Some(mut fields) if count == 1 => RawTarget::One(fields.remove(0)),
                 Some(fields) => RawTarget::Many(fields),
             }
         };
         let values = |&row: &usize| self.values[row * features..(row + 1) * features].to_vec();
-        let place = place(0, columns.targets.first().copied().unwrap_or(0));
+        let location = location(0, columns.targets.first().copied().unwrap_or(0));
         let values = order.iter().flat_map(values).collect();
-        Ok(Row { id: self.id, values, features: Some(features), target, place })
+        Ok(RawSequence { id: self.id, values, features: Some(features), target, location })
     }
 
-    /// The rows in the order of their times.
+    /// Returns the rows in the order of their times.
     fn order(&self, columns: &Columns) -> Result<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.lines.len()).collect();
         let Some(column) = columns.time else { return Ok(order) };
@@ -249,48 +268,49 @@ impl Series {
             None => Ok(order),
             Some(pair) => {
                 let line = self.lines[pair[0].max(pair[1])];
-                let place = Place::Line { line, column: column + 1 };
+                let location = Location::Line { line, column: column + 1 };
                 let first = self.lines[pair[0].min(pair[1])];
-                Err(place.error(format!("the series has this time already in line {first}")))
+                let reason = format!("expected a new time, got the time of line {first} again");
+                Err(location.error(reason))
             }
         }
     }
 }
 
-/// A row, with the line in which it begins.
+/// A row of the table, with the number of its first line.
 struct Cells<'a> {
     record: &'a ByteRecord,
     line: usize,
 }
 
 impl Cells<'_> {
-    fn place(&self, column: usize) -> Place {
-        Place::Line { line: self.line, column: column + 1 }
+    fn location(&self, column: usize) -> Location {
+        Location::Line { line: self.line, column: column + 1 }
     }
 
     fn text(&self, column: usize) -> Result<&str> {
         let text = std::str::from_utf8(&self.record[column]);
-        text.map_err(|_| self.place(column).error("invalid UTF-8"))
+        text.map_err(|_| self.location(column).error("invalid UTF-8"))
     }
 }
 
 fn located(error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => io(error),
-        kind => Place::Whole.error(format!("{kind:?}")),
+        kind => Location::Whole.error(format!("{kind:?}")),
     }
 }
 
-/// Writes a row a step: the sequences' names (their numbers where they have none), the step's number
-/// as time, the features, and the target where there is one.
+/// Writes one row per step: the name of the sequence, or its index if it has none; the number of the
+/// step as time; the features; and the target, if there is one.
 pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
     let (examples, kind) = (dataset.examples(), dataset.target_kind());
-    let unwritable = |label: &&String| label.trim().is_empty() || label.trim() != label.as_str();
-    if let Some(label) = kind.labels().unwrap_or_default().iter().find(unwritable) {
-        return Err(unfit("csv", format!("a class label `{label}`")));
+    let ambiguous = |label: &&String| label.trim().is_empty() || label.trim() != label.as_str();
+    if let Some(label) = kind.labels().unwrap_or_default().iter().find(ambiguous) {
+        return Err(unsupported("csv", format!("the class label `{label}`")));
     }
     if let Some(index) = examples.iter().position(|example| example.sequence.is_empty()) {
-        return Err(unfit("csv", format!("a sequence without a step (example {index})")));
+        return Err(unsupported("csv", format!("a sequence without a step (example {index})")));
     }
     let mut writer = csv::Writer::from_writer(out);
     let mut header = vec!["series_id".to_string(), "time".into()];

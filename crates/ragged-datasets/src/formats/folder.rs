@@ -1,54 +1,56 @@
-//! Folders of files: all of them one after another, or a folder a class.
+//! Folders of files: a list of files, or one folder per class.
 //!
-//! Files come in the order of their names; hidden ones are left out. Where the folder has folders,
-//! their names are the classes of the sequences in them, whatever targets the files have.
+//! Files are read in the order of their names, without hidden ones. If the folder contains folders,
+//! their names are the classes of the sequences in them, whatever targets their files have.
 
 use std::path::{Path, PathBuf};
 
-use super::collect::Collector;
-use super::{ReadOptions, read_file};
-use crate::error::Place;
-use crate::{Error, Result};
+use crate::error::{Error, Location, Result};
+use crate::formats::collect::Collector;
 
-/// Reads a folder.
-pub(super) fn read(path: &Path, options: &ReadOptions, into: &mut Collector) -> Result<()> {
-    let error = |reason: &str| Err(Place::Whole.error(reason).in_file(path));
+/// Reads a folder with `read_file`.
+pub(super) fn read(
+    path: &Path,
+    into: &mut Collector,
+    read_file: &mut dyn FnMut(&Path, &mut Collector) -> Result<()>,
+) -> Result<()> {
+    let error = |reason: &str| Err(Location::Whole.error(reason).in_file(path));
     let entries = entries(path)?;
     let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.is_dir());
     if folders.is_empty() && files.is_empty() {
         return error("expected a file, got an empty folder");
     }
     if !folders.is_empty() && !files.is_empty() {
-        return error("expected files, or a folder for each class, got both");
+        return error("expected files, or one folder for each class, got both");
     }
-    let part = |path: &PathBuf, part: &str| {
-        path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(part))
+    let ends_in = |path: &PathBuf, ending: &str| {
+        path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(ending))
     };
-    if files.iter().any(|f| part(f, "_TRAIN")) && files.iter().any(|f| part(f, "_TEST")) {
-        return error("has training and test files: expected one of them by its own path");
+    if files.iter().any(|f| ends_in(f, "_TRAIN")) && files.iter().any(|f| ends_in(f, "_TEST")) {
+        return error("expected the path of one file, got a folder of training and test files");
     }
     for file in &files {
-        read_file(file, options, into)?;
+        read_file(file, into)?;
     }
     for folder in &folders {
         let Some(label) = folder.file_name().and_then(|name| name.to_str()) else {
-            let reason = "expected a name in UTF-8, which is a class";
-            return Err(Place::Whole.error(reason).in_file(folder));
+            let reason = "expected a folder name in UTF-8, which is the label of a class";
+            return Err(Location::Whole.error(reason).in_file(folder));
         };
-        let before = into.len();
+        let first = into.len();
         for file in self::entries(folder)? {
             if file.is_dir() {
-                let reason = "expected a file in a class's folder, got a folder";
-                return Err(Place::Whole.error(reason).in_file(&file));
+                let reason = "expected a file in the folder of a class, got a folder";
+                return Err(Location::Whole.error(reason).in_file(&file));
             }
-            read_file(&file, options, into)?;
+            read_file(&file, into)?;
         }
-        into.relabel(before, label);
+        into.relabel(first, label);
     }
     Ok(())
 }
 
-/// What is in a folder, by name.
+/// Returns the content of a folder, sorted by name.
 fn entries(path: &Path) -> Result<Vec<PathBuf>> {
     let file = |error| Error::file(path, error);
     let mut entries = vec![];

@@ -1,25 +1,27 @@
-//! JSON lines: an object a line.
+//! JSON lines: one object per line.
 //!
 //! ```text
 //! {"sequence": [[1.0, 0.5], [2.0, null]], "target": "walk"}
 //! {"id": "b", "sequence": [[3.0, 0.25]], "target": "run"}
 //! ```
 //!
-//! `sequence` is a list of steps, a step a list of numbers (or one number where there is one
-//! feature), `null` is missing. `target` is a label, a number, a list of numbers, a list of labels
-//! (one a step) or a list of lists of numbers (for each step); `id` is a name.
+//! `sequence` is a list of steps. Each step is a list of numbers, or one number if there is one
+//! feature; `null` is a missing value. `target` is a label, a number, a list of numbers, a list of
+//! labels (one per step) or a list of lists of numbers (one list per step). `id` is a name.
 
 use std::io::{BufRead, Write};
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::collect::{Collector, Field, RawTarget, Row};
-use super::line::Lines;
-use super::number::narrow;
-use super::{io, unfit};
-use crate::error::Place;
-use crate::{Dataset, InMemory, Result, Target, TargetKind};
+use crate::dataset::Dataset;
+use crate::error::{Location, Result};
+use crate::example::{Target, TargetKind};
+use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
+use crate::formats::errors::{io, unsupported};
+use crate::formats::line::Lines;
+use crate::formats::number::narrow;
+use crate::in_memory::InMemory;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +40,7 @@ enum Id {
     Number(i64),
 }
 
-/// A step: some numbers, or one.
+/// A step: a list of numbers, or one number.
 struct Numbers(Vec<f32>);
 
 /// A part of a target.
@@ -47,7 +49,7 @@ enum Raw {
     List(Vec<Raw>),
 }
 
-/// Reads all sequences of an input; empty lines are left out.
+/// Reads all sequences of an input, without empty lines.
 pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
     let mut lines = Lines::new(input);
     let mut sequences = 0;
@@ -63,8 +65,13 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
             let reason = text.split(" at line ").next().unwrap_or_default();
             let before = line.text().as_bytes().get(..error.column().saturating_sub(1));
             let before = String::from_utf8_lossy(before.unwrap_or_default());
-            let Place::Line { line, column } = line.place(0) else { return line.error(0, reason) };
-            Place::Line { line, column: column + before.chars().count() }.error(reason)
+            let location = match line.location(0) {
+                Location::Line { line, column } => {
+                    Location::Line { line, column: column + before.chars().count() }
+                }
+                other => other,
+            };
+            location.caused_by(reason.to_string(), error)
         })?;
         let features = record.sequence.first().map(|step| step.0.len());
         for (t, step) in record.sequence.iter().enumerate() {
@@ -79,7 +86,7 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
             None => RawTarget::None,
             Some(raw) => raw.target().map_err(|reason| line.error(0, &reason))?,
         };
-        into.push(Row {
+        into.push(RawSequence {
             id: record.id.map(|id| match id {
                 Id::Text(text) => text,
                 Id::Number(number) => number.to_string(),
@@ -87,7 +94,7 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
             values: record.sequence.into_iter().flat_map(|step| step.0).collect(),
             features,
             target,
-            place: line.place(0),
+            location: line.location(0),
         })?;
         sequences += 1;
     }
@@ -102,7 +109,7 @@ impl Raw {
         let fields = |list: Vec<Self>| -> Result<Vec<Field>, String> {
             let field = |raw| match raw {
                 Self::Field(field) => Ok(field),
-                Self::List(_) => Err("target: expected lists of one depth".to_string()),
+                Self::List(_) => Err("target: expected lists of equal depth".to_string()),
             };
             list.into_iter().map(field).collect()
         };
@@ -111,7 +118,7 @@ impl Raw {
             Self::List(list) if matches!(list.first(), Some(Self::List(_))) => {
                 let row = |raw| match raw {
                     Self::List(list) => fields(list),
-                    Self::Field(_) => Err("target: expected lists of one depth".to_string()),
+                    Self::Field(_) => Err("target: expected lists of equal depth".to_string()),
                 };
                 Ok(RawTarget::Rows(list.into_iter().map(row).collect::<Result<_, _>>()?))
             }
@@ -197,23 +204,23 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// A number as JSON: `null` for NaN, else the shortest digits that give it back.
+/// A number in JSON: `null` for NaN, otherwise the fewest digits that are read back exactly.
 struct Number(f32);
 
 impl Serialize for Number {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Digits that are enough for 32 bits, read at 64 and rounded again, could in a very rare
-        // case miss; then all digits are written.
-        let survives = self.0.to_string().parse::<f64>().is_ok_and(|value| value as f32 == self.0);
+        // The fewest digits for an f32 can, in rare cases, give another value when read as f64 and
+        // rounded to f32. Then the digits of the f64 are written.
+        let exact = self.0.to_string().parse::<f64>().is_ok_and(|value| value as f32 == self.0);
         match self.0 {
             value if value.is_nan() => serializer.serialize_unit(),
-            value if survives => serializer.serialize_f32(value),
+            value if exact => serializer.serialize_f32(value),
             value => serializer.serialize_f64(value.into()),
         }
     }
 }
 
-/// Writes an object a line.
+/// Writes one object per line.
 pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
     #[derive(Serialize)]
     struct Line<'a> {
@@ -253,7 +260,8 @@ pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
         let sequence = example.sequence.steps().map(numbers).collect();
         let id = dataset.ids().map(|ids| ids[index].as_str());
         let text = serde_json::to_string(&Line { id, sequence, target });
-        let text = text.map_err(|error| unfit("jsonl", format!("example {index}: {error}")))?;
+        let text =
+            text.map_err(|error| unsupported("jsonl", format!("example {index}: {error}")))?;
         writeln!(out, "{text}").map_err(io)?;
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! Lines of text that know where they stand.
+//! Lines of text with their line numbers.
 
 use std::io::BufRead;
 use std::ops::Range;
 
-use super::number::shown;
-use crate::error::Place;
-use crate::{Error, Result};
+use crate::error::{Error, Location, Result};
+use crate::formats::errors::io;
+use crate::formats::number::shown;
 
 /// The lines of an input, one at a time.
 pub(super) struct Lines<R> {
@@ -19,33 +19,33 @@ impl<R: BufRead> Lines<R> {
         Self { input, bytes: vec![], number: 0 }
     }
 
-    /// The next line, `None` at the end of the input.
+    /// Reads the next line, or `None` at the end of the input.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>> {
         self.bytes.clear();
         let read = self.input.read_until(b'\n', &mut self.bytes);
-        if read.map_err(|error| Place::Whole.error(error.to_string()))? == 0 {
+        if read.map_err(io)? == 0 {
             return Ok(None);
         }
         self.number += 1;
         Line::decode(self.number, &self.bytes).map(Some)
     }
 
-    /// The place behind the last line that was read.
+    /// Returns an empty line after the last line, for errors at the end of the input.
     pub(super) fn end(&self) -> Line<'static> {
         Line { number: self.number + 1, indent: 0, text: "" }
     }
 }
 
-/// A decoded line; ranges are bytes of its trimmed text.
+/// A decoded line. Positions and ranges are in bytes of its trimmed text.
 pub(super) struct Line<'a> {
     number: usize,
-    /// The characters before the trimmed text.
+    /// The number of characters before the trimmed text.
     indent: usize,
     text: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// Decodes a line with its ending; a byte order mark before the first line is skipped.
+    /// Decodes a line with its line end. A byte order mark before the first line is skipped.
     fn decode(number: usize, bytes: &'a [u8]) -> Result<Self> {
         let bytes = match bytes.strip_prefix("\u{feff}".as_bytes()) {
             Some(rest) if number == 1 => rest,
@@ -54,35 +54,36 @@ impl<'a> Line<'a> {
         let decoded = std::str::from_utf8(bytes).map_err(|error| {
             let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let column = valid.chars().count() + 1;
-            Place::Line { line: number, column }.error("invalid UTF-8")
+            Location::Line { line: number, column }.error("invalid UTF-8")
         })?;
         let text = decoded.trim_start();
         let indent = decoded[..decoded.len() - text.len()].chars().count();
         Ok(Self { number, indent, text: text.trim_end() })
     }
 
-    /// Without the white space around it.
+    /// Returns the text without the white space around it.
     pub(super) fn text(&self) -> &'a str {
         self.text
     }
 
+    /// Returns the range of the whole text.
     pub(super) fn whole(&self) -> Range<usize> {
         0..self.text.len()
     }
 
-    /// The place of a byte of the text.
-    pub(super) fn place(&self, at: usize) -> Place {
+    /// Returns the location of a byte of the text.
+    pub(super) fn location(&self, at: usize) -> Location {
         let column = self.indent + self.text[..at].chars().count() + 1;
-        Place::Line { line: self.number, column }
+        Location::Line { line: self.number, column }
     }
 
-    /// An error at a byte of the text.
+    /// Returns an error at a byte of the text.
     pub(super) fn error(&self, at: usize, reason: &str) -> Error {
-        self.place(at).error(reason)
+        self.location(at).error(reason)
     }
 
-    /// The parts of a range between separators, without the white space around each. A separator
-    /// between `(` and `)` is none.
+    /// Splits a range at separators, except between `(` and `)`, and trims the white space around each
+    /// part.
     pub(super) fn split(&self, range: Range<usize>, separator: char) -> Vec<Range<usize>> {
         let mut start = range.start;
         let mut inside = false;
@@ -100,7 +101,7 @@ impl<'a> Line<'a> {
             .collect()
     }
 
-    /// The words of the text.
+    /// Returns the words of the text.
     pub(super) fn words(&self) -> Vec<Range<usize>> {
         let parts = self.text.split_whitespace();
         parts
@@ -111,7 +112,7 @@ impl<'a> Line<'a> {
             .collect()
     }
 
-    /// Checks that nothing stands behind the first `count` words.
+    /// Checks that there are at most `count` words.
     pub(super) fn no_more(&self, words: &[Range<usize>], count: usize) -> Result<()> {
         let Some(word) = words.get(count) else { return Ok(()) };
         let got = shown(&self.text[word.clone()]);

@@ -1,9 +1,9 @@
-//! Line ends of one kind.
+//! Normalisation of line ends.
 
 use std::io::{BufRead, Read, Result};
 
-/// A text whose lines all end in `\n`, the last one too: carriage returns are left out. So the number
-/// of line ends read is the number of lines read.
+/// A reader that removes carriage returns and ends the last line with `\n`, so that the number of line
+/// feeds read equals the number of lines read.
 pub(super) struct Newlines<R> {
     input: R,
     last: u8,
@@ -49,7 +49,7 @@ mod tests {
     use std::io::BufReader;
 
     #[test]
-    fn every_line_ends_alike() {
+    fn every_line_ends_with_a_line_feed() {
         for (text, expected) in [
             ("", ""),
             ("a\nb\n", "a\nb\n"),

@@ -1,20 +1,20 @@
-//! NumPy's array format (NEP 1): a header that is a Python dictionary, then the numbers.
+//! NumPy's array format (NEP 1): a header that is a Python dictionary, then the elements.
 
 use std::io::Read;
 
 use half::f16;
 
-use super::flat::{Array, Data, MAX_BYTES};
+use crate::formats::arrays::{Array, Data, MAX_BYTES};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// NumPy itself refuses headers beyond 10 000 bytes.
+/// NumPy itself refuses headers of more than 10,000 bytes.
 const MAX_HEADER: usize = 1 << 16;
 
-/// Reads an array; what is declared is believed only as far as bytes come for it.
+/// Reads an array. Memory is allocated only as bytes arrive, not by the declared shape.
 pub(super) fn read(input: &mut impl Read) -> Result<Array, String> {
     let start = take(input, 8)?;
     if !start.starts_with(MAGIC) {
-        return Err("expected a NumPy array, got something else".into());
+        return Err("expected a NumPy array, got other bytes".into());
     }
     let length = match start[6] {
         1 => take(input, 2)?.iter().rev().fold(0, |n, &byte| n * 256 + usize::from(byte)),
@@ -65,24 +65,24 @@ pub(super) fn read(input: &mut impl Read) -> Result<Array, String> {
     Ok(if fortran { transposed(array)? } else { array })
 }
 
-/// Exactly `count` bytes. Memory grows with what comes, not with what was promised.
+/// Reads exactly `count` bytes.
 fn take(input: &mut impl Read, count: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![];
     input.take(count as u64).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() < count {
-        return Err(format!("expected {count} bytes more, got {}", bytes.len()));
+        return Err(format!("expected {count} more bytes, got {}", bytes.len()));
     }
     Ok(bytes)
 }
 
-/// NumPy's texts: so many UTF-32 characters each, zeros behind the last.
+/// Decodes NumPy's texts: `size` UTF-32 characters each, filled up with zeros.
 fn texts(bytes: &[u8], size: usize, count: usize) -> Result<Vec<String>, String> {
     if size == 0 {
         return Err("expected texts of at least one character".into());
     }
     let characters = bytes.as_chunks::<4>().0.iter().map(|&bytes| {
         let code = u32::from_le_bytes(bytes);
-        char::from_u32(code).ok_or_else(|| format!("{code} is no character"))
+        char::from_u32(code).ok_or_else(|| format!("expected a Unicode character, got code {code}"))
     });
     let characters: Vec<char> = characters.collect::<Result<_, _>>()?;
     let text = |text: &[char]| text.iter().collect::<String>().trim_end_matches('\0').to_string();
@@ -91,19 +91,19 @@ fn texts(bytes: &[u8], size: usize, count: usize) -> Result<Vec<String>, String>
 
 fn transposed(array: Array) -> Result<Array, String> {
     let [rows, columns] = array.dims[..] else {
-        // In one dimension both orders are the same.
+        // In one dimension, both orders are the same.
         return match array.dims.len() {
             0 | 1 => Ok(array),
             dims => Err(format!("expected at most 2 dimensions in Fortran order, got {dims}")),
         };
     };
-    fn rows_first<T: Clone>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    fn row_major<T: Clone>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
         (0..rows * columns).map(|k| values[k % columns * rows + k / columns].clone()).collect()
     }
     let data = match &array.data {
-        Data::Float(values) => Data::Float(rows_first(values, rows, columns)),
-        Data::Integer(values) => Data::Integer(rows_first(values, rows, columns)),
-        Data::Text(values) => Data::Text(rows_first(values, rows, columns)),
+        Data::Float(values) => Data::Float(row_major(values, rows, columns)),
+        Data::Integer(values) => Data::Integer(row_major(values, rows, columns)),
+        Data::Text(values) => Data::Text(row_major(values, rows, columns)),
     };
     Ok(Array { dims: array.dims, data })
 }
@@ -115,7 +115,7 @@ struct Header {
 }
 
 impl Header {
-    /// Reads the dictionary: its three keys in any order, each once.
+    /// Parses the dictionary, which has each of its three keys once, in any order.
     fn parse(text: &str) -> Result<Self, String> {
         let bad = || "header: expected a dictionary of descr, fortran_order and shape".to_string();
         let inside = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
@@ -157,13 +157,13 @@ impl Header {
     }
 }
 
-/// A text in quotes, and what stands behind it.
+/// Splits a quoted text from the text after it.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text[1..].split_once(quote)
 }
 
-/// The bytes of an array.
+/// Returns the bytes of an array.
 pub(super) fn write(array: &Array) -> Vec<u8> {
     let (descr, data): (String, Vec<u8>) = match &array.data {
         Data::Float(values) => {
@@ -184,7 +184,7 @@ pub(super) fn write(array: &Array) -> Vec<u8> {
     let dims: String = array.dims.iter().map(|dim| format!("{dim}, ")).collect();
     let dims = dims.trim_end();
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
-    // Spaces and a line end, so that the numbers begin at a multiple of 64.
+    // Spaces and a line feed, so that the elements begin at a multiple of 64 bytes.
     let length = (MAGIC.len() + 4 + header.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
     header.extend(std::iter::repeat_n(' ', length - header.len() - 1));
     header.push('\n');

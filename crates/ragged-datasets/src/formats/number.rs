@@ -1,19 +1,19 @@
-//! Numbers and times as text.
+//! Parsing of numbers and times.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
-/// A finite number, or why there is none.
+/// Parses a finite number.
 pub(super) fn number(token: &str) -> Result<f32, String> {
     match token.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),
-        // `inf` parses too; where there is a digit, the value was too large.
+        // `inf` parses too. If the token has a digit, the value was too large.
         Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => Err(too_large(&shown(token))),
         _ => Err(format!("expected a number, got `{}`", shown(token))),
     }
 }
 
-/// A number of twice the precision as one of ours.
+/// Converts an f64 to an f32, which must not be infinite.
 pub(super) fn narrow(value: f64) -> Result<f32, String> {
     match value as f32 {
         narrow if narrow.is_finite() || value.is_nan() => Ok(narrow),
@@ -26,10 +26,10 @@ fn too_large(value: &str) -> String {
     format!("{value} is too large for a 32-bit float")
 }
 
-/// A time: a finite number as it is, a date and time as seconds since 1970 in UTC.
+/// Parses a time: a finite number, or a date and time as seconds since 1970 in UTC.
 ///
-/// Dates are ISO 8601 with `T` or a space between date and time; `-` between hours, minutes and
-/// seconds, as in files of the regression archive, is read as `:`.
+/// Dates are in ISO 8601, with `T` or a space between date and time. Files of the regression archive
+/// have `-` between hours, minutes and seconds; it is read as `:`.
 pub(super) fn time(token: &str) -> Result<f64, String> {
     if let Some(number) = token.parse::<f64>().ok().filter(|number| number.is_finite()) {
         return Ok(number);
@@ -47,7 +47,7 @@ pub(super) fn time(token: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| format!("expected a number or a date and time, got `{}`", shown(token)))
 }
 
-/// The beginning of a token, on one line: a damaged file can have one of any length.
+/// Returns the beginning of a token on one line, since a token of a damaged file can have any length.
 pub(super) fn shown(token: &str) -> String {
     token.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(time("-2.5"), Ok(-2.5));
         assert_eq!(time("1970-01-02"), Ok(86_400.0));
         for text in ["2004-10-01 18:30:05", "2004-10-01T18:30:05", "2004-10-01 18-30-05"] {
-            // As `date -u -d "2004-10-01 18:30:05" +%s` has it.
+            // Computed by `date -u -d "2004-10-01 18:30:05" +%s`.
             assert_eq!(time(text), Ok(1_096_655_405.0), "{text}");
         }
         assert_eq!(time("2004-10-01T18:30:05.25Z"), Ok(1_096_655_405.25));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_finite_in_32_bits() {
+    fn numbers_are_finite_f32() {
         assert_eq!(number("-1.5e3"), Ok(-1500.0));
         assert_eq!(narrow(0.1), Ok(0.1));
         assert!(narrow(f64::NAN).is_ok_and(f32::is_nan));

@@ -1,4 +1,4 @@
-//! `.safetensors`: the same arrays, with `labels` as a JSON list under the metadata key `labels`.
+//! `.safetensors` files: arrays, with `labels` as a JSON list under the metadata key `labels`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -7,31 +7,34 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::collect::Collector;
-use super::flat::{Array, Data, arrays};
-use super::{flat, io};
-use crate::error::Place;
-use crate::{Dataset, Error, InMemory, Result};
+use crate::dataset::Dataset;
+use crate::error::{Error, Location, Result};
+use crate::formats::arrays::{self, Array, Data};
+use crate::formats::collect::Collector;
+use crate::formats::errors::io;
+use crate::in_memory::InMemory;
 
 const LABELS: &str = "labels";
 
 /// Reads the tensors and cuts them into sequences.
 pub(super) fn read(bytes: &[u8], into: &mut Collector) -> Result<()> {
-    let error = |reason: String| Place::Whole.error(reason);
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| error(e.to_string()))?;
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| error(e.to_string()))?;
-    let mut arrays = BTreeMap::new();
+    let tensors = SafeTensors::deserialize(bytes).map_err(library)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(library)?;
+    let mut found = BTreeMap::new();
     for (name, view) in tensors.iter() {
-        let data = data(&view).map_err(|reason| error(format!("{name}: {reason}")))?;
-        arrays.insert(name.to_string(), Array { dims: view.shape().to_vec(), data });
+        let data =
+            data(&view).map_err(|reason| Location::Whole.error(format!("{name}: {reason}")))?;
+        found.insert(name.to_string(), Array { dims: view.shape().to_vec(), data });
     }
     if let Some(labels) = metadata.metadata().as_ref().and_then(|m| m.get(LABELS)) {
-        let labels: Vec<String> = serde_json::from_str(labels)
-            .map_err(|e| error(format!("metadata {LABELS}: expected a list of texts: {e}")))?;
+        let labels: Vec<String> = serde_json::from_str(labels).map_err(|error| {
+            let reason = format!("metadata {LABELS}: expected a list of texts: {error}");
+            Location::Whole.caused_by(reason, error)
+        })?;
         let labels = Array { dims: vec![labels.len()], data: Data::Text(labels) };
-        arrays.insert(LABELS.into(), labels);
+        found.insert(LABELS.into(), labels);
     }
-    flat::read(arrays, into)
+    arrays::read(found, into)
 }
 
 fn data(view: &TensorView) -> Result<Data, String> {
@@ -54,9 +57,8 @@ fn data(view: &TensorView) -> Result<Data, String> {
 
 /// Writes `values`, `lengths` and `targets`.
 pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
-    let error = |reason: String| -> Error { Place::Whole.error(reason) };
     let mut buffers = vec![];
-    for (name, Array { dims, data }) in arrays(dataset) {
+    for (name, Array { dims, data }) in arrays::arrays(dataset) {
         let (dtype, bytes): (_, Vec<u8>) = match data {
             Data::Float(values) => {
                 (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
@@ -64,7 +66,7 @@ pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
             Data::Integer(values) => {
                 (Dtype::I64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }
-            // Only labels are texts, and they are in the metadata.
+            // Only labels are texts, and these are in the metadata.
             Data::Text(_) => continue,
         };
         buffers.push((name, dtype, dims, bytes));
@@ -72,15 +74,20 @@ pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
     let metadata = match dataset.target_kind().labels() {
         None => None,
         Some(labels) => {
-            let labels = serde_json::to_string(labels).map_err(|e| error(e.to_string()))?;
+            let labels = serde_json::to_string(labels).map_err(library)?;
             Some(HashMap::from([(LABELS.to_string(), labels)]))
         }
     };
     let mut views = vec![];
     for (name, dtype, dims, bytes) in &buffers {
         let view = TensorView::new(*dtype, dims.clone(), bytes);
-        views.push((*name, view.map_err(|e| error(e.to_string()))?));
+        views.push((*name, view.map_err(library)?));
     }
-    let bytes = safetensors::serialize(views, metadata).map_err(|e| error(e.to_string()))?;
+    let bytes = safetensors::serialize(views, metadata).map_err(library)?;
     out.write_all(&bytes).map_err(io)
+}
+
+/// An error of the library, with its own message.
+fn library(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Location::Whole.caused_by(error.to_string(), error)
 }

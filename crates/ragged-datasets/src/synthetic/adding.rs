@@ -1,13 +1,14 @@
-//! The adding problem (Hochreiter and Schmidhuber 1997; as Le, Jaitly and Hinton 2015 have it).
+//! The adding problem (Hochreiter and Schmidhuber 1997), in the form of Le, Jaitly and Hinton 2015.
 
 use rand::Rng;
 
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::{Example, Sequence, Target};
 
-/// The number and the marker.
+/// The value and the marker.
 pub(super) const FEATURES: usize = 2;
 
-/// Numbers uniform in 0 to 1; one step of the first half is marked and one of the second.
+/// Draws values uniform in 0 to 1, and marks one step in each half.
 pub(super) fn draw(rng: &mut impl Rng, length: usize) -> Result<Example> {
     let half = length / 2;
     let marked = [rng.random_range(0..half), rng.random_range(half..length)];
@@ -16,5 +17,5 @@ pub(super) fn draw(rng: &mut impl Rng, length: usize) -> Result<Example> {
         values.extend([rng.random::<f32>(), f32::from(u8::from(marked.contains(&t)))]);
     }
     let sum = values[marked[0] * FEATURES] + values[marked[1] * FEATURES];
-    Ok(Example { sequence: Sequence::new(values, FEATURES)?, target: Target::Values(vec![sum]) })
+    Ok(Example::new(Sequence::new(values, FEATURES)?, Target::Values(vec![sum])))
 }

@@ -1,17 +1,19 @@
-//! Copy memory (Hochreiter and Schmidhuber 1997; as Arjovsky, Shah and Bengio 2016 have it).
+//! Copy memory (Hochreiter and Schmidhuber 1997), in the form of Arjovsky, Shah and Bengio 2016.
 
 use rand::Rng;
 
-use super::task::one_hot;
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::{Example, Sequence, Target};
+use crate::synthetic::one_hot::one_hot;
 
-/// The symbols by number, then the blank.
+/// Returns the labels: the numbers of the symbols, then the blank.
 pub(super) fn labels(symbols: usize) -> Vec<String> {
     (0..symbols).map(|symbol| symbol.to_string()).chain(["blank".into()]).collect()
 }
 
-/// K symbols, blanks, the signal, K - 1 blanks; the targets are blanks, and in the last K steps,
-/// from the signal on, the symbols.
+/// Draws K symbols, followed by blanks, the signal and K - 1 blanks.
+///
+/// The targets are blanks up to the signal; from the signal on, the last K targets are the symbols.
 pub(super) fn draw(
     rng: &mut impl Rng,
     length: usize,
@@ -28,5 +30,5 @@ pub(super) fn draw(
         *target = symbol as u32;
     }
     let sequence = Sequence::new(one_hot(input, symbols + 2), symbols + 2)?;
-    Ok(Example { sequence, target: Target::StepClasses(target) })
+    Ok(Example::new(sequence, Target::StepClasses(target)))
 }

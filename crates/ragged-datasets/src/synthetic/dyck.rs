@@ -1,24 +1,26 @@
-//! Dyck words: brackets that match (Chomsky and Schuetzenberger 1963; with recurrent nets Suzgun et
-//! al. 2019).
+//! Dyck words, which are words of matching brackets (Chomsky and Schuetzenberger 1963; with recurrent
+//! networks Suzgun et al. 2019).
 
 use rand::Rng;
 
-use super::task::one_hot;
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::{Example, Sequence, Target};
+use crate::synthetic::one_hot::one_hot;
 
 pub(super) fn labels() -> Vec<String> {
     ["broken", "matched"].map(String::from).to_vec()
 }
 
-/// A word of brackets that match; in half of the examples one bracket is then turned round or, where
-/// there are kinds, made another kind, after which they match no more.
+/// Draws a word of matching brackets, and breaks it in half of the examples.
 ///
-/// Bracket k opens as symbol 2k and closes as 2k + 1.
+/// To break a word, one bracket is reversed or, if there are several kinds, replaced by a bracket of
+/// another kind. Bracket k opens as symbol 2k and closes as symbol 2k + 1.
 pub(super) fn draw(rng: &mut impl Rng, length: usize, kinds: usize) -> Result<Example> {
     let mut open: Vec<usize> = vec![];
     let mut word: Vec<usize> = Vec::with_capacity(length);
     for t in 0..length {
-        // What is open must still be closed; with nothing open something must begin.
+        // If the rest of the word only suffices to close the open brackets, one must be closed. If
+        // none is open, one must be opened.
         let must_close = open.len() == length - t;
         match open.last().copied().filter(|_| must_close || rng.random()) {
             Some(kind) => {
@@ -36,13 +38,13 @@ pub(super) fn draw(rng: &mut impl Rng, length: usize, kinds: usize) -> Result<Ex
     if !matched {
         let at = rng.random_range(0..length);
         if kinds > 1 && rng.random() {
-            // Another kind, of the same direction: its partner stays what it was.
+            // Another kind in the same direction no longer matches its partner.
             word[at] = (word[at] + 2 * rng.random_range(1..kinds)) % (2 * kinds);
         } else {
-            // Turned round: more open than close, or the other way.
+            // A reversed bracket makes the numbers of opening and closing brackets differ.
             word[at] ^= 1;
         }
     }
     let sequence = Sequence::new(one_hot(word, 2 * kinds), 2 * kinds)?;
-    Ok(Example { sequence, target: Target::Class(u32::from(matched)) })
+    Ok(Example::new(sequence, Target::Class(u32::from(matched))))
 }

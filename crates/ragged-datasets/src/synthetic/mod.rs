@@ -1,17 +1,21 @@
-//! Generated tasks whose answers are known: those by which the literature measures recurrent nets.
+//! Generated tasks with known answers: the benchmarks of recurrent networks in the literature.
 //!
 //! | task | target | reference | trivial baseline |
 //! |---|---|---|---|
-//! | [`Sum`](SyntheticTask::Sum) | the sum of all numbers | the lecture's two experiments | MSE features x mean length |
-//! | [`Adding`](SyntheticTask::Adding) | the sum of two marked numbers | Hochreiter and Schmidhuber 1997; Le et al. 2015 | MSE 1/6 (always 1) |
-//! | [`CopyMemory`](SyntheticTask::CopyMemory) | symbols seen long ago, a class a step | Hochreiter and Schmidhuber 1997; Arjovsky et al. 2016 | cross-entropy K ln S / length a step |
+//! | [`Sum`](SyntheticTask::Sum) | the sum of all values | the lecture's two experiments | MSE: features x mean length |
+//! | [`Adding`](SyntheticTask::Adding) | the sum of two marked values | Hochreiter and Schmidhuber 1997; Le et al. 2015 | MSE 1/6 (always 1) |
+//! | [`CopyMemory`](SyntheticTask::CopyMemory) | the first symbols, repeated at the end; one class per step | Hochreiter and Schmidhuber 1997; Arjovsky et al. 2016 | cross-entropy K ln S / length per step |
 //! | [`TemporalOrder`](SyntheticTask::TemporalOrder) | the order of two signals | Hochreiter and Schmidhuber 1997, task 6a | accuracy 1/4 |
-//! | [`Parity`](SyntheticTask::Parity) | whether the ones are even or odd in number | Hochreiter and Schmidhuber 1997; Graves 2016 | accuracy 1/2 |
+//! | [`Parity`](SyntheticTask::Parity) | whether the number of ones is even or odd | Hochreiter and Schmidhuber 1997; Graves 2016 | accuracy 1/2 |
 //! | [`Dyck`](SyntheticTask::Dyck) | whether brackets match | Chomsky and Schuetzenberger 1963; Suzgun et al. 2019 | accuracy 1/2 |
-//! | [`NoisySine`](SyntheticTask::NoisySine) | the wave without noise, some steps ahead | a textbook's | MSE 1/2 (always 0) |
+//! | [`NoisySine`](SyntheticTask::NoisySine) | the wave without noise, some steps ahead | common textbook example | MSE 1/2 (always 0) |
 //!
-//! The distribution of [`Lengths`] is an option of all. Example i depends on the seed and i alone (and
-//! on the epoch where examples are redrawn), so neither the order of access nor threads matter.
+//! All tasks take a distribution of [`Lengths`]. Example i depends only on the seed and on i, and on
+//! the epoch if examples are redrawn, so neither the order of access nor the number of threads
+//! matters.
+//!
+//! [`FixedLengthSums`] and [`VariableLengthSums`] are the lecture's two data sets, with the lecture's
+//! option names.
 //!
 //! ```
 //! use ragged_datasets::synthetic::{Lengths, Synthetic, SyntheticConfig, SyntheticTask};
@@ -29,110 +33,18 @@
 mod adding;
 mod copy_memory;
 mod dyck;
+mod generator;
 mod lengths;
 mod noisy_sine;
+mod one_hot;
 mod parity;
+pub(crate) mod sums;
 mod task;
 mod temporal_order;
 
-use serde::{Deserialize, Serialize};
-
-use crate::dataset::check_index;
-use crate::error::check_size;
-use crate::random::{Purpose, rng};
-use crate::{Dataset, Example, Result, TargetKind};
+pub use generator::{Synthetic, SyntheticConfig};
 pub use lengths::Lengths;
+pub use sums::{
+    FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
+};
 pub use task::{Baseline, SyntheticTask};
-
-/// Which examples are generated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticConfig {
-    /// What is to be learnt.
-    pub task: SyntheticTask,
-    /// Examples. Default 1000.
-    #[serde(default = "num_samples")]
-    pub num_samples: usize,
-    /// How long the sequences are. Default uniform in 1 to 50; a task that needs more steps makes
-    /// a shorter length its least.
-    #[serde(default)]
-    pub lengths: Lengths,
-    /// Where the examples come from. Default 0.
-    #[serde(default)]
-    pub seed: u64,
-    /// Whether every epoch draws its examples anew. Default false.
-    #[serde(default)]
-    pub redraw: bool,
-}
-
-fn num_samples() -> usize {
-    1000
-}
-
-impl SyntheticConfig {
-    /// A task with the defaults of all else.
-    pub fn new(task: SyntheticTask) -> Self {
-        let lengths = Lengths::default();
-        Self { task, num_samples: num_samples(), lengths, seed: 0, redraw: false }
-    }
-}
-
-/// A generated data set.
-#[derive(Debug, Clone)]
-pub struct Synthetic {
-    config: SyntheticConfig,
-    target_kind: TargetKind,
-}
-
-impl Synthetic {
-    /// # Errors
-    ///
-    /// [`Error::Config`](crate::Error::Config) for a size of zero, one beyond memory, or parameters
-    /// that cannot be.
-    pub fn new(config: SyntheticConfig) -> Result<Self> {
-        // The order of an epoch must fit in memory: at most 2 GiB.
-        check_size("num_samples", config.num_samples, 1 << 28)?;
-        config.task.check()?;
-        // So must one sequence: at most 1 GiB.
-        config.lengths.check((1 << 28) / config.task.features())?;
-        let target_kind = config.task.target_kind();
-        Ok(Self { config, target_kind })
-    }
-
-    /// What is generated.
-    pub fn config(&self) -> &SyntheticConfig {
-        &self.config
-    }
-
-    /// The example's generator, and its length, which is the first that is drawn.
-    fn start(&self, epoch: usize, index: usize) -> Result<(rand_chacha::ChaCha8Rng, usize)> {
-        check_index(index, self.len())?;
-        let SyntheticConfig { task, lengths, seed, redraw, .. } = &self.config;
-        let mut rng = rng(*seed, Purpose::Content, redraw.then_some(epoch), index);
-        let length = task.length(lengths.draw(&mut rng));
-        Ok((rng, length))
-    }
-}
-
-impl Dataset for Synthetic {
-    fn len(&self) -> usize {
-        self.config.num_samples
-    }
-
-    fn features(&self) -> usize {
-        self.config.task.features()
-    }
-
-    fn target_kind(&self) -> &TargetKind {
-        &self.target_kind
-    }
-
-    fn get(&self, epoch: usize, index: usize) -> Result<Example> {
-        let (mut rng, length) = self.start(epoch, index)?;
-        self.config.task.draw(&mut rng, length)
-    }
-
-    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
-        Ok(self.start(epoch, index)?.1)
-    }
-}

@@ -1,13 +1,16 @@
-//! A noisy sine and its future.
+//! A sine with noise, and its future.
 
 use std::f64::consts::TAU;
 
 use rand::Rng;
 use rand_distr::StandardNormal;
 
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::{Example, Sequence, Target};
 
-/// `sin(2 pi (t / period + phase))` with noise, and the wave itself `horizon` steps behind the last.
+/// Draws `sin(2 pi (t / period + phase))` plus noise.
+///
+/// The target is the wave without noise, `horizon` steps after the last step.
 pub(super) fn draw(
     rng: &mut impl Rng,
     length: usize,
@@ -18,5 +21,5 @@ pub(super) fn draw(
     let wave = |t: usize| (TAU * (t as f64 / period + phase)).sin() as f32;
     let values = (0..length).map(|t| wave(t) + noise * rng.sample::<f32, _>(StandardNormal));
     let sequence = Sequence::new(values.collect(), 1)?;
-    Ok(Example { sequence, target: Target::Values(vec![wave(length - 1 + horizon)]) })
+    Ok(Example::new(sequence, Target::Values(vec![wave(length - 1 + horizon)])))
 }

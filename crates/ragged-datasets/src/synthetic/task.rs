@@ -1,58 +1,59 @@
-//! The tasks by name, and what is known of each.
+//! The tasks by name: their options, targets and baselines.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{adding, copy_memory, dyck, noisy_sine, parity, temporal_order};
-use crate::error::check_size;
-use crate::{Error, Example, Result, TargetKind, sums};
+use crate::error::{Error, Result, check_size};
+use crate::example::{Example, TargetKind};
+use crate::synthetic::{adding, copy_memory, dyck, noisy_sine, parity, sums, temporal_order};
 
-/// What is to be learnt.
+/// A task to learn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SyntheticTask {
-    /// Standard normal numbers, and the sum of them all.
+    /// Standard normal values; the target is the sum of all.
     Sum {
-        /// Features of a step. Default 7, the lecture's.
+        /// The number of features of each step. Default 7, as in the lecture.
         #[serde(default = "seven")]
         input_size: usize,
     },
-    /// Two features, a number uniform in 0 to 1 and a marker. One step of each half is marked; the
-    /// target is the sum of the two numbers. At least 2 steps.
+    /// Two features: a value uniform in 0 to 1, and a marker. One step in each half is marked; the
+    /// target is the sum of the two marked values. At least 2 steps.
     Adding,
-    /// Symbols, then blanks, then a signal, upon which the symbols are to be given back: a class a
-    /// step, blank before. One feature a symbol, blank and signal. At least twice the symbols and
-    /// one step.
+    /// Symbols, then blanks, then a signal, after which the symbols must be repeated. The target is
+    /// one class per step, blank up to the signal. There is one feature for each symbol, for the blank
+    /// and for the signal. At least 2 K + 1 steps.
     CopyMemory {
-        /// The symbols to keep, K. Default 10.
+        /// The number of symbols to repeat, K. Default 10.
         #[serde(default = "ten")]
         copied: usize,
-        /// How many different ones there are, S. Default 8.
+        /// The number of different symbols, S. Default 8.
         #[serde(default = "eight")]
         symbols: usize,
     },
-    /// Among random distractors, X or Y at two places; the class is their order. At least 10 steps.
+    /// Random distractors with a signal, X or Y, at two positions. The class is the pair of signals in
+    /// their order. At least 10 steps.
     TemporalOrder,
-    /// Zeros and ones; whether the ones are even or odd in number.
+    /// Zeros and ones; the class is the parity of the number of ones.
     Parity {
-        /// Whether every step has a target, the parity up to there. Default false.
+        /// Whether every step has a target, the parity up to this step. Default false.
         #[serde(default)]
         per_step: bool,
     },
-    /// Brackets of some kinds, well matched or with one of them changed. An even number of steps,
-    /// at least 2.
+    /// Brackets that match, or that match except for one changed bracket. An even number of steps, at
+    /// least 2.
     Dyck {
-        /// The kinds of brackets. Default 2.
+        /// The number of kinds of brackets. Default 2.
         #[serde(default = "two")]
         kinds: usize,
     },
-    /// A sine of random period (10 to 50 steps) and phase with noise; the target is the wave without
-    /// noise, `horizon` steps behind the last.
+    /// A sine of random period (10 to 50 steps) and phase, plus noise. The target is the wave without
+    /// noise, `horizon` steps after the last step.
     NoisySine {
-        /// At least 1. Default 1.
+        /// The number of steps from the last step to the target, at least 1. Default 1.
         #[serde(default = "one")]
         horizon: usize,
-        /// The noise's deviation, at least 0. Default 0.1.
+        /// The standard deviation of the noise, at least 0. Default 0.1.
         #[serde(default = "tenth")]
         noise: f32,
     },
@@ -82,19 +83,19 @@ fn tenth() -> f32 {
     0.1
 }
 
-/// What a model comes to that has learnt nothing of the sequence.
+/// The result of a model that ignores the sequence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Baseline {
     /// The mean squared error of the best constant.
     MeanSquaredError(f64),
-    /// The mean cross-entropy of a target, in nats.
+    /// The mean cross-entropy per target, in nats.
     CrossEntropy(f64),
-    /// The share of right classes.
+    /// The share of correct classes.
     Accuracy(f64),
 }
 
 impl SyntheticTask {
-    /// The features of a step.
+    /// Returns the number of features of each step.
     pub fn features(&self) -> usize {
         match *self {
             Self::Sum { input_size } => input_size,
@@ -106,7 +107,7 @@ impl SyntheticTask {
         }
     }
 
-    /// What the targets are.
+    /// Returns the kind of the targets.
     pub fn target_kind(&self) -> TargetKind {
         match *self {
             Self::Sum { .. } | Self::Adding | Self::NoisySine { .. } => TargetKind::Values(1),
@@ -120,33 +121,39 @@ impl SyntheticTask {
         }
     }
 
-    /// The trivial baseline for sequences of so many steps.
+    /// Returns the trivial baseline for sequences of `length` steps.
+    ///
+    /// ```
+    /// use ragged_datasets::synthetic::{Baseline, SyntheticTask};
+    ///
+    /// assert_eq!(SyntheticTask::TemporalOrder.baseline(100), Baseline::Accuracy(0.25));
+    /// ```
     pub fn baseline(&self, length: usize) -> Baseline {
         match *self {
-            // The sum of n standard normal numbers has variance n.
+            // The sum of n standard normal values has variance n.
             Self::Sum { input_size } => Baseline::MeanSquaredError((input_size * length) as f64),
-            // Two uniform numbers have variance 1/12 each.
+            // Two uniform values have variance 1/12 each.
             Self::Adding => Baseline::MeanSquaredError(1.0 / 6.0),
-            // Blank for sure before the signal, then every symbol with the same probability.
+            // Blank with certainty up to the signal, then all symbols with the same probability.
             Self::CopyMemory { copied, symbols } => {
                 let length = self.length(length);
                 Baseline::CrossEntropy(copied as f64 * (symbols as f64).ln() / length as f64)
             }
             Self::TemporalOrder => Baseline::Accuracy(0.25),
             Self::Parity { .. } | Self::Dyck { .. } => Baseline::Accuracy(0.5),
-            // The mean square of a sine.
+            // The mean square of a sine is 1/2.
             Self::NoisySine { .. } => Baseline::MeanSquaredError(0.5),
         }
     }
 
-    /// Checks the parameters.
+    /// Checks the options.
     pub(super) fn check(&self) -> Result<()> {
         match *self {
             Self::Sum { input_size } => check_size("input_size", input_size, 1 << 20),
             Self::CopyMemory { copied, symbols } => {
                 check_size("copied", copied, 1 << 20)?;
                 check_size("symbols", symbols, 1 << 16)?;
-                // The shortest sequence must fit in memory, too.
+                // The shortest sequence must fit in memory.
                 let least = (2 * copied + 1) * (symbols + 2);
                 check_size("(2 copied + 1) x (symbols + 2)", least, 1 << 28)
             }
@@ -156,14 +163,14 @@ impl SyntheticTask {
                 if noise >= 0.0 && noise.is_finite() {
                     return Ok(());
                 }
-                let expected = "at least 0".into();
-                Err(Error::Config { name: "noise", got: noise.to_string(), expected })
+                let expected = "a finite number of at least 0";
+                Err(Error::Number { name: "noise", got: noise.into(), expected })
             }
             Self::Adding | Self::TemporalOrder | Self::Parity { .. } => Ok(()),
         }
     }
 
-    /// The length that the task makes of one that was drawn.
+    /// Returns the smallest length that the task allows and that is at least `drawn`.
     pub(super) fn length(&self, drawn: usize) -> usize {
         match *self {
             Self::Adding => drawn.max(2),
@@ -174,7 +181,7 @@ impl SyntheticTask {
         }
     }
 
-    /// An example of so many steps.
+    /// Draws an example of `length` steps.
     pub(super) fn draw(&self, rng: &mut impl Rng, length: usize) -> Result<Example> {
         match *self {
             Self::Sum { input_size } => sums::draw(rng, length, input_size),
@@ -186,15 +193,4 @@ impl SyntheticTask {
             Self::NoisySine { horizon, noise } => noisy_sine::draw(rng, length, horizon, noise),
         }
     }
-}
-
-/// Steps that are one symbol each, out of so many.
-pub(super) fn one_hot(symbols: impl IntoIterator<Item = usize>, out_of: usize) -> Vec<f32> {
-    let mut values = vec![];
-    for symbol in symbols {
-        let begin = values.len();
-        values.resize(begin + out_of, 0.0);
-        values[begin + symbol] = 1.0;
-    }
-    values
 }

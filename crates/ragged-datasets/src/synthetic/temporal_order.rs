@@ -2,10 +2,11 @@
 
 use rand::Rng;
 
-use super::task::one_hot;
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::{Example, Sequence, Target};
+use crate::synthetic::one_hot::one_hot;
 
-/// The distractors a, b, c, d, the signals X and Y, the beginning E and the end B.
+/// The distractors a, b, c and d, the signals X and Y, the first symbol E and the last symbol B.
 pub(super) const FEATURES: usize = 8;
 const X: usize = 4;
 const BEGIN: usize = 6;
@@ -15,8 +16,9 @@ pub(super) fn labels() -> Vec<String> {
     ["XX", "XY", "YX", "YY"].map(String::from).to_vec()
 }
 
-/// As in the paper, where 100 steps have the signals at 10 to 20 and at 50 to 60: in the second tenth
-/// of the steps and in the sixth.
+/// Draws distractors with one signal in the second tenth of the steps and one in the sixth.
+///
+/// In the paper, sequences have about 100 steps and signals at 10 to 20 and at 50 to 60.
 pub(super) fn draw(rng: &mut impl Rng, length: usize) -> Result<Example> {
     let mut symbols: Vec<usize> = (0..length).map(|_| rng.random_range(0..X)).collect();
     (symbols[0], symbols[length - 1]) = (BEGIN, END);
@@ -26,5 +28,5 @@ pub(super) fn draw(rng: &mut impl Rng, length: usize) -> Result<Example> {
     symbols[rng.random_range(tenth(5)..tenth(6))] = X + signals[1];
     let class = (2 * signals[0] + signals[1]) as u32;
     let sequence = Sequence::new(one_hot(symbols, FEATURES), FEATURES)?;
-    Ok(Example { sequence, target: Target::Class(class) })
+    Ok(Example::new(sequence, Target::Class(class)))
 }

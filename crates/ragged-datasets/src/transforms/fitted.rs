@@ -1,51 +1,51 @@
-//! The transforms: as they are asked for, and as they are fitted.
+//! The transforms, as configured and as fitted.
 
 use serde::{Deserialize, Serialize};
 
-use super::missing::{forward_fill, indicate, mean_fill};
-use super::scaling::check_range;
-use super::statistics::Statistics;
-use super::truncate::truncate;
-use super::{Keep, MinMax, Standardize};
-use crate::error::check_size;
-use crate::{Error, Example, Result};
+use crate::error::{Error, Result, check_size};
+use crate::example::Example;
+use crate::transforms::missing::{forward_fill, indicate_missing, mean_fill};
+use crate::transforms::scaling::{MinMax, Standardize, check_range};
+use crate::transforms::statistics::Statistics;
+use crate::transforms::truncate::{Keep, truncate};
 
-/// A transform to be fitted.
+/// A transform to fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TransformConfig {
-    /// To mean 0 and deviation 1.
+    /// Scales each feature to mean 0 and standard deviation 1.
     Standardize,
-    /// To a range.
+    /// Scales each feature to a range.
     MinMax {
-        /// What a feature's smallest training value becomes. Default 0.
+        /// The result for the smallest training value of a feature. Default 0.
         #[serde(default)]
         low: f32,
-        /// What its largest becomes. Default 1.
+        /// The result for the largest training value of a feature. Default 1.
         #[serde(default = "one")]
         high: f32,
     },
-    /// A missing value is the one before it. At the beginning of a sequence it stays missing.
+    /// Replaces a missing value by the value before it. Values at the beginning of a sequence stay
+    /// missing.
     ForwardFill,
-    /// A missing value is the training data's mean.
+    /// Replaces a missing value by the mean of its feature in the training data.
     MeanFill,
-    /// A further feature, 1 or 0, for each that misses some value in the training data. The values
-    /// themselves stay missing: it goes before the filling.
+    /// Appends an indicator feature, 1 or 0, for each feature with missing values in the training data.
+    /// The values themselves stay missing, so this transform goes before a filling one.
     MissingIndicator,
-    /// Values beyond a bound become the bound.
+    /// Limits values to a range.
     Clip {
-        /// The least.
+        /// The smallest value.
         low: f32,
-        /// The most.
+        /// The largest value.
         high: f32,
     },
-    /// Each step's change from the one before; the first step's is 0.
+    /// Replaces each step by its difference from the step before; the first step becomes 0.
     Difference,
-    /// At most so many steps.
+    /// Truncates sequences.
     Truncate {
-        /// At least 1.
+        /// The largest number of steps, at least 1.
         max_length: usize,
-        /// Which of them. Default the first.
+        /// Which steps to keep. Default the first.
         #[serde(default)]
         keep: Keep,
     },
@@ -55,7 +55,7 @@ fn one() -> f32 {
     1.0
 }
 
-/// A transform with what the training data showed.
+/// A transform fitted to the training data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Transform {
@@ -67,34 +67,34 @@ pub enum Transform {
     ForwardFill,
     /// See [`TransformConfig::MeanFill`].
     MeanFill {
-        /// One a feature.
+        /// The mean of each feature.
         mean: Vec<f32>,
     },
     /// See [`TransformConfig::MissingIndicator`].
     MissingIndicator {
-        /// The features that get one, in growing order.
+        /// The features with an indicator, in increasing order.
         columns: Vec<usize>,
     },
     /// See [`TransformConfig::Clip`].
     Clip {
-        /// The least.
+        /// The smallest value.
         low: f32,
-        /// The most.
+        /// The largest value.
         high: f32,
     },
     /// See [`TransformConfig::Difference`].
     Difference,
     /// See [`TransformConfig::Truncate`].
     Truncate {
-        /// At least 1.
+        /// The largest number of steps, at least 1.
         max_length: usize,
-        /// Which of them.
+        /// Which steps to keep.
         keep: Keep,
     },
 }
 
 impl TransformConfig {
-    /// Fits to statistics, which are taken only where they are needed.
+    /// Fits the transform. `statistics` is called only if they are needed.
     pub(super) fn fit(&self, statistics: impl FnOnce() -> Result<Statistics>) -> Result<Transform> {
         Ok(match *self {
             Self::Standardize => Transform::Standardize(Standardize::fit(&statistics()?)),
@@ -114,26 +114,32 @@ impl TransformConfig {
 }
 
 impl Transform {
-    /// Checks that it can be applied to so many features.
+    /// Checks that the transform can be applied to `features` features.
     pub(super) fn check(&self, features: usize) -> Result<()> {
         match self {
             Self::Standardize(scale) => scale.check(features),
             Self::MinMax(scale) => scale.check(features),
             Self::MeanFill { mean } => {
-                if mean.len() == features && mean.iter().all(|mean| mean.is_finite()) {
-                    return Ok(());
+                if mean.len() != features {
+                    let (name, of, got) = ("mean-fill", "features", mean.len());
+                    return Err(Error::Count { name, of, got, expected: features });
                 }
-                let (got, expected) =
-                    (format!("{mean:?}"), format!("a finite mean for each of {features} features"));
-                Err(Error::Config { name: "mean-fill", got, expected })
+                match mean.iter().position(|mean| !mean.is_finite()) {
+                    None => Ok(()),
+                    Some(feature) => Err(Error::Fitted {
+                        transform: "mean-fill",
+                        feature,
+                        got: vec![mean[feature]],
+                        expected: "a finite mean",
+                    }),
+                }
             }
             Self::MissingIndicator { columns } => {
                 if columns.is_sorted_by(|a, b| a < b) && columns.iter().all(|&k| k < features) {
                     return Ok(());
                 }
-                let (got, expected) =
-                    (format!("{columns:?}"), format!("growing indices of {features} features"));
-                Err(Error::Config { name: "missing-indicator", got, expected })
+                let (name, expected) = ("missing-indicator", "increasing feature indices");
+                Err(Error::FeatureIndices { name, got: columns.clone(), expected, features })
             }
             Self::Clip { low, high } => check_range("clip", *low, *high),
             Self::Truncate { max_length, .. } => check_size("max_length", *max_length, usize::MAX),
@@ -141,7 +147,7 @@ impl Transform {
         }
     }
 
-    /// The features that it makes of so many.
+    /// Returns the number of features that the transform makes from `features`.
     pub(super) fn output_features(&self, features: usize) -> usize {
         match self {
             Self::MissingIndicator { columns } => features + columns.len(),
@@ -149,7 +155,7 @@ impl Transform {
         }
     }
 
-    /// The steps that it makes of so many.
+    /// Returns the number of steps that the transform makes from `length`.
     pub(super) fn output_length(&self, length: usize) -> usize {
         match self {
             Self::Truncate { max_length, .. } => length.min(*max_length),
@@ -157,7 +163,7 @@ impl Transform {
         }
     }
 
-    /// Changes an example; a missing value stays missing, but for the fillings.
+    /// Applies the transform to an example. Missing values stay missing, except in filling transforms.
     pub(super) fn apply(&self, mut example: Example) -> Result<Example> {
         let features = example.sequence.features();
         let values = example.sequence.values_mut();
@@ -167,14 +173,14 @@ impl Transform {
             Self::ForwardFill => forward_fill(values, features),
             Self::MeanFill { mean } => mean_fill(values, mean),
             Self::MissingIndicator { columns } => {
-                example.sequence = indicate(&example.sequence, columns)?;
+                example.sequence = indicate_missing(&example.sequence, columns)?;
             }
             Self::Clip { low, high } => {
-                // `clamp` leaves NaN as it is.
+                // `clamp` keeps NaN.
                 values.iter_mut().for_each(|value| *value = value.clamp(*low, *high));
             }
             Self::Difference => {
-                // From the end, so that the step before is still the old one.
+                // Backwards, so that the step before is still unchanged.
                 for at in (features..values.len()).rev() {
                     values[at] -= values[at - features];
                 }

@@ -1,8 +1,10 @@
-//! What is done about missing values.
+//! The treatment of missing values.
 
-use crate::{Result, Sequence};
+use crate::error::Result;
+use crate::example::Sequence;
 
-/// Repeats the last value of a feature where it is missing; before its first one it stays missing.
+/// Replaces a missing value by the last value of the same feature. Values before the first one stay
+/// missing.
 pub(super) fn forward_fill(values: &mut [f32], features: usize) {
     for at in features..values.len() {
         if values[at].is_nan() {
@@ -11,7 +13,7 @@ pub(super) fn forward_fill(values: &mut [f32], features: usize) {
     }
 }
 
-/// Puts a feature's mean where it is missing.
+/// Replaces a missing value by the mean of its feature.
 pub(super) fn mean_fill(values: &mut [f32], mean: &[f32]) {
     for step in values.chunks_exact_mut(mean.len()) {
         for (value, mean) in step.iter_mut().zip(mean).filter(|(value, _)| value.is_nan()) {
@@ -20,8 +22,8 @@ pub(super) fn mean_fill(values: &mut [f32], mean: &[f32]) {
     }
 }
 
-/// Adds a feature for each of `columns`: 1 where it is missing, else 0.
-pub(super) fn indicate(sequence: &Sequence, columns: &[usize]) -> Result<Sequence> {
+/// Appends one feature for each of `columns`: 1 where its value is missing, and 0 elsewhere.
+pub(super) fn indicate_missing(sequence: &Sequence, columns: &[usize]) -> Result<Sequence> {
     let features = sequence.features() + columns.len();
     let mut values = Vec::with_capacity(sequence.len() * features);
     for step in sequence.steps() {

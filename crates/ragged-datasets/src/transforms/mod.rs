@@ -1,8 +1,11 @@
-//! Changes of the input that are fitted to the training data and saved with a run.
+//! Changes of examples: fitted to the training data, random, or by cutting long series.
 //!
-//! A [`Pipeline`] is a list of transforms, each fitted to what those before it make of the training
-//! examples. It sees real steps alone, whatever padding comes later. As JSON it goes into a
-//! checkpoint, and evaluation and prediction apply it again, bit by bit.
+//! A [`Pipeline`] is a list of transforms. Each is fitted to the training examples as the transforms
+//! before it leave them. It sees only real steps, never padding. It is saved as JSON in a checkpoint,
+//! so that evaluation and prediction apply it with the same bits.
+//!
+//! [`Augmented`] changes training examples at random in every epoch. [`Chunks`] and [`Forecast`] cut
+//! long series into examples, and [`split_in_time`] divides each series into past and future.
 //!
 //! ```
 //! use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed};
@@ -19,15 +22,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod augment;
+mod chunks;
 mod fitted;
+mod forecast;
 mod missing;
 mod pipeline;
 mod scaling;
 mod statistics;
 mod truncate;
 
+pub use augment::{AugmentConfig, Augmented};
+pub use chunks::Chunks;
 pub use fitted::{Transform, TransformConfig};
+pub use forecast::{Forecast, ForecastConfig, split_in_time};
 pub use pipeline::{Pipeline, Transformed};
 pub use scaling::{MinMax, Standardize};
 pub use truncate::Keep;
-pub(crate) use truncate::cut;

@@ -1,14 +1,28 @@
-//! Transforms in a row.
+//! A list of fitted transforms, and a data set with these applied.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Statistics;
-use super::{Transform, TransformConfig};
-use crate::{Dataset, Error, Example, Result, TargetKind};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::example::{Example, TargetKind};
+use crate::transforms::fitted::{Transform, TransformConfig};
+use crate::transforms::statistics::Statistics;
 
-/// Fitted transforms, one after another, for a number of features.
+/// Fitted transforms, applied one after the other.
+///
+/// ```
+/// use ragged_datasets::transforms::{Pipeline, TransformConfig};
+/// use ragged_datasets::{Dataset, Example, InMemory, Sequence, Target, TargetKind};
+///
+/// let sequence = Sequence::new(vec![1.0, f32::NAN, 3.0], 1)?;
+/// let example = Example::new(sequence, Target::Values(vec![]));
+/// let data = InMemory::new(vec![example], TargetKind::NONE)?;
+/// let pipeline = Pipeline::fit(&[TransformConfig::MeanFill], &data)?;
+/// assert_eq!(pipeline.apply(0, data.get(0, 0)?)?.sequence.values(), [1.0, 2.0, 3.0]);
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved")]
 pub struct Pipeline {
@@ -16,7 +30,7 @@ pub struct Pipeline {
     transforms: Vec<Transform>,
 }
 
-/// A pipeline as a file has it: nothing is checked yet.
+/// A pipeline as saved, not checked yet.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
@@ -35,21 +49,26 @@ impl TryFrom<Saved> for Pipeline {
 }
 
 impl Pipeline {
-    /// Nothing is changed.
+    /// Creates a pipeline without transforms, for examples of `features` features.
     pub fn identity(features: usize) -> Self {
         Self { features, transforms: vec![] }
     }
 
-    /// Fits each transform to what those before it make of the examples, which are to be the training
-    /// examples alone.
+    /// Fits each transform to the examples of epoch 0, as the transforms before it leave them.
+    ///
+    /// The data set must hold only the training examples.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for bounds or sizes that cannot be; those of the data set.
+    /// [`Error::Bounds`] or [`Error::Size`] for an option outside its range, and errors from the data
+    /// set.
     pub fn fit<D: Dataset + ?Sized>(configs: &[TransformConfig], dataset: &D) -> Result<Self> {
         let mut pipeline = Self::identity(dataset.features());
         for config in configs {
-            let transform = config.fit(|| Statistics::of(dataset, &pipeline))?;
+            let example = |index| pipeline.apply(index, dataset.get(0, index)?);
+            let statistics =
+                || Statistics::of(pipeline.output_features(), (0..dataset.len()).map(example));
+            let transform = config.fit(statistics)?;
             pipeline.push(transform)?;
         }
         Ok(pipeline)
@@ -61,37 +80,36 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The fitted transforms in order.
+    /// Returns the fitted transforms in order.
     pub fn transforms(&self) -> &[Transform] {
         &self.transforms
     }
 
-    /// The features that it takes.
+    /// Returns the number of features of the input.
     pub fn features(&self) -> usize {
         self.features
     }
 
-    /// The features that it gives: those that a model sees.
+    /// Returns the number of features of the output, which is the input of a model.
     pub fn output_features(&self) -> usize {
         self.transforms.iter().fold(self.features, |n, transform| transform.output_features(n))
     }
 
-    /// Applies all transforms to an example, whose index errors name.
+    /// Applies all transforms to an example. `index` is only used in errors.
     ///
     /// # Errors
     ///
-    /// [`Error::Example`] for another number of features.
+    /// [`Error::Features`] for another number of features than the pipeline was fitted to.
     pub fn apply(&self, index: usize, example: Example) -> Result<Example> {
         let got = example.sequence.features();
         if got != self.features {
-            let (got, expected) = (format!("{got} features"), self.features.to_string());
-            return Err(Error::Example { index, got, expected });
+            return Err(Error::Features { index, got, expected: self.features });
         }
         self.transforms.iter().try_fold(example, |example, transform| transform.apply(example))
     }
 }
 
-/// A data set whose examples go through a pipeline on the way out.
+/// A data set that applies a pipeline to the examples of another data set.
 #[derive(Debug, Clone)]
 pub struct Transformed<D> {
     dataset: D,
@@ -99,15 +117,16 @@ pub struct Transformed<D> {
 }
 
 impl<D: Dataset> Transformed<D> {
+    /// Creates a data set.
+    ///
     /// # Errors
     ///
-    /// [`Error::Config`] where the pipeline was fitted to another number of features.
+    /// [`Error::Count`] if the pipeline was fitted to another number of features.
     pub fn new(dataset: D, pipeline: impl Into<Arc<Pipeline>>) -> Result<Self> {
         let pipeline = pipeline.into();
-        let (got, features) = (pipeline.features(), dataset.features());
-        if got != features {
-            let (got, expected) = (format!("for {got} features"), format!("one for {features}"));
-            return Err(Error::Config { name: "pipeline", got, expected });
+        let (got, expected) = (pipeline.features(), dataset.features());
+        if got != expected {
+            return Err(Error::Count { name: "pipeline", of: "features", got, expected });
         }
         Ok(Self { dataset, pipeline })
     }

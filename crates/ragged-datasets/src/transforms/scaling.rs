@@ -1,17 +1,18 @@
-//! Features brought to one scale.
+//! Scaling of features.
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::Statistics;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::transforms::statistics::Statistics;
 
-/// To mean 0 and deviation 1 over the training steps: `(value - mean) / std`.
+/// Scales each feature to mean 0 and standard deviation 1 over the training steps:
+/// `(value - mean) / std`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standardize {
-    /// One a feature.
+    /// The mean of each feature.
     pub mean: Vec<f32>,
-    /// One a feature; 1 for a feature that never changes.
+    /// The standard deviation of each feature; 1 for a constant feature.
     pub std: Vec<f32>,
 }
 
@@ -21,9 +22,9 @@ impl Standardize {
     }
 
     pub(super) fn check(&self, features: usize) -> Result<()> {
-        check_pairs("standardize", &self.mean, &self.std, features, |mean, std| {
-            mean.is_finite() && std.is_finite() && std > 0.0
-        })
+        let usable = |mean: f32, std: f32| mean.is_finite() && std.is_finite() && std > 0.0;
+        let expected = "a finite mean and a positive standard deviation";
+        check_pairs("standardize", &self.mean, &self.std, features, usable, expected)
     }
 
     pub(super) fn apply(&self, values: &mut [f32]) {
@@ -36,23 +37,23 @@ impl Standardize {
     }
 }
 
-/// To `low..=high` over the training steps; other data may lie outside.
+/// Scales each feature to `low..=high` over the training steps. Other data may exceed this range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MinMax {
-    /// The smallest value of each feature.
+    /// The smallest training value of each feature.
     pub min: Vec<f32>,
-    /// The largest value of each feature.
+    /// The largest training value of each feature.
     pub max: Vec<f32>,
-    /// What the smallest becomes.
+    /// The result for the smallest value.
     pub low: f32,
-    /// What the largest becomes.
+    /// The result for the largest value.
     pub high: f32,
 }
 
 impl MinMax {
     pub(super) fn fit(statistics: &Statistics, low: f32, high: f32) -> Self {
-        // A feature that is always missing has no range; any will do.
+        // A feature that is always missing has no range, and any range leaves it missing.
         let known =
             |values: &[f32]| values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
         Self { min: known(&statistics.min), max: known(&statistics.max), low, high }
@@ -60,53 +61,55 @@ impl MinMax {
 
     pub(super) fn check(&self, features: usize) -> Result<()> {
         check_range("min-max", self.low, self.high)?;
-        check_pairs("min-max", &self.min, &self.max, features, |min, max| {
-            min.is_finite() && max.is_finite() && min <= max
-        })
+        let usable = |min: f32, max: f32| min.is_finite() && max.is_finite() && min <= max;
+        let expected = "a finite minimum and a maximum of at least the minimum";
+        check_pairs("min-max", &self.min, &self.max, features, usable, expected)
     }
 
-    /// A feature that never changes becomes `low`, as with scikit-learn.
+    /// A constant feature becomes `low`, as in scikit-learn.
     pub(super) fn apply(&self, values: &mut [f32]) {
         let Self { min, max, low, high } = self;
         for step in values.chunks_exact_mut(min.len()) {
             for ((value, min), max) in step.iter_mut().zip(min).zip(max) {
-                // In f64, where the width of no pair of f32 overflows.
+                // In f64, the difference of two f32 cannot overflow.
                 let width = f64::from(*max) - f64::from(*min);
                 let width = if width > 0.0 { width } else { 1.0 };
-                let share = (f64::from(*value) - f64::from(*min)) / width;
-                *value = (f64::from(*low) + share * (f64::from(*high) - f64::from(*low))) as f32;
+                let relative = (f64::from(*value) - f64::from(*min)) / width;
+                *value = (f64::from(*low) + relative * (f64::from(*high) - f64::from(*low))) as f32;
             }
         }
     }
 }
 
-/// Two finite bounds in order.
+/// Checks that two bounds are finite and in increasing order.
 pub(super) fn check_range(name: &'static str, low: f32, high: f32) -> Result<()> {
     if low.is_finite() && high.is_finite() && low < high {
         return Ok(());
     }
-    let expected = "two finite numbers, the lower first".into();
-    Err(Error::Config { name, got: format!("{low} to {high}"), expected })
+    Err(Error::Bounds { name, low, high })
 }
 
-/// Two lists of a number a feature.
+/// Checks two lists of one value per feature.
 fn check_pairs(
     name: &'static str,
     first: &[f32],
     second: &[f32],
     features: usize,
     usable: fn(f32, f32) -> bool,
+    expected: &'static str,
 ) -> Result<()> {
     if (first.len(), second.len()) != (features, features) {
-        let (got, expected) =
-            (format!("for {} features", first.len()), format!("one for {features}"));
-        return Err(Error::Config { name, got, expected });
+        // Blames the first list unless only the second has another length.
+        let got = if first.len() == features { second.len() } else { first.len() };
+        return Err(Error::Count { name, of: "features", got, expected: features });
     }
     match first.iter().zip(second).position(|(&a, &b)| !usable(a, b)) {
         None => Ok(()),
-        Some(k) => {
-            let got = format!("{} and {} for feature {k}", first[k], second[k]);
-            Err(Error::Config { name, got, expected: "numbers that can be scaled by".into() })
-        }
+        Some(k) => Err(Error::Fitted {
+            transform: name,
+            feature: k,
+            got: vec![first[k], second[k]],
+            expected,
+        }),
     }
 }

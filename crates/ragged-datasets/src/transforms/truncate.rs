@@ -1,21 +1,22 @@
-//! Long sequences cut short.
+//! Truncation of long sequences.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Example, Result, Sequence, Target};
+use crate::error::Result;
+use crate::example::Example;
 
-/// Which steps of a sequence that is too long stay.
+/// Which steps of a sequence that is too long to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// Those at the beginning.
+    /// The first steps.
     #[default]
     First,
-    /// Those at the end.
+    /// The last steps.
     Last,
 }
 
-/// The example with at most `max_length` steps, and their targets where it has one for each.
+/// Truncates an example to at most `max_length` steps, with their targets if every step has its own.
 pub(super) fn truncate(example: Example, max_length: usize, keep: Keep) -> Result<Example> {
     let length = example.sequence.len();
     if length <= max_length {
@@ -25,19 +26,5 @@ pub(super) fn truncate(example: Example, max_length: usize, keep: Keep) -> Resul
         Keep::First => 0,
         Keep::Last => length - max_length,
     };
-    cut(&example, begin, begin + max_length)
-}
-
-/// Steps `begin..end` of an example, and their targets where it has one for each.
-pub(crate) fn cut(example: &Example, begin: usize, end: usize) -> Result<Example> {
-    let steps = |sequence: &Sequence| {
-        let features = sequence.features();
-        Sequence::new(sequence.values()[begin * features..end * features].to_vec(), features)
-    };
-    let target = match &example.target {
-        Target::StepClasses(classes) => Target::StepClasses(classes[begin..end].to_vec()),
-        Target::StepValues(values) => Target::StepValues(steps(values)?),
-        whole => whole.clone(),
-    };
-    Ok(Example { sequence: steps(&example.sequence)?, target })
+    example.cut(begin, begin + max_length)
 }

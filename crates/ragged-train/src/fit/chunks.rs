@@ -10,7 +10,7 @@ use std::ops::Range;
 use candle_core::{Device, Tensor};
 use ragged_datasets::{Batch, BatchInput, Collate, Dataset, Example, Sequence, Target, TargetKind};
 use ragged_models::ModelStream;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
 
 use crate::error::{Error, Result};
 
@@ -95,7 +95,7 @@ impl Chunk {
         stream: &mut ModelStream,
         batch: &Batch,
         target_per_step: bool,
-        rng: &mut ChaCha8Rng,
+        rng: &mut Generator,
     ) -> Result<Option<(Tensor, Tensor)>> {
         let BatchInput::Packed(packed) = &batch.input else {
             let (expected, got) = ("packed", "padded");

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use ragged_datasets::Batch;
 use ragged_models::Mode;
-use rand::RngCore;
+use ragged_sequence::random::RngCore;
 
 use crate::error::Result;
 use crate::fit::batch_model::BatchModel;

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use ragged_datasets::{Batch, DataLoader, Dataset};
 use ragged_models::Mode;
-use rand::RngCore;
+use ragged_sequence::random::RngCore;
 
 use crate::error::Result;
 use crate::fit::batch_model::BatchModel;
@@ -34,7 +34,7 @@ pub struct StepOutput {
 /// use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
 /// use ragged_train::fit::{Position, StepOptions};
 /// use ragged_train::{Loss, Optimizer, OptimizerConfig, train_step};
-/// use rand::SeedableRng;
+/// use ragged_sequence::random::Generator;
 ///
 /// let data = VariableLengthSums::new(VariableLengthSumsConfig::default())?;
 /// let loader = DataLoader::new(data, LoaderConfig::new(64))?;
@@ -43,7 +43,7 @@ pub struct StepOutput {
 /// let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
 /// let mut optimizer = Optimizer::new(OptimizerConfig::default(), parameters.named())?;
 ///
-/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let mut rng = Generator::seed(1);
 /// let mut losses = vec![];
 /// for (batch, data) in loader.epoch(0).enumerate() {
 ///     let options = StepOptions { clip_grad_norm: Some(1.0), ..StepOptions::new(0.01) };

@@ -1,6 +1,6 @@
 //! The `[train]` section of a configuration: how long and how to train.
 
-use ragged_datasets::{Batching, OverLong};
+use ragged_datasets::{Batching, Oversize};
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
@@ -145,7 +145,7 @@ impl TrainConfig {
     /// Returns how the examples are grouped into batches.
     pub fn batching(&self) -> Batching {
         match (self.max_tokens, self.batch_size) {
-            (Some(max_tokens), _) => Batching::Tokens { max_tokens, over_long: OverLong::Alone },
+            (Some(max_tokens), _) => Batching::Tokens { max_tokens, oversize: Oversize::Alone },
             (None, size) => Batching::Sequences(size.unwrap_or(64)),
         }
     }

@@ -2,8 +2,7 @@
 
 use candle_core::{Tensor, Var};
 use ragged_datasets::{Batch, DataLoader, Dataset};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::{Generator, Purpose};
 
 use crate::error::{Error, Result};
 use crate::fit::batch_model::BatchModel;
@@ -98,10 +97,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// Returns the generator of the dropout masks of a batch.
-    pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(((epoch as u64) << 32) | batch as u64);
-        rng
+    pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize) -> Generator {
+        Generator::new(self.seed, Purpose::Dropout, Some(epoch), batch)
     }
 
     /// Returns the options of the next update, for a run of `steps` updates.

@@ -10,6 +10,7 @@ use ragged_datasets::{
     Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
     VariableLengthSumsConfig, split,
 };
+use ragged_sequence::random::derive_seed;
 
 use crate::config::sections::{DataSection, SumsSection};
 use crate::error::{Error, Result};
@@ -116,25 +117,30 @@ pub(crate) fn input_data(path: &Path, read: &ReadOptions) -> Result<AnyDataset> 
 /// Training, validation and test data.
 type Splits = (AnyDataset, Option<AnyDataset>, AnyDataset);
 
-/// Generates training, validation and test data, from three seeds that no run with another seed uses.
+/// The indices from which the seeds of the parts of a data set are derived.
+const TRAIN: usize = 0;
+const VALID: usize = 1;
+const TEST: usize = 2;
+
+/// Generates training, validation and test data, each from its own seed.
 fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
     if let Some(section) = section.synthetic.as_ref().filter(|_| !section.is_sums()) {
         let held_out_lengths = section.held_out_lengths.unwrap_or(section.lengths);
-        let generate = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
-            let lengths = if part == 0 { section.lengths } else { held_out_lengths };
-            let (task, seed) = (section.task, seed.wrapping_mul(3).wrapping_add(part));
+        let generate = |part: usize, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
+            let lengths = if part == TRAIN { section.lengths } else { held_out_lengths };
+            let (task, seed) = (section.task, derive_seed(seed, part));
             let config = SyntheticConfig { task, num_samples, lengths, seed, redraw };
             Ok(Arc::new(Synthetic::new(config)?))
         };
         let held_out = section.held_out;
-        let train = generate(0, section.num_samples, section.redraw)?;
-        return Ok((train, Some(generate(1, held_out, false)?), generate(2, held_out, false)?));
+        let train = generate(TRAIN, section.num_samples, section.redraw)?;
+        return Ok((train, Some(generate(VALID, held_out, false)?), generate(TEST, held_out, false)?));
     }
     let variable = section.dataset == "variable-sums";
     let section = section.sums.clone().unwrap_or_default();
     let SumsSection { seq_length, input_size, held_out, .. } = section;
-    let generate = |part: u64, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
-        let seed = seed.wrapping_mul(3).wrapping_add(part);
+    let generate = |part: usize, num_samples: usize, redraw: bool| -> Result<AnyDataset> {
+        let seed = derive_seed(seed, part);
         Ok(if variable {
             let max_seq_length = seq_length;
             let config =
@@ -146,8 +152,8 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
             Arc::new(FixedLengthSums::new(config)?)
         })
     };
-    let train = generate(0, section.num_samples, section.redraw)?;
-    Ok((train, Some(generate(1, held_out, false)?), generate(2, held_out, false)?))
+    let train = generate(TRAIN, section.num_samples, section.redraw)?;
+    Ok((train, Some(generate(VALID, held_out, false)?), generate(TEST, held_out, false)?))
 }
 
 /// The fraction of a file that is held out for the test, where there is no `_TEST` file.
@@ -174,7 +180,7 @@ fn files(section: &DataSection, seed: u64) -> Result<Splits> {
     if section.valid_fraction == 0.0 {
         return Ok((train, None, test));
     }
-    let (train, valid) = split(train, 1.0 - section.valid_fraction, seed.wrapping_add(1))?;
+    let (train, valid) = split(train, 1.0 - section.valid_fraction, derive_seed(seed, VALID))?;
     Ok((Arc::new(train), Some(Arc::new(valid)), test))
 }
 
@@ -186,7 +192,7 @@ fn split_file(
     kind: &TargetKind,
 ) -> Result<(AnyDataset, AnyDataset)> {
     let whole = Arc::new(formats::read_as(path, &section.read, kind)?);
-    let (train, test) = split(whole, 1.0 - TEST_FRACTION, seed)?;
+    let (train, test) = split(whole, 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
     Ok((Arc::new(train), Arc::new(test)))
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device};
 use ragged_datasets::{
-    Collate, DataLoader, Dataset, LoaderConfig, Sampler, Strata, TargetKind, Weights,
+    Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata, TargetKind,
 };
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
 
@@ -263,7 +263,7 @@ impl Experiment {
         let sampler = match self.config.data.order {
             _ if overfit => Sampler::Sequential,
             Order::Shuffle => Sampler::Shuffle { seed },
-            Order::Balanced => Sampler::Weighted { weights: Weights::balanced(train)?, seed },
+            Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
             Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
         };
         let mut config = self.loader_config(sampler);

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::Result;
+use crate::error::Result;
 use crate::formats::collect::{Field, RawTarget};
 use crate::formats::line::Line;
 use crate::formats::number::{number, shown};
 
-/// What the header declares; `None` where it does not say.
+/// The declarations of the header; `None` for a key that is absent.
 #[derive(Debug, Default)]
 pub(super) struct Header {
     pub(super) timestamps: bool,
@@ -20,10 +20,10 @@ pub(super) struct Header {
     seen: Vec<String>,
 }
 
-/// What stands behind the last `:` of a series.
+/// What follows the last `:` of a series.
 #[derive(Debug, Default)]
 pub(super) enum Label {
-    /// Nothing: the last part is a dimension.
+    /// No label: the last part is a dimension.
     #[default]
     None,
     /// One of these classes.
@@ -33,7 +33,7 @@ pub(super) enum Label {
 }
 
 impl Label {
-    /// The declared classes, none where series have none.
+    /// Returns the declared classes; none if series have no class.
     pub(super) fn classes(&self) -> &[String] {
         match self {
             Self::Classes(labels) => labels,
@@ -41,7 +41,7 @@ impl Label {
         }
     }
 
-    /// Reads a series' label.
+    /// Parses the label of a series.
     pub(super) fn read(&self, line: &Line, part: Option<Range<usize>>) -> Result<RawTarget> {
         let Some(part) = part else { return Ok(RawTarget::None) };
         let label = &line.text()[part.clone()];
@@ -62,21 +62,21 @@ impl Label {
     }
 }
 
-/// The key of an `@key` line in lower case.
+/// Returns the key of an `@key` line in lower case.
 pub(super) fn key(line: &Line) -> Option<String> {
     let rest = line.text().strip_prefix('@')?;
     Some(rest.split(char::is_whitespace).next().unwrap_or("").to_lowercase())
 }
 
 impl Header {
-    /// Takes up one line.
+    /// Parses one line of the header.
     pub(super) fn line(&mut self, line: &Line) -> Result<()> {
         let Some(key) = key(line) else {
             return Err(line.error(0, "expected a line that begins with @, # or %"));
         };
-        // Both spellings are in the archive, for one thing.
+        // Files of the archive use both spellings with the same meaning.
         let key = if key == "dimension" { "dimensions".to_string() } else { key };
-        // A name is free text that nothing depends on; the archive has files with two.
+        // The name is free text without effect, and some files of the archive have two.
         if key == "problemname" {
             return Ok(());
         }
@@ -118,7 +118,7 @@ impl Header {
         }
     }
 
-    /// Checks the declarations against one another, at the `@data` line.
+    /// Checks the declarations for contradictions, at the `@data` line.
     pub(super) fn finish(&mut self, line: &Line) -> Result<Self> {
         line.no_more(&line.words(), 1)?;
         match (self.univariate, self.dimensions) {
@@ -153,7 +153,7 @@ fn boolean(line: &Line, words: &[Range<usize>]) -> Result<bool> {
     }
 }
 
-/// A boolean and nothing behind it.
+/// Parses a boolean with nothing after it.
 fn flag(line: &Line, words: &[Range<usize>]) -> Result<bool> {
     let flag = boolean(line, words)?;
     line.no_more(words, 2)?;
@@ -180,7 +180,7 @@ fn labels(line: &Line, words: &[Range<usize>]) -> Result<Vec<String>> {
     for word in words {
         let label = &line.text()[word.clone()];
         if labels.iter().any(|known| known == label) {
-            let reason = format!("class label `{}` comes twice", shown(label));
+            let reason = format!("class label `{}` occurs twice", shown(label));
             return Err(line.error(word.start, &reason));
         }
         labels.push(label.into());

@@ -1,13 +1,15 @@
 //! The `.ts` format of the UEA/UCR archive.
 //!
-//! A header of `@key value` lines, then `@data` and one series a line: dimensions separated by `:`,
-//! the values of a dimension by `,`, a class label or numeric target behind the last `:`. `#` and
-//! `%` begin comments; `?` and `NaN` are missing values, kept as NaN. Keys and booleans are read in
-//! any case. With `@timeStamps true` a value is a pair `(time,value)`; the steps of a series are then
-//! the times of all its dimensions in order, and a dimension without a value at one of them misses
-//! it. (As the archive's files have it, and the loaders of sktime and aeon describe it.)
+//! A file has a header of `@key value` lines, then `@data` and one series per line. Dimensions are
+//! separated by `:`, and the values of a dimension by `,`. A class label or numeric target follows after
+//! the last `:`. `#` and `%` begin comments; `?` and `NaN` are missing values, which become NaN. Keys and
+//! booleans are not case-sensitive.
 //!
-//! Reading is strict: what the header declares is checked against the data, and every error has its
+//! With `@timeStamps true`, a value is a pair `(time,value)`. The steps of a series are then the times of
+//! all its dimensions in order, and a dimension without a value at a time has a missing value there.
+//!
+//! The sources of this description are the files of the archive and the loaders of sktime and aeon.
+//! Reading is strict: declarations of the header are checked against the data, and every error has its
 //! line and column.
 
 mod header;
@@ -16,9 +18,9 @@ mod write;
 
 use std::io::BufRead;
 
-use super::collect::Collector;
-use super::line::Lines;
-use crate::Result;
+use crate::error::Result;
+use crate::formats::collect::Collector;
+use crate::formats::line::Lines;
 use header::Header;
 use series::Body;
 pub(super) use write::write;

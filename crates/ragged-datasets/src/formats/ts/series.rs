@@ -1,22 +1,22 @@
-//! A series: one line of the data.
+//! One series, which is one line of the data.
 
 use std::ops::Range;
 
-use super::header::{Header, Label};
-use crate::Result;
-use crate::formats::collect::Row;
+use crate::error::Result;
+use crate::formats::collect::RawSequence;
 use crate::formats::line::Line;
 use crate::formats::number::{number, time};
+use crate::formats::ts::header::{Header, Label};
 
-/// What all series must agree with.
+/// The properties that all series must have.
 pub(super) struct Body {
     header: Header,
-    /// Known once declared or seen.
+    /// From the header or the first series.
     dimensions: Option<usize>,
     length: Option<usize>,
 }
 
-/// The values of one dimension, with their times where the file has times.
+/// The values of one dimension with their times.
 struct Dimension {
     times: Vec<f64>,
     values: Vec<f32>,
@@ -28,8 +28,8 @@ impl Body {
         Self { header, dimensions, length }
     }
 
-    /// Reads a series.
-    pub(super) fn series(&mut self, line: &Line) -> Result<Row> {
+    /// Parses a series.
+    pub(super) fn series(&mut self, line: &Line) -> Result<RawSequence> {
         let mut parts = line.split(line.whole(), ':');
         let label = match self.header.label {
             Label::None => None,
@@ -56,16 +56,16 @@ impl Body {
         self.check_length(line, length)?;
         let target = self.header.label.read(line, label.clone())?;
         let values = (0..length).flat_map(|t| columns.iter().map(move |column| column[t]));
-        Ok(Row {
+        Ok(RawSequence {
             id: None,
             values: values.collect(),
             features: Some(dimensions),
             target,
-            place: line.place(label.map_or(0, |label| label.start)),
+            location: line.location(label.map_or(0, |label| label.start)),
         })
     }
 
-    /// Dimensions of the same number of values.
+    /// Parses dimensions that all have the same number of values.
     fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
         let mut columns: Vec<Vec<f32>> = vec![];
         for part in parts {
@@ -90,7 +90,7 @@ impl Body {
         Ok(columns)
     }
 
-    /// Dimensions with times of their own, laid over the times of all.
+    /// Parses dimensions with their own times, and aligns them to the times of all dimensions.
     fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
         let dimensions: Result<Vec<_>> =
             parts.iter().map(|part| self.pairs(line, part.clone())).collect();
@@ -111,7 +111,7 @@ impl Body {
         Ok(dimensions.iter().map(|dimension| dimension.at(&times)).collect())
     }
 
-    /// `(time,value)` pairs, in growing order of time.
+    /// Parses `(time,value)` pairs in increasing order of time.
     fn pairs(&self, line: &Line, range: Range<usize>) -> Result<Dimension> {
         let mut dimension = Dimension { times: vec![], values: vec![] };
         for pair in split(line, range) {
@@ -123,7 +123,7 @@ impl Body {
             };
             let at = trim(line, pair.start + 1..comma);
             let time = time(&line.text()[at.clone()]).map_err(|e| line.error(at.start, &e))?;
-            // -0 is 0, so that equal times are equal in every comparison.
+            // Turns -0 into 0, which `total_cmp` would order before it.
             let time = time + 0.0;
             if dimension.times.last().is_some_and(|&last| last >= time) {
                 return Err(line.error(at.start, "expected a time later than the one before"));
@@ -147,7 +147,7 @@ impl Body {
     }
 
     fn check_length(&mut self, line: &Line, length: usize) -> Result<()> {
-        // Under `@equalLength false` some writers still put a `@seriesLength`; it says nothing.
+        // Some writers add a `@seriesLength` to `@equalLength false`; it has no meaning.
         let why = match (self.header.equal_length, self.header.series_length) {
             (Some(true), _) => "@equalLength true",
             (None, Some(_)) => "@seriesLength",
@@ -162,7 +162,7 @@ impl Body {
 }
 
 impl Dimension {
-    /// The values at `times`, which hold all of this dimension's; NaN where it has none.
+    /// Returns the values at `times`, which include all times of this dimension; NaN at other times.
     fn at(&self, times: &[f64]) -> Vec<f32> {
         let mut own = self.times.iter().zip(&self.values).peekable();
         let value = |time: &f64| match own.next_if(|(own, _)| *own == time) {
@@ -173,12 +173,12 @@ impl Dimension {
     }
 }
 
-/// The parts between commas; none of an empty range.
+/// Splits a range at commas; an empty range has no part.
 fn split(line: &Line, range: Range<usize>) -> Vec<Range<usize>> {
     if range.is_empty() { vec![] } else { line.split(range, ',') }
 }
 
-/// A range without the white space at its ends.
+/// Removes the white space at both ends of a range.
 fn trim(line: &Line, range: Range<usize>) -> Range<usize> {
     let text = &line.text()[range.clone()];
     let start = range.start + text.len() - text.trim_start().len();

@@ -1,34 +1,40 @@
-//! Examples as a `.ts` text.
+//! Writing of the `.ts` format.
 
 use std::io::Write;
 
-use crate::formats::{io, unfit};
-use crate::{Dataset, InMemory, Result, Target, TargetKind};
+use crate::dataset::Dataset;
+use crate::error::Result;
+use crate::example::{Target, TargetKind};
+use crate::formats::errors::{io, unsupported};
+use crate::in_memory::InMemory;
 
-/// Writes a header and a line a series. NaN becomes `?`.
+/// Writes a header and one line per series. NaN becomes `?`.
 ///
-/// The format holds a class or one number a series; a label with white space, `:`, `(` or `)` would
-/// be read as something else, as would a series without a step, dimension or label.
+/// The format can hold one class or one number per series. Two things are refused because they would
+/// be read back differently: a label with white space, `:`, `(` or `)`, and a series without a step if
+/// there is only one dimension and no label.
 pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
     let (examples, features) = (dataset.examples(), dataset.features());
     let label = match dataset.target_kind() {
         TargetKind::Classes(labels) => {
             let bad = |c: char| c.is_whitespace() || ":()".contains(c);
             if let Some(label) = labels.iter().find(|l| l.is_empty() || l.contains(bad)) {
-                return Err(unfit("ts", format!("a class label `{label}`")));
+                return Err(unsupported("ts", format!("the class label `{label}`")));
             }
             format!("@classLabel true {}", labels.join(" "))
         }
         TargetKind::Values(0)
             if features == 1 && examples.iter().any(|e| e.sequence.is_empty()) =>
         {
-            return Err(unfit("ts", "a series without a step".into()));
+            return Err(unsupported("ts", "a series without a step"));
         }
         TargetKind::Values(0) => "@classLabel false".into(),
         TargetKind::Values(1) => "@targetLabel true".into(),
-        TargetKind::Values(count) => return Err(unfit("ts", format!("{count} values a series"))),
+        TargetKind::Values(count) => {
+            return Err(unsupported("ts", format!("{count} values per series")));
+        }
         TargetKind::StepClasses(_) | TargetKind::StepValues(_) => {
-            return Err(unfit("ts", "a target for each step".into()));
+            return Err(unsupported("ts", "a target for each step"));
         }
     };
     let length = examples[0].sequence.len();

@@ -1,51 +1,68 @@
-//! Random changes of training examples, anew in every epoch.
+//! Augmentation: random changes of training examples, different in every epoch.
 
+use ragged_sequence::random::{Generator, Purpose};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::random::{Purpose, rng};
-use crate::{Dataset, Error, Example, Result, TargetKind};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::example::{Example, TargetKind};
 
-/// What is changed, in this order; nothing by default. Targets and lengths stay, missing values stay
-/// missing.
+/// The changes, applied in the order of the fields; none by default.
+///
+/// Targets and lengths are not changed, and missing values stay missing.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {
-    /// Each feature of a sequence is multiplied by a normal number around 1 with this deviation
-    /// (Um et al. 2017). Default 0.
+    /// The standard deviation of a normal factor with mean 1, one per feature of a sequence (Um et al.
+    /// 2017). Default 0.
     pub scaling: f32,
-    /// A normal number with this deviation is added to each value (Um et al. 2017). Default 0.
+    /// The standard deviation of normal noise added to each value (Um et al. 2017). Default 0.
     pub jitter: f32,
-    /// A stretch of 0 to this many steps becomes 0 in all features (Park et al. 2019): the mean, where
-    /// features are standardised. Default 0.
+    /// The longest mask. A stretch of 0 to this many steps becomes 0 in all features (Park et al.
+    /// 2019), which is the mean if features are standardised. Default 0.
     pub time_mask: usize,
 }
 
 impl AugmentConfig {
-    /// Whether examples stay as they are.
+    /// Whether nothing is changed.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Checks every value.
+    /// Checks the options.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a deviation that is negative or not finite.
+    /// [`Error::Number`] for a standard deviation that is negative or not finite.
     pub fn check(&self) -> Result<()> {
         for (name, got) in [("scaling", self.scaling), ("jitter", self.jitter)] {
             if !(got >= 0.0 && got.is_finite()) {
-                let (got, expected) = (got.to_string(), "a finite number of at least 0".into());
-                return Err(Error::Config { name, got, expected });
+                let expected = "a finite number of at least 0";
+                return Err(Error::Number { name, got: got.into(), expected });
             }
         }
         Ok(())
     }
 }
 
-/// A data set whose examples are changed by a generator of (seed, epoch, example): for training
-/// alone.
+/// A data set that augments the examples of another data set, for training only.
+///
+/// The changes depend only on the seed, the epoch and the index of the example.
+///
+/// ```
+/// use ragged_datasets::{
+///     AugmentConfig, Augmented, Dataset, VariableLengthSums, VariableLengthSumsConfig,
+/// };
+///
+/// let data = VariableLengthSums::new(VariableLengthSumsConfig::default())?;
+/// let config = AugmentConfig { jitter: 0.1, ..Default::default() };
+/// let augmented = Augmented::new(data, config, 42)?;
+/// assert_eq!(augmented.get(0, 3)?, augmented.get(0, 3)?);
+/// assert_ne!(augmented.get(0, 3)?, augmented.get(1, 3)?);
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Augmented<D> {
     dataset: D,
@@ -54,6 +71,8 @@ pub struct Augmented<D> {
 }
 
 impl<D: Dataset> Augmented<D> {
+    /// Creates a data set.
+    ///
     /// # Errors
     ///
     /// As [`AugmentConfig::check`].
@@ -80,7 +99,7 @@ impl<D: Dataset> Dataset for Augmented<D> {
         let mut example = self.dataset.get(epoch, index)?;
         let AugmentConfig { scaling, jitter, time_mask } = self.config;
         let (features, length) = (example.sequence.features(), example.sequence.len());
-        let mut rng = rng(self.seed, Purpose::Augment, Some(epoch), index);
+        let mut rng = Generator::new(self.seed, Purpose::Augmentation, Some(epoch), index);
         let mut normal = |deviation: f32| deviation * rng.sample::<f32, _>(StandardNormal);
         let factors: Vec<f32> = (0..features).map(|_| 1.0 + normal(scaling)).collect();
         for step in example.sequence.values_mut().chunks_exact_mut(features) {
@@ -88,10 +107,10 @@ impl<D: Dataset> Dataset for Augmented<D> {
                 *value = *value * factor + normal(jitter);
             }
         }
-        let width = rng.random_range(0..=time_mask.min(length));
-        let begin = rng.random_range(0..=length - width);
+        let masked_steps = rng.random_range(0..=time_mask.min(length));
+        let begin = rng.random_range(0..=length - masked_steps);
         let masked =
-            &mut example.sequence.values_mut()[begin * features..(begin + width) * features];
+            &mut example.sequence.values_mut()[begin * features..(begin + masked_steps) * features];
         masked.iter_mut().filter(|value| !value.is_nan()).for_each(|value| *value = 0.0);
         Ok(example)
     }
@@ -104,13 +123,14 @@ impl<D: Dataset> Dataset for Augmented<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{InMemory, Sequence, Target};
+    use crate::example::{Sequence, Target};
+    use crate::in_memory::InMemory;
 
     fn data(length: usize) -> InMemory {
         let mut values = vec![2.0; length * 2];
         values[1] = f32::NAN;
         let sequence = Sequence::new(values, 2).unwrap();
-        let example = Example { sequence, target: Target::Values(vec![1.0]) };
+        let example = Example::new(sequence, Target::Values(vec![1.0]));
         InMemory::new(vec![example; 50], TargetKind::Values(1)).unwrap()
     }
 
@@ -124,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_depend_on_seed_epoch_and_example_alone() {
+    fn changes_depend_only_on_the_seed_the_epoch_and_the_example() {
         let config = AugmentConfig { scaling: 0.1, jitter: 0.2, time_mask: 5 };
         let same = |a: (usize, usize), b: (usize, usize)| {
             bits(&values(config, a.0, a.1)) == bits(&values(config, b.0, b.1))
@@ -133,13 +153,13 @@ mod tests {
         assert!(!same((1, 4), (2, 4)) && !same((1, 4), (1, 5)));
         let other = Augmented::new(data(40), config, 4).unwrap().get(1, 4).unwrap();
         assert_ne!(bits(other.sequence.values()), bits(&values(config, 1, 4)));
-        // Nothing asked for, nothing changed.
+        // Without options, nothing changes.
         let nothing = values(AugmentConfig::default(), 0, 0);
         assert_eq!(bits(&nothing), bits(data(40).examples()[0].sequence.values()));
     }
 
     #[test]
-    fn each_change_is_what_it_says() {
+    fn each_option_changes_what_its_name_says() {
         let present = |v: &[f32]| -> Vec<f32> {
             assert!(v[1].is_nan());
             v.iter().copied().filter(|v| !v.is_nan()).collect()
@@ -171,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn short_sequences_and_bad_values() {
+    fn short_sequences_and_invalid_options() {
         let mask = AugmentConfig { time_mask: 100, ..Default::default() };
         let empty = Sequence::new(vec![], 2).unwrap();
-        let example = Example { sequence: empty, target: Target::Values(vec![]) };
+        let example = Example::new(empty, Target::Values(vec![]));
         let empty = InMemory::new(vec![example], TargetKind::NONE).unwrap();
         assert!(Augmented::new(empty, mask, 0).unwrap().get(0, 0).unwrap().sequence.is_empty());
         assert!(Augmented::new(data(1), mask, 0).unwrap().get(0, 0).is_ok());

@@ -1,88 +1,26 @@
-//! Long series cut into examples.
+//! Windows of long series for forecasting, and a split of series in time.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::check_index;
-use crate::error::check_size;
-use crate::transforms::cut;
-use crate::{Dataset, Error, Example, InMemory, Result, Target, TargetKind};
+use crate::dataset::{Dataset, check_index};
+use crate::error::{Error, Result, check_size};
+use crate::example::{Example, Target, TargetKind};
+use crate::in_memory::InMemory;
 
-/// Sequences in pieces of at most so many steps, one behind another.
-///
-/// A target a step goes with its step; a target a sequence is that of every piece.
-#[derive(Debug, Clone)]
-pub struct Chunks {
-    data: Arc<InMemory>,
-    /// Sequence, first step, and the step behind the last.
-    pieces: Vec<(usize, usize, usize)>,
-}
-
-impl Chunks {
-    /// Cuts after every `size` steps; the last piece of a sequence may be shorter, and a sequence
-    /// without a step stays one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] for a size of zero.
-    pub fn new(data: impl Into<Arc<InMemory>>, size: usize) -> Result<Self> {
-        check_size("chunk size", size, usize::MAX)?;
-        let data = data.into();
-        let mut pieces = vec![];
-        for (index, example) in data.examples().iter().enumerate() {
-            let length = example.sequence.len();
-            let begins = (0..length.max(1)).step_by(size);
-            pieces
-                .extend(begins.map(|begin| (index, begin, length.min(begin.saturating_add(size)))));
-        }
-        Ok(Self { data, pieces })
-    }
-
-    /// The sequence that a piece comes from, and its first step there.
-    pub fn origin(&self, index: usize) -> Option<(usize, usize)> {
-        self.pieces.get(index).map(|&(sequence, begin, _)| (sequence, begin))
-    }
-}
-
-impl Dataset for Chunks {
-    fn len(&self) -> usize {
-        self.pieces.len()
-    }
-
-    fn features(&self) -> usize {
-        self.data.features()
-    }
-
-    fn target_kind(&self) -> &TargetKind {
-        self.data.target_kind()
-    }
-
-    fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
-        check_index(index, self.pieces.len())?;
-        let (sequence, begin, end) = self.pieces[index];
-        cut(&self.data.examples()[sequence], begin, end)
-    }
-
-    fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
-        check_index(index, self.pieces.len())?;
-        let (_, begin, end) = self.pieces[index];
-        Ok(end - begin)
-    }
-}
-
-/// How series are cut for forecasting.
+/// The configuration of [`Forecast`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
-    /// Steps that are given.
+    /// The number of steps of each input.
     pub window: usize,
-    /// Steps behind them that are to be predicted.
+    /// The number of steps after the input to predict.
     pub horizon: usize,
-    /// Steps from the beginning of one window to that of the next. Default 1.
+    /// The number of steps from the beginning of one window to the beginning of the next. Default 1.
     #[serde(default = "one")]
     pub stride: usize,
-    /// The features that are predicted. Default all.
+    /// The features to predict. Default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<usize>>,
 }
@@ -91,8 +29,31 @@ fn one() -> usize {
     1
 }
 
-/// Windows of long series, each with the steps behind it as target: `horizon x targets` values, step
-/// by step. No window reaches from one series into the next; what targets the series had is gone.
+impl ForecastConfig {
+    /// Creates a configuration with stride 1 that predicts all features.
+    pub fn new(window: usize, horizon: usize) -> Self {
+        Self { window, horizon, stride: 1, targets: None }
+    }
+}
+
+/// Windows of long series, each with the steps after it as target.
+///
+/// A target has `horizon x targets` values, step by step. No window extends from one series into the
+/// next. Targets of the series themselves are ignored.
+///
+/// ```
+/// use ragged_datasets::{
+///     Dataset, Example, Forecast, ForecastConfig, InMemory, Sequence, Target, TargetKind,
+/// };
+///
+/// let series = Sequence::new(vec![1.0, 2.0, 3.0, 4.0, 5.0], 1)?;
+/// let series = InMemory::new(vec![Example::new(series, Target::Values(vec![]))], TargetKind::NONE)?;
+/// let forecast = Forecast::new(series, ForecastConfig::new(3, 1))?;
+/// let example = forecast.get(0, 1)?;
+/// assert_eq!(example.sequence.values(), [2.0, 3.0, 4.0]);
+/// assert_eq!(example.target, Target::Values(vec![5.0]));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Forecast {
     data: Arc<InMemory>,
@@ -104,11 +65,15 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// Creates a data set of all windows of all series.
+    ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a size of zero or a target that is no feature, [`Error::Empty`] where no
-    /// series is long enough, [`Error::Example`] for a series with a missing value: no loss could be
-    /// had where one is a target.
+    /// - [`Error::Size`] for a size of zero.
+    /// - [`Error::FeatureIndices`] for a target that is not a feature, or no target.
+    /// - [`Error::Empty`] if no series is as long as a window and its horizon.
+    /// - [`Error::MissingValue`] for a series in which a feature to predict has a missing value, since
+    ///   its loss would be undefined.
     pub fn new(data: impl Into<Arc<InMemory>>, config: ForecastConfig) -> Result<Self> {
         let data = data.into();
         let features = data.features();
@@ -119,28 +84,31 @@ impl Forecast {
         }
         let targets = config.targets.clone().unwrap_or_else(|| (0..features).collect());
         if targets.is_empty() || targets.iter().any(|&target| target >= features) {
-            let (got, expected) = (format!("{targets:?}"), format!("some below {features}"));
-            return Err(Error::Config { name: "targets", got, expected });
+            let (name, expected) = ("targets", "at least one feature index, all");
+            return Err(Error::FeatureIndices { name, got: targets, expected, features });
         }
         let mut windows = vec![];
         for (index, example) in data.examples().iter().enumerate() {
             let series = &example.sequence;
-            if series.steps().any(|step| targets.iter().any(|&target| step[target].is_nan())) {
-                let (got, expected) = ("a missing value to predict".into(), "none".into());
-                return Err(Error::Example { index, got, expected });
+            for (step, values) in series.steps().enumerate() {
+                if let Some(&feature) = targets.iter().find(|&&target| values[target].is_nan()) {
+                    return Err(Error::MissingValue { index, step, feature });
+                }
             }
             let whole = config.window + config.horizon;
             let begins = (0..(series.len() + 1).saturating_sub(whole)).step_by(config.stride);
             windows.extend(begins.map(|begin| (index, begin)));
         }
         if windows.is_empty() {
-            return Err(Error::Empty("the windows (no series is as long as window and horizon)"));
+            return Err(Error::Empty(
+                "the list of windows (no series is as long as window and horizon)",
+            ));
         }
         let target_kind = TargetKind::Values(config.horizon * targets.len());
         Ok(Self { data, config, targets, target_kind, windows })
     }
 
-    /// The series that a window comes from, and its first step there.
+    /// Returns the series that a window comes from, and its first step there; `None` beyond the end.
     pub fn origin(&self, index: usize) -> Option<(usize, usize)> {
         self.windows.get(index).copied()
     }
@@ -164,7 +132,7 @@ impl Dataset for Forecast {
         let (series, begin) = self.windows[index];
         let series = &self.data.examples()[series];
         let end = begin + self.config.window;
-        let mut example = cut(series, begin, end)?;
+        let mut example = series.cut(begin, end)?;
         let future = series.sequence.steps().skip(end).take(self.config.horizon);
         let future = future.flat_map(|step| self.targets.iter().map(|&target| step[target]));
         example.target = Target::Values(future.collect());
@@ -176,22 +144,23 @@ impl Dataset for Forecast {
     }
 }
 
-/// Cuts every sequence in two at the same share of its steps: the past to train on, the future to
-/// test on, which no window of the past has seen.
+/// Splits every sequence into past and future, at the same fraction of its steps.
+///
+/// A model that trains on windows of the past has not seen any step of the future.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] for a fraction outside of 0 to 1.
+/// [`Error::Number`] for a fraction that is not between 0 and 1.
 pub fn split_in_time(data: &InMemory, fraction: f64) -> Result<(InMemory, InMemory)> {
     if !(fraction > 0.0 && fraction < 1.0) {
-        let (got, expected) = (fraction.to_string(), "between 0 and 1".into());
-        return Err(Error::Config { name: "split fraction", got, expected });
+        let expected = "a number between 0 and 1";
+        return Err(Error::Number { name: "split fraction", got: fraction, expected });
     }
     let part = |past: bool| -> Result<InMemory> {
         let examples = data.examples().iter().map(|example| {
             let length = example.sequence.len();
             let at = (length as f64 * fraction).round() as usize;
-            if past { cut(example, 0, at) } else { cut(example, at, length) }
+            if past { example.cut(0, at) } else { example.cut(at, length) }
         });
         let part = InMemory::new(examples.collect::<Result<_>>()?, data.target_kind().clone())?;
         part.with_ids(data.ids().map(<[String]>::to_vec))
@@ -202,14 +171,14 @@ pub fn split_in_time(data: &InMemory, fraction: f64) -> Result<(InMemory, InMemo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sequence;
+    use crate::example::Sequence;
 
     /// Series of two features, `10 series + t` and its negative.
     fn series(lengths: &[usize]) -> InMemory {
         let example = |(k, &length): (usize, &usize)| {
             let values = (0..length).flat_map(|t| [(10 * k + t) as f32, -((10 * k + t) as f32)]);
             let target = Target::StepClasses((0..length as u32).collect());
-            Example { sequence: Sequence::new(values.collect(), 2).unwrap(), target }
+            Example::new(Sequence::new(values.collect(), 2).unwrap(), target)
         };
         let labels = (0..10).map(|k| k.to_string()).collect();
         let examples = lengths.iter().enumerate().map(example).collect();
@@ -221,32 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_all_steps_in_order_with_their_targets() {
-        let chunks = Chunks::new(series(&[5, 0, 2]), 2).unwrap();
-        let seen: Vec<_> = (0..chunks.len())
-            .map(|index| {
-                let example = chunks.get(0, index).unwrap();
-                assert_eq!(chunks.length(0, index).unwrap(), example.sequence.len());
-                (chunks.origin(index).unwrap(), first(&example), example.target)
-            })
-            .collect();
-        let steps = |steps: &[u32]| Target::StepClasses(steps.to_vec());
-        assert_eq!(
-            seen,
-            [
-                ((0, 0), vec![0.0, 1.0], steps(&[0, 1])),
-                ((0, 2), vec![2.0, 3.0], steps(&[2, 3])),
-                ((0, 4), vec![4.0], steps(&[4])),
-                ((1, 0), vec![], steps(&[])),
-                ((2, 0), vec![20.0, 21.0], steps(&[0, 1])),
-            ]
-        );
-        let error = Chunks::new(series(&[5]), 0).unwrap_err().to_string();
-        assert!(error.starts_with("chunk size is 0"), "{error}");
-    }
-
-    #[test]
-    fn windows_stay_within_their_series() {
+    fn windows_do_not_extend_beyond_their_series() {
         let config = ForecastConfig { window: 2, horizon: 2, stride: 1, targets: Some(vec![0]) };
         let forecast = Forecast::new(series(&[5, 3, 4]), config.clone()).unwrap();
         let seen: Vec<_> = (0..forecast.len())
@@ -277,33 +221,31 @@ mod tests {
             assert!(error.starts_with(message), "{error}");
         }
         check(ForecastConfig { stride: 0, ..config.clone() }, "stride is 0");
-        check(config.clone(), "the windows (no series is as long as window and horizon)");
+        check(config.clone(), "the list of windows (no series is as long as window and horizon)");
         check(
             ForecastConfig { targets: Some(vec![2]), ..config },
-            "targets is [2]: expected some below 2",
+            "targets is [2]: expected at least one feature index, all below 2",
         );
     }
 
     #[test]
-    fn a_missing_value_is_no_target() {
-        let example = Example {
-            sequence: Sequence::new(vec![1.0, f32::NAN, 3.0, 4.0, 5.0, 6.0], 2).unwrap(),
-            target: Target::Values(vec![]),
-        };
+    fn a_missing_value_cannot_be_predicted() {
+        let sequence = Sequence::new(vec![1.0, f32::NAN, 3.0, 4.0, 5.0, 6.0], 2).unwrap();
+        let example = Example::new(sequence, Target::Values(vec![]));
         let data = InMemory::new(vec![example], TargetKind::NONE).unwrap();
-        let config = |target| ForecastConfig {
-            window: 1,
-            horizon: 1,
-            stride: 1,
-            targets: Some(vec![target]),
-        };
+        let config =
+            |target| ForecastConfig { targets: Some(vec![target]), ..ForecastConfig::new(1, 1) };
         assert_eq!(Forecast::new(data.clone(), config(0)).unwrap().len(), 2);
         let error = Forecast::new(data, config(1)).unwrap_err().to_string();
-        assert_eq!(error, "example 0 has a missing value to predict: expected none");
+        assert_eq!(
+            error,
+            "example 0 has no value for feature 1 at step 0: \
+             expected a value for every feature to predict"
+        );
     }
 
     #[test]
-    fn the_future_is_none_of_the_past() {
+    fn past_and_future_share_no_step() {
         let (past, future) = split_in_time(&series(&[10, 4]), 0.75).unwrap();
         assert_eq!(first(&past.examples()[0]), (0..8).map(|t| t as f32).collect::<Vec<_>>());
         assert_eq!(first(&future.examples()[0]), [8.0, 9.0]);

@@ -1,88 +1,54 @@
-//! Several examples as tensors.
+//! From examples to a batch: one tensor of inputs and one of targets.
 
 use candle_core::{Device, Tensor, WithDType};
 use ragged_sequence::{PackedLayout, PackedSequence};
 
-use crate::{Error, Example, Result, Target};
+use crate::error::{Error, Result};
+use crate::example::{Example, Target};
+use crate::loader::batch::{Batch, BatchInput};
+use crate::target_shape::{ExpectedTarget, TargetShape};
 
-/// The sequences of a batch, in one of the two forms that models take.
-#[derive(Debug, Clone)]
-pub enum BatchInput {
-    /// The real steps alone.
-    Packed(PackedSequence),
-    /// A rectangle, zero behind the end of shorter sequences.
-    Padded {
-        /// `[B, T, features]`.
-        input: Tensor,
-        /// `[B]`.
-        lengths: Vec<usize>,
-    },
-}
-
-/// B examples.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// What is given.
-    pub input: BatchInput,
-    /// What is to be predicted: class indices of dtype `u32`, or values of dtype `f32`.
-    ///
-    /// A target a sequence is `[B]` (classes) or `[B, K]` (values). A target a step lies as the
-    /// steps of the input do: `[N]` or `[N, K]` beside packed rows, `[B, T]` or `[B, T, K]` beside
-    /// padded ones, zero in the padding, which a loss must leave out by the lengths.
-    pub target: Tensor,
-    /// The examples' indices in the data set.
-    pub indices: Vec<usize>,
-}
-
-impl Batch {
-    /// B, the number of sequences.
-    pub fn batch_size(&self) -> usize {
-        self.indices.len()
-    }
-
-    /// The number of steps that are not padding.
-    pub fn real_steps(&self) -> usize {
-        match &self.input {
-            BatchInput::Packed(packed) => packed.layout().rows(),
-            BatchInput::Padded { lengths, .. } => lengths.iter().sum(),
-        }
-    }
-
-    /// The number of steps of the rectangle that has room for the longest sequence, padding and all.
-    pub fn padded_steps(&self) -> usize {
-        match &self.input {
-            BatchInput::Packed(packed) => {
-                packed.layout().batch_sizes().len() * packed.layout().batch_size()
-            }
-            BatchInput::Padded { lengths, .. } => lengths.len() * longest(lengths),
-        }
-    }
-}
-
-/// How examples become a batch.
+/// The form of the batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collate {
-    /// Into [`BatchInput::Packed`].
+    /// [`BatchInput::Packed`]: the real steps only.
     Packed,
-    /// Into [`BatchInput::Padded`].
+    /// [`BatchInput::Padded`]: a rectangle with zeros after the ends of the sequences.
     Padded,
 }
 
 impl Collate {
-    /// Makes a batch of examples and their indices; every row is copied once, to its place.
+    /// Makes a batch of examples, given with their indices. Every row is copied once.
     ///
     /// # Errors
     ///
-    /// [`Error::Empty`] for no example, [`Error::Example`] for the first that has other features or
-    /// another kind of target than the first.
+    /// [`Error::Empty`] for no example; [`Error::Features`] or [`Error::Target`] for the first example
+    /// with another number of features or another kind of target than the first example.
+    ///
+    /// ```
+    /// use candle_core::Device;
+    /// use ragged_datasets::{BatchInput, Collate, Example, Sequence, Target};
+    ///
+    /// let example = |values: &[f32], class| {
+    ///     Ok::<_, ragged_datasets::Error>(Example::new(
+    ///         Sequence::new(values.to_vec(), 1)?,
+    ///         Target::Class(class),
+    ///     ))
+    /// };
+    /// let examples = [(0, example(&[1.0, 2.0, 3.0], 1)?), (1, example(&[4.0], 0)?)];
+    /// let batch = Collate::Padded.collate(&examples, &Device::Cpu)?;
+    /// let BatchInput::Padded { input, lengths } = &batch.input else { unreachable!("requested") };
+    /// assert_eq!(input.squeeze(2)?.to_vec2::<f32>()?, [[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]]);
+    /// assert_eq!((lengths.as_slice(), batch.target.to_vec1::<u32>()?), (&[3, 1][..], vec![1, 0]));
+    /// # Ok::<(), ragged_datasets::Error>(())
+    /// ```
     pub fn collate(self, examples: &[(usize, Example)], device: &Device) -> Result<Batch> {
         let Some((_, first)) = examples.first() else { return Err(Error::Empty("the batch")) };
-        let features = first.sequence.features();
+        let expected = first.sequence.features();
         for (index, example) in examples {
             let got = example.sequence.features();
-            if got != features {
-                let (index, got) = (*index, format!("{got} features"));
-                return Err(Error::Example { index, got, expected: features.to_string() });
+            if got != expected {
+                return Err(Error::Features { index: *index, got, expected });
             }
         }
         let lengths: Vec<usize> = examples.iter().map(|(_, e)| e.sequence.len()).collect();
@@ -91,63 +57,60 @@ impl Collate {
             Self::Padded => Layout::Padded(lengths),
         };
         let steps: Vec<&[f32]> = examples.iter().map(|(_, e)| e.sequence.values()).collect();
-        let input = layout.tensor(layout.lay(&steps, features), Some(features), device)?;
+        let input = layout.tensor(layout.rows(&steps, expected), Some(expected), device)?;
         let target = targets(examples, &layout, device)?;
-        Ok(Batch {
-            input: match layout {
-                Layout::Packed(layout) => {
-                    BatchInput::Packed(PackedSequence::from_layout(input, layout)?)
-                }
-                Layout::Padded(lengths) => BatchInput::Padded { input, lengths },
-            },
-            target,
-            indices: examples.iter().map(|(index, _)| *index).collect(),
-        })
+        let input = match layout {
+            Layout::Packed(layout) => {
+                BatchInput::Packed(PackedSequence::from_layout(input, layout)?)
+            }
+            Layout::Padded(lengths) => BatchInput::Padded { input, lengths },
+        };
+        Ok(Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect()))
     }
 }
 
-/// Where the steps of a batch lie.
+/// The order of the steps of a batch in memory.
 enum Layout {
     Packed(PackedLayout),
-    /// By the lengths.
+    /// With the lengths of the sequences.
     Padded(Vec<usize>),
 }
 
 impl Layout {
-    /// The steps of all sequences in their places, `width` numbers each.
-    fn lay<T: Copy + Default>(&self, steps: &[&[T]], width: usize) -> Vec<T> {
+    /// Copies the steps of all sequences, `features` elements each, into their order in the batch.
+    fn rows<T: Copy + Default>(&self, steps: &[&[T]], features: usize) -> Vec<T> {
         match self {
             Self::Packed(layout) => {
-                let mut rows = Vec::with_capacity(layout.rows() * width);
+                let mut rows = Vec::with_capacity(layout.rows() * features);
                 for (b, t) in layout.positions() {
-                    rows.extend_from_slice(&steps[b][t * width..(t + 1) * width]);
+                    rows.extend_from_slice(&steps[b][t * features..(t + 1) * features]);
                 }
                 rows
             }
             Self::Padded(lengths) => {
                 let longest = longest(lengths);
-                let mut rows = Vec::with_capacity(lengths.len() * longest * width);
+                let mut rows = Vec::with_capacity(lengths.len() * longest * features);
                 for (k, steps) in steps.iter().enumerate() {
                     rows.extend_from_slice(steps);
-                    rows.resize((k + 1) * longest * width, T::default());
+                    rows.resize((k + 1) * longest * features, T::default());
                 }
                 rows
             }
         }
     }
 
-    /// `[N, width]` or `[B, T, width]`, without the last where there is none.
+    /// Makes a tensor `[N, features]` or `[B, T, features]`, without the last dimension for `None`.
     fn tensor<T: WithDType>(
         &self,
         rows: Vec<T>,
-        width: Option<usize>,
+        features: Option<usize>,
         device: &Device,
     ) -> Result<Tensor> {
         let mut dims = match self {
             Self::Packed(layout) => vec![layout.rows()],
             Self::Padded(lengths) => vec![lengths.len(), longest(lengths)],
         };
-        dims.extend(width);
+        dims.extend(features);
         Ok(Tensor::from_vec(rows, dims, device)?)
     }
 }
@@ -156,7 +119,7 @@ fn longest(lengths: &[usize]) -> usize {
     lengths.iter().copied().max().unwrap_or(0)
 }
 
-/// The targets as one tensor, where all are of the first one's kind.
+/// Makes one tensor of the targets, which must all be of the kind of the first.
 fn targets(examples: &[(usize, Example)], layout: &Layout, device: &Device) -> Result<Tensor> {
     let batch = examples.len();
     match &examples[0].1.target {
@@ -182,7 +145,7 @@ fn targets(examples: &[(usize, Example)], layout: &Layout, device: &Device) -> R
                 }
                 _ => None,
             })?;
-            layout.tensor(layout.lay(&classes, 1), None, device)
+            layout.tensor(layout.rows(&classes, 1), None, device)
         }
         Target::StepValues(first) => {
             let shape = |example: &Example| (example.sequence.len(), first.features());
@@ -192,49 +155,37 @@ fn targets(examples: &[(usize, Example)], layout: &Layout, device: &Device) -> R
                 }
                 _ => None,
             })?;
-            let width = first.features();
-            layout.tensor(layout.lay(&values, width), Some(width), device)
+            let count = first.features();
+            layout.tensor(layout.rows(&values, count), Some(count), device)
         }
     }
 }
 
-/// What `get` takes from each example; an error for the first from which it takes nothing.
+/// Collects what `get` returns for each example; the first `None` is an error.
 fn gather<'a, T>(
     examples: &'a [(usize, Example)],
     get: impl Fn(&'a Example) -> Option<T>,
 ) -> Result<Vec<T>> {
-    let expected = || match &examples[0].1.target {
-        Target::Class(_) => "a class".to_string(),
-        Target::Values(values) => format!("{} values", values.len()),
-        Target::StepClasses(_) => "a class for each step".into(),
-        Target::StepValues(values) => format!("{} values for each step", values.features()),
+    let mismatch = |index: usize, example: &Example| {
+        let steps = example.sequence.len();
+        let expected = match examples[0].1.target.shape() {
+            TargetShape::Class(_) => ExpectedTarget::Class { classes: None },
+            TargetShape::Values(count) => ExpectedTarget::Values(count),
+            TargetShape::StepClasses { .. } => ExpectedTarget::StepClasses { steps, classes: None },
+            TargetShape::StepValues { values, .. } => ExpectedTarget::StepValues { steps, values },
+        };
+        Error::Target { index, got: example.target.shape(), expected }
     };
-    let got = |example: &Example| match &example.target {
-        Target::Class(_) => "a class".to_string(),
-        Target::Values(values) => format!("{} values", values.len()),
-        Target::StepClasses(classes) => {
-            format!("classes for {} of {} steps", classes.len(), example.sequence.len())
-        }
-        Target::StepValues(values) => {
-            let (steps, width) = (values.len(), values.features());
-            format!("{width} values for {steps} of {} steps", example.sequence.len())
-        }
-    };
-    let odd = |index, example: &Example| Error::Example {
-        index,
-        got: got(example),
-        expected: expected(),
-    };
-    examples.iter().map(|(i, example)| get(example).ok_or_else(|| odd(*i, example))).collect()
+    examples.iter().map(|(i, example)| get(example).ok_or_else(|| mismatch(*i, example))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sequence;
+    use crate::example::Sequence;
 
     fn example(values: &[f32], features: usize, target: Target) -> Example {
-        Example { sequence: Sequence::new(values.to_vec(), features).unwrap(), target }
+        Example::new(Sequence::new(values.to_vec(), features).unwrap(), target)
     }
 
     fn three() -> Vec<(usize, Example)> {
@@ -246,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_rows_stand_step_by_step() {
+    fn packed_rows_are_ordered_by_step() {
         let batch = Collate::Packed.collate(&three(), &Device::Cpu).unwrap();
         let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
         let rows = packed.data().flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -299,11 +250,11 @@ mod tests {
         check(&mixed, "example 5 has 2 features: expected 1");
         let values = Target::Values(vec![1.0]);
         let mixed = [(0, example(&[0.0], 1, class())), (5, example(&[0.0], 1, values))];
-        check(&mixed, "example 5 has 1 values: expected a class");
+        check(&mixed, "example 5 has 1 target values: expected a class");
     }
 
     #[test]
-    fn targets_a_step_lie_as_the_steps_do() {
+    fn targets_per_step_have_the_layout_of_the_steps() {
         let labelled = |values: &[f32], classes: &[u32]| {
             example(values, 1, Target::StepClasses(classes.to_vec()))
         };
@@ -334,12 +285,13 @@ mod tests {
         let short = [(3, labelled(&[1.0, 2.0], &[1]))];
         assert_eq!(
             message(&short),
-            "example 3 has classes for 1 of 2 steps: expected a class for each step"
+            "example 3 has target classes for 1 steps, the largest 1: \
+             expected one class for each of 2 steps"
         );
         let mixed = [(0, valued(1, &[1.0, 2.0])), (4, valued(2, &[1.0, 2.0]))];
         assert_eq!(
             message(&mixed),
-            "example 4 has 2 values for 1 of 2 steps: expected 2 values for each step"
+            "example 4 has 2 target values for each of 1 steps: expected 2 values for each of 2 steps"
         );
     }
 }

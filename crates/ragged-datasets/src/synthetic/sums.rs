@@ -1,27 +1,27 @@
-//! The lecture's two synthetic sets: standard normal numbers, and the sum of them all.
+//! The lecture's two data sets: standard normal values; the target is their sum.
 
+use ragged_sequence::random::{Generator, Purpose};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::check_index;
-use crate::error::check_size;
-use crate::random::{Purpose, rng};
-use crate::{Dataset, Example, Result, Sequence, Target, TargetKind};
+use crate::dataset::{Dataset, check_index};
+use crate::error::{Result, check_size};
+use crate::example::{Example, Sequence, Target, TargetKind};
 
-/// The sizes of [`FixedLengthSums`]; the defaults are the lecture's.
+/// The configuration of [`FixedLengthSums`]. The defaults are those of the lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FixedLengthSumsConfig {
-    /// Examples. Default 1000.
+    /// The number of examples. Default 1000.
     pub num_samples: usize,
     /// The length of all sequences. Default 50.
     pub seq_length: usize,
-    /// Features of a step. Default 7.
+    /// The number of features of each step. Default 7.
     pub input_size: usize,
-    /// Where the numbers come from. Default 0.
+    /// The seed of the examples. Default 0.
     pub seed: u64,
-    /// Whether every epoch draws its examples anew. Default false.
+    /// Whether every epoch generates new examples. Default false.
     pub redraw: bool,
 }
 
@@ -31,19 +31,19 @@ impl Default for FixedLengthSumsConfig {
     }
 }
 
-/// The sizes of [`VariableLengthSums`]; the defaults are the lecture's.
+/// The configuration of [`VariableLengthSums`]. The defaults are those of the lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VariableLengthSumsConfig {
-    /// Examples. Default 1000.
+    /// The number of examples. Default 1000.
     pub num_samples: usize,
-    /// Lengths are uniform in 1 to this. Default 50.
+    /// The longest length; lengths are uniform from 1 to this. Default 50.
     pub max_seq_length: usize,
-    /// Features of a step. Default 7.
+    /// The number of features of each step. Default 7.
     pub input_size: usize,
-    /// Where the numbers come from. Default 0.
+    /// The seed of the examples. Default 0.
     pub seed: u64,
-    /// Whether every epoch draws its examples anew. Default false.
+    /// Whether every epoch generates new examples. Default false.
     pub redraw: bool,
 }
 
@@ -53,8 +53,18 @@ impl Default for VariableLengthSumsConfig {
     }
 }
 
-/// Sequences of one length. Example i depends on the seed and i alone (and on the epoch where
-/// examples are redrawn), so neither the order of access nor threads matter.
+/// Sequences of one length, and the sums of their values.
+///
+/// Example i depends only on the seed and on i, and on the epoch if examples are redrawn.
+///
+/// ```
+/// use ragged_datasets::{Dataset, FixedLengthSums, FixedLengthSumsConfig};
+///
+/// let sums = FixedLengthSums::new(FixedLengthSumsConfig::default())?;
+/// let example = sums.get(0, 0)?;
+/// assert_eq!((example.sequence.len(), example.sequence.features()), (50, 7));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FixedLengthSums {
     config: FixedLengthSumsConfig,
@@ -62,9 +72,12 @@ pub struct FixedLengthSums {
 }
 
 impl FixedLengthSums {
+    /// Creates a data set.
+    ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for a size of zero or one beyond memory.
+    /// [`Error::Size`](crate::Error::Size) for a size of zero, or one for which an example would not
+    /// fit in memory.
     pub fn new(config: FixedLengthSumsConfig) -> Result<Self> {
         check_sizes(config.num_samples, ("seq_length", config.seq_length), config.input_size)?;
         Ok(Self { config, target_kind: TargetKind::Values(1) })
@@ -87,7 +100,7 @@ impl Dataset for FixedLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         draw(&mut rng, c.seq_length, c.input_size)
     }
 
@@ -96,8 +109,17 @@ impl Dataset for FixedLengthSums {
     }
 }
 
-/// Sequences of lengths uniform in 1 to the longest. Example i depends on the seed and i alone (and
-/// on the epoch where examples are redrawn), so neither the order of access nor threads matter.
+/// Sequences with lengths uniform from 1 to the longest, and the sums of their values.
+///
+/// Example i depends only on the seed and on i, and on the epoch if examples are redrawn.
+///
+/// ```
+/// use ragged_datasets::{Dataset, VariableLengthSums, VariableLengthSumsConfig};
+///
+/// let sums = VariableLengthSums::new(VariableLengthSumsConfig { seed: 42, ..Default::default() })?;
+/// assert!((1..=50).contains(&sums.get(0, 0)?.sequence.len()));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct VariableLengthSums {
     config: VariableLengthSumsConfig,
@@ -105,9 +127,12 @@ pub struct VariableLengthSums {
 }
 
 impl VariableLengthSums {
+    /// Creates a data set.
+    ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for a size of zero or one beyond memory.
+    /// [`Error::Size`](crate::Error::Size) for a size of zero, or one for which an example would not
+    /// fit in memory.
     pub fn new(config: VariableLengthSumsConfig) -> Result<Self> {
         let longest = ("max_seq_length", config.max_seq_length);
         check_sizes(config.num_samples, longest, config.input_size)?;
@@ -131,16 +156,16 @@ impl Dataset for VariableLengthSums {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         let length = rng.random_range(1..=c.max_seq_length);
         draw(&mut rng, length, c.input_size)
     }
 
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         check_index(index, self.len())?;
-        // The first number that the example's generator draws.
+        // The length is the first value that the generator of the example draws.
         let c = &self.config;
-        let mut rng = rng(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
+        let mut rng = Generator::new(c.seed, Purpose::Content, c.redraw.then_some(epoch), index);
         Ok(rng.random_range(1..=c.max_seq_length))
     }
 }
@@ -153,11 +178,11 @@ fn check_sizes(num_samples: usize, steps: (&'static str, usize), input_size: usi
     check_size(steps.0, steps.1, (1 << 28) / input_size)
 }
 
-pub(crate) fn draw(rng: &mut impl Rng, length: usize, features: usize) -> Result<Example> {
+/// Draws standard normal values and adds them up in f64.
+pub(super) fn draw(rng: &mut impl Rng, length: usize, features: usize) -> Result<Example> {
     let values: Vec<f32> = rng.sample_iter(StandardNormal).take(length * features).collect();
     let sum: f64 = values.iter().map(|&v| f64::from(v)).sum();
-    let target = Target::Values(vec![sum as f32]);
-    Ok(Example { sequence: Sequence::new(values, features)?, target })
+    Ok(Example::new(Sequence::new(values, features)?, Target::Values(vec![sum as f32])))
 }
 
 #[cfg(test)]
@@ -170,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn example_i_depends_on_seed_and_i_alone() {
+    fn example_i_depends_only_on_the_seed_and_on_i() {
         let data = variable(1, false);
         let once = data.get(0, 5).unwrap();
         data.get(0, 4).unwrap();
@@ -181,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn redrawn_examples_depend_on_the_epoch_too() {
+    fn redrawn_examples_also_depend_on_the_epoch() {
         let data = variable(1, true);
         let once = data.get(0, 5).unwrap();
         assert_eq!(data.get(0, 5).unwrap(), once);
@@ -190,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn no_two_examples_share_a_number() {
-        // A shifted or repeated stream would show as the same bits in two examples.
+    fn no_two_examples_share_values() {
+        // With a shifted or repeated stream, two examples would have the same bits.
         let mut seen = std::collections::HashSet::new();
         for (seed, redraw, epoch) in
             [(0, false, 0), (1, false, 0), (2, false, 0), (0, true, 0), (0, true, 1)]
@@ -199,7 +224,7 @@ mod tests {
             let data = variable(seed, redraw);
             for index in 0..100 {
                 let example = data.get(epoch, index).unwrap();
-                // Three numbers in a row; one alone would collide by chance.
+                // Three consecutive values; single values would collide by chance.
                 for window in example.sequence.values().windows(3) {
                     let bits: Vec<u32> = window.iter().map(|v| v.to_bits()).collect();
                     assert!(seen.insert(bits), "seed {seed}, epoch {epoch}, example {index}");
@@ -209,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_are_the_lectures() {
+    fn the_values_have_the_distribution_of_the_lecture() {
         let data = variable(0, false);
         let examples: Vec<_> = (0..data.len()).map(|i| data.get(0, i).unwrap()).collect();
         let lengths: Vec<_> = examples.iter().map(|e| e.sequence.len()).collect();

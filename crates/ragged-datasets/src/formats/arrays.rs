@@ -1,25 +1,27 @@
-//! All sequences in a few arrays: what `.npz` and `.safetensors` files hold.
+//! The arrays of `.npz` and `.safetensors` files, which hold all sequences one after the other.
 //!
-//! | array | shape | what |
+//! | array | shape | content |
 //! |---|---|---|
-//! | `values` | `[N, features]`, or `[N]` for one | the steps of all sequences, one after another |
-//! | `lengths` | `[B]` integers | the steps of each sequence |
-//! | `offsets` | `[B + 1]` integers | instead of lengths: where each sequence begins, and N |
-//! | `targets` | `[B]`, `[B, K]`, `[N]` or `[N, K]`; may lack | integers or texts are classes, other numbers values; one a sequence or one a step |
-//! | `labels` | texts; may lack | the classes that integer targets count from 0; without it the integers are the labels |
+//! | `values` | `[N, features]`, or `[N]` for one feature | the steps of all sequences, one after the other |
+//! | `lengths` | `[B]` integers | the number of steps of each sequence |
+//! | `offsets` | `[B + 1]` integers | instead of lengths: the first step of each sequence, then N |
+//! | `targets` | `[B]`, `[B, K]`, `[N]` or `[N, K]`; optional | integers and texts are classes, other numbers values; per sequence or per step |
+//! | `labels` | texts; optional | the labels that integer targets index from 0; without them, the integers are the labels |
 //!
-//! Texts are NumPy's Unicode arrays; safetensors has none, there `labels` is a JSON list in the
+//! Texts are NumPy's Unicode arrays. Safetensors has no texts, so there `labels` is a JSON list in the
 //! metadata.
 
 use std::collections::BTreeMap;
 
-use super::Task;
-use super::collect::{Collector, Field, RawTarget, Row};
-use super::number::narrow;
-use crate::error::Place;
-use crate::{Dataset, Error, InMemory, Result, Target};
+use crate::dataset::Dataset;
+use crate::error::{Error, Location, Result};
+use crate::example::Target;
+use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
+use crate::formats::number::narrow;
+use crate::formats::options::Task;
+use crate::in_memory::InMemory;
 
-/// The numbers or texts of an array, row-major.
+/// The elements of an array, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Data {
     Float(Vec<f32>),
@@ -34,11 +36,11 @@ pub(super) struct Array {
     pub(super) data: Data,
 }
 
-/// More than that is not read into memory: 4 GiB.
+/// The largest array that is read into memory: 4 GiB.
 pub(super) const MAX_BYTES: usize = 1 << 32;
 
 impl Data {
-    /// Numbers from little-endian bytes.
+    /// Decodes floats from little-endian bytes.
     pub(super) fn of_bytes<const SIZE: usize>(
         bytes: &[u8],
         number: impl Fn([u8; SIZE]) -> f64,
@@ -47,7 +49,7 @@ impl Data {
         Ok(Self::Float(numbers.map(|bytes| narrow(number(*bytes))).collect::<Result<_, _>>()?))
     }
 
-    /// Integers from little-endian bytes.
+    /// Decodes integers from little-endian bytes.
     pub(super) fn integers<const SIZE: usize>(
         bytes: &[u8],
         number: impl Fn([u8; SIZE]) -> i64,
@@ -57,14 +59,14 @@ impl Data {
 }
 
 fn error(reason: String) -> Error {
-    Place::Whole.error(reason)
+    Location::Whole.error(reason)
 }
 
 /// Cuts the arrays into sequences.
 pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) -> Result<()> {
     let mut take = |name: &str| arrays.remove(name);
-    let lack = |name: &str| error(format!("expected an array `{name}`, got none"));
-    let values = take("values").ok_or_else(|| lack("values"))?;
+    let missing = |name: &str| error(format!("expected an array `{name}`, got none"));
+    let values = take("values").ok_or_else(|| missing("values"))?;
     let (lengths, offsets) = (take("lengths"), take("offsets"));
     let (targets, labels) = (take("targets"), take("labels"));
     if let Some(name) = arrays.keys().next() {
@@ -85,7 +87,7 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     let lengths = match (lengths, offsets) {
         (Some(lengths), None) => check_lengths(lengths, steps)?,
         (None, Some(offsets)) => lengths_of(offsets, steps)?,
-        (None, None) => return Err(lack("lengths")),
+        (None, None) => return Err(missing("lengths")),
         (Some(_), Some(_)) => {
             return Err(error("expected one of `lengths` and `offsets`, got both".into()));
         }
@@ -100,8 +102,8 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     for (index, (length, target)) in lengths.into_iter().zip(targets).enumerate() {
         let values = numbers[begin * features..(begin + length) * features].to_vec();
         begin += length;
-        let place = Place::Sequence(index + 1);
-        into.push(Row { id: None, values, features: Some(features), target, place })?;
+        let location = Location::Sequence(index + 1);
+        into.push(RawSequence { id: None, values, features: Some(features), target, location })?;
     }
     Ok(())
 }
@@ -125,9 +127,9 @@ fn check_lengths(lengths: Array, steps: usize) -> Result<Vec<usize>> {
     let lengths = whole_numbers("lengths", lengths)?;
     let sum = lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length));
     if sum != Some(steps) {
-        let sum = sum.map_or("more than can be".into(), |sum| sum.to_string());
+        let sum = sum.map_or("an overflow".into(), |sum| sum.to_string());
         return Err(error(format!(
-            "lengths: expected a sum of {steps}, as of `values`, got {sum}"
+            "lengths: expected a sum of {steps}, the number of rows of `values`, got {sum}"
         )));
     }
     Ok(lengths)
@@ -137,12 +139,14 @@ fn lengths_of(offsets: Array, steps: usize) -> Result<Vec<usize>> {
     let offsets = whole_numbers("offsets", offsets)?;
     if offsets.first() != Some(&0) || offsets.last() != Some(&steps) {
         let got = offsets.last().map_or("none".into(), |last| format!("{} to {last}", offsets[0]));
-        return Err(error(format!("offsets: expected 0 to {steps}, as of `values`, got {got}")));
+        return Err(error(format!(
+            "offsets: expected 0 to {steps}, the number of rows of `values`, got {got}"
+        )));
     }
     let lengths = offsets.windows(2).enumerate().map(|(k, pair)| {
-        let falls =
+        let decreases =
             || error(format!("offsets[{}]: expected at least {}, got {}", k + 1, pair[0], pair[1]));
-        pair[1].checked_sub(pair[0]).ok_or_else(falls)
+        pair[1].checked_sub(pair[0]).ok_or_else(decreases)
     });
     lengths.collect()
 }
@@ -154,7 +158,7 @@ fn texts(labels: Array) -> Result<Vec<String>> {
     }
 }
 
-/// The targets of each sequence, by the shape of their array.
+/// Assigns the targets to the sequences, by the shape of their array.
 fn raw_targets(
     targets: Array,
     labels: Option<&[String]>,
@@ -171,7 +175,7 @@ fn raw_targets(
     };
     let per_step = count == steps && (count != lengths.len() || wants_steps);
     if !per_step && count != lengths.len() {
-        let expected = format!("{} (a sequence) or {steps} (a step) of them", lengths.len());
+        let expected = format!("{} (one per sequence) or {steps} (one per step)", lengths.len());
         return Err(error(format!("targets: expected {expected}, got {count}")));
     }
     let fields: Vec<Field> = match targets.data {
@@ -194,17 +198,17 @@ fn raw_targets(
         }
     };
     let mut fields = fields.into_iter();
-    let mut some = |count: usize| fields.by_ref().take(count).collect::<Vec<_>>();
+    let mut take = |count: usize| fields.by_ref().take(count).collect::<Vec<_>>();
     let target = |&length: &usize| match (per_step, width) {
-        (false, None) => some(1).pop().map_or(RawTarget::None, RawTarget::One),
-        (false, Some(width)) => RawTarget::Many(some(width)),
-        (true, width) => RawTarget::Rows((0..length).map(|_| some(width.unwrap_or(1))).collect()),
+        (false, None) => take(1).pop().map_or(RawTarget::None, RawTarget::One),
+        (false, Some(width)) => RawTarget::Many(take(width)),
+        (true, width) => RawTarget::Rows((0..length).map(|_| take(width.unwrap_or(1))).collect()),
     };
     Ok(lengths.iter().map(target).collect())
 }
 
-/// The arrays of a data set: `values`, `lengths`, and `targets` where it has any. Labels are apart,
-/// since not every format holds texts.
+/// Returns the arrays of a data set: `values`, `lengths`, and `targets` if it has any. Labels are not
+/// included, since not every format can hold texts.
 pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
     let examples = dataset.examples();
     let (batch, features) = (examples.len(), dataset.features());

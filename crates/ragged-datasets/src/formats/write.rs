@@ -1,0 +1,57 @@
+//! Writing of files and bytes.
+
+use std::io::{BufWriter, Cursor, Seek, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::formats::format::Format;
+use crate::formats::{csv, json_lines, npz, safetensors, ts};
+use crate::in_memory::InMemory;
+
+/// Writes a data set in the format of the ending of the path.
+///
+/// The file is written completely or not at all.
+///
+/// # Errors
+///
+/// [`Error::File`] if it cannot be written, [`Error::Parse`] for content that the format cannot hold.
+pub fn write(path: &Path, dataset: &InMemory) -> Result<()> {
+    let format = Format::of(path)?;
+    let file = |error| Error::file(path, error);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".partial-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Temporary files are private by default, but the result must be readable like other files.
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    let mut out = BufWriter::new(builder.tempfile_in(folder).map_err(file)?);
+    write_output(dataset, format, &mut out).map_err(|error| error.in_file(path))?;
+    let out = out.into_inner().map_err(|error| file(error.into_error()))?;
+    out.as_file().sync_all().map_err(file)?;
+    out.persist(path).map_err(|error| file(error.error))?;
+    Ok(())
+}
+
+/// Returns the bytes of a file in `format`.
+///
+/// # Errors
+///
+/// [`Error::Parse`] for content that the format cannot hold.
+pub fn to_bytes(dataset: &InMemory, format: Format) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(vec![]);
+    write_output(dataset, format, &mut bytes)?;
+    Ok(bytes.into_inner())
+}
+
+fn write_output(dataset: &InMemory, format: Format, out: &mut (impl Write + Seek)) -> Result<()> {
+    match format {
+        Format::Ts => ts::write(dataset, out),
+        Format::Csv => csv::write(dataset, out),
+        Format::JsonLines => json_lines::write(dataset, out),
+        Format::Npz => npz::write(dataset, out),
+        Format::Safetensors => safetensors::write(dataset, out),
+    }
+}

@@ -1,0 +1,186 @@
+//! A data set in memory, and its fingerprint.
+
+use sha2::{Digest, Sha256};
+
+use crate::dataset::{Dataset, check_index};
+use crate::error::{Error, Result};
+use crate::example::{Example, Target, TargetKind};
+
+/// A data set that holds its examples in memory.
+///
+/// ```
+/// use ragged_datasets::{Dataset, Example, InMemory, Sequence, Target, TargetKind};
+///
+/// let kind = TargetKind::Classes(vec!["falling".into(), "rising".into()]);
+/// let example = |values: &[f32], class| {
+///     Ok::<_, ragged_datasets::Error>(Example::new(
+///         Sequence::new(values.to_vec(), 1)?,
+///         Target::Class(class),
+///     ))
+/// };
+/// let data = InMemory::new(vec![example(&[1.0, 2.0, 3.0], 1)?, example(&[5.0, 4.0], 0)?], kind)?;
+/// assert_eq!((data.len(), data.features()), (2, 1));
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct InMemory {
+    examples: Vec<Example>,
+    features: usize,
+    target_kind: TargetKind,
+    ids: Option<Vec<String>>,
+}
+
+impl InMemory {
+    /// Creates a data set from examples with the same number of features and kind of target.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Empty`] for no example, [`Error::Features`] or [`Error::Target`] for the first example
+    /// that does not match.
+    pub fn new(examples: Vec<Example>, target_kind: TargetKind) -> Result<Self> {
+        let expected = match examples.first() {
+            Some(example) => example.sequence.features(),
+            None => return Err(Error::Empty("the data set")),
+        };
+        for (index, example) in examples.iter().enumerate() {
+            let got = example.sequence.features();
+            if got != expected {
+                return Err(Error::Features { index, got, expected });
+            }
+            target_kind.check(index, example.sequence.len(), &example.target)?;
+        }
+        Ok(Self { examples, features: expected, target_kind, ids: None })
+    }
+
+    /// Sets the names of the examples, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`] unless there are as many names as examples.
+    pub fn with_ids(mut self, ids: Option<Vec<String>>) -> Result<Self> {
+        let expected = self.examples.len();
+        if let Some(got) = ids.as_ref().map(Vec::len).filter(|&got| got != expected) {
+            return Err(Error::Count { name: "ids", of: "examples", got, expected });
+        }
+        self.ids = ids;
+        Ok(self)
+    }
+
+    /// Returns the names of the examples, or `None` if they have none.
+    pub fn ids(&self) -> Option<&[String]> {
+        self.ids.as_deref()
+    }
+
+    /// Returns the examples in order.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// Returns the SHA-256 sum of all values and targets as 64 hexadecimal digits.
+    ///
+    /// It identifies the content, whatever format it was read from: comments, headers, the spelling
+    /// of numbers and the order of the classes do not matter. For each example, the sum covers its
+    /// length (`u64`), its values step by step (`f32`), and its target: labels as UTF-8, each followed
+    /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
+    /// `7fc00000`.
+    pub fn fingerprint(&self) -> String {
+        let mut sum = Sha256::new();
+        let add_values = |sum: &mut Sha256, values: &[f32]| {
+            for value in values {
+                let value = if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { *value };
+                sum.update(value.to_le_bytes());
+            }
+        };
+        let labels = self.target_kind.labels().unwrap_or_default();
+        let add_label = |sum: &mut Sha256, class: u32| {
+            sum.update(labels[class as usize].as_bytes());
+            sum.update(b"\n");
+        };
+        for example in &self.examples {
+            sum.update((example.sequence.len() as u64).to_le_bytes());
+            add_values(&mut sum, example.sequence.values());
+            match &example.target {
+                Target::Class(class) => add_label(&mut sum, *class),
+                Target::StepClasses(classes) => {
+                    classes.iter().for_each(|&class| add_label(&mut sum, class));
+                }
+                Target::Values(values) => add_values(&mut sum, values),
+                Target::StepValues(values) => add_values(&mut sum, values.values()),
+            }
+        }
+        sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Dataset for InMemory {
+    fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    fn features(&self) -> usize {
+        self.features
+    }
+
+    fn target_kind(&self) -> &TargetKind {
+        &self.target_kind
+    }
+
+    fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
+        check_index(index, self.examples.len())?;
+        Ok(self.examples[index].clone())
+    }
+
+    fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
+        check_index(index, self.examples.len())?;
+        Ok(self.examples[index].sequence.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::Sequence;
+
+    fn example(features: usize, target: Target) -> Example {
+        Example::new(Sequence::new(vec![0.0; features], features).unwrap(), target)
+    }
+
+    #[test]
+    fn examples_that_do_not_match_are_named() {
+        #[track_caller]
+        fn check(examples: Vec<Example>, kind: TargetKind, message: &str) {
+            assert_eq!(InMemory::new(examples, kind).unwrap_err().to_string(), message);
+        }
+        let classes = || TargetKind::Classes(vec!["a".into(), "b".into()]);
+        let class = |c| Target::Class(c);
+        check(vec![], classes(), "the data set is empty: expected at least one example");
+        let features = vec![example(2, class(0)), example(3, class(0))];
+        check(features, classes(), "example 1 has 3 features: expected 2");
+        let message = "example 0 has target class 2: expected a class below 2";
+        check(vec![example(1, class(2))], classes(), message);
+        let message = "example 0 has target class 0: expected 2 values";
+        check(vec![example(1, class(0))], TargetKind::Values(2), message);
+        let steps = TargetKind::StepClasses(vec!["a".into(), "b".into()]);
+        let message = "example 0 has target classes for 2 steps, the largest 1: \
+                       expected one class below 2 for each of 1 steps";
+        check(vec![example(1, Target::StepClasses(vec![0, 1]))], steps, message);
+        assert_eq!(
+            Sequence::new(vec![1.0; 3], 2).unwrap_err().to_string(),
+            "3 values do not form whole steps of 2 features"
+        );
+        assert_eq!(
+            Sequence::new(vec![], 0).unwrap_err().to_string(),
+            "features is 0: expected at least 1"
+        );
+        let three = vec![example(1, class(0)); 3];
+        let three = InMemory::new(three, classes()).unwrap();
+        assert_eq!(
+            three.get(0, 7).unwrap_err().to_string(),
+            "example 7 is out of range: the data set has 3 examples"
+        );
+        assert_eq!(
+            three.with_ids(Some(vec!["a".into()])).unwrap_err().to_string(),
+            "ids is for 1 examples: expected 3"
+        );
+    }
+}

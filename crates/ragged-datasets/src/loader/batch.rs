@@ -1,0 +1,65 @@
+//! Several examples as tensors.
+
+use candle_core::Tensor;
+use ragged_sequence::PackedSequence;
+
+/// The sequences of a batch, in one of the two forms that models take.
+#[derive(Debug, Clone)]
+pub enum BatchInput {
+    /// The real steps only.
+    Packed(PackedSequence),
+    /// A rectangle, zero after the end of shorter sequences.
+    Padded {
+        /// `[B, T, features]`.
+        input: Tensor,
+        /// The length of each sequence, `[B]`.
+        lengths: Vec<usize>,
+    },
+}
+
+/// B examples as tensors. [`Collate`](crate::Collate) makes batches of examples.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The sequences.
+    pub input: BatchInput,
+    /// What is to be predicted: class indices of dtype `u32`, or values of dtype `f32`.
+    ///
+    /// Targets per sequence are `[B]` (classes) or `[B, K]` (values). Targets per step have the layout
+    /// of the input: `[N]` or `[N, K]` for packed rows, `[B, T]` or `[B, T, K]` for padded ones. They
+    /// are zero in the padding, which a loss must exclude by the lengths.
+    pub target: Tensor,
+    /// The indices of the examples in the data set.
+    pub indices: Vec<usize>,
+}
+
+impl Batch {
+    /// Creates a batch from its parts, which must have matching sizes.
+    pub fn new(input: BatchInput, target: Tensor, indices: Vec<usize>) -> Self {
+        Self { input, target, indices }
+    }
+
+    /// Returns B, the number of sequences.
+    pub fn batch_size(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Returns the number of steps without padding.
+    pub fn real_steps(&self) -> usize {
+        match &self.input {
+            BatchInput::Packed(packed) => packed.layout().rows(),
+            BatchInput::Padded { lengths, .. } => lengths.iter().sum(),
+        }
+    }
+
+    /// Returns the number of steps of the padded rectangle, B x T, whether the batch is padded or not.
+    pub fn padded_steps(&self) -> usize {
+        match &self.input {
+            BatchInput::Packed(packed) => {
+                packed.layout().batch_sizes().len() * packed.layout().batch_size()
+            }
+            BatchInput::Padded { lengths, .. } => {
+                lengths.len() * lengths.iter().copied().max().unwrap_or(0)
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The fingerprint identifies the content of a data set, not the file that it came from.
+
+use ragged_datasets::formats::{Format, ReadOptions, parse};
+
+#[test]
+fn a_fingerprint_depends_on_the_content_and_not_on_the_format() {
+    let sum = |text: &str, format| {
+        parse(text.as_bytes(), format, &ReadOptions::default(), None).unwrap().fingerprint()
+    };
+    let ts = sum("# a comment\n@classLabel true b a\n@data\n1,2.50,?:a\n", Format::Ts);
+    // Computed in Python: sha256(pack("<Q3f", 3, 1, 2.5, nan) + b"a\n").
+    assert_eq!(ts, "5a42034d0d625cd8a8286e6d2130fb2cf4849a2a90adec4d27d4e2d046c4af9d");
+    let json = sum("{\"sequence\": [1, 25e-1, null], \"target\": \"a\"}", Format::JsonLines);
+    assert_eq!(json, ts);
+    let other = sum("@classLabel true b a\n@data\n1,2.5,?:b\n", Format::Ts);
+    assert_ne!(other, ts);
+}
