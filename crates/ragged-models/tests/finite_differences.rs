@@ -1,16 +1,16 @@
-//! Gradients in f64 against central differences, parameter by parameter: both models, and every
-//! option that PyTorch does not have.
+//! Gradients in f64 compared with central differences, for both models and for every option that PyTorch
+//! does not have.
 
 use candle_core::{DType, Device, Tensor};
 use ragged_models::{
-    CellKind, FixedLengthLstm, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters,
+    FixedLengthLstm, LayerKind, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters,
     Readout, RecurrentConfig, VariableLengthLstm,
 };
 use ragged_sequence::pack_padded_sequence;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use ragged_sequence::random::Generator;
+use rand::Rng;
 
-/// Compares the gradient of `loss` by every single number of every parameter.
+/// Compares the gradient of `loss` with respect to every element of every parameter.
 fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
     let grads = loss().backward().unwrap();
     let value = || loss().to_scalar::<f64>().unwrap();
@@ -40,7 +40,7 @@ fn config() -> RecurrentConfig {
 }
 
 fn input() -> Tensor {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut rng = Generator::seed(5);
     let values: Vec<f64> = (0..4 * 5 * 2).map(|_| rng.random_range(-2.0..2.0)).collect();
     Tensor::from_vec(values, (4, 5, 2), &Device::Cpu).unwrap()
 }
@@ -51,7 +51,7 @@ fn fixed_length_model() {
     let vb = parameters.builder(DType::F64, &Device::Cpu);
     let model = FixedLengthLstm::new(&config(), 2, vb).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let output = model.forward(&input(), Mode::Train(mode)).unwrap();
         output.sqr().unwrap().sum_all().unwrap()
     });
@@ -64,14 +64,14 @@ fn variable_length_model() {
     let model = VariableLengthLstm::new(&config(), 2, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let output = model.forward(&packed, Mode::Train(mode)).unwrap();
         output.sqr().unwrap().sum_all().unwrap()
     });
 }
 
-/// A model over packed sequences with a configuration of its own, every readout in turn.
-fn check_options(kind: CellKind, layer: RecurrentConfig) {
+/// Checks a model over packed sequences with these options and several readouts.
+fn check_options(kind: LayerKind, layer: RecurrentConfig) {
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     for readout in [Readout::Final, Readout::Mean, Readout::Max, Readout::Steps] {
         let parameters = Parameters::new(3);
@@ -82,8 +82,8 @@ fn check_options(kind: CellKind, layer: RecurrentConfig) {
         };
         let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
         check(&parameters, || {
-            // The same masks every time.
-            let mode = &mut ChaCha8Rng::seed_from_u64(0);
+            // The same dropout masks at every call.
+            let mode = &mut Generator::seed(0);
             let output = model.forward(&packed, Mode::Train(mode)).unwrap();
             output.sqr().unwrap().sum_all().unwrap()
         });
@@ -92,27 +92,27 @@ fn check_options(kind: CellKind, layer: RecurrentConfig) {
 
 #[test]
 fn every_option_of_every_kind() {
-    for kind in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+    for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
         for merge in [Merge::Concat, Merge::Sum, Merge::Mean] {
             let (recurrent_dropout, trainable_state) = (0.4, true);
             let options = RecurrentConfig { merge, recurrent_dropout, trainable_state, ..config() };
             check_options(kind, options);
         }
     }
-    check_options(CellKind::Lstm, RecurrentConfig { proj_size: 2, ..config() });
-    let dropped = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
-    check_options(CellKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
+    check_options(LayerKind::Lstm, RecurrentConfig { proj_size: Some(2), ..config() });
+    let dropped = RecurrentConfig { proj_size: Some(2), recurrent_dropout: 0.4, ..config() };
+    check_options(LayerKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
 }
 
 #[test]
 fn cell_states_of_all_steps() {
     let parameters = Parameters::new(4);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
-    let options = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
+    let options = RecurrentConfig { proj_size: Some(2), recurrent_dropout: 0.4, ..config() };
     let lstm = Lstm::new(&options, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {
-        let mode = &mut ChaCha8Rng::seed_from_u64(0);
+        let mode = &mut Generator::seed(0);
         let (output, state, cells) =
             lstm.forward_packed_with_cells(&packed, None, Mode::Train(mode)).unwrap();
         let parts = [output.data(), &state.c].into_iter().chain(cells.iter().map(|c| c.data()));
