@@ -1,4 +1,4 @@
-//! A layer out of a PyTorch checkpoint and into a file that PyTorch reads.
+//! Loads a layer from a PyTorch checkpoint and saves it to a file that PyTorch can load.
 //!
 //! ```text
 //! cargo run -p ragged-models --example checkpoint -- FROM TO CELL CONFIG [KEY [PREFIX]]
@@ -6,28 +6,28 @@
 //!     '{"input_size": 7, "hidden_size": 15}' model_state_dict encoder.
 //! ```
 //!
-//! With `-` for FROM the weights are fresh ones. In Python:
+//! If FROM is `-`, the parameters have their initial values. In Python:
 //! `torch.nn.LSTM(7, 15).load_state_dict(safetensors.torch.load_file("lstm.safetensors"))`.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use ragged_models::{CellKind, Gru, LoadOptions, Lstm, Parameters, RecurrentConfig, Rnn};
+use ragged_models::{Gru, LayerKind, LoadOptions, Lstm, Parameters, RecurrentConfig, Rnn};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [from, to, cell, config, place @ ..] = arguments.as_slice() else {
         return Err("expected FROM TO CELL CONFIG [KEY [PREFIX]]".into());
     };
-    let cell: CellKind = serde_json::from_value(cell.as_str().into())?;
+    let cell: LayerKind = serde_json::from_value(cell.as_str().into())?;
     let config: RecurrentConfig = serde_json::from_str(config)?;
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     match cell {
-        CellKind::Lstm => drop(Lstm::new(&config, vb)?),
-        CellKind::Gru => drop(Gru::new(&config, vb)?),
-        CellKind::Rnn => drop(Rnn::new(&config, vb)?),
+        LayerKind::Lstm => drop(Lstm::new(&config, vb)?),
+        LayerKind::Gru => drop(Gru::new(&config, vb)?),
+        LayerKind::Rnn => drop(Rnn::new(&config, vb)?),
     }
     if from != "-" {
         let key = place.first().cloned();

@@ -2,52 +2,62 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The options of an [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) or [`Rnn`](crate::Rnn).
 ///
-/// The first eight are PyTorch's, with its names and defaults; the others are off by default.
+/// The first eight are PyTorch's, with PyTorch's names and defaults. The others are off by default.
+///
+/// ```
+/// use ragged_models::RecurrentConfig;
+///
+/// let config = RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(7, 15) };
+/// assert_eq!(config.num_directions(), 2);
+/// assert_eq!(config.output_size(), 15);
+/// assert_eq!(config.output_features(), 30);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecurrentConfig {
-    /// I, the features of a time step; at least 1.
+    /// I, the number of features of a time step; at least 1.
     pub input_size: usize,
-    /// H, the hidden units of a layer and direction; at least 1.
+    /// H, the number of hidden units of one layer and direction; at least 1.
     pub hidden_size: usize,
-    /// L, the stacked layers; at least 1. Default 1.
+    /// L, the number of stacked layers; at least 1. Default 1.
     #[serde(default = "one")]
     pub num_layers: usize,
     /// Whether the gates have biases. Default true.
     #[serde(default = "yes")]
     pub bias: bool,
-    /// Whether a second direction runs from each sequence's end. Default false.
+    /// Whether a second direction runs from the end of each sequence. Default false.
     #[serde(default)]
     pub bidirectional: bool,
-    /// The probability, from 0 to 1, of zeroing an output of a layer on its way into the next.
-    /// Default 0.
+    /// The probability, from 0 to 1, of zeroing an output of a layer before it enters the next
+    /// layer. Default 0.
     #[serde(default)]
     pub dropout: f64,
-    /// P, to which the hidden state is projected, below H; 0 for no projection. An LSTM's alone.
-    /// Default 0.
-    #[serde(default)]
-    pub proj_size: usize,
-    /// What stands around the sum of input and state. An RNN's alone. Default tanh.
+    /// The size that the hidden state is projected to, from 1 to H - 1; only for an LSTM. Default
+    /// none (PyTorch's 0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proj_size: Option<usize>,
+    /// The function applied to the sum of the input and state products; only for an RNN. Default
+    /// tanh.
     #[serde(default)]
     pub nonlinearity: Nonlinearity,
-    /// How the outputs of two directions become one, in every layer. Default concatenation.
+    /// How the outputs of two directions are merged, in every layer. Default concatenation.
     #[serde(default)]
     pub merge: Merge,
-    /// The probability, from 0 to 1, of zeroing a unit of the hidden state on its way into the next
-    /// step. One mask a sequence, layer and direction, the same at all of its steps (Gal and
-    /// Ghahramani 2016). Default 0.
+    /// The probability, from 0 to 1, of zeroing a unit of the hidden state before it enters the next
+    /// step. Each sequence, layer and direction has one mask, which is the same at all of its steps
+    /// (Gal and Ghahramani 2016). Default 0.
     #[serde(default)]
     pub recurrent_dropout: f64,
-    /// Whether the matrix on the hidden state starts orthogonal, gate by gate (Saxe et al. 2014),
-    /// and not uniform. Default false.
+    /// Whether `weight_hh` starts orthogonal, gate by gate (Saxe et al. 2014), instead of uniform.
+    /// Default false.
     #[serde(default)]
     pub orthogonal: bool,
-    /// What the forget gate's two biases start as, together (Jozefowicz et al. 2015 advise 1);
-    /// uniform as the others where `None`. An LSTM's alone. Default none.
+    /// The initial value of the sum of the forget gate's two biases (Jozefowicz et al. 2015 advise
+    /// 1); uniform like the others if `None`. Only for an LSTM. Default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forget_bias: Option<f64>,
     /// Whether the initial states are parameters, `h_0` (and `c_0`) `[L * D, ..]`, that start at
@@ -57,6 +67,11 @@ pub struct RecurrentConfig {
 }
 
 /// The non-linearity of an RNN.
+///
+/// ```
+/// # use ragged_models::Nonlinearity;
+/// assert_eq!(Nonlinearity::default(), Nonlinearity::Tanh);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Nonlinearity {
@@ -67,16 +82,23 @@ pub enum Nonlinearity {
     Relu,
 }
 
-/// How the outputs of two directions, `[N, H]` each, become the output of a layer.
+/// How the outputs of two directions, `[N, P]` each, become the output of a layer.
+///
+/// ```
+/// # use ragged_models::{Merge, RecurrentConfig};
+/// let config = RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(7, 15) };
+/// assert_eq!(config.output_features(), 30);
+/// assert_eq!(RecurrentConfig { merge: Merge::Sum, ..config }.output_features(), 15);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Merge {
-    /// Side by side, forward before reverse: `[N, 2H]`, as in PyTorch.
+    /// Concatenation, forward before reverse: `[N, 2P]`, as in PyTorch.
     #[default]
     Concat,
-    /// Their sum, `[N, H]`.
+    /// The sum, `[N, P]`.
     Sum,
-    /// Their mean, `[N, H]`.
+    /// The mean, `[N, P]`.
     Mean,
 }
 
@@ -89,7 +111,12 @@ fn yes() -> bool {
 }
 
 impl RecurrentConfig {
-    /// One layer in one direction, with biases.
+    /// Returns the options of one layer in one direction, with biases.
+    ///
+    /// ```
+    /// # use ragged_models::RecurrentConfig;
+    /// assert_eq!(RecurrentConfig::new(7, 15).num_layers, 1);
+    /// ```
     pub fn new(input_size: usize, hidden_size: usize) -> Self {
         Self {
             input_size,
@@ -98,7 +125,7 @@ impl RecurrentConfig {
             bias: true,
             bidirectional: false,
             dropout: 0.0,
-            proj_size: 0,
+            proj_size: None,
             nonlinearity: Nonlinearity::Tanh,
             merge: Merge::Concat,
             recurrent_dropout: 0.0,
@@ -108,21 +135,40 @@ impl RecurrentConfig {
         }
     }
 
-    /// D, 2 where bidirectional and 1 where not.
-    pub fn directions(&self) -> usize {
+    /// Returns D: 2 if bidirectional, otherwise 1.
+    ///
+    /// ```
+    /// # use ragged_models::RecurrentConfig;
+    /// assert_eq!(RecurrentConfig::new(7, 15).num_directions(), 1);
+    /// ```
+    pub fn num_directions(&self) -> usize {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    /// The features of a hidden state: P with a projection, otherwise H.
-    pub fn state_size(&self) -> usize {
-        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    /// Returns P, the size of a hidden state: `proj_size` with a projection, otherwise H.
+    ///
+    /// ```
+    /// # use ragged_models::RecurrentConfig;
+    /// let config = RecurrentConfig::new(7, 15);
+    /// assert_eq!(config.output_size(), 15);
+    /// assert_eq!(RecurrentConfig { proj_size: Some(5), ..config }.output_size(), 5);
+    /// ```
+    pub fn output_size(&self) -> usize {
+        self.proj_size.unwrap_or(self.hidden_size)
     }
 
-    /// The features of an output row: D hidden states where they are concatenated, otherwise one.
-    pub fn output_size(&self) -> usize {
+    /// Returns the number of features of an output row: D * P if the directions are concatenated,
+    /// otherwise P.
+    ///
+    /// ```
+    /// # use ragged_models::RecurrentConfig;
+    /// let config = RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(7, 15) };
+    /// assert_eq!(config.output_features(), 30);
+    /// ```
+    pub fn output_features(&self) -> usize {
         match self.merge {
-            Merge::Concat => self.directions() * self.state_size(),
-            Merge::Sum | Merge::Mean => self.state_size(),
+            Merge::Concat => self.num_directions() * self.output_size(),
+            Merge::Sum | Merge::Mean => self.output_size(),
         }
     }
 
@@ -130,7 +176,13 @@ impl RecurrentConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names the first one that cannot be.
+    /// [`Error::Config`] names the first value that is not allowed.
+    ///
+    /// ```
+    /// # use ragged_models::RecurrentConfig;
+    /// let error = RecurrentConfig { dropout: 1.5, ..RecurrentConfig::new(7, 15) }.validate();
+    /// assert_eq!(error.unwrap_err().to_string(), "dropout is 1.5: expected 0 to 1");
+    /// ```
     pub fn validate(&self) -> Result<()> {
         let sizes = [
             ("input_size", self.input_size),
@@ -142,34 +194,41 @@ impl RecurrentConfig {
         }
         let fits = self.hidden_size <= usize::MAX / 16 / self.input_size.max(self.hidden_size);
         check("hidden_size", self.hidden_size, fits, "a size that fits in memory")?;
-        let below = format!("below hidden_size, {}", self.hidden_size);
-        check("proj_size", self.proj_size, self.proj_size < self.hidden_size, &below)?;
+        if let Some(size) = self.proj_size {
+            check("proj_size", size, size >= 1, "at least 1, or none")?;
+            let below = format!("below hidden_size, {}", self.hidden_size);
+            check("proj_size", size, size < self.hidden_size, &below)?;
+        }
         for (name, p) in [("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)]
         {
             check(name, p, (0.0..=1.0).contains(&p), "0 to 1")?;
         }
         if let Some(bias) = self.forget_bias {
             check("forget_bias", bias, bias.is_finite(), "a finite number")?;
-            check("bias", false, self.bias, "true, to hold the forget_bias")?;
+            check("bias", false, self.bias, "true, as forget_bias is set")?;
         }
         Ok(())
     }
 
-    /// Checks that options which only an LSTM has are left alone.
+    /// Checks that the options which only an LSTM has are not set.
     pub(crate) fn check_no_lstm_options(&self) -> Result<()> {
-        check("proj_size", self.proj_size, self.proj_size == 0, "0 for any layer but an LSTM")?;
-        let bias = self.forget_bias.unwrap_or_default();
-        check("forget_bias", bias, self.forget_bias.is_none(), "none for any layer but an LSTM")
+        if let Some(size) = self.proj_size {
+            check("proj_size", size, false, "none, as only an LSTM has a projection")?;
+        }
+        if let Some(bias) = self.forget_bias {
+            check("forget_bias", bias, false, "none, as only an LSTM has a forget gate")?;
+        }
+        Ok(())
     }
 
-    /// Checks that the option which only an RNN has is left alone.
+    /// Checks that the option which only an RNN has is not set.
     pub(crate) fn check_no_rnn_options(&self) -> Result<()> {
         let tanh = self.nonlinearity == Nonlinearity::Tanh;
-        check("nonlinearity", "relu", tanh, "tanh for any layer but an RNN")
+        check("nonlinearity", "relu", tanh, "tanh, as only an RNN has the choice")
     }
 }
 
-/// Refuses a value of a configuration where `ok` does not hold.
+/// Returns [`Error::Config`] unless `ok`.
 pub(crate) fn check(
     name: &'static str,
     got: impl ToString,

@@ -1,56 +1,177 @@
-//! What can be wrong with a configuration, an input or a file of parameters.
+//! The errors of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A model that cannot be built, loaded or run.
+use candle_core::{DType, DeviceLocation};
+
+use crate::weights::state_dict::Mismatches;
+
+/// A model that cannot be built, run, saved or loaded.
+///
+/// ```
+/// use candle_core::{DType, Device};
+/// use ragged_models::{Error, Lstm, Parameters, RecurrentConfig};
+///
+/// let vb = Parameters::new(0).builder(DType::F32, &Device::Cpu);
+/// let error = Lstm::new(&RecurrentConfig::new(0, 4), vb).unwrap_err();
+/// assert!(matches!(error, Error::Config { name: "input_size", .. }));
+/// assert_eq!(error.to_string(), "input_size is 0: expected at least 1");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument of `forward` whose shape, dtype or device does not fit.
-    #[error("{name}: expected {expected}, got {got}")]
+    /// An input of a layer, cell or model with a wrong rank or number of features.
+    #[error("input: expected a tensor {expected} with I = {input_size}, got shape {got:?}")]
     Input {
+        /// The shapes that are accepted, in letters.
+        expected: &'static str,
+        /// I, the number of input features.
+        input_size: usize,
+        /// The shape of the input.
+        got: Vec<usize>,
+    },
+    /// A padded input whose readout needs at least one time step.
+    #[error("input: expected a tensor [B, T, I] with T of at least 1, got shape {got:?}")]
+    NoSteps {
+        /// The shape of the input.
+        got: Vec<usize>,
+    },
+    /// A tensor with a wrong shape.
+    #[error("{name}: expected shape {expected:?}, got shape {got:?}")]
+    Shape {
         /// The argument.
         name: &'static str,
-        /// What it should be.
-        expected: String,
-        /// What came.
-        got: String,
+        /// Its shape as it should be.
+        expected: Vec<usize>,
+        /// Its shape.
+        got: Vec<usize>,
     },
-    /// A value that a configuration cannot have.
+    /// A tensor whose dtype is not the parameters' dtype.
+    #[error("{name}: expected dtype {}, got dtype {}", expected.as_str(), got.as_str())]
+    DType {
+        /// The argument.
+        name: &'static str,
+        /// The dtype of the parameters.
+        expected: DType,
+        /// The dtype of the argument.
+        got: DType,
+    },
+    /// A tensor that is not on the parameters' device.
+    #[error("{name}: expected device {expected:?}, got device {got:?}")]
+    Device {
+        /// The argument.
+        name: &'static str,
+        /// The device of the parameters.
+        expected: DeviceLocation,
+        /// The device of the argument.
+        got: DeviceLocation,
+    },
+    /// A chunk with a number of sequences that is not the stream's number of rows.
+    #[error("input: expected {expected} sequences, got {got}")]
+    Sequences {
+        /// The rows of the stream.
+        expected: usize,
+        /// The sequences of the chunk.
+        got: usize,
+    },
+    /// A row index beyond the rows of a stream.
+    #[error("rows: expected rows below {rows}, got {got}")]
+    Row {
+        /// The number of rows.
+        rows: usize,
+        /// The index.
+        got: usize,
+    },
+    /// The state of another model's stream.
+    #[error("state: expected shapes {expected:?}, got shapes {got:?}")]
+    State {
+        /// The shapes of this model's state.
+        expected: Vec<Vec<usize>>,
+        /// The shapes of the tensors that were given.
+        got: Vec<Vec<usize>>,
+    },
+    /// A configuration value that is not allowed.
     #[error("{name} is {got}: expected {expected}")]
     Config {
         /// The key.
         name: &'static str,
-        /// What it may be.
+        /// The allowed values.
         expected: String,
-        /// Its value.
+        /// The value, which may be of any type, as text.
         got: String,
     },
-    /// A state dict that does not belong to the parameters: all differences at once.
-    #[error("state dict does not fit: {}", .0.join("; "))]
-    StateDict(Vec<String>),
-    /// A file that cannot be read, written or understood.
+    /// A state dict that does not fit the parameters: all mismatches at once.
+    #[error("state dict does not fit: {0}")]
+    StateDict(Mismatches),
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A `config.json` that is not a model configuration.
+    #[error("{}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with line and column.
+        source: serde_json::Error,
+    },
+    /// A file that is not a `.safetensors` file, or tensors that cannot be written as one.
+    #[error("{}: not a safetensors file: {source}", path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: safetensors::SafeTensorError,
+    },
+    /// A file in which no state dict was found.
     #[error("{}: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, and what the file holds.
+        reason: String,
+    },
+    /// A file that was read, but whose content is the cause of another error.
+    #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
-        reason: String,
+        /// The error.
+        source: Box<Error>,
     },
-    /// A packing that does not fit.
+    /// An error of padding or packing.
     #[error(transparent)]
     Sequence(#[from] ragged_sequence::Error),
-    /// The tensor library failed.
+    /// An error of candle.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
 }
 
 impl Error {
-    /// A file's error, whatever its source.
-    pub(crate) fn file(path: &std::path::Path, reason: impl std::fmt::Display) -> Self {
-        Self::File { path: path.to_path_buf(), reason: reason.to_string() }
+    /// Adds the file whose content caused this error.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Self::File { path: path.to_path_buf(), source: Box::new(self) }
+    }
+
+    /// Returns a function that turns an input or output error of a file into one of this crate.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
     }
 }
 
-/// This crate's result.
+impl From<Error> for candle_core::Error {
+    /// Lets `?` convert errors in functions that return candle's.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Candle(error) => error,
+            other => candle_core::Error::wrap(other),
+        }
+    }
+}
+
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

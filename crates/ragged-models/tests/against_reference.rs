@@ -1,11 +1,13 @@
-//! The packed kernels against the plain reference: every option, any lengths, values and gradients.
+//! The packed kernels compared with the plain reference: values and gradients, for every option and any
+//! lengths.
 
 mod reference;
 
 use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::RNN;
 use proptest::prelude::*;
 use ragged_models::{
-    Cell, CellKind, GruCell, Lstm, LstmCell, LstmState, Merge, Mode, Nonlinearity, Parameters,
+    Cell, GruCell, LayerKind, Lstm, LstmCell, LstmState, Merge, Mode, Nonlinearity, Parameters,
     Recurrent, RecurrentConfig, RnnCell, State,
 };
 use ragged_sequence::random::Generator;
@@ -27,7 +29,7 @@ fn var(rng: &mut impl Rng, dims: &[usize]) -> Var {
     Var::from_tensor(&random(rng, dims)).unwrap()
 }
 
-/// The largest difference of two tensors of one shape.
+/// The largest difference of two tensors of the same shape.
 fn distance(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.dims(), b.dims());
     if a.elem_count() == 0 {
@@ -48,7 +50,7 @@ fn configs() -> impl Strategy<Value = RecurrentConfig> {
                 num_layers,
                 bias,
                 bidirectional,
-                proj_size: proj_size.min(hidden_size - 1),
+                proj_size: (proj_size > 0).then_some(proj_size.min(hidden_size - 1)),
                 nonlinearity: if relu { Nonlinearity::Relu } else { Nonlinearity::Tanh },
                 merge,
                 recurrent_dropout,
@@ -61,14 +63,14 @@ fn configs() -> impl Strategy<Value = RecurrentConfig> {
 /// The masks that a layer draws from a generator, `[L * D, B, ..]`.
 fn masks(config: &RecurrentConfig, batch: usize, rng: &mut Generator) -> Option<Tensor> {
     let p = config.recurrent_dropout;
-    let dims = [config.num_layers * config.directions(), batch, config.state_size()];
+    let dims = [config.num_layers * config.num_directions(), batch, config.output_size()];
     let draw = |_| if rng.random::<f64>() < p { 0.0 } else { 1.0 / (1.0 - p) };
     let values = (0..dims.iter().product()).map(draw).collect::<Vec<f64>>();
     (p > 0.0).then(|| Tensor::from_vec(values, &dims, &Device::Cpu).unwrap())
 }
 
-/// Values and gradients of a packed batch against the reference's, sequence by sequence.
-fn check<C: Cell>(kind: CellKind, config: &RecurrentConfig, lengths: &[usize]) {
+/// Compares values and gradients of a packed batch with the reference's, sequence by sequence.
+fn check<C: Cell>(kind: LayerKind, config: &RecurrentConfig, lengths: &[usize]) {
     let mut rng = rng();
     let parameters = Parameters::new(1);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
@@ -87,8 +89,10 @@ fn check<C: Cell>(kind: CellKind, config: &RecurrentConfig, lengths: &[usize]) {
     let (output, last) = layer.forward_packed(&packed, Some(&state), mode).unwrap();
     let outputs = unpack_sequence(&output).unwrap();
     if config.recurrent_dropout == 0.0 {
-        let (eval, _) = layer.forward_packed(&packed, Some(&state), Mode::Eval).unwrap();
-        assert_eq!(distance(eval.data(), output.data()), 0.0);
+        for mode in [Mode::Eval, Mode::Inference] {
+            let (plain, _) = layer.forward_packed(&packed, Some(&state), mode).unwrap();
+            assert_eq!(distance(plain.data(), output.data()), 0.0);
+        }
     }
 
     let weights: Vec<_> = parameters.named().into_iter().collect();
@@ -121,23 +125,23 @@ fn check<C: Cell>(kind: CellKind, config: &RecurrentConfig, lengths: &[usize]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
-    fn packed_values_and_gradients_are_the_references(
+    fn packed_values_and_gradients_agree_with_the_reference(
         config in configs(),
         lengths in prop::collection::vec(0..6usize, 1..6),
     ) {
         let tanh = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..config.clone() };
-        let whole = RecurrentConfig { proj_size: 0, ..config };
-        check::<LstmCell>(CellKind::Lstm, &tanh, &lengths);
-        check::<RnnCell>(CellKind::Rnn, &whole, &lengths);
+        let whole = RecurrentConfig { proj_size: None, ..config };
+        check::<LstmCell>(LayerKind::Lstm, &tanh, &lengths);
+        check::<RnnCell>(LayerKind::Rnn, &whole, &lengths);
         let gru = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..whole };
-        check::<GruCell>(CellKind::Gru, &gru, &lengths);
+        check::<GruCell>(LayerKind::Gru, &gru, &lengths);
     }
 }
 
 /// The cell states of every step, of every layer and direction (pytorch#31423).
 #[test]
 fn cell_states_of_all_steps() {
-    for proj_size in [0, 2] {
+    for proj_size in [None, Some(2)] {
         let config = RecurrentConfig {
             num_layers: 2,
             bidirectional: true,
@@ -152,12 +156,12 @@ fn cell_states_of_all_steps() {
         let packed = pack_sequence(&tensors, false).unwrap();
         let mode = Mode::Train(&mut rng.clone());
         let (output, last, cells) = lstm.forward_packed_with_cells(&packed, None, mode).unwrap();
-        let (plain, _) = lstm.forward_packed(&packed, None, Mode::Eval).unwrap();
+        let (plain, _) = lstm.forward_packed(&packed, None, Mode::Inference).unwrap();
         assert_eq!(distance(output.data(), plain.data()), 0.0);
         assert_eq!(cells.len(), 4);
         let weights: Vec<_> = parameters.named().into_iter().collect();
         let named = weights.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
-        let reference = Reference { kind: CellKind::Lstm, config: &config, parameters: &named };
+        let reference = Reference { kind: LayerKind::Lstm, config: &config, parameters: &named };
         let zeros = lstm.initial_state(1).unwrap().map(|t| t.squeeze(1)).unwrap();
         let zeros = [zeros.h, zeros.c];
         let (mut ours, mut theirs) = (vec![last.c.sum_all().unwrap()], vec![]);
@@ -181,9 +185,9 @@ fn cell_states_of_all_steps() {
     }
 }
 
-/// A cell on its own is a layer's step.
+/// A step of a single cell is a step of a layer.
 #[test]
-fn cells_step_as_layers_do() {
+fn cells_step_like_layers() {
     fn check<C: Cell>(config: &RecurrentConfig) {
         let parameters = Parameters::new(1);
         let layer =
@@ -195,16 +199,16 @@ fn cells_step_as_layers_do() {
         alone.load_state_dict(&weights).unwrap();
         let mut rng = rng();
         let input = random(&mut rng, &[3, 2, config.input_size]);
-        let (_, want) = layer.forward(&input, None, Mode::Eval).unwrap();
+        let (_, want) = layer.forward(&input, None, Mode::Inference).unwrap();
         let x = |t: usize| input.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
-        let first = cell.forward(&x(0), None, Mode::Eval).unwrap();
+        let first = cell.forward(&x(0), None, Mode::Inference).unwrap();
         let second = cell.forward(&x(1), Some(&first), Mode::Train(&mut rng)).unwrap();
         for (got, want) in second.parts().into_iter().zip(want.parts()) {
             assert_eq!(distance(got, &want.squeeze(0).unwrap()), 0.0);
         }
-        // One sequence without its batch.
+        // One sequence without a batch dimension.
         let one = first.map(|t| t.get(1)).unwrap();
-        let got = cell.forward(&x(1).get(1).unwrap(), Some(&one), Mode::Eval).unwrap();
+        let got = cell.forward(&x(1).get(1).unwrap(), Some(&one), Mode::Inference).unwrap();
         for (got, want) in got.parts().into_iter().zip(second.parts()) {
             assert_eq!(distance(got, &want.get(1).unwrap()), 0.0);
         }
@@ -213,13 +217,14 @@ fn cells_step_as_layers_do() {
     }
     let config = RecurrentConfig::new(3, 4);
     check::<LstmCell>(&config);
-    check::<LstmCell>(&RecurrentConfig { proj_size: 2, ..config.clone() });
+    check::<LstmCell>(&RecurrentConfig { proj_size: Some(2), ..config.clone() });
     check::<GruCell>(&config);
     check::<RnnCell>(&config);
     check::<RnnCell>(&RecurrentConfig { nonlinearity: Nonlinearity::Relu, ..config });
 }
 
-/// A sequence of length zero (pytorch#11514): its state passes through, its gradient is zero.
+/// Sequences of length zero (pytorch#11514): the final state is the initial state, and the weights
+/// get gradients of zero.
 #[test]
 fn a_batch_of_empty_sequences_keeps_its_states() {
     let config =
@@ -255,7 +260,7 @@ fn steps_equal_the_whole_and_backward_runs_twice() {
     let mut state = None;
     for t in 0..5 {
         let x = input.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
-        let (output, next) = lstm.step(&x, state.as_ref(), Mode::Eval).unwrap();
+        let (output, next) = lstm.step(&x, state.as_ref(), Mode::Inference).unwrap();
         let want = whole.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
         assert_eq!(distance(&output, &want), 0.0);
         state = Some(next);
@@ -270,7 +275,8 @@ fn steps_equal_the_whole_and_backward_runs_twice() {
     }
 }
 
-/// One node a layer: an unrolled graph of this length overflows the stack in candle's backward.
+/// A layer is a single node of the graph: an unrolled graph of this length overflows the stack in
+/// candle's backward pass.
 #[test]
 fn a_hundred_thousand_steps_train() {
     let parameters = Parameters::new(3);
@@ -298,21 +304,22 @@ fn dropout_is_between_layers_seeded_and_off_in_evaluation() {
     let run = |config: &RecurrentConfig, seed: Option<u64>| {
         let lstm = Lstm::new(config, vb.clone()).unwrap();
         let mut rng = Generator::seed(seed.unwrap_or(0));
-        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };
+        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Inference };
         lstm.forward(&input, None, mode).unwrap().0
     };
     assert_eq!(distance(&run(&dropped, Some(1)), &run(&dropped, Some(1))), 0.0);
     assert!(distance(&run(&dropped, Some(1)), &run(&dropped, Some(2))) > 1e-3);
     assert_eq!(distance(&run(&dropped, None), &run(&plain, Some(1))), 0.0);
-    // One layer has no next layer to drop for.
+    // A single layer has no next layer, so nothing is dropped.
     assert_eq!(distance(&run(&single, Some(1)), &run(&single, None)), 0.0);
-    // With everything dropped the second layer sees zeros, whatever the first one saw.
+    // With everything dropped, the input of the second layer is zero for every sequence.
     let all = run(&everything, Some(1));
     let (first, second) = (all.get(0).unwrap(), all.get(1).unwrap());
     assert_eq!(distance(&first, &second), 0.0);
 }
 
-/// One mask a sequence: the same units are dropped at every step, others in other sequences.
+/// One mask per sequence: the same units are dropped at every step, and other units in other
+/// sequences.
 #[test]
 fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
     let plain = RecurrentConfig::new(3, 8);
@@ -323,7 +330,7 @@ fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
     let run = |config: &RecurrentConfig, seed: Option<u64>| {
         let lstm = Lstm::new(config, vb.clone()).unwrap();
         let mut rng = Generator::seed(seed.unwrap_or(0));
-        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Eval };
+        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Inference };
         lstm.forward(&input, None, mode).unwrap().0
     };
     assert_eq!(distance(&run(&dropped, Some(1)), &run(&dropped, Some(1))), 0.0);
@@ -332,4 +339,57 @@ fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
     // The first step has no hidden state to drop from.
     let first = |t: Tensor| t.narrow(1, 0, 1).unwrap();
     assert_eq!(distance(&first(run(&dropped, Some(1))), &first(run(&plain, None))), 0.0);
+}
+
+/// Evaluation drops nothing and still records gradients; inference records none.
+#[test]
+fn evaluation_has_the_gradients_of_training_without_dropout() {
+    let plain =
+        RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(3, 4) };
+    let dropped = RecurrentConfig { dropout: 0.5, recurrent_dropout: 0.5, ..plain.clone() };
+    let parameters = Parameters::new(4);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let input = var(&mut rng(), &[2, 5, 3]);
+    let gradients = |config: &RecurrentConfig, mode: Mode| {
+        let lstm = Lstm::new(config, vb.clone()).unwrap();
+        let (output, _) = lstm.forward(&input, None, mode).unwrap();
+        let grads = output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        let vars = parameters.named().into_iter().map(|(_, var)| var).chain([input.clone()]);
+        vars.map(|var| grads.get(&var).unwrap().clone()).collect::<Vec<_>>()
+    };
+    let mut rng = rng();
+    let want = gradients(&plain, Mode::Train(&mut rng));
+    for (got, want) in gradients(&dropped, Mode::Eval).iter().zip(&want) {
+        assert_eq!(distance(got, want), 0.0);
+    }
+    let lstm = Lstm::new(&dropped, vb.clone()).unwrap();
+    let (output, state) = lstm.forward(&input, None, Mode::Inference).unwrap();
+    assert!(!output.track_op() && !state.h.track_op() && !state.c.track_op());
+}
+
+/// The traits of candle: a layer is a `Module`, a cell is an `RNN`.
+#[test]
+fn candles_traits_give_the_same_results() {
+    let vb = |seed| Parameters::new(seed).builder(DType::F64, &Device::Cpu);
+    let input = random(&mut rng(), &[2, 5, 3]);
+    let config = RecurrentConfig::new(3, 4);
+    let lstm = Lstm::new(&config, vb(1)).unwrap();
+    let (want, _) = lstm.forward(&input, None, Mode::Inference).unwrap();
+    assert_eq!(distance(&candle_nn::Module::forward(&lstm, &input).unwrap(), &want), 0.0);
+
+    fn check<C: Cell + RNN<State = <C as Cell>::State>>(cell: &C, input: &Tensor) {
+        let states = cell.seq(input).unwrap();
+        let got = cell.states_to_tensor(&states).unwrap();
+        let mut state = None;
+        for t in 0..5 {
+            let x = input.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
+            let next = Cell::forward(cell, &x, state.as_ref(), Mode::Inference).unwrap();
+            let got = got.narrow(1, t, 1).unwrap().squeeze(1).unwrap();
+            assert_eq!(distance(&got, next.parts()[0]), 0.0);
+            state = Some(next);
+        }
+    }
+    check(&LstmCell::new(&config, vb(2)).unwrap(), &input);
+    check(&GruCell::new(&config, vb(3)).unwrap(), &input);
+    check(&RnnCell::new(&config, vb(4)).unwrap(), &input);
 }

@@ -1,4 +1,4 @@
-//! Files that PyTorch wrote, in all their forms, and files that are not what they should be.
+//! Checkpoints that PyTorch wrote, in all their forms, and files that are damaged or hold no tensors.
 //!
 //! `validation/generate_fixtures.py` writes `tests/checkpoints`.
 
@@ -15,7 +15,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints").join(name)
 }
 
-/// The parameters of an LSTM as the fixtures have it, with other values.
+/// The parameters of an LSTM with the configuration of the fixtures and other values.
 fn parameters(config: &RecurrentConfig) -> Parameters {
     let parameters = Parameters::new(5);
     Lstm::new(config, parameters.builder(DType::F32, CPU)).unwrap();
@@ -43,7 +43,7 @@ fn check<T: std::fmt::Debug>(result: Result<T>, file: &Path, message: &str) {
 }
 
 #[test]
-fn every_form_of_a_checkpoint_gives_the_same_weights() {
+fn every_form_of_a_checkpoint_gives_the_same_values() {
     let want = parameters(&config());
     want.load(&file("lstm.safetensors")).unwrap();
     let plain = parameters(&config());
@@ -55,7 +55,7 @@ fn every_form_of_a_checkpoint_gives_the_same_weights() {
     assert_eq!(values(&deep), values(&want));
 }
 
-/// Transposed and strided storage, parameters, half precision: as PyTorch would read them.
+/// Transposed and strided storage, parameters and half precision.
 #[test]
 fn odd_tensors_are_read_by_their_strides() {
     let (plain, odd) = (parameters(&config()), parameters(&config()));
@@ -83,7 +83,7 @@ fn all_differences_are_listed_at_once() {
                    unexpected bias_ih_l0_reverse; unexpected weight_hh_l0_reverse; \
                    unexpected weight_ih_l0_reverse";
     check(parameters.load(&path), &path, message);
-    // Not strict still means that shapes must fit.
+    // Shapes must fit even if the options are not strict.
     let loose = LoadOptions { strict: false, ..Default::default() };
     let message = "state dict does not fit: weight_ih_l0 has shape [12, 2], expected [12, 5]";
     check(parameters.load_with(&path, &loose), &path, message);
@@ -91,7 +91,7 @@ fn all_differences_are_listed_at_once() {
 }
 
 #[test]
-fn not_strict_takes_what_there_is() {
+fn non_strict_loading_sets_the_common_names() {
     let narrower = RecurrentConfig { num_layers: 2, ..RecurrentConfig::new(2, 3) };
     let (parameters, whole) = (parameters(&narrower), parameters(&config()));
     whole.load(&file("lstm.pt")).unwrap();
@@ -115,24 +115,24 @@ fn not_strict_takes_what_there_is() {
 fn a_file_without_tensors_is_an_error() {
     let read = |name: &str, options: &LoadOptions| read_state_dict(&file(name), options);
     let top = LoadOptions::default();
-    check(read("nothing.pt", &top), &file("nothing.pt"), "no tensor in it");
-    let message = "no tensor at the top: there are some under model_state_dict";
+    check(read("nothing.pt", &top), &file("nothing.pt"), "the file holds no tensor");
+    let message = "no tensor at the top level: there are tensors under model_state_dict";
     check(read("nested.pth", &top), &file("nested.pth"), message);
     let key = |key: &str| LoadOptions { key: Some(key.into()), ..Default::default() };
-    let message = "no key model: keys are epoch, model_state_dict, optimizer_state_dict";
+    let message = "no key model: the keys are epoch, model_state_dict, optimizer_state_dict";
     check(read("nested.pth", &key("model")), &file("nested.pth"), message);
-    check(read("nested.pth", &key("epoch")), &file("nested.pth"), "epoch is no dictionary");
+    check(read("nested.pth", &key("epoch")), &file("nested.pth"), "epoch is not a dictionary");
     let message = "key x: only PyTorch checkpoints have keys";
     check(read("lstm.safetensors", &key("x")), &file("lstm.safetensors"), message);
     let wrong = LoadOptions { prefix: "decoder.".into(), ..nested() };
-    let message = "no name begins with decoder.: one is encoder.bias_hh_l0";
+    let message = "no name begins with decoder.: the first name is encoder.bias_hh_l0";
     check(read("nested.pth", &wrong), &file("nested.pth"), message);
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.safetensors");
     let none: Vec<(&str, Tensor)> = vec![];
     std::fs::write(&path, safetensors::serialize(none, None).unwrap()).unwrap();
-    check(read_state_dict(&path, &top), &path, "no tensor in it");
+    check(read_state_dict(&path, &top), &path, "the file holds no tensor");
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn damaged_files_are_errors() {
     let read = || read_state_dict(&path, &LoadOptions::default()).map(|_| ());
     check(read(), &path, "No such file or directory (os error 2)");
     std::fs::write(&path, b"\x80\x02\x8a\x0a").unwrap();
-    let message = "a pickle without an archive around it: \
-                   expected one that torch.save of PyTorch 1.6 or later wrote";
+    let message = "a pickle without a zip archive: \
+                   expected a file that torch.save of PyTorch 1.6 or later wrote";
     check(read(), &path, message);
     let whole = std::fs::read(file("odd.pt")).unwrap();
-    // Cut anywhere, and with any one byte of the pickle turned: an error or a tensor, no panic.
+    // Truncated anywhere, or with any byte of the pickle changed: an error or a tensor, no panic.
     for cut in (0..whole.len()).step_by(97) {
         std::fs::write(&path, &whole[..cut]).unwrap();
         assert!(read().is_err(), "cut at {cut}");
@@ -160,7 +160,7 @@ fn damaged_files_are_errors() {
 }
 
 #[test]
-fn what_we_write_we_read() {
+fn saved_parameters_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ours.safetensors");
     let (ours, back) = (Parameters::new(1), parameters(&config()));

@@ -1,4 +1,4 @@
-//! Bad input is an error that names the argument; a saved model comes back bit by bit.
+//! Errors for wrong configurations, inputs and files; saved models predict the same bits.
 
 use candle_core::{DType, Device, Tensor};
 use ragged_models::*;
@@ -35,20 +35,22 @@ fn impossible_configurations() {
     check(bad(|c| c.dropout = f64::NAN), "dropout is NaN: expected 0 to 1");
     assert!(bad(|c| c.hidden_size = usize::MAX).is_err());
     check(bad(|c| c.recurrent_dropout = -0.1), "recurrent_dropout is -0.1: expected 0 to 1");
-    check(bad(|c| c.proj_size = 4), "proj_size is 4: expected below hidden_size, 4");
-    let relu = "nonlinearity is relu: expected tanh for any layer but an RNN";
+    check(bad(|c| c.proj_size = Some(0)), "proj_size is 0: expected at least 1, or none");
+    check(bad(|c| c.proj_size = Some(4)), "proj_size is 4: expected below hidden_size, 4");
+    let relu = "nonlinearity is relu: expected tanh, as only an RNN has the choice";
     check(bad(|c| c.nonlinearity = Nonlinearity::Relu), relu);
-    let message = "bias is false: expected true, to hold the forget_bias";
+    let message = "bias is false: expected true, as forget_bias is set";
     check(bad(|c| (c.bias, c.forget_bias) = (false, Some(1.0))), message);
     check(bad(|c| c.forget_bias = Some(f64::NAN)), "forget_bias is NaN: expected a finite number");
 
     let vb = || Parameters::new(0).builder(DType::F32, CPU);
-    let projected = RecurrentConfig { proj_size: 2, ..good.clone() };
-    let message = "proj_size is 2: expected 0 for any layer but an LSTM";
+    let projected = RecurrentConfig { proj_size: Some(2), ..good.clone() };
+    let message = "proj_size is 2: expected none, as only an LSTM has a projection";
     check(Gru::new(&projected, vb()), message);
     check(Rnn::new(&projected, vb()), message);
     let open = RecurrentConfig { forget_bias: Some(1.0), ..good.clone() };
-    check(Gru::new(&open, vb()), "forget_bias is 1: expected none for any layer but an LSTM");
+    let message = "forget_bias is 1: expected none, as only an LSTM has a forget gate";
+    check(Gru::new(&open, vb()), message);
     check(
         Gru::new(&RecurrentConfig { nonlinearity: Nonlinearity::Relu, ..good.clone() }, vb()),
         relu,
@@ -62,40 +64,44 @@ fn impossible_configurations() {
     check(GruCell::new(&both, vb()), message);
     let model = ModelConfig::new(ModelKind::Fixed, good, 0);
     let vb = Parameters::new(0).builder(DType::F32, CPU);
-    check(Model::new(&model, vb), "output_size is 0: expected at least 1");
+    check(Model::new(&model, vb), "num_outputs is 0: expected at least 1");
 }
 
 #[test]
 fn inputs_that_do_not_fit() {
     let layer = lstm(&RecurrentConfig::new(3, 4)).unwrap();
-    let run = |input: &Tensor| layer.forward(input, None, Mode::Eval);
+    let run = |input: &Tensor| layer.forward(input, None, Mode::Inference);
     let shape = "input: expected a tensor";
     check(run(&zeros(&[3])), &format!("{shape} [B, T, I] or [T, I] with I = 3, got shape [3]"));
-    let message = format!("{shape} [.., I] of packed rank 2 with I = 3, got shape [10, 2]");
+    let message = format!("{shape} [B, T, I] or [T, I] with I = 3, got shape [2, 5, 2]");
     check(run(&zeros(&[2, 5, 2])), &message);
+    let packed = pack_sequence(&[zeros(&[5, 2])], false).unwrap();
+    let message = format!("{shape} [N, I] with I = 3, got shape [5, 2]");
+    check(layer.forward_packed(&packed, None, Mode::Inference), &message);
     let message = "input: expected dtype f32, got dtype f64";
     check(run(&Tensor::zeros((2, 5, 3), DType::F64, CPU).unwrap()), message);
 
     let state = |dims: &[usize]| LstmState { h: zeros(&[1, 2, 4]), c: zeros(dims) };
     let input = zeros(&[2, 5, 3]);
     let message = "c_0: expected shape [1, 2, 4], got shape [1, 3, 4]";
-    check(layer.forward(&input, Some(&state(&[1, 3, 4])), Mode::Eval), message);
+    check(layer.forward(&input, Some(&state(&[1, 3, 4])), Mode::Inference), message);
 
     let f64s =
         LstmState { h: zeros(&[1, 2, 4]).to_dtype(DType::F64).unwrap(), c: zeros(&[1, 2, 4]) };
     let message = "h_0: expected dtype f32, got dtype f64";
-    check(layer.forward(&input, Some(&f64s), Mode::Eval), message);
+    check(layer.forward(&input, Some(&f64s), Mode::Inference), message);
 
     let vb = || Parameters::new(0).builder(DType::F32, CPU);
     let gru = Gru::new(&RecurrentConfig::new(3, 4), vb()).unwrap();
     let message = "h_0: expected shape [1, 2, 4], got shape [2, 4]";
-    check(gru.forward(&input, Some(&zeros(&[2, 4])), Mode::Eval), message);
-    let projected = lstm(&RecurrentConfig { proj_size: 3, ..RecurrentConfig::new(3, 4) }).unwrap();
+    check(gru.forward(&input, Some(&zeros(&[2, 4])), Mode::Inference), message);
+    let projected =
+        lstm(&RecurrentConfig { proj_size: Some(3), ..RecurrentConfig::new(3, 4) }).unwrap();
     let message = "h_0: expected shape [1, 2, 3], got shape [1, 2, 4]";
-    check(projected.forward(&input, Some(&state(&[1, 2, 4])), Mode::Eval), message);
+    check(projected.forward(&input, Some(&state(&[1, 2, 4])), Mode::Inference), message);
 
     let cell = GruCell::new(&RecurrentConfig::new(3, 4), vb()).unwrap();
-    let run = |input: &Tensor, state: Option<&Tensor>| cell.forward(input, state, Mode::Eval);
+    let run = |input: &Tensor, state: Option<&Tensor>| cell.forward(input, state, Mode::Inference);
     let message = "input: expected a tensor [B, I] or [I] with I = 3, got shape [2, 4]";
     check(run(&zeros(&[2, 4]), None), message);
     let message = "h_0: expected shape [2, 4], got shape [3, 4]";
@@ -104,26 +110,27 @@ fn inputs_that_do_not_fit() {
     let both =
         lstm(&RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(3, 4) }).unwrap();
     let message = "bidirectional is true: expected false, to run step by step";
-    check(both.step(&zeros(&[2, 3]), None, Mode::Eval), message);
+    check(both.step(&zeros(&[2, 3]), None, Mode::Inference), message);
 }
 
 #[test]
 fn no_sequences_and_no_steps_are_legal() {
     let layer = lstm(&RecurrentConfig::new(3, 4)).unwrap();
     for (batch, steps) in [(0, 5), (2, 0), (0, 0)] {
-        let (output, last) = layer.forward(&zeros(&[batch, steps, 3]), None, Mode::Eval).unwrap();
+        let (output, last) =
+            layer.forward(&zeros(&[batch, steps, 3]), None, Mode::Inference).unwrap();
         assert_eq!(output.dims(), [batch, steps, 4]);
         assert_eq!(last.h.dims(), [1, batch, 4]);
     }
     let vb = Parameters::new(0).builder(DType::F32, CPU);
     let model = FixedLengthLstm::new(&RecurrentConfig::new(3, 4), 1, vb).unwrap();
     let message = "input: expected a tensor [B, T, I] with T of at least 1, got shape [2, 0, 3]";
-    check(model.forward(&zeros(&[2, 0, 3]), Mode::Eval), message);
+    check(model.forward(&zeros(&[2, 0, 3]), Mode::Inference), message);
 }
 
-/// What a configuration describes is the lecture's model, to the last bit.
+/// The lecture's models are those of their configurations, bit for bit.
 #[test]
-fn a_model_of_a_configuration_is_the_lectures() {
+fn the_lectures_models_are_models_of_a_configuration() {
     let layer =
         RecurrentConfig { num_layers: 2, bidirectional: true, ..RecurrentConfig::new(3, 4) };
     let parameters = Parameters::new(9);
@@ -135,30 +142,32 @@ fn a_model_of_a_configuration_is_the_lectures() {
     let lecture = FixedLengthLstm::new(&layer, 2, vb.clone()).unwrap();
     let config = ModelConfig::new(ModelKind::Fixed, layer.clone(), 2);
     let model = Model::new(&config, vb.clone()).unwrap();
-    let want = rows(lecture.forward(&input, Mode::Eval).unwrap());
-    assert_eq!(rows(model.forward_padded(&input, Mode::Eval).unwrap()), want);
+    let want = rows(lecture.forward(&input, Mode::Inference).unwrap());
+    assert_eq!(rows(model.forward_padded(&input, Mode::Inference).unwrap()), want);
 
     let lecture = VariableLengthLstm::new(&layer, 2, vb.clone()).unwrap();
     let config = ModelConfig::new(ModelKind::Variable, layer.clone(), 2);
     let model = Model::new(&config, vb.clone()).unwrap();
     let packed = pack_padded_sequence(&input, &[2, 5], false).unwrap();
-    let want = rows(lecture.forward(&packed, Mode::Eval).unwrap());
-    assert_eq!(rows(model.forward(&packed, Mode::Eval).unwrap()), want);
+    let want = rows(lecture.forward(&packed, Mode::Inference).unwrap());
+    assert_eq!(rows(model.forward(&packed, Mode::Inference).unwrap()), want);
 
-    // One prediction a step, padded and packed.
+    // One prediction per step, padded and packed.
     let config = ModelConfig { readout: Readout::Steps, ..config };
     let model = Model::new(&config, vb).unwrap();
-    let padded = model.forward_padded(&input, Mode::Eval).unwrap();
+    let padded = model.forward_padded(&input, Mode::Inference).unwrap();
     assert_eq!(padded.dims(), [2, 5, 2]);
     let whole = pack_padded_sequence(&input, &[5, 5], false).unwrap();
-    let packed = whole.map(|_| Ok(model.forward(&whole, Mode::Eval).unwrap())).unwrap();
+    let packed = whole.map(|_| Ok(model.forward(&whole, Mode::Inference).unwrap())).unwrap();
     let (packed, _) = pad_packed_sequence(&packed, &Padding::default()).unwrap();
     assert_eq!(padded.to_vec3::<f32>().unwrap(), packed.to_vec3::<f32>().unwrap());
 }
 
 #[test]
 fn every_kind_saves_under_pytorchs_names() {
-    for (cell, name) in [(CellKind::Lstm, "lstm"), (CellKind::Gru, "gru"), (CellKind::Rnn, "rnn")] {
+    for (cell, name) in
+        [(LayerKind::Lstm, "lstm"), (LayerKind::Gru, "gru"), (LayerKind::Rnn, "rnn")]
+    {
         let layer = RecurrentConfig { trainable_state: true, ..RecurrentConfig::new(2, 3) };
         let config = ModelConfig { cell, ..ModelConfig::new(ModelKind::Variable, layer, 1) };
         let parameters = Parameters::new(9);
@@ -167,7 +176,7 @@ fn every_kind_saves_under_pytorchs_names() {
         for part in ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "h_0"] {
             assert!(names.contains(&format!("{name}.{part}")), "{names:?}");
         }
-        assert_eq!(names.contains(&format!("{name}.c_0")), cell == CellKind::Lstm);
+        assert_eq!(names.contains(&format!("{name}.c_0")), cell == LayerKind::Lstm);
         let folder = tempfile::tempdir().unwrap();
         save_model(folder.path(), &config, &parameters).unwrap();
         let (back, _) = load_model(folder.path(), DType::F32, CPU).unwrap();
@@ -188,12 +197,12 @@ fn a_saved_model_predicts_the_same_bits() {
     assert_eq!(back.config(), &config);
     let packed = pack_sequence(&[zeros(&[3, 2]), zeros(&[5, 2])], false).unwrap();
     let predict =
-        |model: &Model| model.forward(&packed, Mode::Eval).unwrap().to_vec2::<f32>().unwrap();
+        |model: &Model| model.forward(&packed, Mode::Inference).unwrap().to_vec2::<f32>().unwrap();
     assert_eq!(predict(&model), predict(&back));
 }
 
 #[test]
-fn damaged_model_folders() {
+fn damaged_model_directories() {
     let folder = tempfile::tempdir().unwrap();
     let load = || load_model(folder.path(), DType::F32, CPU).map(|_| ());
     let config = folder.path().join("config.json");
@@ -204,7 +213,7 @@ fn damaged_model_folders() {
 
     let layer = RecurrentConfig { bias: false, ..RecurrentConfig::new(1, 1) };
     let small = ModelConfig::new(ModelKind::Fixed, layer, 1);
-    let large = ModelConfig { output_size: 2, ..small.clone() };
+    let large = ModelConfig { num_outputs: 2, ..small.clone() };
     let parameters = Parameters::new(0);
     Model::new(&small, parameters.builder(DType::F32, CPU)).unwrap();
     save_model(folder.path(), &large, &parameters).unwrap();

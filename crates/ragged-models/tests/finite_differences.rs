@@ -1,16 +1,16 @@
-//! Gradients in f64 against central differences, parameter by parameter: both models, and every
-//! option that PyTorch does not have.
+//! Gradients in f64 compared with central differences, for both models and for every option that PyTorch
+//! does not have.
 
 use candle_core::{DType, Device, Tensor};
 use ragged_models::{
-    CellKind, FixedLengthLstm, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters,
+    FixedLengthLstm, LayerKind, Lstm, Merge, Mode, Model, ModelConfig, ModelKind, Parameters,
     Readout, RecurrentConfig, VariableLengthLstm,
 };
 use ragged_sequence::pack_padded_sequence;
 use ragged_sequence::random::Generator;
 use rand::Rng;
 
-/// Compares the gradient of `loss` by every single number of every parameter.
+/// Compares the gradient of `loss` with respect to every element of every parameter.
 fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
     let grads = loss().backward().unwrap();
     let value = || loss().to_scalar::<f64>().unwrap();
@@ -70,8 +70,8 @@ fn variable_length_model() {
     });
 }
 
-/// A model over packed sequences with a configuration of its own, every readout in turn.
-fn check_options(kind: CellKind, layer: RecurrentConfig) {
+/// Checks a model over packed sequences with these options and several readouts.
+fn check_options(kind: LayerKind, layer: RecurrentConfig) {
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     for readout in [Readout::Final, Readout::Mean, Readout::Max, Readout::Steps] {
         let parameters = Parameters::new(3);
@@ -82,7 +82,7 @@ fn check_options(kind: CellKind, layer: RecurrentConfig) {
         };
         let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
         check(&parameters, || {
-            // The same masks every time.
+            // The same dropout masks at every call.
             let mode = &mut Generator::seed(0);
             let output = model.forward(&packed, Mode::Train(mode)).unwrap();
             output.sqr().unwrap().sum_all().unwrap()
@@ -92,23 +92,23 @@ fn check_options(kind: CellKind, layer: RecurrentConfig) {
 
 #[test]
 fn every_option_of_every_kind() {
-    for kind in [CellKind::Lstm, CellKind::Gru, CellKind::Rnn] {
+    for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
         for merge in [Merge::Concat, Merge::Sum, Merge::Mean] {
             let (recurrent_dropout, trainable_state) = (0.4, true);
             let options = RecurrentConfig { merge, recurrent_dropout, trainable_state, ..config() };
             check_options(kind, options);
         }
     }
-    check_options(CellKind::Lstm, RecurrentConfig { proj_size: 2, ..config() });
-    let dropped = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
-    check_options(CellKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
+    check_options(LayerKind::Lstm, RecurrentConfig { proj_size: Some(2), ..config() });
+    let dropped = RecurrentConfig { proj_size: Some(2), recurrent_dropout: 0.4, ..config() };
+    check_options(LayerKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
 }
 
 #[test]
 fn cell_states_of_all_steps() {
     let parameters = Parameters::new(4);
     let vb = parameters.builder(DType::F64, &Device::Cpu);
-    let options = RecurrentConfig { proj_size: 2, recurrent_dropout: 0.4, ..config() };
+    let options = RecurrentConfig { proj_size: Some(2), recurrent_dropout: 0.4, ..config() };
     let lstm = Lstm::new(&options, vb).unwrap();
     let packed = pack_padded_sequence(&input(), &[3, 0, 5, 1], false).unwrap();
     check(&parameters, || {

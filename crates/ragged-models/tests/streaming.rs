@@ -1,4 +1,5 @@
-//! Sequences that arrive in pieces, while others come and go, against the whole: bit for bit.
+//! Sequences that arrive in pieces, while rows are added and removed, compared with whole sequences, bit
+//! for bit.
 
 use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
@@ -30,7 +31,7 @@ fn parameters(build: impl FnOnce(&Parameters)) {
     build(&parameters);
 }
 
-fn start_states(parameters: &Parameters) {
+fn set_initial_states(parameters: &Parameters) {
     for (name, var) in parameters.named() {
         if name.ends_with("h_0") || name.ends_with("c_0") {
             let values = random(9, var.dims());
@@ -51,7 +52,7 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
     flat.into_iter().map(f32::to_bits).collect()
 }
 
-/// Cuts sequences into chunks: those of the k-th chunk have `cuts[k][b]` steps.
+/// Cuts sequences into chunks: in chunk k, sequence b has `cuts[k][b]` steps.
 fn chunks(sequences: &[Tensor], cuts: &[Vec<usize>]) -> Vec<PackedSequence> {
     let mut begin = vec![0; sequences.len()];
     let mut chunk = |cut: &Vec<usize>| {
@@ -73,15 +74,15 @@ fn cuts() -> impl Strategy<Value = Vec<Vec<usize>>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn chunks_of_any_size_are_the_whole(cuts in cuts()) {
+    fn chunks_of_any_size_give_the_results_of_whole_sequences(cuts in cuts()) {
         let rows = cuts[0].len();
         let length = |b: usize| cuts.iter().map(|cut| cut[b]).sum::<usize>();
         let sequences: Vec<_> = (0..rows).map(|b| random(b as u64, &[length(b), 3])).collect();
         let whole = pack_sequence(&sequences, false).unwrap();
         parameters(|p| {
             let layer = Lstm::new(&config(), p.builder(DType::F32, CPU)).unwrap();
-            start_states(p);
-            let (want, last) = layer.forward_packed(&whole, None, Mode::Eval).unwrap();
+            set_initial_states(p);
+            let (want, last) = layer.forward_packed(&whole, None, Mode::Inference).unwrap();
             let mut stream = layer.stream(rows).unwrap();
             let mut got = vec![vec![]; rows];
             for chunk in chunks(&sequences, &cuts) {
@@ -100,8 +101,8 @@ proptest! {
             let config = ModelConfig { readout, ..ModelConfig::new(ModelKind::Variable, config(), 2) };
             parameters(|p| {
                 let model = Model::new(&config, p.builder(DType::F32, CPU)).unwrap();
-                start_states(p);
-                let want = model.forward(&whole, Mode::Eval).unwrap();
+                set_initial_states(p);
+                let want = model.forward(&whole, Mode::Inference).unwrap();
                 let mut stream = model.stream(rows).unwrap();
                 let mut steps = vec![vec![]; rows];
                 let mut last = vec![];
@@ -128,12 +129,12 @@ proptest! {
     }
 }
 
-/// Rows begin anew, leave and join; each gives what it would have given alone.
+/// Rows are reset, removed and added; each gives the results of a stream with this row only.
 #[test]
-fn rows_come_and_go_without_a_trace() {
+fn rows_do_not_depend_on_other_rows() {
     parameters(|p| {
         let layer = Lstm::new(&config(), p.builder(DType::F32, CPU)).unwrap();
-        start_states(p);
+        set_initial_states(p);
         let step = |seed: u64| random(seed, &[1, 3]);
         let at = |seeds: &[u64]| {
             Tensor::cat(&seeds.iter().map(|&seed| step(seed)).collect::<Vec<_>>(), 0).unwrap()
@@ -158,7 +159,7 @@ fn rows_come_and_go_without_a_trace() {
 }
 
 #[test]
-fn a_model_forgets_the_rows_that_leave() {
+fn a_model_keeps_nothing_of_removed_rows() {
     for readout in READOUTS {
         let config = ModelConfig { readout, ..ModelConfig::new(ModelKind::Variable, config(), 2) };
         parameters(|p| {
@@ -181,7 +182,7 @@ fn a_model_forgets_the_rows_that_leave() {
 }
 
 #[test]
-fn what_cannot_stream_says_so() {
+fn streams_report_what_does_not_fit() {
     #[track_caller]
     fn check<T>(result: ragged_models::Result<T>, message: &str) {
         let Err(error) = result else { panic!("expected the error: {message}") };

@@ -1,4 +1,4 @@
-//! The lecture's worked example, printed: three sequences padded, packed, and back.
+//! Prints the lecture's worked example: three sequences are padded, packed, and padded again.
 //!
 //! `cargo run -p ragged-sequence --example pack`
 #![allow(clippy::print_stdout)]

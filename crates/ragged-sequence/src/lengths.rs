@@ -1,39 +1,56 @@
-//! Lengths in their three forms: numbers, a tensor, a mask.
+//! Lengths in three forms: a list, a tensor, and a mask.
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The lengths in a tensor `[B]` of any dtype.
+/// Returns the lengths in a tensor `[B]` of any dtype.
 ///
 /// # Errors
 ///
-/// [`Error::Length`] names the first one that is negative, fractional or not finite, where PyTorch
-/// truncates. [`Error::Layout`] for a tensor that is not one-dimensional.
+/// [`Error::Length`] names the first length that is negative, fractional or not finite (PyTorch
+/// truncates such lengths). [`Error::Rank`] for a tensor that is not one-dimensional.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_sequence::lengths_from_tensor;
+///
+/// let lengths = Tensor::new(&[3i64, 2, 4], &Device::Cpu)?;
+/// assert_eq!(lengths_from_tensor(&lengths)?, [3, 2, 4]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn lengths_from_tensor(lengths: &Tensor) -> Result<Vec<usize>> {
     check_rank("lengths", "[B]", lengths, 1, true)?;
-    let whole = |index: usize, got: String, length: Option<usize>| {
-        length.ok_or(Error::Length { index, got, expected: "of at least 0".into() })
-    };
+    let check =
+        |index: usize, got: f64, length: Option<usize>| length.ok_or(Error::Length { index, got });
     if lengths.dtype().is_int() {
         let values = lengths.to_dtype(DType::I64)?.to_vec1::<i64>()?;
         let lengths = values.iter().enumerate();
-        return lengths.map(|(i, &v)| whole(i, v.to_string(), usize::try_from(v).ok())).collect();
+        return lengths.map(|(i, &v)| check(i, v as f64, usize::try_from(v).ok())).collect();
     }
     let values = lengths.to_dtype(DType::F64)?.to_vec1::<f64>()?;
     let lengths = values.iter().enumerate();
-    // Above 2^53 not every whole number is an f64, so a length there may already be rounded.
+    // Above 2^53, not every whole number is an f64, so that such a length may already be rounded.
     let is_length = |v: f64| v.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&v);
-    lengths.map(|(i, &v)| whole(i, v.to_string(), is_length(v).then_some(v as usize))).collect()
+    lengths.map(|(i, &v)| check(i, v, is_length(v).then_some(v as usize))).collect()
 }
 
-/// A mask `[B, T]` of dtype `u8`: one where step `t` lies within sequence `b`, zero elsewhere.
+/// Returns a mask `[B, T]` of dtype `u8`: 1 where step `t` is within sequence `b`, otherwise 0.
 ///
-/// T is `total_length`, or the longest length.
+/// T is `total_length`, or the length of the longest sequence if `None`.
 ///
 /// # Errors
 ///
-/// [`Error::TotalLength`] where the total length is below the longest.
+/// [`Error::TotalLength`] if `total_length` is less than the longest length.
+///
+/// ```
+/// use candle_core::Device;
+/// use ragged_sequence::lengths_to_mask;
+///
+/// let mask = lengths_to_mask(&[3, 2], None, &Device::Cpu)?;
+/// assert_eq!(mask.to_vec2::<u8>()?, [[1, 1, 1], [1, 1, 0]]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn lengths_to_mask(
     lengths: &[usize],
     total_length: Option<usize>,
@@ -45,11 +62,21 @@ pub fn lengths_to_mask(
     Ok(Tensor::from_vec(mask, (lengths.len(), steps), device)?)
 }
 
-/// The lengths that a mask `[B, T]` of ones followed by zeros stands for, in any dtype.
+/// Returns the lengths of a mask `[B, T]` of ones followed by zeros, in any dtype.
 ///
 /// # Errors
 ///
-/// [`Error::Mask`] names the first place that is neither one nor zero, or is one behind a zero.
+/// [`Error::Mask`] names the first value that is neither one nor zero, or a one after a zero.
+/// [`Error::Rank`] for a tensor that is not two-dimensional.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_sequence::mask_to_lengths;
+///
+/// let mask = Tensor::new(&[[1u8, 1, 1], [1, 1, 0]], &Device::Cpu)?;
+/// assert_eq!(mask_to_lengths(&mask)?, [3, 2]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn mask_to_lengths(mask: &Tensor) -> Result<Vec<usize>> {
     check_rank("mask", "[B, T]", mask, 2, true)?;
     let rows = mask.to_dtype(DType::F64)?.to_vec2::<f64>()?;
@@ -65,15 +92,15 @@ pub fn mask_to_lengths(mask: &Tensor) -> Result<Vec<usize>> {
         .collect()
 }
 
-/// `total_length`, checked against the lengths, or the longest of them.
+/// Returns `total_length`, checked against the lengths, or the longest length if `None`.
 pub(crate) fn resolve_total_length(
     lengths: &[usize],
     total_length: Option<usize>,
 ) -> Result<usize> {
-    // max_by_key would name the last of several; the first is the one a reader finds.
     let longest = lengths.iter().copied().max().unwrap_or(0);
     match total_length {
         Some(total_length) if total_length < longest => {
+            // The first of several longest sequences.
             let index = lengths.iter().position(|&l| l == longest).unwrap_or(0);
             Err(Error::TotalLength { total_length, longest, index })
         }
@@ -82,29 +109,21 @@ pub(crate) fn resolve_total_length(
     }
 }
 
-/// Checks that lengths belong to a padded batch of `batch` sequences and `steps` steps.
+/// Checks the lengths of a padded batch of `batch` sequences and `steps` steps.
 pub(crate) fn check_lengths(lengths: &[usize], batch: usize, steps: usize) -> Result<()> {
     if lengths.len() != batch {
-        return Err(Error::Count {
-            what: "lengths",
-            expected: format!("{batch}, one a sequence"),
-            got: lengths.len(),
-        });
+        return Err(Error::LengthCount { expected: batch, got: lengths.len() });
     }
     match lengths.iter().position(|&length| length > steps) {
         None => Ok(()),
-        Some(index) => Err(Error::Length {
-            index,
-            got: lengths[index].to_string(),
-            expected: format!("from 0 to {steps}, the padded steps"),
-        }),
+        Some(index) => Err(Error::LengthBeyondSteps { index, length: lengths[index], steps }),
     }
 }
 
-/// Checks a tensor's rank: exactly `rank`, or at least that.
+/// Checks the rank of a tensor: exactly `rank`, or at least `rank` unless `exact`.
 pub(crate) fn check_rank(
     name: &'static str,
-    shape: &str,
+    expected: &'static str,
     tensor: &Tensor,
     rank: usize,
     exact: bool,
@@ -112,9 +131,5 @@ pub(crate) fn check_rank(
     if tensor.rank() == rank || (!exact && tensor.rank() > rank) {
         return Ok(());
     }
-    Err(Error::Layout {
-        name,
-        expected: format!("a tensor {shape}"),
-        got: format!("shape {:?}", tensor.dims()),
-    })
+    Err(Error::Rank { name, expected, got: tensor.dims().to_vec() })
 }

@@ -1,8 +1,9 @@
 //! Sequences of unequal length on candle: lengths, padding and packing.
 //!
-//! A batch wants one rectangular tensor, sequences come in all lengths. *Padding* makes them equal
-//! and wastes the room; *packing* keeps the real steps alone, ordered so that every time step of a
-//! recurrent layer is one contiguous block of rows. With `[1,2,3]`, `[4,5]` and `[6,7,8,9]`:
+//! The principal type is [`PackedSequence`]. A batch must be one tensor, but sequences differ in length.
+//! *Padding* makes them equally long, and a model then computes the padding, too. *Packing* keeps only the
+//! time steps that exist, in such an order that each time step of a recurrent layer is one contiguous
+//! block of rows. For `[1, 2, 3]`, `[4, 5]` and `[6, 7, 8, 9]`:
 //!
 //! ```text
 //! padded        sorted by length   packed, step by step
@@ -34,38 +35,47 @@
 //! # Ok::<(), ragged_sequence::Error>(())
 //! ```
 //!
-//! The functions carry the names of `torch.nn.utils.rnn` and take any trailing shape, dtype and
-//! device that candle has; gradients flow through all of them. They differ from PyTorch's where
-//! PyTorch surprises:
+//! The functions have the names of `torch.nn.utils.rnn`. They accept any trailing shape, and any dtype
+//! and device of candle; gradients flow through all of them. They differ from PyTorch as follows:
 //!
-//! - A sequence of length zero is legal everywhere (pytorch#11514, #80605): it owns no row.
-//! - Lengths beyond the padded steps, fractional lengths, mixed dtypes and padding values that the
-//!   dtype cannot hold are [errors](Error) that name the index, not silent changes.
-//! - Ties in length keep the caller's order.
+//! - Sequences of length zero are allowed everywhere (pytorch#11514, #80605); they have no rows.
+//! - Lengths beyond the padded steps, fractional lengths, mixed dtypes, and padding values that the dtype
+//!   cannot represent are [errors](Error) that name the index. PyTorch changes such values silently.
+//! - Sequences of the same length keep the caller's order.
 //! - Tensors are batch-first.
 //!
-//! In reading order: [`PackedLayout`] says which row is which, [`pad_sequence`] and its kin make
-//! rectangles, [`PackedSequence`] and its kin do without, [`mask_to_lengths`] and its kin convert.
-//! Over packed rows work [`pool`] (one row a sequence), [`packed_softmax`] and
-//! [`reverse_packed_sequence`]. [`random`] has the seeded generators of the whole workspace.
+//! # Letters
+//!
+//! **B** sequences, **T** steps, **N** packed rows (the sum of the lengths).
+//!
+//! # In reading order
+//!
+//! 1. [`PackedLayout`]: which row belongs to which sequence and step.
+//! 2. [`pad_sequence`] and [`unpad_sequence`]: padding.
+//! 3. [`PackedSequence`] with [`pack_sequence`], [`unpack_sequence`], [`pack_padded_sequence`] and
+//!    [`pad_packed_sequence`]: packing.
+//! 4. [`lengths_from_tensor`], [`lengths_to_mask`] and [`mask_to_lengths`]: forms of lengths.
+//! 5. [`pool`] (one row per sequence), [`packed_softmax`] and [`reverse_packed_sequence`]: operations on
+//!    packed rows.
+//! 6. [`random`]: the seeded generators of the whole workspace.
 
 #![forbid(unsafe_code)]
 
 mod error;
+mod gather;
 mod layout;
 mod lengths;
-mod packed;
+mod packed_sequence;
 mod pad;
 mod pool;
 pub mod random;
 mod reverse;
-mod rows;
 mod softmax;
 
 pub use error::{Error, Result};
 pub use layout::{PackedLayout, invert_permutation};
 pub use lengths::{lengths_from_tensor, lengths_to_mask, mask_to_lengths};
-pub use packed::{
+pub use packed_sequence::{
     PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence,
 };
 pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};

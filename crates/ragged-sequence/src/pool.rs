@@ -1,12 +1,13 @@
-//! One row for each sequence of a packed batch.
+//! Pooling: one row per sequence of a packed batch.
 
 use candle_core::Tensor;
 
-use crate::packed::rows_by_position;
-use crate::rows::{select, select_or_fill};
-use crate::{PackedLayout, PackedSequence, Result};
+use crate::error::Result;
+use crate::gather::{select, select_or_fill};
+use crate::layout::PackedLayout;
+use crate::packed_sequence::{PackedSequence, rows_by_position};
 
-/// How the rows of a sequence become one.
+/// How the rows of a sequence are reduced to one row; see [`pool`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     /// The row of the last step.
@@ -15,7 +16,7 @@ pub enum Pooling {
     First,
     /// The mean over the steps.
     Mean,
-    /// The largest value over the steps, feature by feature; of equal ones, the gradient goes to
+    /// The maximum over the steps, feature by feature. If several steps have it, the gradient goes to
     /// the first.
     Max,
     /// The sum over the steps.
@@ -24,17 +25,28 @@ pub enum Pooling {
 
 /// Pools the rows `[N, ...]` of a packed batch to `[B, ...]`, in the caller's order.
 ///
-/// A sequence of length zero gives zeros. Steps are added in their order, so a sequence's result
-/// does not depend on the others.
+/// The row of a sequence of length zero is zero. Sums are taken in the order of the steps, so the result
+/// for a sequence does not depend on the other sequences.
 ///
 /// # Errors
 ///
-/// Candle's alone, for a dtype that cannot be added or compared.
+/// Errors from candle, for a dtype without addition or comparison.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_sequence::{Pooling, pack_padded_sequence, pool};
+///
+/// let padded = Tensor::new(&[[1f32, 2.0, 0.0], [3.0, 4.0, 5.0]], &Device::Cpu)?;
+/// let packed = pack_padded_sequence(&padded, &[2, 3], false)?;
+/// assert_eq!(pool(&packed, Pooling::Mean)?.to_vec1::<f32>()?, [1.5, 4.0]);
+/// assert_eq!(pool(&packed, Pooling::Last)?.to_vec1::<f32>()?, [2.0, 5.0]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn pool(packed: &PackedSequence, pooling: Pooling) -> Result<Tensor> {
     let (data, layout) = (packed.data(), packed.layout());
     let lengths = layout.lengths();
     let row = rows_by_position(layout);
-    let pick = |step: fn(usize) -> usize| {
+    let select_step = |step: fn(usize) -> usize| {
         let rows = lengths.iter().enumerate();
         let rows = rows.map(|(b, &length)| (length > 0).then(|| row(b, step(length))));
         match rows.clone().collect() {
@@ -43,8 +55,8 @@ pub fn pool(packed: &PackedSequence, pooling: Pooling) -> Result<Tensor> {
         }
     };
     match pooling {
-        Pooling::Last => pick(|length| length - 1),
-        Pooling::First => pick(|_| 0),
+        Pooling::Last => select_step(|length| length - 1),
+        Pooling::First => select_step(|_| 0),
         Pooling::Sum => sum(data, layout),
         Pooling::Mean => {
             let counts: Vec<f64> = lengths.iter().map(|&length| length.max(1) as f64).collect();
@@ -57,6 +69,7 @@ pub fn pool(packed: &PackedSequence, pooling: Pooling) -> Result<Tensor> {
     }
 }
 
+/// The sum over the steps of each sequence.
 fn sum(data: &Tensor, layout: &PackedLayout) -> Result<Tensor> {
     let mut shape = data.dims().to_vec();
     shape[0] = layout.batch_size();
@@ -69,8 +82,9 @@ fn sum(data: &Tensor, layout: &PackedLayout) -> Result<Tensor> {
     Ok(zeros.index_add(&sequences, &data.contiguous()?, 0)?)
 }
 
+/// The maximum over the steps of each sequence.
 fn max(data: &Tensor, layout: &PackedLayout) -> Result<Tensor> {
-    // Only sequences with a step have a largest one: the first ones in sorted order.
+    // The sequences that have steps come first in sorted order. The others have no maximum.
     let running = layout.batch_sizes().first().copied().unwrap_or(0);
     let mut shape = vec![running, layout.max_length()];
     shape.extend_from_slice(&data.dims()[1..]);
@@ -80,13 +94,14 @@ fn max(data: &Tensor, layout: &PackedLayout) -> Result<Tensor> {
         let (lengths, row) = (layout.lengths(), rows_by_position(layout));
         let index = layout.sorted_indices()[..running].iter().flat_map(|&b| {
             let (row, length) = (&row, lengths[b]);
-            // Beyond its end a sequence is its first step again, which changes no maximum.
+            // A sequence is padded with its first step, which does not change the maximum.
             (0..layout.max_length()).map(move |t| row(b, if t < length { t } else { 0 }))
         });
         let padded = select(data, index.collect())?.reshape(shape)?;
         let largest = padded.detach().argmax_keepdim(1)?;
         padded.gather(&largest, 1)?.squeeze(1)?
     };
-    let places = layout.unsorted_indices().iter();
-    select_or_fill(&pooled, places.map(|&place| (place < running).then_some(place)), 0.0)
+    let positions = layout.unsorted_indices().iter();
+    let rows = positions.map(|&position| (position < running).then_some(position));
+    select_or_fill(&pooled, rows, 0.0)
 }

@@ -1,18 +1,29 @@
-//! Turning sequences around, each within its own length.
+//! Reversing the steps of sequences, each within its own length.
 
 use candle_core::Tensor;
 
+use crate::error::Result;
+use crate::gather::select;
 use crate::lengths::check_lengths;
-use crate::packed::rows_by_position;
+use crate::packed_sequence::{PackedSequence, rows_by_position};
 use crate::pad::{batch_and_steps, unflatten};
-use crate::rows::select;
-use crate::{PackedSequence, Result};
 
-/// Every sequence of a packed batch from its last step to its first; its own inverse.
+/// Reverses the steps of every sequence of a packed batch.
 ///
 /// # Errors
 ///
-/// Candle's alone.
+/// Errors from candle.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_sequence::{pack_padded_sequence, reverse_packed_sequence, unpack_sequence};
+///
+/// let padded = Tensor::new(&[[1u32, 2, 0], [3, 4, 5]], &Device::Cpu)?;
+/// let packed = pack_padded_sequence(&padded, &[2, 3], false)?;
+/// let reversed = unpack_sequence(&reverse_packed_sequence(&packed)?)?;
+/// assert_eq!(reversed[0].to_vec1::<u32>()?, [2, 1]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn reverse_packed_sequence(packed: &PackedSequence) -> Result<PackedSequence> {
     let (layout, lengths) = (packed.layout(), packed.lengths());
     let row = rows_by_position(layout);
@@ -20,13 +31,24 @@ pub fn reverse_packed_sequence(packed: &PackedSequence) -> Result<PackedSequence
     PackedSequence::from_layout(select(packed.data(), index)?, layout.clone())
 }
 
-/// Every sequence of a padded tensor `[B, T, ...]` from its last step to its first, while the padding
-/// behind it stays where it is; its own inverse.
+/// Reverses the steps of every sequence of a padded tensor `[B, T, ...]`. The padding after a sequence
+/// keeps its place.
 ///
 /// # Errors
 ///
-/// [`Error::Count`](crate::Error::Count) for a wrong number of lengths,
-/// [`Error::Length`](crate::Error::Length) for one beyond T.
+/// [`Error::LengthCount`](crate::Error::LengthCount),
+/// [`Error::LengthBeyondSteps`](crate::Error::LengthBeyondSteps) and
+/// [`Error::Rank`](crate::Error::Rank).
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_sequence::reverse_padded_sequence;
+///
+/// let padded = Tensor::new(&[[1u32, 2, 0], [3, 4, 5]], &Device::Cpu)?;
+/// let reversed = reverse_padded_sequence(&padded, &[2, 3])?;
+/// assert_eq!(reversed.to_vec2::<u32>()?, [[2, 1, 0], [5, 4, 3]]);
+/// # Ok::<(), ragged_sequence::Error>(())
+/// ```
 pub fn reverse_padded_sequence(padded: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let (batch, steps) = batch_and_steps(padded)?;
     check_lengths(lengths, batch, steps)?;

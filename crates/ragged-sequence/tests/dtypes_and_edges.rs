@@ -6,7 +6,7 @@ use ragged_sequence::*;
 const CPU: &Device = &Device::Cpu;
 
 #[test]
-fn every_dtype_goes_in_and_comes_back() {
+fn every_dtype_is_padded_and_packed() {
     use DType::*;
     for dtype in [U8, U32, I16, I32, I64, BF16, F16, F32, F64, F8E4M3] {
         let sequences: Vec<Tensor> = [vec![1f32, 2.0], vec![], vec![3.0, 4.0, 5.0]]
@@ -24,9 +24,9 @@ fn every_dtype_goes_in_and_comes_back() {
     }
 }
 
-/// pytorch#11514: an empty sequence is a sequence. A whole batch of them, too.
+/// Sequences without steps are allowed (pytorch#11514), also for all sequences of a batch.
 #[test]
-fn a_batch_of_empty_sequences_is_a_batch() {
+fn batches_of_empty_sequences_are_allowed() {
     let empty = Tensor::zeros((0, 2), DType::F32, CPU).unwrap();
     let sequences = [empty.clone(), empty];
     let padded = pad_sequence(&sequences, &Padding::default()).unwrap();
@@ -42,7 +42,7 @@ fn a_batch_of_empty_sequences_is_a_batch() {
 }
 
 #[test]
-fn a_batch_of_no_sequences_is_a_batch() {
+fn batches_without_sequences_are_allowed() {
     let padded = Tensor::zeros((0, 4, 3), DType::F32, CPU).unwrap();
     let packed = pack_padded_sequence(&padded, &[], false).unwrap();
     assert_eq!((packed.data().dims(), packed.batch_size()), (&[0, 3][..], 0));

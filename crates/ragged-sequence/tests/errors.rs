@@ -1,4 +1,4 @@
-//! What PyTorch takes silently, or fails on obscurely, is an error that says where.
+//! Inputs that PyTorch accepts silently, or rejects with an unclear message, are errors that say where.
 
 use candle_core::{DType, Device, Tensor};
 use ragged_sequence::*;
@@ -17,7 +17,7 @@ fn zeros(shape: &[usize]) -> Tensor {
 
 #[test]
 fn a_length_beyond_the_padded_steps() {
-    let message = "length at index 1 is 5: expected a whole number from 0 to 4, the padded steps";
+    let message = "length at index 1 is 5: expected 0 to 4, the padded steps";
     let padded = zeros(&[2, 4, 3]);
     check(pack_padded_sequence(&padded, &[4, 5], false), message);
     check(unpad_sequence(&padded, &[4, 5], PaddingSide::Left), message);
@@ -25,7 +25,7 @@ fn a_length_beyond_the_padded_steps() {
 
 #[test]
 fn a_wrong_number_of_lengths() {
-    let message = "got 3 lengths: expected 2, one a sequence";
+    let message = "got 3 lengths: expected 2, one per sequence";
     check(pack_padded_sequence(&zeros(&[2, 4]), &[1, 1, 1], false), message);
     check(unpad_sequence(&zeros(&[2, 4]), &[1, 1, 1], PaddingSide::Right), message);
 }
@@ -56,10 +56,10 @@ fn sequences_that_do_not_match() {
 }
 
 #[test]
-fn a_padding_value_that_the_dtype_cannot_hold() {
+fn a_padding_value_that_the_dtype_cannot_represent() {
     let bytes = Tensor::new(&[1u8, 2], CPU).unwrap();
     let padding = Padding { value: -1.0, ..Padding::default() };
-    let message = "padding value -1 cannot be held by dtype u8";
+    let message = "padding value -1 cannot be represented by dtype u8";
     check(pad_sequence(std::slice::from_ref(&bytes), &padding), message);
     let packed = pack_sequence(&[bytes], true).unwrap();
     check(pad_packed_sequence(&packed, &padding), message);
@@ -76,7 +76,7 @@ fn a_total_length_below_the_longest() {
 }
 
 #[test]
-fn a_mask_that_is_no_prefix() {
+fn a_mask_with_a_one_after_a_zero() {
     let mask = Tensor::new(&[[1u8, 1, 0], [1, 0, 1]], CPU).unwrap();
     let message = "mask at row 1, step 2 is 1: expected ones, then zeros, in every row";
     check(mask_to_lengths(&mask), message);
@@ -86,7 +86,7 @@ fn a_mask_that_is_no_prefix() {
 }
 
 #[test]
-fn lengths_that_are_no_lengths() {
+fn lengths_that_are_not_whole_numbers() {
     let lengths = |values: &[f64]| lengths_from_tensor(&Tensor::new(values, CPU).unwrap());
     assert_eq!(lengths(&[3.0, 0.0]).unwrap(), [3, 0]);
     let bad = |index, got| {
@@ -100,7 +100,7 @@ fn lengths_that_are_no_lengths() {
 }
 
 #[test]
-fn packed_parts_that_disagree() {
+fn inconsistent_packed_parts() {
     let new =
         |rows, sizes: &[usize]| PackedSequence::new(zeros(&[rows, 2]), sizes.into(), vec![0, 1]);
     check(new(4, &[2, 1]), "packed data: expected 3 rows, got shape [4, 2]");

@@ -1,4 +1,4 @@
-//! Gradients pass through every function; padding gets exactly none, even where it holds NaN.
+//! Gradients flow through every function; the gradient of padding is exactly zero, even if it is NaN.
 
 use candle_core::{Device, Result, Tensor, Var};
 use ragged_sequence::*;
@@ -10,7 +10,7 @@ fn weights(like: &Tensor) -> Result<Tensor> {
     Tensor::arange(1f64, count as f64 + 1.0, CPU)?.reshape(like.dims())
 }
 
-/// The gradient of `sum(weights * f(input))`, by hand the weight that each element ends up under.
+/// The gradient of `sum(weights * f(input))`: for each element, the weight of its place in the output.
 fn gradient(input: &Var, f: impl Fn(&Tensor) -> Result<Tensor>) -> Vec<f64> {
     let output = f(input.as_tensor()).unwrap();
     let loss = (weights(&output).unwrap() * &output).unwrap().sum_all().unwrap();
@@ -44,7 +44,7 @@ fn unpadding_gives_padding_a_zero_gradient() {
 }
 
 #[test]
-fn padding_passes_on_the_gradient_of_real_steps_alone() {
+fn padding_passes_on_the_gradients_of_the_steps() {
     let rows = Var::from_tensor(&Tensor::new(&[1.0, 2.0, 3.0], CPU).unwrap()).unwrap();
     // Sequences [1, 3] and [2] packed; padded [[1, 3, pad], [2, pad, pad]] under weights 1..=6.
     let got = gradient(&rows, |data| {
@@ -63,12 +63,12 @@ fn padding_passes_on_the_gradient_of_real_steps_alone() {
 }
 
 #[test]
-fn sequences_packed_and_unpacked_pass_gradients() {
+fn packing_and_unpacking_pass_gradients() {
     let rows = Var::from_tensor(&Tensor::new(&[1.0, 2.0, 3.0], CPU).unwrap()).unwrap();
     let got = gradient(&rows, |data| {
         let sequences = [data.narrow(0, 0, 1)?, data.narrow(0, 1, 2)?];
         let packed = pack_sequence(&sequences, false)?;
-        // Twice the rows of sequence 1, in reading order [2, 3], then sequence 0's.
+        // The rows of sequence 1, [2, 3], then those of sequence 0, then those of sequence 1 again.
         let unpacked = unpack_sequence(&packed)?;
         Tensor::cat(&[&unpacked[1], &unpacked[0], &unpacked[1]], 0)
     });

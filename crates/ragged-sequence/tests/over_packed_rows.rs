@@ -1,4 +1,4 @@
-//! Pooling, softmax and reversal over packed rows, against loops over each sequence.
+//! Pooling, softmax and reversal of packed rows, compared with loops over each sequence.
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn sequences(lengths: &[usize]) -> Vec<Tensor> {
     lengths.iter().enumerate().map(sequence).collect()
 }
 
-/// What pooling one column of one sequence gives.
+/// The result of pooling for one column of one sequence.
 fn pooled(column: &[f64], pooling: Pooling) -> f64 {
     let Some((first, last)) = column.first().zip(column.last()) else { return 0.0 };
     match pooling {
@@ -36,7 +36,7 @@ const ALL: [Pooling; 5] =
 
 proptest! {
     #[test]
-    fn pooling_is_the_loop_bit_for_bit(lengths in prop::collection::vec(0..6usize, 1..6)) {
+    fn pooling_agrees_with_the_loop_bit_for_bit(lengths in prop::collection::vec(0..6usize, 1..6)) {
         let sequences = sequences(&lengths);
         let packed = pack_sequence(&sequences, false).unwrap();
         for pooling in ALL {
@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn softmax_sums_to_one_over_the_real_steps(lengths in prop::collection::vec(0..6usize, 1..6)) {
         let sequences = sequences(&lengths);
-        // What stands in the padding does not matter, not even if it is no number.
+        // The values of the padding have no effect, even if they are NaN.
         let padding = Padding { value: f64::NAN, total_length: Some(6), ..Default::default() };
         let padded = pad_sequence(&sequences, &padding).unwrap();
         let got = masked_softmax(&padded, &lengths).unwrap().to_vec3::<f64>().unwrap();
@@ -91,7 +91,7 @@ proptest! {
 }
 
 #[test]
-fn nothing_at_all_pools_to_zeros() {
+fn sequences_without_steps_pool_to_zeros() {
     let empty = Tensor::zeros((0, 3), DType::F64, CPU).unwrap();
     let packed = pack_sequence(&[empty.clone(), empty], false).unwrap();
     for pooling in ALL {
@@ -100,13 +100,13 @@ fn nothing_at_all_pools_to_zeros() {
 }
 
 #[test]
-fn the_largest_of_whole_numbers() {
+fn the_maximum_of_whole_numbers() {
     let sequences = [Tensor::new(&[3u32, 9, 4], CPU).unwrap(), Tensor::new(&[2u32], CPU).unwrap()];
     let packed = pack_sequence(&sequences, false).unwrap();
     assert_eq!(pool(&packed, Pooling::Max).unwrap().to_vec1::<u32>().unwrap(), [9, 2]);
 }
 
-/// Central differences of a weighted sum of everything.
+/// Compares with central differences of a weighted sum of all results.
 #[test]
 fn gradients_of_pooling_and_softmax() {
     let lengths = [2, 0, 4, 1];

@@ -9,7 +9,7 @@ fn batches() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     (prop::collection::vec(0..9usize, 1..12), prop::collection::vec(1..4usize, 0..4))
 }
 
-/// Sequences of consecutive numbers, all different, so that no mistake can hide.
+/// Sequences of consecutive numbers: all elements differ, so that a wrong order is always seen.
 fn sequences(lengths: &[usize], trailing: &[usize]) -> Vec<Tensor> {
     let width: usize = trailing.iter().product();
     let mut next = 1i64;
@@ -36,7 +36,7 @@ fn assert_same(got: &[Tensor], want: &[Tensor]) {
     }
 }
 
-/// The packed rows by the definition: for every step, every sequence that is long enough, by length.
+/// The packed rows by definition: for every step, the sequences that have the step, longest first.
 fn naive_pack(sequences: &[Tensor]) -> (Vec<i64>, Vec<usize>) {
     let mut order: Vec<&Tensor> = sequences.iter().collect();
     order.sort_by(|a, b| b.dims()[0].cmp(&a.dims()[0]));
@@ -51,7 +51,7 @@ fn naive_pack(sequences: &[Tensor]) -> (Vec<i64>, Vec<usize>) {
 
 proptest! {
     #[test]
-    fn unpad_undoes_pad((lengths, trailing) in batches(), left: bool, more in 0..3usize) {
+    fn unpad_inverts_pad((lengths, trailing) in batches(), left: bool, more in 0..3usize) {
         let side = if left { PaddingSide::Left } else { PaddingSide::Right };
         let sequences = sequences(&lengths, &trailing);
         let total = lengths.iter().max().unwrap() + more;
@@ -65,7 +65,7 @@ proptest! {
     }
 
     #[test]
-    fn unpack_undoes_pack((lengths, trailing) in batches()) {
+    fn unpack_inverts_pack((lengths, trailing) in batches()) {
         let sequences = sequences(&lengths, &trailing);
         let packed = pack_sequence(&sequences, false).unwrap();
         let (data, batch_sizes) = naive_pack(&sequences);
@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn both_ways_of_packing_agree_and_pad_back((lengths, trailing) in batches(), more in 0..3usize) {
+    fn both_packing_functions_agree_and_padding_inverts_them((lengths, trailing) in batches(), more in 0..3usize) {
         let sequences = sequences(&lengths, &trailing);
         let total_length = Some(lengths.iter().max().unwrap() + more);
         let padding = Padding { value: -7.0, total_length, ..Padding::default() };
@@ -108,13 +108,13 @@ proptest! {
             prop_assert_eq!(size, lengths.iter().filter(|&&l| l > t).count());
         }
         prop_assert_eq!(layout.positions().count(), layout.rows());
-        // The parts alone rebuild it.
+        // The layout can be rebuilt from its parts.
         let parts = PackedLayout::new(sizes.to_vec(), layout.sorted_indices().to_vec());
         prop_assert_eq!(parts.unwrap(), layout);
     }
 
     #[test]
-    fn inverting_a_permutation_twice_is_nothing(
+    fn inverting_a_permutation_twice_gives_the_permutation(
         permutation in (0..20usize).prop_flat_map(|n| Just((0..n).collect::<Vec<_>>()).prop_shuffle())
     ) {
         let inverse = invert_permutation(&permutation).unwrap();

@@ -104,7 +104,7 @@ fn gradients_end_where_the_chunk_starts() {
     let pack =
         |from, count| pack_sequence(&[whole.narrow(0, from, count).unwrap()], false).unwrap();
     let rng = &mut Generator::seed(0);
-    let (_, mut state) = lstm.forward_packed(&pack(0, 4), None, Mode::Eval).unwrap();
+    let (_, mut state) = lstm.forward_packed(&pack(0, 4), None, Mode::Inference).unwrap();
     (state.h, state.c) = (state.h.detach(), state.c.detach());
     let (_, state) = lstm.forward_packed(&pack(4, 3), Some(&state), Mode::Train(rng)).unwrap();
     let prediction = linear.forward(&state.h.squeeze(0).unwrap()).unwrap();

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{
     Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
-use ragged_models::{CellKind, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+use ragged_models::{LayerKind, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_train::config::Override;
 use ragged_train::fit::{EpochRecord, Position, StepOptions};
 use ragged_train::optim::NamedGradients;
@@ -211,10 +211,10 @@ fn the_order_of_training_examples_can_follow_their_classes() {
 }
 
 fn model(kind: ModelKind) -> (Model, Parameters) {
-    model_of(CellKind::Lstm, kind)
+    model_of(LayerKind::Lstm, kind)
 }
 
-fn model_of(cell: CellKind, kind: ModelKind) -> (Model, Parameters) {
+fn model_of(cell: LayerKind, kind: ModelKind) -> (Model, Parameters) {
     // The last time step is the first of the reverse direction, so its recurrent weight has no effect.
     let bidirectional = kind == ModelKind::Variable;
     let layer = RecurrentConfig { num_layers: 2, bidirectional, ..RecurrentConfig::new(7, 5) };
@@ -252,7 +252,7 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
 /// Candle's fused softmax and layer norm do not propagate gradients; no layer here may do the same.
 #[test]
 fn every_parameter_gets_a_gradient() {
-    let cells = [CellKind::Lstm, CellKind::Gru, CellKind::Rnn];
+    let cells = [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn];
     let kinds = [(ModelKind::Fixed, Collate::Padded), (ModelKind::Variable, Collate::Packed)];
     for (cell, (kind, collate)) in cells.into_iter().flat_map(|c| kinds.map(|kind| (c, kind))) {
         let (model, parameters) = model_of(cell, kind);
@@ -273,7 +273,7 @@ fn every_parameter_gets_a_gradient() {
 #[test]
 fn inputs_of_the_wrong_kind_are_refused() {
     let forward = |kind, batch: &Batch| {
-        BatchModel::forward(&model(kind).0, &batch.input, Mode::Eval).unwrap_err().to_string()
+        BatchModel::forward(&model(kind).0, &batch.input, Mode::Inference).unwrap_err().to_string()
     };
     let message = "input of the fixed-length model: expected a padded batch, got packed";
     assert_eq!(forward(ModelKind::Fixed, &batch(Collate::Packed, |_| ())), message);

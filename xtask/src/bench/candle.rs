@@ -26,15 +26,15 @@ impl Candle {
             let vars = VarMap::new();
             let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
             let layer = |layer: usize| -> Result<Vec<candle_nn::LSTM>> {
-                let i = if layer == 0 { lstm.input_size } else { lstm.output_size() };
+                let i = if layer == 0 { lstm.input_size } else { lstm.output_features() };
                 let one = |direction: usize| {
                     let vb = vb.pp(format!("{layer}.{direction}"));
                     candle_nn::lstm(i, lstm.hidden_size, LSTMConfig::default(), vb)
                 };
-                (0..lstm.directions()).map(one).collect()
+                (0..lstm.num_directions()).map(one).collect()
             };
             let layers = (0..lstm.num_layers).map(layer).collect::<Result<_>>()?;
-            let head = vb.get((lstm.output_size(), 1), "head")?;
+            let head = vb.get((lstm.output_features(), 1), "head")?;
             Ok(Self { layers, head, x: problem.x.clone(), target: problem.target.clone() })
         };
         Ok(build().map_err(ragged_train::Error::Candle)?)

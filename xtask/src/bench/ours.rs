@@ -51,7 +51,7 @@ impl<'a> Ours<'a> {
     pub(super) fn time(&self, mode: Mode, pass: Pass, n: usize) -> Turn {
         match pass {
             Pass::Train => time(n, || Ok(self.train(mode)?.backward().map(drop)?)),
-            Pass::Infer => time(n, || self.predict(mode, Recording::Eval).map(drop)),
+            Pass::Infer => time(n, || self.predict(mode, Recording::Inference).map(drop)),
         }
     }
 }

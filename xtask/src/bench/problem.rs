@@ -148,9 +148,9 @@ impl Problem {
     /// token, layer and direction, twice that backward, less the gradient of the data.
     pub(super) fn flops(&self, pass: Pass) -> f64 {
         let lstm = &self.shape.lstm;
-        let (h, d) = (lstm.hidden_size, lstm.directions());
+        let (h, d) = (lstm.hidden_size, lstm.num_directions());
         let layers = (0..lstm.num_layers).map(|layer| {
-            let i = if layer == 0 { lstm.input_size } else { lstm.output_size() };
+            let i = if layer == 0 { lstm.input_size } else { lstm.output_features() };
             let forward = 8 * h * (i + h);
             let spared = if layer == 0 { 8 * h * i } else { 0 };
             if pass == Pass::Train { 3 * forward - spared } else { forward }

@@ -92,6 +92,6 @@ impl Row {
 pub(super) fn write_json(path: &Path, rows: &[Row]) -> Result<(), Failure> {
     let rows: Vec<Value> = rows.iter().map(Row::json).collect();
     let text = format!("{:#}\n", json!({ "rows": rows }));
-    ragged_models::write_whole(path, text.as_bytes())
-        .map_err(|error| Failure::Failed(error.to_string()))
+    std::fs::write(path, text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }

@@ -17,7 +17,7 @@ pub(super) fn judge<C: Cell>(case: &Case, nonlinearity: Nonlinearity) -> Outcome
         num_layers: case.size("num_layers")?,
         bias: case.flag("bias")?,
         bidirectional: case.flag("bidirectional")?,
-        proj_size: case.size("proj_size")?,
+        proj_size: Some(case.size("proj_size")?).filter(|&size| size > 0),
         nonlinearity,
         ..RecurrentConfig::new(case.size("input_size")?, case.size("hidden_size")?)
     };

@@ -71,7 +71,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                 Failure::Failed(format!("{}: {error}", path.display()))
             };
             let svg = histogram.svg(&name).map_err(|error| failed(&error))?;
-            ragged_models::write_whole(path, svg.as_bytes()).map_err(|error| failed(&error))?;
+            std::fs::write(path, svg).map_err(|error| failed(&error))?;
             eprintln!("lengths drawn into {}", path.display());
         }
     }

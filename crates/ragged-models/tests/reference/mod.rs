@@ -1,43 +1,42 @@
-//! The judge: recurrent layers made of ordinary candle operations, one sequence and one step at a
-//! time.
+//! The reference: recurrent layers of ordinary candle operations, one sequence and one step at a time.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 use candle_nn::ops::sigmoid;
-use ragged_models::{CellKind, Merge, Nonlinearity, RecurrentConfig};
+use ragged_models::{LayerKind, Merge, Nonlinearity, RecurrentConfig};
 
-/// A layer of some kind with its parameters.
+/// A layer with its parameters.
 pub(crate) struct Reference<'a> {
-    pub(crate) kind: CellKind,
+    pub(crate) kind: LayerKind,
     pub(crate) config: &'a RecurrentConfig,
     pub(crate) parameters: &'a BTreeMap<String, Tensor>,
 }
 
-/// What a sequence becomes.
-pub(crate) struct Outcome {
-    /// `[T, output_size]`.
+/// The results for one sequence.
+pub(crate) struct ReferenceOutput {
+    /// `[T, output_features]`.
     pub(crate) output: Tensor,
-    /// The final states, `[L * D, ..]`, hidden before cell.
+    /// The final states, `[L * D, ..]`, the hidden state before the cell state.
     pub(crate) states: Vec<Tensor>,
     /// The cell states of all steps, `[T, H]` for each layer and direction of an LSTM.
     pub(crate) cells: Vec<Tensor>,
 }
 
 impl Reference<'_> {
-    /// Runs one sequence `[T, I]` from states `[L * D, ..]`; `masks` `[L * D, ..]` are multiplied to
-    /// the hidden state on its way into the next step.
+    /// Runs one sequence `[T, I]` from states `[L * D, ..]`. The hidden state is multiplied by `masks`
+    /// `[L * D, P]` before it enters the next step.
     pub(crate) fn run(
         &self,
         sequence: &Tensor,
         states: &[Tensor],
         masks: Option<&Tensor>,
-    ) -> Result<Outcome> {
+    ) -> Result<ReferenceOutput> {
         let (mut finals, mut cells) = (vec![vec![]; states.len()], vec![]);
         let mut input = sequence.clone();
         for layer in 0..self.config.num_layers {
             let mut outputs = vec![];
-            for direction in &["", "_reverse"][..self.config.directions()] {
+            for direction in &["", "_reverse"][..self.config.num_directions()] {
                 let at = finals[0].len();
                 let mask = masks.map(|masks| masks.get(at)).transpose()?;
                 let mut state: Vec<_> =
@@ -51,7 +50,7 @@ impl Reference<'_> {
                     rows[t] = Some(state[0].clone());
                     row_cells[t] = state.get(1).cloned();
                 }
-                let (size, hidden_size) = (self.config.state_size(), self.config.hidden_size);
+                let (size, hidden_size) = (self.config.output_size(), self.config.hidden_size);
                 outputs.push(stack(rows, size, &input)?);
                 cells.push(stack(row_cells, hidden_size, &input)?);
                 finals.iter_mut().zip(state).for_each(|(all, state)| all.push(state));
@@ -64,7 +63,7 @@ impl Reference<'_> {
             };
         }
         let states = finals.iter().map(|all| Tensor::stack(all, 0)).collect::<Result<_>>()?;
-        Ok(Outcome { output: input, states, cells })
+        Ok(ReferenceOutput { output: input, states, cells })
     }
 
     fn step(
@@ -89,23 +88,23 @@ impl Reference<'_> {
         let of_x = plus(product("weight_ih", x)?, "bias_ih")?;
         let of_h = plus(product("weight_hh", &masked)?, "bias_hh")?;
         match self.kind {
-            CellKind::Lstm => {
+            LayerKind::Lstm => {
                 let gates = (of_x + of_h)?.chunk(4, 0)?;
                 let (i, f) = (sigmoid(&gates[0])?, sigmoid(&gates[1])?);
                 let (g, o) = (gates[2].tanh()?, sigmoid(&gates[3])?);
                 state[1] = ((f * &state[1])? + (i * g)?)?;
                 state[0] = (o * state[1].tanh()?)?;
-                if self.config.proj_size > 0 {
+                if self.config.proj_size.is_some() {
                     state[0] = product("weight_hr", &state[0])?;
                 }
             }
-            CellKind::Gru => {
+            LayerKind::Gru => {
                 let (x, h) = (of_x.chunk(3, 0)?, of_h.chunk(3, 0)?);
                 let (r, z) = (sigmoid(&(&x[0] + &h[0])?)?, sigmoid(&(&x[1] + &h[1])?)?);
                 let n = (&x[2] + (r * &h[2])?)?.tanh()?;
                 state[0] = (&n + (z * (&state[0] - &n)?)?)?;
             }
-            CellKind::Rnn => {
+            LayerKind::Rnn => {
                 let sum = (of_x + of_h)?;
                 state[0] = match self.config.nonlinearity {
                     Nonlinearity::Tanh => sum.tanh()?,
@@ -117,7 +116,7 @@ impl Reference<'_> {
     }
 }
 
-/// Rows as a matrix, also if there are none.
+/// Stacks rows to a matrix, which may have no rows.
 fn stack(rows: Vec<Option<Tensor>>, size: usize, like: &Tensor) -> Result<Tensor> {
     let rows: Vec<Tensor> = rows.into_iter().flatten().collect();
     match rows.is_empty() {

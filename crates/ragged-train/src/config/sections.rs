@@ -7,7 +7,7 @@ use ragged_datasets::formats::ReadOptions;
 use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{
-    CellKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
+    LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct ModelSection {
     /// `variable` (packed sequences) or `fixed` (sequences of one length). Default variable.
     pub kind: ModelKind,
     /// `lstm`, `gru` or `rnn`. Default lstm.
-    pub cell: CellKind,
+    pub cell: LayerKind,
     /// The output of the layer that the head reads. Default the last hidden state for `variable`, the
     /// last time step for `fixed`, and every time step where there is one target per step.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,8 +35,8 @@ pub struct ModelSection {
     pub dropout: f64,
     /// Dropout between the layer and the head, 0 to 1. Default 0.
     pub head_dropout: f64,
-    /// The size to which the hidden state of an LSTM is projected; 0 for no projection. Default 0.
-    pub proj_size: usize,
+    /// The size to which the hidden state of an LSTM is projected. Default: no projection.
+    pub proj_size: Option<usize>,
     /// `tanh` or `relu`, for an RNN. Default tanh.
     pub nonlinearity: Nonlinearity,
     /// How the outputs of two directions are combined: `concat`, `sum` or `mean`. Default concat.
@@ -57,7 +57,7 @@ impl Default for ModelSection {
         let layer = RecurrentConfig::new(1, 15);
         Self {
             kind: ModelKind::Variable,
-            cell: CellKind::default(),
+            cell: LayerKind::default(),
             readout: None,
             hidden_size: layer.hidden_size,
             num_layers: layer.num_layers,

@@ -146,7 +146,7 @@ impl Predictor {
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
-        let mut output = BatchModel::forward(&self.model, &batch.input, Mode::Eval)?;
+        let mut output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
         if self.targets().labels().is_some() {
             output = softmax(&output)?;
         }

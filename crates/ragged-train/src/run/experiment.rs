@@ -150,7 +150,7 @@ impl Experiment {
             layer.input_size,
             layer.hidden_size,
             if layer.bidirectional { " x 2 directions" } else { "" },
-            self.model_config.output_size,
+            self.model_config.num_outputs,
             self.config.data.dataset,
             self.data.train.len(),
         )

@@ -1,0 +1,98 @@
+//! The configuration of a model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{RecurrentConfig, check};
+use crate::error::Result;
+use crate::layer::kind::LayerKind;
+use crate::model::readout::Readout;
+
+/// The kind of input that a model takes.
+///
+/// ```
+/// use ragged_models::{ModelConfig, ModelKind, Readout, RecurrentConfig};
+///
+/// let config = ModelConfig::new(ModelKind::Fixed, RecurrentConfig::new(7, 15), 1);
+/// assert_eq!(config.readout, Readout::Last);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Sequences of one length, `[B, T, I]`.
+    Fixed,
+    /// Sequences of any lengths, packed.
+    Variable,
+}
+
+/// The configuration of a [`Model`](crate::Model): everything except the parameters.
+///
+/// ```
+/// use ragged_models::{LayerKind, ModelConfig, ModelKind, Readout, RecurrentConfig};
+///
+/// // One label of five classes per sequence, from the mean of a GRU's outputs.
+/// let config = ModelConfig {
+///     cell: LayerKind::Gru,
+///     readout: Readout::Mean,
+///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 5)
+/// };
+/// config.validate()?;
+/// # Ok::<(), ragged_models::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The kind of input.
+    pub kind: ModelKind,
+    /// The kind of the recurrent layer. Default LSTM.
+    #[serde(default)]
+    pub cell: LayerKind,
+    /// The options of the recurrent layer.
+    pub layer: RecurrentConfig,
+    /// The outputs of the layer that the head receives.
+    pub readout: Readout,
+    /// The probability, from 0 to 1, of zeroing an element between the readout and the head. Default
+    /// 0.
+    #[serde(default)]
+    pub head_dropout: f64,
+    /// O, the number of outputs of the linear head (target values or classes); at least 1.
+    pub num_outputs: usize,
+}
+
+impl ModelConfig {
+    /// Returns the configuration of the lecture's model for this kind of input: an LSTM, then a linear
+    /// layer on the last time step (fixed) or on the last hidden state of each sequence (variable).
+    ///
+    /// ```
+    /// use ragged_models::{ModelConfig, ModelKind, Readout, RecurrentConfig};
+    ///
+    /// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+    /// assert_eq!(config.readout, Readout::Final);
+    /// ```
+    pub fn new(kind: ModelKind, layer: RecurrentConfig, num_outputs: usize) -> Self {
+        let readout = match kind {
+            ModelKind::Fixed => Readout::Last,
+            ModelKind::Variable => Readout::Final,
+        };
+        Self { kind, cell: LayerKind::Lstm, layer, readout, head_dropout: 0.0, num_outputs }
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`](crate::Error::Config) names the first value that is not allowed.
+    ///
+    /// ```
+    /// use ragged_models::{ModelConfig, ModelKind, RecurrentConfig};
+    ///
+    /// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 0);
+    /// let error = config.validate().unwrap_err();
+    /// assert_eq!(error.to_string(), "num_outputs is 0: expected at least 1");
+    /// ```
+    pub fn validate(&self) -> Result<()> {
+        check("num_outputs", self.num_outputs, self.num_outputs >= 1, "at least 1")?;
+        let p = self.head_dropout;
+        check("head_dropout", p, (0.0..=1.0).contains(&p), "0 to 1")?;
+        self.layer.validate()
+    }
+}

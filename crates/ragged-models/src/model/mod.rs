@@ -1,0 +1,167 @@
+//! Models: a recurrent layer, a readout and a linear head.
+
+pub(crate) mod config;
+pub(crate) mod fixed_length;
+pub(crate) mod linear;
+pub(crate) mod model_dir;
+pub(crate) mod readout;
+pub(crate) mod stream;
+pub(crate) mod variable_length;
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use candle_nn::{Module, VarBuilder};
+use ragged_sequence::PackedSequence;
+
+use crate::error::{Error, Result};
+use crate::layer::dropout::dropout;
+use crate::layer::kind::{Layer, layer};
+use crate::layer::recurrent::pack_equal_lengths;
+use crate::mode::Mode;
+use crate::model::config::ModelConfig;
+use crate::model::linear::Linear;
+use crate::model::readout::Readout;
+
+/// A recurrent layer of any kind, then a linear layer on the outputs that the readout selects.
+///
+/// It serves the four usual tasks: one or several target values, or one label, per sequence or per
+/// step. For labels the outputs are logits. The tasks differ in the loss, which is not part of a
+/// model.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+/// use ragged_sequence::pack_sequence;
+///
+/// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+/// let parameters = Parameters::new(42);
+/// let model = Model::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+/// let sequence = |length| Tensor::ones((length, 7), DType::F32, &Device::Cpu);
+/// let packed = pack_sequence(&[sequence(2)?, sequence(5)?], false)?;
+/// assert_eq!(model.forward(&packed, Mode::Inference)?.dims(), [2, 1]);
+/// # Ok::<(), ragged_models::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Model {
+    config: ModelConfig,
+    layer: Arc<dyn Layer>,
+    linear: Linear,
+}
+
+impl Model {
+    /// Takes the parameters from `vb`. Their names begin with the name of the layer (`lstm.`, `gru.`,
+    /// `rnn.`) and with `linear.`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a value that is not allowed, and errors from candle if `vb` does not have
+    /// the parameters.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device};
+    /// # use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+    /// let parameters = Parameters::new(42);
+    /// Model::new(&config, parameters.builder(DType::F32, &Device::Cpu))?;
+    /// assert_eq!(parameters.named()[0].0, "linear.bias");
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let layer = layer(config.cell, &config.layer, vb.clone())?;
+        let features = config.layer.output_features();
+        let linear = Linear::new(features, config.num_outputs, vb.pp("linear"))?;
+        Ok(Self { config: config.clone(), layer, linear })
+    }
+
+    /// Returns the configuration of the model.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device};
+    /// # use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+    /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
+    /// assert_eq!(Model::new(&config, vb)?.config(), &config);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Computes the predictions for a packed batch of B sequences and N steps: `[B, O]` in the
+    /// caller's order, or `[N, O]` in the order of the packed rows if the readout is
+    /// [`Readout::Steps`].
+    ///
+    /// Targets per step that are packed in the same order need no mask: the mean loss weighs every
+    /// step equally.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a wrong number of features, [`Error::DType`] for a wrong dtype.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// # use ragged_sequence::pack_sequence;
+    /// # let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+    /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
+    /// let model = Model::new(&config, vb)?;
+    /// let sequence = |length| Tensor::ones((length, 7), DType::F32, &Device::Cpu);
+    /// let packed = pack_sequence(&[sequence(2)?, sequence(5)?], false)?;
+    /// assert_eq!(model.forward(&packed, Mode::Inference)?.dims(), [2, 1]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn forward(&self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
+        let outputs = self.layer.run(input, None, mode.reborrow())?;
+        self.head(&self.config.readout.read(&outputs)?, mode)
+    }
+
+    /// Computes the predictions for sequences of one length, `[B, T, I]`: `[B, O]`, or `[B, T, O]` if
+    /// the readout is [`Readout::Steps`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] for a wrong shape, [`Error::NoSteps`] for T = 0 with a readout that needs a
+    /// step, [`Error::DType`] for a wrong dtype.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// let config = ModelConfig::new(ModelKind::Fixed, RecurrentConfig::new(7, 15), 1);
+    /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
+    /// let model = Model::new(&config, vb)?;
+    /// let input = Tensor::ones((8, 20, 7), DType::F32, &Device::Cpu)?;
+    /// assert_eq!(model.forward_padded(&input, Mode::Inference)?.dims(), [8, 1]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn forward_padded(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let steps = input.dims().get(1).copied().unwrap_or(0);
+        let needs_step = self.config.readout.pooling().is_some();
+        if input.rank() != 3 || (steps == 0 && needs_step) {
+            return Err(Error::NoSteps { got: input.dims().to_vec() });
+        }
+        let prediction = self.forward(&pack_equal_lengths(input)?, mode)?;
+        if self.config.readout != Readout::Steps {
+            return Ok(prediction);
+        }
+        let by_step = prediction.reshape((steps, input.dims()[0], self.config.num_outputs))?;
+        Ok(by_step.transpose(0, 1)?.contiguous()?)
+    }
+
+    /// Applies the head to rows `[.., output_features]`.
+    pub(crate) fn head(&self, rows: &Tensor, mode: Mode) -> Result<Tensor> {
+        Ok(match mode {
+            Mode::Train(rng) => {
+                self.linear.forward(&dropout(rows, self.config.head_dropout, rng)?)?
+            }
+            Mode::Eval => self.linear.forward(rows)?,
+            Mode::Inference => self.linear.forward(rows)?.detach(),
+        })
+    }
+
+    /// Returns the recurrent layer.
+    pub(crate) fn layer(&self) -> &dyn Layer {
+        &*self.layer
+    }
+}

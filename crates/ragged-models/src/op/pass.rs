@@ -1,0 +1,81 @@
+//! How a cell runs over packed rows, and what the operation returns.
+
+use candle_core::Tensor;
+use ragged_kernels::Direction;
+use ragged_sequence::PackedLayout;
+
+/// How a cell runs over packed rows.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ragged_models::{Cell, GruCell, Parameters, Pass, RecurrentConfig};
+/// use ragged_sequence::PackedLayout;
+///
+/// let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
+/// let cell = GruCell::new(&RecurrentConfig::new(3, 4), vb)?;
+/// // Two sequences of lengths 1 and 3: four packed rows.
+/// let layout = PackedLayout::from_lengths(&[1, 3]);
+/// let rows = Tensor::ones((4, 3), DType::F32, &Device::Cpu)?;
+/// let run = cell.run(&rows, None, &Pass::new(&layout))?;
+/// assert_eq!(run.output.dims(), [4, 4]);
+/// assert_eq!(run.state.dims(), [2, 4]);
+/// # Ok::<(), ragged_models::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Pass<'a> {
+    /// Which row belongs to which step of which sequence.
+    pub layout: &'a PackedLayout,
+    /// The direction in which the steps are visited. Default forward.
+    pub direction: Direction,
+    /// Whether gradients are recorded. Default false.
+    pub record: bool,
+    /// `[B, P]` in the caller's order: the factors by which the hidden state is multiplied before it
+    /// enters the next step. Default none.
+    pub recurrent_mask: Option<&'a Tensor>,
+    /// Whether the cell states of all steps are returned, for cells that have them. Default false.
+    pub cell_states: bool,
+}
+
+impl<'a> Pass<'a> {
+    /// Returns a forward pass over rows of this layout, with the defaults of the fields.
+    ///
+    /// ```
+    /// use ragged_models::{Direction, Pass};
+    /// use ragged_sequence::PackedLayout;
+    ///
+    /// let layout = PackedLayout::from_lengths(&[1, 3]);
+    /// let mut pass = Pass::new(&layout);
+    /// pass.direction = Direction::Reverse;
+    /// assert!(!pass.record);
+    /// ```
+    pub fn new(layout: &'a PackedLayout) -> Self {
+        let direction = Direction::Forward;
+        Self { layout, direction, record: false, recurrent_mask: None, cell_states: false }
+    }
+}
+
+/// The parameters of one layer and direction: G gates of H rows.
+#[derive(Debug, Clone)]
+pub(crate) struct CellParameters {
+    /// `[G H, I]`.
+    pub(crate) weight_ih: Tensor,
+    /// `[G H, P]`.
+    pub(crate) weight_hh: Tensor,
+    /// `bias_ih` and `bias_hh`, `[G H]` each.
+    pub(crate) biases: Option<(Tensor, Tensor)>,
+    /// `[P, H]`, for an LSTM with a projection.
+    pub(crate) weight_hr: Option<Tensor>,
+}
+
+/// The outputs of the recurrent operation; states are in the caller's order.
+pub(crate) struct OpOutput {
+    /// `[N, P]`, packed.
+    pub(crate) output: Tensor,
+    /// `[B, P]`.
+    pub(crate) h_n: Tensor,
+    /// `[B, H]`, for an LSTM.
+    pub(crate) c_n: Option<Tensor>,
+    /// `[N, H]`, packed, for an LSTM if the pass asked for them.
+    pub(crate) cell_states: Option<Tensor>,
+}

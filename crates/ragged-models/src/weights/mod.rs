@@ -1,0 +1,7 @@
+//! Parameters: where their values come from, and the files that hold them.
+
+pub(crate) mod atomic_file;
+pub(crate) mod init;
+pub(crate) mod parameters;
+pub(crate) mod pytorch_file;
+pub(crate) mod state_dict;
