@@ -88,11 +88,8 @@ fn pages() -> Vec<PathBuf> {
 fn links(page: &Path) -> Vec<String> {
     let text = read(page);
     let prose: String = text.split("```").step_by(2).collect();
-    let mut targets: Vec<String> = prose
-        .split("](")
-        .skip(1)
-        .map(|rest| rest.split(')').next().unwrap().to_string())
-        .collect();
+    let mut targets: Vec<String> =
+        prose.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().to_string()).collect();
     for attribute in ["href=\"", "src=\""] {
         let found = prose.split(attribute).skip(1);
         targets.extend(found.map(|rest| rest.split('"').next().unwrap().to_string()));
