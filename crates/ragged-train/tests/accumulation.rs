@@ -7,9 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 use ragged_datasets::{Batch, BatchInput, Collate, Example, Sequence, Target};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
+use ragged_sequence::random::Generator;
 use ragged_train::fit::{GradientAccumulator, Position, StepOptions};
 use ragged_train::{Loss, Optimizer, OptimizerConfig};
-use ragged_sequence::random::Generator;
 
 const AT: Position = Position { epoch: 0, batch: 0 };
 

@@ -10,10 +10,10 @@ use ragged_models::{
     Lstm, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig,
 };
 use ragged_sequence::pack_sequence;
+use ragged_sequence::random::Generator;
 use ragged_train::fit::{EpochRecord, TrainState};
 use ragged_train::optim::NamedGradients;
 use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer, evaluate};
-use ragged_sequence::random::Generator;
 
 fn series(index: usize, length: usize) -> Sequence {
     let value = |k: usize| ((index * 17 + k * 5) as f32 * 0.3).sin();

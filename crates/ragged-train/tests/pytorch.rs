@@ -8,12 +8,12 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+use ragged_sequence::random::Generator;
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
 use ragged_train::fit::{Position, StepOptions};
 use ragged_train::objective::Monitor;
 use ragged_train::optim::{Ema, ParameterGroup, Plateau, SchedulePoint};
 use ragged_train::{Loss, Optimizer, OptimizerConfig, Schedule, train_step};
-use ragged_sequence::random::Generator;
 use serde_json::Value;
 
 fn read(path: &Path) -> (Value, HashMap<String, Tensor>) {

@@ -7,6 +7,7 @@ use ragged_datasets::{
     Batch, Collate, DataLoader, Dataset, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
 use ragged_models::{LayerKind, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+use ragged_sequence::random::Generator;
 use ragged_train::config::Override;
 use ragged_train::fit::{EpochRecord, Position, StepOptions};
 use ragged_train::optim::NamedGradients;
@@ -15,7 +16,6 @@ use ragged_train::{
     BatchModel, Experiment, ExperimentConfig, Loss, Optimizer, OptimizerConfig, Predictor, Result,
     RunDir, train_step,
 };
-use ragged_sequence::random::Generator;
 
 /// A small experiment with every kind of randomness: shuffling, generated data, dropout.
 const SMALL: &str = "

@@ -202,9 +202,7 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let result = match record {
             true => forward(kind, &shape, weights, input, options)
                 .map(|(result, tape)| (result, Some(tape))),
-            false => {
-                infer(kind, &shape, weights, input, options).map(|result| (result, None))
-            }
+            false => infer(kind, &shape, weights, input, options).map(|result| (result, None)),
         };
         let (result, tape) = result.map_err(candle_core::Error::wrap)?;
         let mut outputs = vec![(result.output, (n, p)), (call.unsorted(result.h_n), (b, p))];

@@ -134,7 +134,11 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
         };
         let held_out = section.held_out;
         let train = generate(TRAIN, section.num_samples, section.redraw)?;
-        return Ok((train, Some(generate(VALID, held_out, false)?), generate(TEST, held_out, false)?));
+        return Ok((
+            train,
+            Some(generate(VALID, held_out, false)?),
+            generate(TEST, held_out, false)?,
+        ));
     }
     let variable = section.dataset == "variable-sums";
     let section = section.sums.clone().unwrap_or_default();

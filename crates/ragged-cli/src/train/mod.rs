@@ -1,0 +1,97 @@
+//! `ragged train`.
+
+mod args;
+mod dry_run;
+mod progress;
+
+use std::io::Write;
+use std::path::Path;
+
+use ragged_train::run::{Resumed, RunOutcome, RunSummary};
+use ragged_train::{Experiment, RunDir};
+
+pub(crate) use args::Args;
+
+use crate::failure::Failure;
+use crate::program;
+use crate::signals::Signals;
+use crate::text::wrap;
+use crate::train::progress::{Progress, Throughput};
+
+/// Trains until the run is complete or a signal arrives.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let signals = Signals::listen()?;
+    let (experiment, run) = match &args.resume {
+        Some(path) => resume(path)?,
+        None => {
+            let experiment = args.experiment()?;
+            if args.dry_run {
+                return dry_run::report(&experiment);
+            }
+            // The folder is created after all checks, so that wrong usage leaves none behind.
+            let (name, text) = (&experiment.config().name, experiment.config().to_toml()?);
+            let run = match &args.out {
+                Some(path) => RunDir::create(path, &text)?,
+                None => RunDir::next("runs".as_ref(), name, &text)?,
+            };
+            eprintln!("{}", wrap(&format!("training {}", experiment.describe())));
+            (experiment, run)
+        }
+    };
+    let epochs = experiment.config().train.epochs;
+    let mut progress = Progress::new(epochs, signals);
+    let outcome = experiment.run(&run, &mut progress);
+    progress.finish();
+    match outcome? {
+        RunOutcome::Finished(summary) => report(&summary, &run, epochs, progress.throughput()),
+        RunOutcome::Interrupted(at) => {
+            let (program, path) = (program::name(), run.path().display());
+            eprintln!("interrupted and saved after {} updates", at.updates);
+            eprintln!("resume with: {program} train --resume {path}");
+            Err(Failure::Interrupted(progress.exit_code().unwrap_or(1)))
+        }
+    }
+}
+
+/// Opens a run at its last checkpoint, and reports which one that is.
+fn resume(path: &Path) -> Result<(Experiment, RunDir), Failure> {
+    let run = RunDir::open(path)?;
+    let Resumed { experiment, damaged } = Experiment::resume(&run)?;
+    for error in damaged {
+        eprintln!("warning: {error}: resuming from the checkpoint before it");
+    }
+    let position = match experiment.position() {
+        Some(at) if at.batch > 0 => format!("in epoch {}, after batch {}", at.epoch + 1, at.batch),
+        Some(at) => format!("after epoch {}", at.epoch),
+        None => "at the start".into(),
+    };
+    eprintln!("{}", wrap(&format!("resuming {position}: {}", experiment.describe())));
+    Ok((experiment, run))
+}
+
+/// Prints the result of a complete run.
+fn report(
+    summary: &RunSummary,
+    run: &RunDir,
+    epochs: usize,
+    throughput: Throughput,
+) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let (metric, value) = summary.test.headline();
+    writeln!(out, "trained   {}", summary.trained)?;
+    if summary.epochs < epochs {
+        writeln!(out, "stopped   early, after {} of {epochs} epochs", summary.epochs)?;
+    }
+    writeln!(
+        out,
+        "test      {metric} {value:.4} (loss {:.4}) on {} sequences, epoch {} of {epochs}",
+        summary.test.loss, summary.test_examples, summary.epoch,
+    )?;
+    write!(out, "time      {:.1} s, {} updates", summary.seconds, summary.updates)?;
+    match throughput.padding_percent() {
+        Some(percent) => writeln!(out, "; {percent:.0} % of the steps were padding")?,
+        None => writeln!(out)?,
+    }
+    writeln!(out, "run       {}", run.path().display())?;
+    Ok(())
+}
