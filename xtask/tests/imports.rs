@@ -123,6 +123,11 @@ impl<'a> Reader<'a> {
                             .unwrap_or_default();
                     }
                 }
+                // The path in `pub(super)` or `pub(in ...)` imports nothing.
+                TokenTree::Ident(ident) if ident == "pub" => {
+                    let scope = tokens.get(at + 1);
+                    at += usize::from(scope.is_some_and(|t| is_group(t, Delimiter::Parenthesis)));
+                }
                 TokenTree::Ident(ident) if ident == "use" => {
                     let end = at + tokens[at..].iter().position(|t| is_punct(t, ';')).unwrap();
                     self.tree(&tokens[at + 1..end], &[], is_public(&tokens[..at]));
@@ -270,7 +275,7 @@ fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let crates = fs::read_dir(root.join("crates")).unwrap();
     let crates = crates.map(|entry| entry.unwrap().path().join("src"));
-    crates.chain([root.join("xtask/src")]).collect()
+    crates.chain([root.join("xtask/src"), root.join("xtask/compare/src")]).collect()
 }
 
 fn show(module: &Module) -> String {

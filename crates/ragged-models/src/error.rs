@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, DeviceLocation};
 
-use crate::weights::state_dict::Mismatches;
+use crate::weights::mismatches::Mismatches;
 
 /// A model that cannot be built, run, saved or loaded.
 ///

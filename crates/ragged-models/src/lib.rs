@@ -93,10 +93,9 @@ pub use model::variable_length::VariableLengthLstm;
 pub use op::pass::Pass;
 pub use ragged_kernels::Direction;
 pub use ragged_sequence::random;
+pub use weights::mismatches::{Mismatches, ShapeMismatch};
 pub use weights::parameters::Parameters;
-pub use weights::state_dict::{
-    Differences, LoadOptions, Mismatches, ShapeMismatch, read_state_dict,
-};
+pub use weights::state_dict::{Differences, LoadOptions, read_state_dict};
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

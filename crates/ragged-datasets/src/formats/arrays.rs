@@ -18,7 +18,7 @@ use crate::error::{Error, Location, Result};
 use crate::example::Target;
 use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
 use crate::formats::number::narrow;
-use crate::formats::options::Task;
+use crate::formats::task::Task;
 use crate::in_memory::InMemory;
 
 /// The elements of an array, row-major.

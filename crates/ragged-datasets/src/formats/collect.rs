@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Location, Result};
 use crate::example::{Example, Sequence, Target, TargetKind};
 use crate::formats::number::{number, shown};
-use crate::formats::options::Task;
+use crate::formats::task::Task;
 use crate::in_memory::InMemory;
 
 /// A part of a target, as read from a file.

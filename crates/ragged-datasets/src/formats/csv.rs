@@ -25,7 +25,7 @@ use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
 use crate::formats::errors::{io, unsupported};
 use crate::formats::newlines::Newlines;
 use crate::formats::number::{number, shown, time};
-use crate::formats::options::Task;
+use crate::formats::task::Task;
 use crate::in_memory::InMemory;
 
 /// The role of each column of a table, by its name in the header.

@@ -51,11 +51,13 @@ mod number;
 mod options;
 mod read;
 mod safetensors;
+mod task;
 mod ts;
 mod write;
 
 pub use csv::CsvColumns;
 pub use format::Format;
-pub use options::{ReadOptions, Task};
+pub use options::ReadOptions;
 pub use read::{parse, read, read_as};
+pub use task::Task;
 pub use write::{to_bytes, write};

@@ -2,6 +2,7 @@
 
 pub(crate) mod atomic_file;
 pub(crate) mod init;
+pub(crate) mod mismatches;
 pub(crate) mod parameters;
 pub(crate) mod pytorch_file;
 pub(crate) mod state_dict;

@@ -1,7 +1,6 @@
 //! State dicts: tensors by name, read from a file and compared with the parameters.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,6 +10,7 @@ use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
 use crate::error::{Error, Result};
+use crate::weights::mismatches::{Mismatches, ShapeMismatch};
 use crate::weights::pytorch_file;
 
 /// Where a state dict is in a file, and how strictly it must fit the parameters.
@@ -67,55 +67,6 @@ pub struct Differences {
     pub missing: Vec<String>,
     /// Tensors of the state dict that are not parameters.
     pub unexpected: Vec<String>,
-}
-
-/// Everything that keeps a state dict from being loaded, sorted by name within each list.
-///
-/// ```
-/// use std::collections::HashMap;
-/// use candle_core::{DType, Device, Tensor};
-/// use ragged_models::{Error, Linear, Parameters};
-///
-/// let parameters = Parameters::new(1);
-/// Linear::new(2, 1, parameters.builder(DType::F32, &Device::Cpu))?;
-/// let weight = Tensor::zeros((1, 3), DType::F32, &Device::Cpu)?;
-/// let tensors = HashMap::from([("weight".to_string(), weight)]);
-/// let Err(Error::StateDict(mismatches)) = parameters.load_state_dict(&tensors) else { panic!() };
-/// assert_eq!(mismatches.shapes[0].got, [1, 3]);
-/// assert_eq!(mismatches.missing[0].0, "bias");
-/// # Ok::<(), ragged_models::Error>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mismatches {
-    /// Tensors whose shape is not the parameter's.
-    pub shapes: Vec<ShapeMismatch>,
-    /// Names and shapes of the parameters that are not in the state dict.
-    pub missing: Vec<(String, Vec<usize>)>,
-    /// Names of the tensors that are not parameters.
-    pub unexpected: Vec<String>,
-}
-
-/// A tensor of a state dict whose shape is not the parameter's; see [`Mismatches`] for an example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShapeMismatch {
-    /// The name of the parameter.
-    pub name: String,
-    /// The shape of the parameter.
-    pub expected: Vec<usize>,
-    /// The shape of the tensor.
-    pub got: Vec<usize>,
-}
-
-impl fmt::Display for Mismatches {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shapes = self.shapes.iter().map(|ShapeMismatch { name, expected, got }| {
-            format!("{name} has shape {got:?}, expected {expected:?}")
-        });
-        let missing = self.missing.iter().map(|(name, dims)| format!("missing {name} {dims:?}"));
-        let unexpected = self.unexpected.iter().map(|name| format!("unexpected {name}"));
-        f.write_str(&shapes.chain(missing).chain(unexpected).collect::<Vec<_>>().join("; "))
-    }
 }
 
 /// Reads the tensors of a `.safetensors` file or of a PyTorch checkpoint (`.pt`, `.pth`).

@@ -5,7 +5,7 @@ use candle_nn::rnn::{LSTMConfig, RNN};
 use candle_nn::{VarBuilder, VarMap};
 
 use super::problem::{Pass, Problem};
-use super::{Turn, time};
+use super::turn::{Turn, time};
 use crate::failure::Failure;
 
 /// As many layers and directions as the problem has; the reverse one is fed the same input, for

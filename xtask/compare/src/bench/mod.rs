@@ -7,6 +7,7 @@ mod problem;
 mod pytorch;
 mod report;
 mod sweep;
+mod turn;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use problem::{Mode, Pass, Problem, Shape};
 use pytorch::PyTorch;
 use report::{Row, median};
+use turn::Turn;
 
 use crate::failure::Failure;
 
@@ -167,18 +169,4 @@ fn measure(
         }
     }
     Ok(rows)
-}
-
-/// The milliseconds of each iteration.
-type Turn = Result<Vec<f64>, Failure>;
-
-/// Times `n` calls one by one.
-fn time(n: usize, mut f: impl FnMut() -> Result<(), ragged_train::Error>) -> Turn {
-    (0..n)
-        .map(|_| {
-            let start = std::time::Instant::now();
-            f()?;
-            Ok(start.elapsed().as_secs_f64() * 1e3)
-        })
-        .collect()
 }

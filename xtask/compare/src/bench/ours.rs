@@ -7,7 +7,7 @@ use ragged_sequence::pack_padded_sequence;
 use ragged_sequence::random::Generator;
 
 use super::problem::{Mode, Pass, Problem};
-use super::{Turn, time};
+use super::turn::{Turn, time};
 use crate::failure::Failure;
 
 type Result<T> = std::result::Result<T, ragged_train::Error>;

@@ -7,8 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::Turn;
 use super::problem::{Mode, Pass, Problem};
+use super::turn::Turn;
 use crate::failure::Failure;
 
 const SCRIPT: &str = include_str!("../../../../validation/bench_pytorch.py");
