@@ -2,24 +2,17 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-/// Runs ci with a stand-in for cargo that records its arguments, prints a line to each stream, and
-/// fails for the arguments that match a pattern of the shell. Returns the exit code, stdout, stderr and
-/// the recorded arguments.
+/// Runs ci with a stand-in for cargo, which fails for the arguments that match a pattern of the
+/// shell. Returns the exit code, stdout, stderr and the arguments of each call.
 fn ci(failing: &str) -> (i32, String, String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    let (cargo, log) = (folder.path().join("cargo"), folder.path().join("log"));
-    let script = format!(
-        "#!/bin/sh\necho \"$*\" >> {}\necho \"out: $1\"\necho \"err: $1\" >&2\ncase \"$*\" in {failing}) \
-         exit 101;; esac\n",
-        log.display()
-    );
-    fs::write(&cargo, script).unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let log = folder.path().join("log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    let output = command.arg("ci").env("CARGO", &cargo).output().unwrap();
+    command.arg("ci").env("LOG", &log).env("FAILING", failing);
+    command.env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cargo_stand_in.sh"));
+    let output = command.env_remove("RAGGED_PROGRAM").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let calls = fs::read_to_string(&log).unwrap().lines().map(String::from).collect();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr), calls)
@@ -29,7 +22,7 @@ fn ci(failing: &str) -> (i32, String, String, Vec<String>) {
 fn only_the_tests_print_and_they_come_last() {
     let (code, stdout, stderr, calls) = ci("none");
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(stdout, "out: test\n");
+    assert_eq!(stdout, "\ntest\n--quiet\n--workspace\n");
     assert!(stderr.ends_with("ci: tests\nerr: test\n"), "{stderr}");
     assert_eq!(calls.last().unwrap(), "test --quiet --workspace");
     for part in ["fmt --all --check", "clippy ", "doc ", "run --quiet --manifest-path", "deny "] {
@@ -64,7 +57,7 @@ fn the_first_failure_ends_the_run_and_shows_its_output() {
         let (code, stdout, stderr, calls) = ci(failing);
         assert_eq!(code, 1, "{failing}: {stderr}");
         assert!(stderr.ends_with(&format!("error: ci: {name} failed\n")), "{stderr}");
-        assert!((stdout + &stderr).contains(&format!("out: {last}\n")), "{stderr}");
+        assert!((stdout + &stderr).contains(&format!("\n{last}\n")), "{stderr}");
         assert!(calls.last().unwrap().starts_with(last), "{calls:?}");
     }
 }

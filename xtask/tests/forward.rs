@@ -3,17 +3,13 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
-/// Runs xtask with a stand-in for cargo that prints its arguments one per line and exits with 7.
+/// Runs xtask with a stand-in for cargo that prints its arguments and exits with 7.
 fn xtask(words: &[&str]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    let cargo = folder.path().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$RAGGED_PROGRAM\" \"$@\"\nexit 7\n").unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    command.args(words).env("CARGO", &cargo).output().unwrap()
+    command.env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cargo_stand_in.sh"));
+    command.env("FAILING", "*").env_remove("LOG").args(words).output().unwrap()
 }
 
 fn lines(output: &Output) -> Vec<String> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use plotters::prelude::*;
 use ragged_train::run::log_ticks;
 
-use super::problem::{Mode, Pass, Shape};
-use super::report::Row;
+use crate::bench::problem::{Mode, Pass, Shape};
+use crate::bench::report::Row;
 use crate::failure::Failure;
 
 /// Packed and padded: `ragged` in full colours, PyTorch in lighter ones.
