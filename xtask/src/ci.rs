@@ -1,8 +1,6 @@
 //! `cargo xtask ci`: what CI and a contributor run before a change lands.
 
-use std::process::{Command, Stdio};
-
-use crate::Failure;
+use std::process::{Command, ExitCode, Stdio};
 
 /// Name, arguments to cargo, and what rustdoc is told. The tests come last, so that their own
 /// summary ends the output; they include the doc tests.
@@ -13,7 +11,7 @@ const STEPS: [(&str, &[&str], &str); 4] = [
     ("tests", &["test", "--quiet", "--workspace"], ""),
 ];
 
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run() -> ExitCode {
     for (name, arguments, rustdoc) in STEPS {
         eprintln!("ci: {name}");
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
@@ -21,11 +19,17 @@ pub(crate) fn run() -> Result<(), Failure> {
         if !rustdoc.is_empty() {
             command.env("RUSTDOCFLAGS", rustdoc);
         }
-        let status = command.status();
-        let status = status.map_err(|error| Failure::Failed(format!("ci: {name}: {error}")))?;
-        if !status.success() {
-            return Err(Failure::Failed(format!("ci: {name} failed")));
+        match command.status() {
+            Ok(status) if status.success() => {}
+            Ok(_) => {
+                eprintln!("error: ci: {name} failed");
+                return ExitCode::FAILURE;
+            }
+            Err(error) => {
+                eprintln!("error: ci: {name}: {error}");
+                return ExitCode::FAILURE;
+            }
         }
     }
-    Ok(())
+    ExitCode::SUCCESS
 }

@@ -1,0 +1,27 @@
+//! `ragged completions`.
+
+use crate::failure::Failure;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[cfg(feature = "completions")]
+    shell: clap_complete::Shell,
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[cfg(not(feature = "completions"))]
+    #[expect(dead_code, reason = "this build refuses every shell")]
+    shell: String,
+}
+
+/// Prints the script that makes the shell complete the subcommands and options of `ragged`.
+#[cfg(feature = "completions")]
+pub(crate) fn run(args: Args, mut command: clap::Command) -> Result<(), Failure> {
+    let mut script = vec![];
+    clap_complete::generate(args.shell, &mut command, "ragged", &mut script);
+    Ok(std::io::Write::write_all(&mut std::io::stdout(), &script)?)
+}
+
+#[cfg(not(feature = "completions"))]
+pub(crate) fn run(_: Args, _: clap::Command) -> Result<(), Failure> {
+    Err(Failure::missing_feature("completions"))
+}

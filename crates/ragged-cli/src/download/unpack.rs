@@ -1,0 +1,54 @@
+//! A zip archive's `.ts` files, into a folder that none of them can leave.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// What the files of an archive may have together: against archives that unpack without end.
+const MAX_BYTES: u64 = 64 << 30;
+
+/// Unpacks into `folder`; the names of the files, in the order of the archive.
+///
+/// An entry whose path is absolute or leads upwards, and a link, is an error even where it is no
+/// `.ts` file: such an archive is not to be trusted. Of the others only the last part of the path
+/// counts.
+pub(super) fn unpack(
+    archive: &File,
+    folder: &Path,
+    signals: &Signals,
+) -> Result<Vec<String>, Failure> {
+    let failed = |name: &str, error: &dyn std::fmt::Display| {
+        Failure::Failed(format!("archive: {}: {error}", name.escape_default()))
+    };
+    let mut archive =
+        zip::ZipArchive::new(archive).map_err(|error| failed("not a zip file", &error))?;
+    let (mut files, mut left) = (vec![], MAX_BYTES);
+    for index in 0..archive.len() {
+        if let Some(code) = signals.exit_code() {
+            return Err(Failure::Interrupted(code));
+        }
+        let entry = archive.by_index(index).map_err(|error| failed("damaged", &error))?;
+        let name = entry.name().map_err(|error| failed("damaged", &error))?.into_owned();
+        // `enclosed_name` makes absolute paths relative; here they are refused.
+        let absolute = name.starts_with(['/', '\\']) || name.contains(':');
+        let path = entry.enclosed_name().filter(|_| !absolute && !entry.is_symlink());
+        let path = path.ok_or_else(|| failed(&name, &"expected a path within the folder"))?;
+        if entry.is_dir() || path.extension().is_none_or(|ending| ending != "ts") {
+            continue;
+        }
+        let Some(file) = path.file_name().and_then(|file| file.to_str()) else { continue };
+        if files.iter().any(|known| known == file) {
+            return Err(failed(&name, &"the archive has this file twice"));
+        }
+        let mut out = File::create_new(folder.join(file)).map_err(|error| failed(&name, &error))?;
+        let written = io::copy(&mut entry.take(left + 1), &mut out);
+        let written = written.map_err(|error| failed(&name, &error))?;
+        left = left.checked_sub(written).ok_or_else(|| failed(&name, &"too large"))?;
+        out.sync_all().map_err(|error| failed(&name, &error))?;
+        files.push(file.to_string());
+    }
+    Ok(files)
+}

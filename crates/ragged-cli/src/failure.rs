@@ -1,0 +1,75 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::process::ExitCode;
+
+/// The reason why a command did not do what it was asked to do.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command ran and failed.
+    Failed(String),
+    /// A flag, a configuration or a combination of them is not valid.
+    Usage(String),
+    /// Standard output could not be written.
+    Output(std::io::Error),
+    /// A signal stopped the command, which has saved its work and reported it. Holds the exit code.
+    Interrupted(u8),
+}
+
+impl Failure {
+    /// The failure of a command whose feature this build lacks.
+    #[cfg_attr(
+        all(feature = "completions", feature = "download", feature = "man"),
+        expect(dead_code, reason = "this build has every feature")
+    )]
+    pub(crate) fn missing_feature(feature: &str) -> Self {
+        Self::Failed(format!(
+            "this build of ragged lacks the feature `{feature}`: install one that has it with \
+             `cargo install --path crates/ragged-cli --features {feature}`, or run `cargo xtask \
+             {feature}` in the repository"
+        ))
+    }
+
+    /// Reports the failure in one line on stderr and returns the exit code of the process.
+    pub(crate) fn report(self) -> ExitCode {
+        let (text, code) = match self {
+            Self::Failed(text) => (text, 1),
+            Self::Usage(text) => (text, 2),
+            // The reader of the pipe has all it wants, as in `ragged data x.csv | head`.
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                return ExitCode::SUCCESS;
+            }
+            Self::Output(error) => (format!("standard output: {error}"), 1),
+            Self::Interrupted(code) => return ExitCode::from(code),
+        };
+        eprintln!("error: {text}");
+        ExitCode::from(code)
+    }
+}
+
+impl From<ragged_train::Error> for Failure {
+    fn from(error: ragged_train::Error) -> Self {
+        use ragged_train::Error as E;
+        let usage = matches!(
+            error,
+            E::Config { .. }
+                | E::Model(ragged_models::Error::Config { .. })
+                | E::Data(ragged_datasets::Error::Config { .. })
+        );
+        // One line, even where a library's message has several.
+        let text = error.to_string().lines().next().unwrap_or_default().to_string();
+        if usage { Self::Usage(text) } else { Self::Failed(text) }
+    }
+}
+
+impl From<ragged_datasets::Error> for Failure {
+    fn from(error: ragged_datasets::Error) -> Self {
+        ragged_train::Error::Data(error).into()
+    }
+}
+
+/// For standard output alone: an error about a file names its path and becomes a [`Self::Failed`].
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Output(error)
+    }
+}

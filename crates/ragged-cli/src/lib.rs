@@ -1,0 +1,40 @@
+//! The command line of `ragged`: trains, evaluates and applies recurrent models over
+//! variable-length sequences.
+//!
+//! [`run`] is the whole program; the binary `ragged` calls it. [`command`] describes the
+//! subcommands and their options, for shell completions and man pages.
+//!
+//! ```
+//! let names: Vec<String> =
+//!     ragged_cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
+//! assert!(names.contains(&"train".to_string()));
+//! ```
+//!
+//! Results go to stdout, progress and errors to stderr. The exit code is 0 for success, 1 for a
+//! failure, 2 for wrong usage or a wrong configuration, and 130 or 143 for a run that SIGINT or
+//! SIGTERM stopped after it was saved.
+//!
+//! The features, all on by default, are the commands that training does not need: `download` (HTTP,
+//! TLS and zip archives), `completions` and `man`. Without its feature a command is an error that
+//! says how to get it.
+//!
+//! In reading order: `cli` lists the subcommands, `failure` holds the errors and exit codes, and
+//! each command has a file or folder of its name.
+
+#![forbid(unsafe_code)]
+// The command line is where the workspace prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod cli;
+mod completions;
+mod data;
+mod download;
+mod evaluate;
+mod failure;
+mod man;
+mod predict;
+mod program;
+mod signals;
+mod train;
+
+pub use cli::{command, run};

@@ -1,0 +1,87 @@
+//! `ragged data`: what it says of a file, and what it says of a bad one.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+fn data(folder: &Path, words: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("ragged").unwrap();
+    let output = command.current_dir(folder).arg("data").args(words).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+const TABLE: &str = "series_id,x,y,target\na,1,2,k\na,3,,k\nb,1,2,l\nc,1,2,l\nc,1,2,l\nc,1,2,l\n";
+
+#[test]
+fn a_file_is_described_and_its_batches_are_priced() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.csv"), TABLE).unwrap();
+    let words = ["x.csv", "--batch-size", "2", "--max-tokens", "3", "--svg", "lengths.svg"];
+    let (code, stdout, stderr) = data(folder.path(), &words);
+    assert_eq!(code, 0, "{stderr}");
+    for line in [
+        "sequences  3",
+        "features   2",
+        "steps      6: 1 to 3 a sequence, mean 2.0, median 2",
+        "missing    1 of 12 values (8.3 %)",
+        "classes    2 a sequence: k 1, l 2",
+    ] {
+        assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
+    }
+    // Lengths 1, 2 and 3 once each.
+    assert_eq!(
+        stdout.matches("######################################## 1\n").count(),
+        3,
+        "{stdout}"
+    );
+    let row = |name: &str| {
+        let line = stdout.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.trim_start()[name.len()..].split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    // Sorted, 1 and 2 or 2 and 3 share a batch: one step of padding.
+    let bucketed = row("2 sequences, bucketed ");
+    assert_eq!((bucketed[0].as_str(), bucketed[4].as_str()), ("2", "14.3"), "{bucketed:?}");
+    let tokens = row("at most 3 steps, bucketed ");
+    assert_eq!(tokens[..4], ["2", "3", "to", "3"], "{tokens:?}");
+    let svg = std::fs::read_to_string(folder.path().join("lengths.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("length (steps)"), "{svg}");
+}
+
+#[test]
+fn a_set_has_its_two_parts_and_generated_data_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let series = "@classLabel true b a\n@data\n1,2:a\n3:b\n";
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    for part in ["TRAIN", "TEST"] {
+        std::fs::write(folder.path().join(format!("data/Tiny_{part}.ts")), series).unwrap();
+    }
+    let (code, stdout, _) = data(folder.path(), &["Tiny"]);
+    assert_eq!(code, 0);
+    assert!(stdout.contains("Tiny_TRAIN.ts") && stdout.contains("Tiny_TEST.ts"), "{stdout}");
+    assert_eq!(stdout.matches("classes    2 a sequence: b 1, a 1").count(), 2, "{stdout}");
+    let (code, stdout, _) = data(folder.path(), &["variable-sums"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("sequences  1000") && stdout.contains("1 to 50 a sequence"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.csv"), "x\n1\ntwo\n").unwrap();
+    let check = |words: &[&str], code: i32, part: &str| {
+        let (got, stdout, stderr) = data(folder.path(), words);
+        assert_eq!((got, stdout.as_str()), (code, ""), "{words:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains(part), "{stderr} lacks {part}");
+    };
+    check(&["x.csv"], 1, "x.csv: line 3, column 1: expected a number, got `two`");
+    check(&["none.npz"], 1, "none.npz: No such file");
+    check(&["Nowhere"], 1, "fetch it with `ragged download Nowhere`");
+    check(&["x.csv", "--batch-size", "0"], 2, "a batch of 0: expected at least 1");
+    let (code, _, stderr) = data(folder.path(), &["x.csv", "--task", "guessing"]);
+    assert!(code == 2 && stderr.contains("unknown variant `guessing`"), "{stderr}");
+}

@@ -1,0 +1,79 @@
+//! Commands that `cargo xtask` passes on: which package gets them, with which arguments, and that
+//! output and exit code are those of the program.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+/// Runs xtask with a stand-in for cargo that prints its arguments one per line and exits with 7.
+fn xtask(words: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let cargo = folder.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$RAGGED_PROGRAM\" \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(words).env("CARGO", &cargo).output().unwrap()
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(String::from).collect()
+}
+
+/// The arguments of cargo between `--manifest-path FILE` and `--`, and those after it.
+fn forwarded(words: &[&str]) -> (String, Vec<String>) {
+    let output = xtask(words);
+    assert_eq!(output.status.code(), Some(7), "{words:?}: the exit code is the program's");
+    let lines = lines(&output);
+    assert_eq!(lines[..4], ["cargo xtask", "run", "--release", "--manifest-path"], "{words:?}");
+    assert!(fs::read_to_string(&lines[4]).unwrap().contains("[workspace]"), "{}", lines[4]);
+    let end = lines.iter().position(|line| line == "--").unwrap();
+    (lines[5..end].join(" "), lines[end + 1..].to_vec())
+}
+
+#[test]
+fn training_builds_no_feature_that_it_does_not_need() {
+    for command in ["train", "evaluate", "predict", "data"] {
+        let words = [command, "--help", "a b", "--", "--set"];
+        let (package, arguments) = forwarded(&words);
+        assert_eq!(package, "--package ragged-cli --no-default-features");
+        assert_eq!(arguments, words);
+    }
+}
+
+#[test]
+fn other_commands_of_ragged_get_every_feature() {
+    for command in ["download", "completions", "man", "--version", "unknown"] {
+        let (package, arguments) = forwarded(&[command, "x"]);
+        assert_eq!((package.as_str(), arguments), ("--package ragged-cli", vec![command.into(), "x".into()]));
+    }
+}
+
+#[test]
+fn comparisons_have_a_package_of_their_own() {
+    for command in ["bench", "conformance"] {
+        assert_eq!(forwarded(&[command]), ("--package xtask-compare".into(), vec![command.into()]));
+    }
+}
+
+#[test]
+fn help_lists_the_maintenance_commands_and_then_those_of_ragged() {
+    for words in [&["--help"][..], &["-h"], &["help"]] {
+        let output = xtask(words);
+        let lines = lines(&output);
+        for command in ["ci", "bench", "conformance"] {
+            let start = format!("  {command} ");
+            assert!(lines.iter().any(|line| line.starts_with(&start)), "{command}: {lines:?}");
+        }
+        assert_eq!(lines[lines.len() - 2..], ["--", "--help"], "{words:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    for words in [&["ci", "--fast"][..], &[]] {
+        let output = xtask(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{words:?}");
+    }
+}
