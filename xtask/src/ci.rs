@@ -1,35 +1,149 @@
 //! `cargo xtask ci`: what CI and a contributor run before a change lands.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-/// Name, arguments to cargo, and what rustdoc is told. The tests come last, so that their own
-/// summary ends the output; they include the doc tests.
-const STEPS: [(&str, &[&str], &str); 4] = [
-    ("format", &["fmt", "--all", "--check"], ""),
-    ("clippy", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"], ""),
-    ("docs", &["doc", "--quiet", "--workspace", "--no-deps"], "-D warnings"),
-    ("tests", &["test", "--quiet", "--workspace"], ""),
+/// One run of cargo.
+struct Step {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    /// An environment variable for this step, and its value.
+    variable: Option<(&'static str, &'static str)>,
+}
+
+const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
+    Step { name, arguments, variable: None }
+}
+
+/// The steps that only show their output when they fail.
+const CHECKS: [Step; 5] = [
+    step("format", &["fmt", "--all", "--check"]),
+    step("clippy", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    Step {
+        variable: Some(("RUSTDOCFLAGS", "-D warnings")),
+        ..step("docs", &["doc", "--quiet", "--workspace", "--no-deps"])
+    },
+    step(
+        "a crate outside the workspace",
+        &[
+            "run",
+            "--quiet",
+            "--manifest-path",
+            "examples/lecture/Cargo.toml",
+            "--target-dir",
+            "target",
+        ],
+    ),
+    // What `cargo xtask train` builds. Features of other crates stay as they are in the tests.
+    step(
+        "ragged without features",
+        &["test", "--quiet", "--workspace", "--no-default-features", "--test", "installation"],
+    ),
 ];
 
+/// The last step, so that the summary of the tests ends the output. Includes the doc tests.
+const TESTS: Step = step("tests", &["test", "--quiet", "--workspace"]);
+
 pub(crate) fn run() -> ExitCode {
-    for (name, arguments, rustdoc) in STEPS {
-        eprintln!("ci: {name}");
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        command.args(arguments).stdin(Stdio::null());
-        if !rustdoc.is_empty() {
-            command.env("RUSTDOCFLAGS", rustdoc);
-        }
-        match command.status() {
-            Ok(status) if status.success() => {}
-            Ok(_) => {
-                eprintln!("error: ci: {name} failed");
-                return ExitCode::FAILURE;
-            }
-            Err(error) => {
-                eprintln!("error: ci: {name}: {error}");
-                return ExitCode::FAILURE;
-            }
+    let result = CHECKS.iter().try_for_each(check).and_then(|()| dependencies());
+    let result = result.and_then(|()| public_api()).and_then(|()| {
+        announce(TESTS.name);
+        let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err("tests failed".into()) }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("error: ci: {text}");
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
+}
+
+/// Licences, duplicate and banned crates, and sources, by `cargo deny`; known vulnerabilities where
+/// their database can be downloaded.
+fn dependencies() -> Result<(), String> {
+    if !is_installed("deny") {
+        return Ok(());
+    }
+    check(&step(
+        "dependencies",
+        &["deny", "--log-level", "error", "check", "bans", "licenses", "sources"],
+    ))?;
+    if !succeeds(&step("", &["deny", "fetch", "db"]))? {
+        eprintln!("ci: advisories: skipped, their database cannot be downloaded");
+        return Ok(());
+    }
+    check(&step("advisories", &["deny", "--log-level", "error", "check", "advisories"]))
+}
+
+/// Changes of the public API that the version numbers do not allow, by `cargo semver-checks`, since
+/// the last version tag.
+fn public_api() -> Result<(), String> {
+    if !is_installed("semver-checks") {
+        return Ok(());
+    }
+    let mut git = Command::new("git");
+    git.args(["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]).current_dir(root());
+    let tag = match git.output() {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        }
+        _ => {
+            eprintln!("ci: public API: skipped, there is no version tag to compare with");
+            return Ok(());
+        }
+    };
+    announce("public API");
+    let mut command = cargo(&step("", &["semver-checks", "--workspace", "--baseline-rev"]));
+    report("public API", command.arg(tag.trim()))
+}
+
+/// Whether cargo has the subcommand. Says that its check is skipped if not.
+fn is_installed(subcommand: &'static str) -> bool {
+    let mut command = cargo(&step("", &[]));
+    let output = command.args([subcommand, "--version"]).output();
+    let installed = output.is_ok_and(|output| output.status.success());
+    if !installed {
+        eprintln!("ci: cargo {subcommand}: skipped, it is not installed");
+    }
+    installed
+}
+
+fn check(step: &Step) -> Result<(), String> {
+    announce(step.name);
+    report(step.name, &mut cargo(step))
+}
+
+fn succeeds(step: &Step) -> Result<bool, String> {
+    let output = cargo(step).output().map_err(|error| error.to_string())?;
+    Ok(output.status.success())
+}
+
+/// Runs a command, and shows its output if it fails.
+fn report(name: &str, command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    eprint!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Err(format!("{name} failed"))
+}
+
+fn announce(name: &str) {
+    eprintln!("ci: {name}");
+}
+
+fn cargo(step: &Step) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.args(step.arguments).envs(step.variable).stdin(Stdio::null()).current_dir(root());
+    command
+}
+
+fn root() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect()
 }

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// The package of `bench` and `conformance`.
-pub(crate) const COMPARE: &[&str] = &["--package", "xtask-compare"];
-/// `ragged` with what every command of it needs.
-pub(crate) const RAGGED: &[&str] = &["--package", "ragged-cli"];
+/// The package of `bench` and `conformance`, optimised in full.
+pub(crate) const COMPARE: &[&str] = &["--release", "--package", "xtask-compare"];
+/// `ragged` with every feature.
+pub(crate) const RAGGED: &[&str] = &["--profile", "cli", "--package", "ragged-cli"];
 /// `ragged` with what training, evaluation, prediction and the description of data need: no TLS.
-pub(crate) const TRAIN: &[&str] = &["--package", "ragged-cli", "--no-default-features"];
+pub(crate) const TRAIN: &[&str] =
+    &["--profile", "cli", "--package", "ragged-cli", "--no-default-features"];
 
 /// Builds the package if necessary and runs it with the arguments.
 ///
@@ -17,7 +18,7 @@ pub(crate) const TRAIN: &[&str] = &["--package", "ragged-cli", "--no-default-fea
 pub(crate) fn run(package: &[&str], arguments: &[OsString]) -> Result<ExitCode, String> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.args(["run", "--release", "--manifest-path", manifest]).args(package);
+    command.args(["run", "--manifest-path", manifest]).args(package);
     command.arg("--").args(arguments).env("RAGGED_PROGRAM", "cargo xtask");
     become_it(command).map_err(|error| format!("cargo: {error}"))
 }

@@ -8,9 +8,22 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::failure::Failure;
 use crate::{completions, data, download, evaluate, man, predict, program, train};
 
-/// Train, evaluate and apply recurrent models over variable-length sequences.
+/// Shown by `--help` and in the man page, after the options.
+const NOTES: &str = "\
+Results go to standard output, progress and errors to standard error.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 130 and 143 saved after SIGINT and
+SIGTERM.
+
+Environment variables:
+  RAYON_NUM_THREADS    number of threads [default: one per core]
+  CANDLE_NUM_THREADS   number of threads for operations of candle on large tensors, which compete with
+                       the others; 1 is fastest, and `cargo xtask` sets it [default: one per core]
+  RAGGED_KERNELS_SIMD  portable, avx2 or avx512 [default: the best that the processor has]";
+
+/// Trains, evaluates and applies recurrent models over variable-length sequences.
 #[derive(Parser)]
-#[command(name = "ragged", version, propagate_version = true)]
+#[command(name = "ragged", version, propagate_version = true, after_long_help = NOTES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -18,19 +31,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a model; by default a variable-length LSTM on variable-length sums.
+    /// Train a model
+    ///
+    /// Writes a run folder with the configuration, metrics, plots and checkpoints. Without options, it
+    /// trains a variable-length LSTM on generated sums. A flag takes precedence over --set, --set over
+    /// the file of --config, and the file over the defaults.
     Train(Box<train::Args>),
-    /// Evaluate a trained model on its test data or on other data.
+    /// Evaluate the best checkpoint of a run
+    ///
+    /// Prints the metrics and, for classes, the confusion matrix.
     Evaluate(evaluate::Args),
-    /// Predict labels or values for the sequences of a file.
+    /// Predict labels or values for the sequences of a file
+    ///
+    /// Uses the best checkpoint of a run. Predictions keep the order of the sequences.
     Predict(predict::Args),
-    /// Describe a data set and what each way of batching it costs.
+    /// Describe a data set and the cost of several ways of batching
     Data(data::Args),
-    /// Download a data set of the UEA/UCR archive.
+    /// Download a data set of the UEA/UCR archive
     Download(download::Args),
-    /// Print the completion script of a shell.
+    /// Print the completion script of a shell
+    ///
+    /// For bash: ragged completions bash > ~/.local/share/bash-completion/completions/ragged
     Completions(completions::Args),
-    /// Write the man pages into a folder.
+    /// Write the man pages
+    ///
+    /// One page for ragged and one per subcommand: ragged man ~/.local/share/man/man1
     Man(man::Args),
 }
 
@@ -40,21 +65,23 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs the program with its arguments, the first of which is the program's own name.
+///
+/// Prints to stdout and stderr and returns the exit code. The command `train` replaces the actions of
+/// SIGINT and SIGTERM for the whole process.
 pub fn run<I, T>(arguments: I) -> ExitCode
 where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
     let matches = command().bin_name(program::name()).try_get_matches_from(arguments);
-    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => dispatch(cli.command).map_or_else(Failure::report, |()| ExitCode::SUCCESS),
         Err(error) => {
-            // Help and versions, too: an output that is closed is no failure of theirs.
+            // Includes --help and --version, for which a closed output is no failure either.
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
         }
-    };
-    dispatch(cli.command).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
 }
 
 fn dispatch(command: Command) -> Result<(), Failure> {
@@ -66,5 +93,26 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Download(args) => download::run(args),
         Command::Completions(args) => completions::run(args, self::command()),
         Command::Man(args) => man::run(args, self::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        let mut command = command();
+        command.build();
+        for subcommand in command.get_subcommands_mut() {
+            let help = subcommand.clone().term_width(80).render_long_help().to_string();
+            let long = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{}", subcommand.get_name());
+        }
     }
 }

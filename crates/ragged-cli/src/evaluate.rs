@@ -1,5 +1,6 @@
-//! `cargo xtask evaluate`.
+//! `ragged evaluate`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use ragged_train::Predictor;
@@ -8,27 +9,32 @@ use crate::failure::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The run's folder, such as runs/variable-sums/1
+    /// The folder of the run, such as runs/variable-sums/1
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
-    /// Other data than the run's own test data: a set by name, or all of a file or folder
+    /// Evaluate on a data set by its name, or on all of a file or folder [default: the run's test
+    /// data]
     #[arg(long, value_name = "NAME|PATH")]
     dataset: Option<String>,
-    /// The folder with the data set's files, where it is not the one of the training
-    #[arg(long, value_name = "DIR")]
+    /// Set the folder that contains the files of the data set [default: that of the training]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     data: Option<PathBuf>,
 }
 
+/// Prints the metrics and, for classes, the confusion matrix.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let predictor = Predictor::open(&args.run)?;
     let evaluation = predictor.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
+    let mut out = std::io::stdout();
     let (metric, value) = evaluation.metrics.headline();
-    println!(
-        "held out  {metric} {value:.4} (loss {:.4}) on {} sequences, after epoch {}",
+    writeln!(
+        out,
+        "test      {metric} {value:.4} (loss {:.4}) on {} sequences, epoch {}",
         evaluation.metrics.loss, evaluation.examples, evaluation.epoch,
-    );
+    )?;
     if let Some((confusion, labels)) = &evaluation.confusion {
-        println!("\n{}", confusion.table(labels).trim_end());
-        println!("\nmean F1   {:.4}", confusion.mean_f1());
+        writeln!(out, "\n{}", confusion.table(labels).trim_end())?;
+        writeln!(out, "\nmean F1   {:.4}", confusion.mean_f1())?;
     }
     Ok(())
 }

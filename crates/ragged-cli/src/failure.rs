@@ -1,6 +1,9 @@
 //! Why a command failed, and the exit code that says so.
 
+use std::path::Path;
 use std::process::ExitCode;
+
+use crate::program;
 
 /// The reason why a command did not do what it was asked to do.
 #[derive(Debug)]
@@ -23,9 +26,17 @@ impl Failure {
     )]
     pub(crate) fn missing_feature(feature: &str) -> Self {
         Self::Failed(format!(
-            "this build of ragged lacks the feature `{feature}`: install one that has it with \
-             `cargo install --path crates/ragged-cli --features {feature}`, or run `cargo xtask \
-             {feature}` in the repository"
+            "this build of ragged lacks `{feature}`: install one with it by `cargo install --path \
+             crates/ragged-cli --features {feature}`, or run `cargo xtask {feature}`"
+        ))
+    }
+
+    /// The failure of a command whose data set of the UEA/UCR archive has not been downloaded.
+    pub(crate) fn missing_dataset(path: &Path, name: &str) -> Self {
+        let (path, program) = (path.display(), program::name());
+        Self::Failed(format!(
+            "{path}: no such file: download it with `{program} download {name}`, or give its folder \
+             with --data"
         ))
     }
 
@@ -49,9 +60,12 @@ impl Failure {
 impl From<ragged_train::Error> for Failure {
     fn from(error: ragged_train::Error) -> Self {
         use ragged_train::Error as E;
+        if let E::MissingDataset { path, name } = &error {
+            return Self::missing_dataset(path, name);
+        }
         let usage = matches!(
             error,
-            E::Config { .. }
+            E::Config(_)
                 | E::Model(ragged_models::Error::Config { .. })
                 | E::Data(ragged_datasets::Error::Config { .. })
         );

@@ -35,6 +35,7 @@ mod man;
 mod predict;
 mod program;
 mod signals;
+mod text;
 mod train;
 
 pub use cli::{command, run};

@@ -1,5 +1,6 @@
-//! `cargo xtask predict`.
+//! `ragged predict`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use ragged_train::Predictor;
@@ -9,25 +10,28 @@ use crate::failure::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The run's folder, such as runs/japanese-vowels/1
+    /// The folder of the run, such as runs/japanese-vowels/1
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
-    /// A file or folder of sequences in any format; targets in it are ignored
+    /// A file or folder of sequences in any supported format; targets in it are ignored
     input: PathBuf,
-    /// Where to write a table (.csv) or JSON lines (.jsonl) [default: a table on stdout]
+    /// Write a table (.csv) or one JSON object per line (.jsonl) [default: a table on stdout]
     #[arg(long, value_name = "FILE.csv|jsonl")]
     output: Option<PathBuf>,
 }
 
+/// Predicts for every sequence before it prints the first prediction: a bad row leaves no part of a
+/// table behind.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
-    // All of it before the first word of it: a bad row leaves nothing half written.
     let predictions = Predictor::open(&args.run)?.predict(&args.input)?;
+    let mut out = std::io::stdout();
     match &args.output {
-        None => print!("{}", predictions.to_csv()?),
+        None => write!(out, "{}", predictions.to_csv()?)?,
         Some(path) => {
             predictions.write(path)?;
             let count = predictions.rows.len();
-            println!("predicted {count} sequences, in {}", path.display());
+            writeln!(out, "predicted {count} sequences, in {}", path.display())?;
         }
     }
     Ok(())

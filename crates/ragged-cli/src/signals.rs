@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: a run ends after the update that it is at, and saves.
+//! SIGINT and SIGTERM: a command finishes its current update, saves, and ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,31 +8,32 @@ use signal_hook::flag;
 
 use crate::failure::Failure;
 
-/// Remembers the first signal that came. A second one of the kind ends the process at once.
+/// Remembers the last signal that arrived. A second signal of the same kind ends the process at once.
 pub(crate) struct Signals {
-    got: Arc<AtomicUsize>,
+    received: Arc<AtomicUsize>,
 }
 
 impl Signals {
+    /// Replaces the default action of both signals, which would end the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let got = Arc::new(AtomicUsize::new(0));
+        let received = Arc::new(AtomicUsize::new(0));
         for signal in [SIGINT, SIGTERM] {
-            let second = Arc::new(AtomicBool::new(false));
+            let repeated = Arc::new(AtomicBool::new(false));
             let register = || -> std::io::Result<()> {
-                // In this order: the first signal arms what the second one sets off.
-                flag::register_conditional_shutdown(signal, 128 + signal, second.clone())?;
-                flag::register(signal, second)?;
-                flag::register_usize(signal, got.clone(), signal as usize)?;
+                // Actions run in this order, so the first signal does not see the flag that it sets.
+                flag::register_conditional_shutdown(signal, 128 + signal, repeated.clone())?;
+                flag::register(signal, repeated)?;
+                flag::register_usize(signal, received.clone(), signal as usize)?;
                 Ok(())
             };
             register().map_err(|error| Failure::Failed(format!("signal {signal}: {error}")))?;
         }
-        Ok(Self { got })
+        Ok(Self { received })
     }
 
-    /// The exit code that a shell expects after the signal that came, if one did.
+    /// The exit code by which a shell recognises the signal, if one arrived.
     pub(crate) fn exit_code(&self) -> Option<u8> {
-        match self.got.load(Ordering::Relaxed) {
+        match self.received.load(Ordering::Relaxed) {
             0 => None,
             signal => u8::try_from(128 + signal).ok(),
         }

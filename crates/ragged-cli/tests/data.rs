@@ -1,4 +1,4 @@
-//! `ragged data`: what it says of a file, and what it says of a bad one.
+//! `ragged data`: what it prints for a file, a data set and generated data, and its errors.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn data(folder: &Path, words: &[&str]) -> (i32, String, String) {
 const TABLE: &str = "series_id,x,y,target\na,1,2,k\na,3,,k\nb,1,2,l\nc,1,2,l\nc,1,2,l\nc,1,2,l\n";
 
 #[test]
-fn a_file_is_described_and_its_batches_are_priced() {
+fn a_file_is_described_with_the_cost_of_batches() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.csv"), TABLE).unwrap();
     let words = ["x.csv", "--batch-size", "2", "--max-tokens", "3", "--svg", "lengths.svg"];
@@ -23,9 +23,9 @@ fn a_file_is_described_and_its_batches_are_priced() {
     for line in [
         "sequences  3",
         "features   2",
-        "steps      6: 1 to 3 a sequence, mean 2.0, median 2",
+        "steps      6: 1 to 3 per sequence, mean 2.0, median 2",
         "missing    1 of 12 values (8.3 %)",
-        "classes    2 a sequence: k 1, l 2",
+        "classes    2 per sequence: k 1, l 2",
     ] {
         assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
     }
@@ -49,7 +49,7 @@ fn a_file_is_described_and_its_batches_are_priced() {
 }
 
 #[test]
-fn a_set_has_its_two_parts_and_generated_data_its_name() {
+fn a_data_set_has_two_parts_and_generated_data_one() {
     let folder = tempfile::tempdir().unwrap();
     let series = "@classLabel true b a\n@data\n1,2:a\n3:b\n";
     std::fs::create_dir(folder.path().join("data")).unwrap();
@@ -59,17 +59,17 @@ fn a_set_has_its_two_parts_and_generated_data_its_name() {
     let (code, stdout, _) = data(folder.path(), &["Tiny"]);
     assert_eq!(code, 0);
     assert!(stdout.contains("Tiny_TRAIN.ts") && stdout.contains("Tiny_TEST.ts"), "{stdout}");
-    assert_eq!(stdout.matches("classes    2 a sequence: b 1, a 1").count(), 2, "{stdout}");
+    assert_eq!(stdout.matches("classes    2 per sequence: b 1, a 1").count(), 2, "{stdout}");
     let (code, stdout, _) = data(folder.path(), &["variable-sums"]);
     assert_eq!(code, 0);
     assert!(
-        stdout.contains("sequences  1000") && stdout.contains("1 to 50 a sequence"),
+        stdout.contains("sequences  1000") && stdout.contains("1 to 50 per sequence"),
         "{stdout}"
     );
 }
 
 #[test]
-fn bad_input_is_one_clear_line() {
+fn errors_are_one_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.csv"), "x\n1\ntwo\n").unwrap();
     let check = |words: &[&str], code: i32, part: &str| {
@@ -80,8 +80,11 @@ fn bad_input_is_one_clear_line() {
     };
     check(&["x.csv"], 1, "x.csv: line 3, column 1: expected a number, got `two`");
     check(&["none.npz"], 1, "none.npz: No such file");
-    check(&["Nowhere"], 1, "fetch it with `ragged download Nowhere`");
-    check(&["x.csv", "--batch-size", "0"], 2, "a batch of 0: expected at least 1");
+    check(&["Nowhere"], 1, "download it with `ragged download Nowhere`");
+    check(&["x.csv", "--batch-size", "0"], 2, "--batch-size 0: expected at least 1");
     let (code, _, stderr) = data(folder.path(), &["x.csv", "--task", "guessing"]);
-    assert!(code == 2 && stderr.contains("unknown variant `guessing`"), "{stderr}");
+    assert!(
+        code == 2 && stderr.contains("invalid value 'guessing' for '--task <TASK>'"),
+        "{stderr}"
+    );
 }

@@ -1,4 +1,6 @@
-//! Downloads from a server on loopback: what arrives, what is refused, and that nothing is left.
+//! Downloads from a local server: the files that arrive, the archives that are rejected, and that an
+//! error leaves no file behind.
+#![cfg(feature = "download")]
 
 use std::io::{Read, Seek, Write};
 use std::net::TcpListener;
@@ -8,7 +10,7 @@ use std::thread;
 use assert_cmd::Command;
 use zip::write::SimpleFileOptions;
 
-/// Answers every request with `response`; the address without a slash at its end.
+/// Answers every request with `response`. Returns the address, without a slash at its end.
 fn serve(response: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/archive", listener.local_addr().unwrap());
@@ -68,36 +70,36 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_set_arrives_and_its_sum_is_recorded() {
+fn a_data_set_arrives_and_its_sum_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let zip = archive(&TINY);
     let (code, stdout, stderr) = download(folder.path(), &(serve(ok(&zip, zip.len())) + "/"));
     assert_eq!(code, 0, "{stderr}");
-    assert!(stdout.starts_with("fetched   Tiny.zip, sha256 "), "{stdout}");
+    assert!(stdout.starts_with("archive   Tiny.zip, SHA-256 "), "{stdout}");
     let data = folder.path().join("data");
     assert_eq!(files(&data), ["Tiny.zip.sha256", "Tiny_TEST.ts", "Tiny_TRAIN.ts"]);
     assert_eq!(std::fs::read_to_string(data.join("Tiny_TRAIN.ts")).unwrap(), SERIES);
     let sum = std::fs::read_to_string(data.join("Tiny.zip.sha256")).unwrap();
     assert!(stdout.contains(&sum[..64]) && sum.ends_with("  Tiny.zip\n"), "{sum}");
 
-    // What is there is not fetched again.
+    // A data set is not downloaded twice.
     let (code, stdout, _) = download(folder.path(), "http://127.0.0.1:9");
-    assert_eq!((code, stdout.as_str()), (0, "Tiny is in data already\n"));
-    // Another archive under the same name is noticed.
+    assert_eq!((code, stdout.as_str()), (0, "data already contains Tiny\n"));
+    // Another archive under the same name is rejected.
     std::fs::remove_file(data.join("Tiny_TEST.ts")).unwrap();
     let other = archive(&TINY[..3]);
     let (code, _, stderr) = download(folder.path(), &serve(ok(&other, other.len())));
     assert_eq!(code, 1);
     assert!(
-        stderr.contains("Tiny.zip.sha256: recorded ") && stderr.contains("delete it"),
+        stderr.contains("Tiny.zip.sha256: expected ") && stderr.contains("delete this file"),
         "{stderr}"
     );
     assert_eq!(files(&data), ["Tiny.zip.sha256", "Tiny_TRAIN.ts"]);
 }
 
-/// One line that says what is wrong, exit code 1, and no file or folder that was not there before.
+/// An error is one line and the exit code 1, and leaves no file or folder behind.
 #[test]
-fn what_goes_wrong_leaves_nothing_behind() {
+fn errors_leave_no_file_behind() {
     #[track_caller]
     fn check(response: Vec<u8>, part: &str) {
         let folder = tempfile::tempdir().unwrap();
@@ -119,7 +121,7 @@ fn what_goes_wrong_leaves_nothing_behind() {
     check(ok(&zip[..zip.len() / 2], zip.len()), "Tiny.zip: ");
     check(ok(b"<html>", 6), "not a zip file");
     check(ok(&zip[..zip.len() / 2], zip.len() / 2), "not a zip file");
-    check(whole(&TINY[..2]), "expected Tiny_TEST.ts in it, got none");
+    check(whole(&TINY[..2]), "expected the file Tiny_TEST.ts, got none");
     check(whole(&[TINY[1], TINY[2], ("../evil.ts", SERIES)]), "../evil.ts: expected a path within");
     check(
         whole(&[TINY[1], TINY[2], ("/etc/evil.ts", SERIES)]),
@@ -131,7 +133,7 @@ fn what_goes_wrong_leaves_nothing_behind() {
     );
     check(whole(&[TINY[1], TINY[2], ("C:\\evil.ts", SERIES)]), "expected a path within the folder");
     check(whole(&[TINY[1], TINY[2], ("Tiny_TEST.ts/x/Tiny_TEST.ts", "")]), "twice");
-    // A byte of the compressed data is another: the sum in the archive tells.
+    // One changed byte of the compressed data contradicts the checksum of the archive.
     let mut damaged = archive(&[("Tiny_TRAIN.ts", SERIES), TINY[2]]);
     let place = damaged.windows(2).position(|pair| pair == b"ts").unwrap() + 8;
     damaged[place] ^= 0x10;
@@ -143,7 +145,7 @@ fn what_goes_wrong_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_name_is_no_path() {
+fn names_cannot_be_paths() {
     let output = Command::cargo_bin("ragged").unwrap().args(["download", "../x"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }

@@ -165,7 +165,7 @@ fn a_signal_saves_and_says_how_to_go_on() {
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
-        let advice = format!("saved: go on with ragged train --resume {name}");
+        let advice = format!("resume with: ragged train --resume {name}\n");
         assert!(text(&output).contains(&advice), "{}", text(&output));
         let output = ground.resume(name).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
@@ -189,7 +189,7 @@ fn a_damaged_last_checkpoint_falls_back_to_the_one_before() {
     assert!(output.status.success(), "{}", text(&output));
     let warning = "damaged/last.safetensors: damaged: its SHA-256 sum is ";
     assert!(text(&output).contains(warning), "{}", text(&output));
-    assert!(text(&output).contains("passed over"), "{}", text(&output));
+    assert!(text(&output).contains("resuming from the checkpoint before it"), "{}", text(&output));
     ground.check_end("damaged", "damaged");
 }
 

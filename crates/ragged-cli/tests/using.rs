@@ -83,7 +83,7 @@ fn a_run_predicts_in_words_and_in_order() {
     // Tested on all of another file; on its own test data it says what the training said.
     fs::write(dir.join("other.jsonl"), jsonl(30, true)).unwrap();
     let said = good(dir, &["evaluate", "run", "--dataset", "other.jsonl"]);
-    assert!(said.starts_with("held out  accuracy 1.0000"), "{said}");
+    assert!(said.starts_with("test      accuracy 1.0000"), "{said}");
     assert!(said.contains("on 30 sequences") && said.contains("mean F1   1.0000"), "{said}");
     let own = good(dir, &["evaluate", "run"]);
     assert!(own.contains("on 12 sequences"), "{own}");

@@ -1,5 +1,5 @@
-//! `cargo xtask conformance` on the project's own fixtures, which PyTorch wrote, and on files that it
-//! must not let pass.
+//! `cargo xtask conformance` on the project's own fixtures, which PyTorch wrote, and on files that must
+//! fail.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ fn fixtures(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates").join(name).join("tests/fixtures")
 }
 
-/// Exit code, stdout, stderr.
+/// Returns the exit code, stdout and stderr.
 fn conformance(folders: &[&Path]) -> (i32, String, String) {
     let mut command = Command::cargo_bin("xtask-compare").unwrap();
     let output = command.arg("conformance").args(folders).output().unwrap();
@@ -18,11 +18,11 @@ fn conformance(folders: &[&Path]) -> (i32, String, String) {
 }
 
 #[test]
-fn every_fixture_gives_pytorchs_numbers() {
+fn every_fixture_passes() {
     let runs = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixtures("ragged-train")).unwrap() {
         let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
-        // Parameter groups are the business of ragged-train's own test.
+        // A test of ragged-train covers parameter groups.
         if name != "train-variable-groups.safetensors" {
             std::fs::copy(path, runs.path().join(name)).unwrap();
         }
@@ -37,7 +37,7 @@ fn every_fixture_gives_pytorchs_numbers() {
     }
 }
 
-/// Writes a fixture anew after changing its options or one number of one tensor.
+/// Copies a fixture with a changed option or one changed element of a tensor.
 fn tamper(from: &Path, to: &Path, option: Option<(&str, &str)>, tensor: Option<&str>) {
     let bytes = std::fs::read(from).unwrap();
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
@@ -60,7 +60,7 @@ fn tamper(from: &Path, to: &Path, option: Option<(&str, &str)>, tensor: Option<&
 }
 
 #[test]
-fn what_is_wrong_fails_by_name() {
+fn a_wrong_case_fails_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(format!("{name}.safetensors"));
     let layer = fixtures("ragged-models").join("lstm-packed.safetensors");
@@ -90,11 +90,11 @@ fn what_is_wrong_fails_by_name() {
 }
 
 #[test]
-fn a_folder_without_cases_is_no_success() {
+fn a_folder_without_cases_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (code, stdout, stderr) = conformance(&[folder.path()]);
     assert_eq!((code, stdout.as_str()), (1, ""));
-    assert!(stderr.contains("no .safetensors file in it"), "{stderr}");
+    assert!(stderr.contains("expected .safetensors files, got none"), "{stderr}");
     let (code, _, stderr) = conformance(&[&folder.path().join("missing")]);
     assert_eq!(code, 1);
     assert!(stderr.contains("missing: No such file"), "{stderr}");

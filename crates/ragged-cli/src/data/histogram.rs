@@ -1,51 +1,55 @@
-//! How long the sequences are, as a picture.
+//! A histogram of the lengths, as text and as SVG.
+
+use std::io::Write;
 
 use plotters::prelude::*;
 
-/// Most bars.
-const BARS: usize = 20;
-/// The width of the longest bar in a terminal.
-const WIDTH: usize = 40;
+/// The largest number of bars.
+const MAX_BARS: usize = 20;
+/// The width of the longest bar of text, in columns.
+const BAR_WIDTH: usize = 40;
 
-/// Sequences by length, in bins of equal width.
+/// The number of sequences by length, in bins of equal width.
 pub(super) struct Histogram {
-    /// The shortest length of each bin, the longest, and how many sequences are between.
+    /// The first and the last length of each bin, and the number of sequences.
     bins: Vec<(usize, usize, usize)>,
 }
 
 impl Histogram {
     pub(super) fn of(lengths: &[usize]) -> Self {
-        let least = lengths.iter().copied().min().unwrap_or(0);
-        let most = lengths.iter().copied().max().unwrap_or(0);
-        let width = (most - least + 1).div_ceil(BARS);
-        let mut bins: Vec<_> = (least..=most)
+        let min = lengths.iter().copied().min().unwrap_or(0);
+        let max = lengths.iter().copied().max().unwrap_or(0);
+        let width = (max - min + 1).div_ceil(MAX_BARS);
+        let mut bins: Vec<_> = (min..=max)
             .step_by(width)
-            .map(|first| (first, (first + width - 1).min(most), 0))
+            .map(|first| (first, (first + width - 1).min(max), 0))
             .collect();
         for length in lengths {
-            bins[(length - least) / width].2 += 1;
+            bins[(length - min) / width].2 += 1;
         }
         Self { bins }
     }
 
-    fn most(&self) -> usize {
+    fn largest_count(&self) -> usize {
         self.bins.iter().map(|&(_, _, count)| count).max().unwrap_or(0).max(1)
     }
 
-    pub(super) fn print(&self) {
+    pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         let digits = self.bins.last().map_or(1, |bin| bin.1.to_string().len());
         for &(first, last, count) in &self.bins {
             let range = match first == last {
                 true => format!("{first:>digits$}{:width$}", "", width = digits + 1),
                 false => format!("{first:>digits$}-{last:<digits$}"),
             };
-            // A bin with one sequence still shows.
-            let bar = (count * WIDTH).div_ceil(self.most());
-            println!("  {range}  {}{}{count}", "#".repeat(bar), if bar > 0 { " " } else { "" });
+            // Rounded up, so that a bin with one sequence has a bar.
+            let bar = (count * BAR_WIDTH).div_ceil(self.largest_count());
+            let gap = if bar > 0 { " " } else { "" };
+            writeln!(out, "  {range}  {}{gap}{count}", "#".repeat(bar))?;
         }
+        Ok(())
     }
 
-    /// The same as SVG.
+    /// Draws the histogram as SVG.
     pub(super) fn svg(&self, title: &str) -> Result<String, Box<dyn std::error::Error>> {
         let mut svg = String::new();
         {
@@ -58,7 +62,7 @@ impl Histogram {
                 .margin(16)
                 .x_label_area_size(44)
                 .y_label_area_size(64)
-                .build_cartesian_2d(first..last, 0.0..self.most() as f64 * 1.05)?;
+                .build_cartesian_2d(first..last, 0.0..self.largest_count() as f64 * 1.05)?;
             chart
                 .configure_mesh()
                 .disable_x_mesh()

@@ -1,85 +1,106 @@
-//! `cargo xtask data`: what is in a data set, and what batches of it would cost.
+//! `ragged data`.
 
 mod batching;
 mod histogram;
 mod summary;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ragged_datasets::formats::{self, Format, ReadOptions, Task};
 use ragged_datasets::{
     Dataset, FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
 
+use crate::data::batching::BatchOptions;
+use crate::data::histogram::Histogram;
+use crate::data::summary::Summary;
 use crate::failure::Failure;
-use crate::program;
-use histogram::Histogram;
-use summary::Summary;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A file or folder, a set of the UEA/UCR archive, `variable-sums` or `fixed-sums`
-    #[arg(value_name = "PATH|NAME")]
+    /// A file or folder, a name of the UEA/UCR archive, `variable-sums` or `fixed-sums`
+    #[arg(value_name = "PATH|NAME", value_hint = clap::ValueHint::AnyPath)]
     source: String,
-    /// The folder with NAME_TRAIN.ts and NAME_TEST.ts
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    /// Set the folder that contains NAME_TRAIN.ts and NAME_TEST.ts
+    #[arg(long, value_name = "DIR", default_value = "data", value_hint = clap::ValueHint::DirPath)]
     data: PathBuf,
-    /// The file's format, where its ending does not tell: ts, csv, jsonl, npz or safetensors
-    #[arg(long, value_parser = format)]
+    /// Read the file in this format, whatever its ending
+    #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// What is predicted, where the file leaves it open: classification, regression,
-    /// sequence-labelling or step-regression
-    #[arg(long, value_parser = task)]
+    /// Set what is predicted, where the file does not determine it
+    #[arg(long, value_parser = tasks())]
     task: Option<Task>,
-    /// Sequences in a batch
-    #[arg(long, default_value_t = 32)]
+    /// Set the number of sequences per batch
+    #[arg(long, value_name = "N", default_value_t = 32)]
     batch_size: usize,
-    /// Real steps in a batch of steps [default: as many as that many sequences have on average]
-    #[arg(long)]
+    /// Set the number of steps per batch, where batches are filled by steps [default: the mean of
+    /// batches of --batch-size]
+    #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
-    /// Where the order comes from
-    #[arg(long, default_value_t = 0)]
+    /// Set the seed of the order of the sequences
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Also draw the lengths into this SVG file; of several parts, the first
+    /// Draw the histogram of the lengths to an SVG file; for several parts, of the first
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
-fn format(name: &str) -> Result<Format, String> {
-    name.parse().map_err(|error: ragged_datasets::Error| error.to_string())
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse())
 }
 
-fn task(name: &str) -> Result<Task, String> {
-    let quoted = serde_json::Value::String(name.into());
-    serde_json::from_value(quoted).map_err(|error| error.to_string())
+fn tasks() -> impl TypedValueParser<Value = Task> {
+    let names = ["classification", "regression", "sequence-labelling", "step-regression"];
+    PossibleValuesParser::new(names)
+        .try_map(|name| serde_json::from_value::<Task>(serde_json::Value::String(name)))
 }
 
+/// Prints the contents of each part of a data set, its lengths, and the cost of batches.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    if args.batch_size == 0 || args.max_tokens == Some(0) {
-        return Err(Failure::Usage("a batch of 0: expected at least 1".into()));
+    for (flag, size) in [("--batch-size", Some(args.batch_size)), ("--max-tokens", args.max_tokens)]
+    {
+        if size == Some(0) {
+            return Err(Failure::Usage(format!("{flag} 0: expected at least 1")));
+        }
     }
+    let options =
+        BatchOptions { batch_size: args.batch_size, max_tokens: args.max_tokens, seed: args.seed };
+    let mut out = std::io::stdout();
     for (k, (name, data)) in open(&args)?.into_iter().enumerate() {
         let summary = Summary::of(&*data)?;
-        println!("{}{name}", if k == 0 { "" } else { "\n" });
-        summary.print(data.target_kind());
+        writeln!(out, "{}{name}", if k == 0 { "" } else { "\n" })?;
+        summary.print(data.target_kind(), &mut out)?;
         let histogram = Histogram::of(&summary.lengths);
-        println!("\nlengths");
-        histogram.print();
-        println!("\nbatches of an epoch, shuffled with seed {}", args.seed);
-        batching::print(data, &summary.lengths, args.batch_size, args.max_tokens, args.seed)?;
+        writeln!(out, "\nlengths")?;
+        histogram.print(&mut out)?;
+        writeln!(out, "\nbatches of an epoch, shuffled with seed {}", args.seed)?;
+        batching::print(data, &summary.lengths, options, &mut out)?;
         if let (0, Some(path)) = (k, &args.svg) {
             let failed = |error: &dyn std::fmt::Display| {
                 Failure::Failed(format!("{}: {error}", path.display()))
             };
             let svg = histogram.svg(&name).map_err(|error| failed(&error))?;
-            ragged_models::write_whole(path, svg.as_bytes()).map_err(|error| failed(&error))?;
-            eprintln!("lengths drawn into {}", path.display());
+            write_whole(path, &svg).map_err(|error| failed(&error))?;
+            eprintln!("drew the lengths to {}", path.display());
         }
     }
     Ok(())
 }
 
-/// A part of the source, by name.
+/// Writes the file under another name first, so that an error leaves no incomplete file behind.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let partial = path.with_added_extension("partial");
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        // It may not exist.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written
+}
+
+/// A part of a data set, and its name.
 type Part = (String, Box<dyn Dataset>);
 
 fn open(args: &Args) -> Result<Vec<Part>, Failure> {
@@ -102,8 +123,7 @@ fn open(args: &Args) -> Result<Vec<Part>, Failure> {
     let part = |part: &str| args.data.join(format!("{}_{part}.ts", args.source));
     let (train, test) = (part("TRAIN"), part("TEST"));
     if !train.exists() {
-        let hint = format!("fetch it with `{} download {}`", program::name(), args.source);
-        return Err(Failure::Failed(format!("{}: no such file: {hint}", train.display())));
+        return Err(Failure::missing_dataset(&train, &args.source));
     }
     let train_data = formats::read(&train, &options)?;
     let test_data = match test.exists() {

@@ -1,21 +1,23 @@
-//! What is in a data set.
+//! The contents of a data set in a few lines.
+
+use std::io::Write;
 
 use ragged_datasets::{Dataset, Target, TargetKind};
 
 use crate::failure::Failure;
 
-/// Counted over all examples.
+/// Counts over all examples.
 pub(super) struct Summary {
     pub(super) lengths: Vec<usize>,
     features: usize,
     missing: usize,
-    /// Examples, or steps, of each class.
+    /// The number of examples of each class, or of time steps where each has a class.
     classes: Vec<usize>,
-    /// The least and the largest target, the sum, and how many there are.
+    /// The smallest target value, the largest, the sum and the count.
     values: (f32, f32, f64, usize),
 }
 
-/// Classes that are printed one by one.
+/// The number of classes that are listed.
 const CLASSES: usize = 20;
 
 impl Summary {
@@ -45,39 +47,41 @@ impl Summary {
 
     fn add(&mut self, values: &[f32]) {
         for &value in values {
-            let (least, most, sum, count) = self.values;
-            self.values = (least.min(value), most.max(value), sum + f64::from(value), count + 1);
+            let (min, max, sum, count) = self.values;
+            self.values = (min.min(value), max.max(value), sum + f64::from(value), count + 1);
         }
     }
 
-    pub(super) fn print(&self, kind: &TargetKind) {
+    pub(super) fn print(&self, kind: &TargetKind, out: &mut impl Write) -> std::io::Result<()> {
         let steps: usize = self.lengths.iter().sum();
         let mut sorted = self.lengths.clone();
         sorted.sort_unstable();
-        println!("sequences  {}", self.lengths.len());
-        println!("features   {}", self.features);
-        if let (Some(least), Some(most)) = (sorted.first(), sorted.last()) {
+        writeln!(out, "sequences  {}", self.lengths.len())?;
+        writeln!(out, "features   {}", self.features)?;
+        if let (Some(min), Some(max)) = (sorted.first(), sorted.last()) {
             let mean = steps as f64 / sorted.len() as f64;
             let median = sorted[sorted.len() / 2];
-            println!(
-                "steps      {steps}: {least} to {most} a sequence, mean {mean:.1}, median {median}"
-            );
+            writeln!(
+                out,
+                "steps      {steps}: {min} to {max} per sequence, mean {mean:.1}, median {median}"
+            )?;
         }
         let values = steps * self.features;
-        let share = 100.0 * self.missing as f64 / values.max(1) as f64;
-        println!("missing    {} of {values} values ({share:.1} %)", self.missing);
-        let per = if kind.is_per_step() { "a step" } else { "a sequence" };
+        let percent = 100.0 * self.missing as f64 / values.max(1) as f64;
+        writeln!(out, "missing    {} of {values} values ({percent:.1} %)", self.missing)?;
+        let per = if kind.is_per_step() { "per step" } else { "per sequence" };
         if let Some(labels) = kind.labels() {
             let counts = labels.iter().zip(&self.classes).take(CLASSES);
             let counts: Vec<_> = counts.map(|(label, count)| format!("{label} {count}")).collect();
             let more = if labels.len() > CLASSES { ", ..." } else { "" };
-            println!("classes    {} {per}: {}{more}", labels.len(), counts.join(", "));
+            writeln!(out, "classes    {} {per}: {}{more}", labels.len(), counts.join(", "))?;
         } else if kind.outputs() == 0 {
-            println!("targets    none");
+            writeln!(out, "targets    none")?;
         } else {
-            let (least, most, sum, count) = self.values;
+            let (min, max, sum, count) = self.values;
             let mean = sum / count.max(1) as f64;
-            println!("targets    {} {per}: {least} to {most}, mean {mean:.3}", kind.outputs());
+            writeln!(out, "targets    {} {per}: {min} to {max}, mean {mean:.3}", kind.outputs())?;
         }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A file from the web, into a temporary one.
+//! Downloads a file over HTTP.
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
@@ -11,17 +11,17 @@ use tempfile::NamedTempFile;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
-/// The largest archive of the collection has some 2 GB.
+/// The limit of a download; the largest archive of the collection has about 2 GB.
 const MAX_BYTES: u64 = 16 << 30;
 
-/// What came.
+/// A downloaded file.
 pub(super) struct Fetched {
-    /// It is gone when this is dropped.
+    /// The file is removed when this is dropped.
     pub(super) file: NamedTempFile,
     pub(super) sha256: String,
 }
 
-/// Fetches `url` into a temporary file in `folder`.
+/// Downloads `url` to a temporary file in `folder`.
 pub(super) fn fetch(url: &str, folder: &Path, signals: &Signals) -> Result<Fetched, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("{url}: {error}"));
     let agent = ureq::Agent::config_builder()
@@ -60,13 +60,13 @@ pub(super) fn fetch(url: &str, folder: &Path, signals: &Signals) -> Result<Fetch
     Ok(Fetched { file, sha256 })
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// Returns a progress bar, which is hidden where stderr is not a terminal.
 fn bar(length: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-    let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let style = "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }

@@ -1,20 +1,27 @@
-//! From the archive of a data set to its files in the data folder.
+//! Installs the files of a data set in the data folder.
 
 use std::path::Path;
 
 use ragged_datasets::formats::{self, ReadOptions};
 
-use super::{fetch, pins, unpack};
+use crate::download::{fetch, fingerprints, unpack};
 use crate::failure::Failure;
 use crate::signals::Signals;
 
-/// The names of the files that are now in `data`, and the archive's sum.
-pub(super) fn fetch_into(
+/// The files that were installed, and the SHA-256 sum of their archive.
+pub(super) struct Installed {
+    pub(super) files: Vec<String>,
+    pub(super) sha256: String,
+}
+
+/// Downloads the archive of a data set, unpacks it next to the data folder's files, checks them, and
+/// moves them into the folder.
+pub(super) fn install(
     name: &str,
     data: &Path,
     url: &str,
     signals: &Signals,
-) -> Result<(Vec<String>, String), Failure> {
+) -> Result<Installed, Failure> {
     let archive =
         fetch::fetch(&format!("{}/{name}.zip", url.trim_end_matches('/')), data, signals)?;
     let recorded = data.join(format!("{name}.zip.sha256"));
@@ -23,7 +30,7 @@ pub(super) fn fetch_into(
     let files = unpack::unpack(archive.file.as_file(), folder.path(), signals)?;
     for part in ["TRAIN", "TEST"].map(|part| format!("{name}_{part}.ts")) {
         if !files.contains(&part) {
-            return Err(Failure::Failed(format!("{name}.zip: expected {part} in it, got none")));
+            return Err(Failure::Failed(format!("{name}.zip: expected the file {part}, got none")));
         }
     }
     check(name, folder.path())?;
@@ -32,37 +39,38 @@ pub(super) fn fetch_into(
         std::fs::rename(folder.path().join(file), data.join(file)).map_err(failed)?;
     }
     std::fs::write(&recorded, format!("{}  {name}.zip\n", archive.sha256)).map_err(failed)?;
-    Ok((files, archive.sha256))
+    Ok(Installed { files, sha256: archive.sha256 })
 }
 
-/// Compares the numbers with those that are known, for the sets that are pinned.
+/// Compares the values with the known ones, for the data sets that have a fingerprint here.
 pub(super) fn check(name: &str, folder: &Path) -> Result<(), Failure> {
-    for (part, expected) in pins::of(name).into_iter().flatten() {
+    for (part, expected) in fingerprints::of(name).into_iter().flatten() {
         let path = folder.join(format!("{name}_{part}.ts"));
         let got = formats::read(&path, &ReadOptions::default())?.fingerprint();
         if got != *expected {
-            let file = format!("{name}_{part}.ts");
-            let reason = format!("{file}: expected numbers of sha256 {expected}, got {got}");
-            return Err(Failure::Failed(reason));
+            let text = format!(
+                "{name}_{part}.ts: expected values with the SHA-256 sum {expected}, got {got}"
+            );
+            return Err(Failure::Failed(text));
         }
     }
     Ok(())
 }
 
-/// Compares the archive with the one that was fetched before, if one was.
+/// Compares the archive with the one that was downloaded before, if there was one.
 fn check_recorded(path: &Path, got: &str) -> Result<(), Failure> {
     let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
     match text.split_whitespace().next() {
         Some(expected) if expected != got => {
-            let reason = format!("{}: recorded {expected}, got {got}", path.display());
-            Err(Failure::Failed(format!("{reason}: delete it to take the archive as it is now")))
+            let text = format!("{}: expected {expected}, got {got}", path.display());
+            Err(Failure::Failed(format!("{text}: delete this file to accept the new archive")))
         }
         _ => Ok(()),
     }
 }
 
-/// Makes the folder where it is not there; whether it was made.
-pub(super) fn make_folder(path: &Path) -> Result<bool, Failure> {
+/// Creates the folder unless it exists. Returns whether it was created.
+pub(super) fn create_folder(path: &Path) -> Result<bool, Failure> {
     if path.is_dir() {
         return Ok(false);
     }
@@ -71,6 +79,7 @@ pub(super) fn make_folder(path: &Path) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// Creates a folder within `folder` that is removed when it is dropped.
 fn temporary(folder: &Path) -> Result<tempfile::TempDir, Failure> {
     tempfile::Builder::new()
         .prefix(".partial-")

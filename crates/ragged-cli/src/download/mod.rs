@@ -1,11 +1,11 @@
-//! `ragged download`: a data set of the UEA/UCR archive.
+//! `ragged download`.
 
 #[cfg(feature = "download")]
 mod fetch;
 #[cfg(feature = "download")]
-mod install;
+mod fingerprints;
 #[cfg(feature = "download")]
-mod pins;
+mod install;
 #[cfg(feature = "download")]
 mod unpack;
 
@@ -14,14 +14,15 @@ use std::path::PathBuf;
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
+#[cfg_attr(not(feature = "download"), expect(dead_code, reason = "this build downloads nothing"))]
 pub(crate) struct Args {
-    /// The set's name in the archive, such as JapaneseVowels
+    /// The name of the data set in the archive, such as JapaneseVowels
     #[arg(value_parser = name)]
     name: String,
-    /// The folder that gets NAME_TRAIN.ts and NAME_TEST.ts
-    #[arg(long, value_name = "DIR", default_value = "data")]
+    /// Set the folder for NAME_TRAIN.ts and NAME_TEST.ts
+    #[arg(long, value_name = "DIR", default_value = "data", value_hint = clap::ValueHint::DirPath)]
     data: PathBuf,
-    /// Where NAME.zip is
+    /// Set the address of the folder that contains NAME.zip
     #[arg(
         long,
         value_name = "URL",
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     url: String,
 }
 
-/// Names become part of an address and of paths.
+/// Accepts the characters of the archive's names: names become part of an address and of paths.
 fn name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -39,28 +40,30 @@ fn name(text: &str) -> Result<String, String> {
     Err("expected letters, digits, `-` and `_`".into())
 }
 
-/// Downloads the archive into a temporary file, unpacks it into a temporary folder, checks the files,
-/// and only then moves them into the data folder. An error on the way leaves nothing behind.
+/// Downloads the data set unless the data folder has it. An error leaves no file behind.
 #[cfg(feature = "download")]
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    use std::io::Write;
+
     let Args { name, data, url } = args;
+    let mut out = std::io::stdout();
     let parts = ["TRAIN", "TEST"].map(|part| format!("{name}_{part}.ts"));
     if parts.iter().all(|part| data.join(part).exists()) {
         install::check(&name, &data)?;
-        println!("{name} is in {} already", data.display());
+        writeln!(out, "{} already contains {name}", data.display())?;
         return Ok(());
     }
     let signals = crate::signals::Signals::listen()?;
-    let made = install::make_folder(&data)?;
-    let result = install::fetch_into(&name, &data, &url, &signals);
-    if result.is_err() && made {
-        // Only if it is empty, as it was.
+    let created = install::create_folder(&data)?;
+    let result = install::install(&name, &data, &url, &signals);
+    if result.is_err() && created {
+        // This fails, and should, if the folder is not empty.
         let _ = std::fs::remove_dir(&data);
     }
-    let (files, sum) = result?;
-    println!("fetched   {name}.zip, sha256 {sum}");
-    for file in &files {
-        println!("file      {}", data.join(file).display());
+    let installed = result?;
+    writeln!(out, "archive   {name}.zip, SHA-256 {}", installed.sha256)?;
+    for file in &installed.files {
+        writeln!(out, "file      {}", data.join(file).display())?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A zip archive's `.ts` files, into a folder that none of them can leave.
+//! Unpacks the `.ts` files of a zip archive.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,14 +7,16 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
-/// What the files of an archive may have together: against archives that unpack without end.
+/// The limit of the unpacked files together, for archives that are built to fill a disk.
 const MAX_BYTES: u64 = 64 << 30;
 
-/// Unpacks into `folder`; the names of the files, in the order of the archive.
+/// Unpacks the files into `folder` under the last part of their paths. Returns their names, in the
+/// order of the archive.
 ///
-/// An entry whose path is absolute or leads upwards, and a link, is an error even where it is no
-/// `.ts` file: such an archive is not to be trusted. Of the others only the last part of the path
-/// counts.
+/// # Errors
+///
+/// An entry with an absolute path or a path out of the folder, and a symbolic link, are errors even
+/// without the ending `.ts`: an archive that contains one may be hostile.
 pub(super) fn unpack(
     archive: &File,
     folder: &Path,
@@ -32,7 +34,7 @@ pub(super) fn unpack(
         }
         let entry = archive.by_index(index).map_err(|error| failed("damaged", &error))?;
         let name = entry.name().map_err(|error| failed("damaged", &error))?.into_owned();
-        // `enclosed_name` makes absolute paths relative; here they are refused.
+        // `enclosed_name` makes absolute paths relative, so they are rejected first.
         let absolute = name.starts_with(['/', '\\']) || name.contains(':');
         let path = entry.enclosed_name().filter(|_| !absolute && !entry.is_symlink());
         let path = path.ok_or_else(|| failed(&name, &"expected a path within the folder"))?;
@@ -41,7 +43,7 @@ pub(super) fn unpack(
         }
         let Some(file) = path.file_name().and_then(|file| file.to_str()) else { continue };
         if files.iter().any(|known| known == file) {
-            return Err(failed(&name, &"the archive has this file twice"));
+            return Err(failed(&name, &"the archive contains this file twice"));
         }
         let mut out = File::create_new(folder.join(file)).map_err(|error| failed(&name, &error))?;
         let written = io::copy(&mut entry.take(left + 1), &mut out);

@@ -1,26 +1,31 @@
-//! `cargo xtask train --dry-run`: what would be trained, and how long it would take.
+//! `ragged train --dry-run`: the configuration, the parameters and the expected training time.
+
+use std::io::Write;
 
 use ragged_train::Experiment;
 
 use crate::failure::Failure;
-use crate::train::progress::clock;
+use crate::text::duration;
 
-/// Prints the resolved configuration, the parameters and the predicted time; writes nothing.
+/// Prints the resolved configuration, which TOML can read back, and the rest as comments of it.
+/// Writes no file.
 pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
-    println!("{}", experiment.config().to_toml()?);
-    println!("# {}", experiment.describe());
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", experiment.config().to_toml()?)?;
+    writeln!(out, "# {}", experiment.describe())?;
     for (name, parameter) in experiment.parameters().named() {
         let shape = format!("{:?}", parameter.dims());
-        println!("# {name:<28} {shape:<14} {:>10}", parameter.elem_count());
+        writeln!(out, "# {name:<28} {shape:<14} {:>10}", parameter.elem_count())?;
     }
-    println!("# {:<28} {:<14} {:>10}", "all parameters", "", experiment.parameters().count());
+    writeln!(out, "# {:<28} {:<14} {:>10}", "all parameters", "", experiment.parameters().count())?;
     let estimate = experiment.estimate_time()?;
-    println!(
-        "# {} updates, about {} ({:.2} ms an update over the first {}, without evaluations)",
+    writeln!(
+        out,
+        "# {} updates, about {}: {:.2} ms per update, measured over {}, without evaluations",
         estimate.updates,
-        clock(estimate.seconds_per_update * estimate.updates as f64),
+        duration(estimate.seconds_per_update * estimate.updates as f64),
         estimate.seconds_per_update * 1e3,
         estimate.tried,
-    );
+    )?;
     Ok(())
 }

@@ -1,121 +1,132 @@
-//! What a person sees while a model trains: a bar on a terminal, lines elsewhere.
+//! The progress of a training run on stderr: a bar on a terminal, lines elsewhere.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ragged_train::fit::{EpochRecord, StepRecord, TrainState};
 use ragged_train::{Observer, Result};
 
 use crate::signals::Signals;
+use crate::text::{count, duration, join_parts, metric};
 
-/// Lines that a run without a terminal prints at most, beside its last one.
+/// The number of lines without a terminal, except for the line of the last epoch.
 const LINES: usize = 20;
 
-/// Watches a run on stderr, and stops it where a signal asks for that.
+/// The length of the bar: positions are parts per million of the run.
+const BAR_LENGTH: u64 = 1_000_000;
+
+/// An observer that shows the progress of a run and stops it after a signal.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     epochs: usize,
     signals: Signals,
-    began: Instant,
-    /// The share of the run that was done when this process began.
-    done_before: Option<f64>,
+    start: Instant,
+    /// The fraction of the run that was complete when this process started.
+    resumed_at: Option<f64>,
+    throughput: Throughput,
+}
+
+/// The time steps that this process has trained on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Throughput {
+    /// Without padding.
     steps: usize,
+    /// With the padding that batches of equal length would have.
     padded_steps: usize,
-    message: String,
 }
 
 impl Progress {
     pub(crate) fn new(epochs: usize, signals: Signals) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
+            let bar = ProgressBar::with_draw_target(Some(BAR_LENGTH), ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}\n{wide_bar} {prefix}") {
                 bar.set_style(style);
             }
-            bar.set_length(1_000_000);
+            bar.set_message(format!("epoch 1/{epochs}"));
             bar
         });
-        let (began, message) = (Instant::now(), String::new());
-        let (done_before, steps, padded_steps) = (None, 0, 0);
-        Self { bar, epochs, signals, began, done_before, steps, padded_steps, message }
+        let throughput = Throughput::default();
+        Self { bar, epochs, signals, start: Instant::now(), resumed_at: None, throughput }
     }
 
-    /// Takes the bar off the screen, so that the result stands alone.
+    /// Removes the bar from the screen.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
-    /// The exit code where a signal stopped the run.
+    /// The exit code, if a signal stopped the run.
     pub(crate) fn exit_code(&self) -> Option<u8> {
         self.signals.exit_code()
     }
 
-    /// How fast it goes, how much padding the batches spare, and how long it still takes.
-    fn pace(&self, done: f64) -> String {
-        let seconds = self.began.elapsed().as_secs_f64();
-        let here = done - self.done_before.unwrap_or(0.0);
-        let left = if here > 0.0 { seconds * (1.0 - done) / here } else { 0.0 };
-        format!(
-            "{} tokens/s, {:.0} % padding spared, {} left",
-            count(self.steps as f64 / seconds.max(1e-9)),
-            100.0 * (1.0 - self.steps as f64 / self.padded_steps.max(1) as f64),
-            clock(left),
-        )
+    pub(crate) fn throughput(&self) -> Throughput {
+        self.throughput
+    }
+
+    /// The time that the rest of the run takes, and the time steps per second.
+    fn pace(&self, done: f64) -> [String; 2] {
+        let seconds = self.start.elapsed().as_secs_f64();
+        let done_here = done - self.resumed_at.unwrap_or(0.0);
+        let left = if done_here > 0.0 { seconds * (1.0 - done) / done_here } else { 0.0 };
+        let rate = count(self.throughput.steps as f64 / seconds.max(1e-9));
+        [format!("{} left", duration(left)), format!("{rate} steps/s")]
+    }
+}
+
+impl Throughput {
+    /// The percentage of padding in the batches, if there was a batch.
+    pub(crate) fn padding_percent(&self) -> Option<f64> {
+        let padding = self.padded_steps.checked_sub(self.steps)?;
+        (self.padded_steps > 0).then(|| 100.0 * padding as f64 / self.padded_steps as f64)
     }
 }
 
 impl Observer for Progress {
     fn update(&mut self, record: &StepRecord, _: &TrainState) -> Result<ControlFlow<()>> {
         let StepRecord { epoch, batch, batches, steps, padded_steps, .. } = *record;
-        let share = |batch: usize| {
+        let fraction = |batch: usize| {
             ((epoch - 1) as f64 + batch as f64 / batches as f64) / self.epochs as f64
         };
-        let (done, before) = (share(batch), share(batch - 1));
-        self.done_before.get_or_insert(before);
-        self.steps += steps;
-        self.padded_steps += padded_steps;
+        let (done, before) = (fraction(batch), fraction(batch - 1));
+        self.resumed_at.get_or_insert(before);
+        self.throughput.steps += steps;
+        self.throughput.padded_steps += padded_steps;
         if let Some(bar) = &self.bar {
-            bar.set_position((done * 1e6) as u64);
-            bar.set_message(format!("{}  {}", self.message, self.pace(done)));
+            let [left, rate] = self.pace(done);
+            bar.set_prefix(format!("{:.0} %  {left}  {rate}", 100.0 * done));
+            bar.set_position((done * BAR_LENGTH as f64) as u64);
         }
         let stop = self.signals.exit_code().is_some();
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
-        let (metric, value) = record.monitored().headline();
-        let of = if record.valid.is_some() { "valid" } else { "train" };
-        self.message = format!(
-            "epoch {}/{}  train loss {:.4}, {of} {metric} {value:.4}",
-            record.epoch, self.epochs, record.train.loss
-        );
+        let epoch = epoch_parts(record, self.epochs);
         let due = record.epoch.is_multiple_of(self.epochs.div_ceil(LINES));
-        if self.bar.is_none() && (due || record.epoch == self.epochs) {
-            let done = record.epoch as f64 / self.epochs as f64;
-            eprintln!("{}  {}", self.message, self.pace(done));
+        if let Some(bar) = &self.bar {
+            bar.set_message(join_parts(&epoch));
+        } else if due || record.epoch == self.epochs {
+            let pace = self.pace(record.epoch as f64 / self.epochs as f64);
+            eprintln!("{}", join_parts(&[&epoch[..], &pace].concat()));
         }
         Ok(())
     }
 }
 
-/// A number in thousands or millions.
-fn count(number: f64) -> String {
-    match number {
-        n if n >= 1e6 => format!("{:.1} M", n / 1e6),
-        n if n >= 1e3 => format!("{:.0} k", n / 1e3),
-        n => format!("{n:.0}"),
+/// What an epoch achieved, the most important part first.
+fn epoch_parts(record: &EpochRecord, epochs: usize) -> Vec<String> {
+    let (name, value) = record.monitored().headline();
+    let part = if record.valid.is_some() { "valid" } else { "train" };
+    let mut parts = vec![
+        format!("epoch {}/{epochs}", record.epoch),
+        format!("{part} {name} {}", metric(value)),
+    ];
+    if (part, name) != ("train", "loss") {
+        parts.push(format!("train loss {}", metric(record.train.loss)));
     }
-}
-
-/// Seconds as a person says them.
-pub(crate) fn clock(seconds: f64) -> String {
-    let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX).as_secs();
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
-    }
+    parts
 }

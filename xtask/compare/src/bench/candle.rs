@@ -1,15 +1,15 @@
-//! candle-nn's own LSTM, which steps through padded input with ordinary operations.
+//! The LSTM of candle-nn, which steps through padded input with ordinary tensor operations.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::rnn::{LSTMConfig, RNN};
 use candle_nn::{VarBuilder, VarMap};
 
-use super::problem::{Pass, Problem};
-use super::{Turn, time};
+use crate::bench::problem::{Pass, Problem};
+use crate::bench::timing::{Turn, time};
 use crate::failure::Failure;
 
-/// As many layers and directions as the problem has; the reverse one is fed the same input, for
-/// which the work is the same.
+/// The layers and directions of the problem. Both directions get the input in forward order: the
+/// amount of work is the same.
 pub(super) struct Candle {
     layers: Vec<Vec<candle_nn::LSTM>>,
     head: Tensor,

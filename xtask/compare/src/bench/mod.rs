@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: whole training and inference steps, as a person would write them, beside
-//! PyTorch and candle-nn in the same run.
+//! `cargo xtask bench`: whole training and inference steps, written as a user of each library would
+//! write them, of ragged, PyTorch and candle-nn in the same run.
 
 mod candle;
 mod ours;
@@ -7,64 +7,64 @@ mod problem;
 mod pytorch;
 mod report;
 mod sweep;
+mod timing;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use problem::{Mode, Pass, Problem, Shape};
-use pytorch::PyTorch;
-use report::{Row, median};
-
+use crate::bench::problem::{Mode, Pass, Problem, Shape};
+use crate::bench::pytorch::PyTorch;
+use crate::bench::report::Row;
+use crate::bench::timing::{Turn, median};
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Named configurations (seed, seed100, mid, big, long, b1); without one, and without a shape,
-    /// all of them
+    /// Named configurations: seed, seed100, mid, big, long, b1 [default: all, unless --shape is given]
     names: Vec<String>,
-    /// Another configuration, such as B64,T50,I7,H15 or B64,T50,I64,H256,L2,bi, or with a quarter of
-    /// real steps B64,T50,I7,H100,R25; may be given often
+    /// Add a configuration, such as B64,T50,I7,H15 or B64,T50,I64,H256,L2,bi, or B64,T50,I7,H100,R25
+    /// with 25 % real steps; can be repeated
     #[arg(long, value_name = "SHAPE")]
     shape: Vec<String>,
-    /// PyTorch in the same run, by the interpreter that has it
+    /// Measure PyTorch too, with this Python interpreter
     #[arg(long, value_name = "PYTHON", num_args = 0..=1, default_missing_value = "python3")]
     pytorch: Option<PathBuf>,
-    /// candle-nn's LSTM in the same run; it knows only padded input
+    /// Measure the LSTM of candle-nn too, on padded input only
     #[arg(long)]
     candle: bool,
-    /// Threads for all [default: one a core]
-    #[arg(long)]
+    /// Set the number of threads of every library [default: one per core]
+    #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Times that the sides take turns
-    #[arg(long, default_value_t = 5)]
+    /// Set how often the libraries take turns
+    #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
-    /// Instead of the configurations: packed and padded training of seed100 while the share of real
-    /// steps grows, as a picture
+    /// Measure seed100 with 10 % to 100 % real steps instead, and plot the training times
     #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["names", "shape"])]
     sweep: Option<PathBuf>,
-    /// The table for programs
+    /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// How long a side measures in one turn, and how often at least and at most.
+/// The duration of one turn of a library.
 const TURN: Duration = Duration::from_millis(250);
+/// The number of iterations in a turn.
 const ITERATIONS: std::ops::RangeInclusive<usize> = 3..=400;
-/// How long the machine rests between two turns: the threads of the side before may still spin.
-const REST: Duration = Duration::from_millis(60);
-/// The largest relative difference of two losses that are the same.
-const SAME_LOSS: f64 = 1e-3;
+/// The pause between two turns, in which waiting threads of the previous library stop spinning.
+const PAUSE: Duration = Duration::from_millis(60);
+/// The tolerance, relative, when the losses of two libraries are compared.
+const LOSS_TOLERANCE: f64 = 1e-3;
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let threads = args
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     if threads == 0 || args.rounds == 0 {
-        return Err(Failure::Usage("--threads and --rounds are numbers of at least 1".into()));
+        return Err(Failure::Usage("--threads and --rounds: expected at least 1".into()));
     }
     let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
-    // Before the peers begin to load their libraries on the same cores.
+    // Measured before the other processes start to load their libraries on the same cores.
     let peak = ours::peak(threads)?;
     let mut peers = vec![];
     if let Some(python) = &args.pytorch {
@@ -94,7 +94,7 @@ fn shapes(args: &Args) -> Result<Vec<Shape>, Failure> {
         let known = problem::NAMED.iter().find(|(known, _)| known == name);
         let (name, text) = known.ok_or_else(|| {
             let names: Vec<_> = problem::NAMED.iter().map(|(name, _)| *name).collect();
-            Failure::Usage(format!("no configuration {name}: expected {}", names.join(", ")))
+            Failure::Usage(format!("unknown configuration {name}: expected {}", names.join(", ")))
         })?;
         shapes.push(Shape::parse(name, text)?);
     }
@@ -108,7 +108,7 @@ fn shapes(args: &Args) -> Result<Vec<Shape>, Failure> {
     Ok(shapes)
 }
 
-/// All modes and passes of one configuration.
+/// Measures all modes and passes of one configuration.
 fn measure(
     shape: &Shape,
     threads: usize,
@@ -121,9 +121,10 @@ fn measure(
         let losses = peer.load(&problem)?;
         for (mode, theirs) in [(Mode::Packed, losses.0), (Mode::Padded, losses.1)] {
             let loss = ours.loss(mode)?;
-            if (loss - theirs).abs() > SAME_LOSS * theirs.abs().max(1.0) {
+            if (loss - theirs).abs() > LOSS_TOLERANCE * theirs.abs().max(1.0) {
                 let name = &shape.name;
-                let text = format!("{name} {mode}: our loss is {loss}, PyTorch's {theirs}");
+                let text =
+                    format!("{name} {mode}: PyTorch computes the loss {theirs}, ragged {loss}");
                 return Err(Failure::Failed(text));
             }
         }
@@ -135,21 +136,21 @@ fn measure(
             let mut mine = vec![];
             let mut theirs = vec![vec![]; peers.len()];
             let mut candles = vec![];
-            let side = |times: &mut Vec<f64>, run: &mut dyn FnMut(usize) -> Turn| {
-                std::thread::sleep(REST);
-                // The first call pays for cold caches and sizes the turn; it does not count.
+            let turn = |times: &mut Vec<f64>, run: &mut dyn FnMut(usize) -> Turn| {
+                std::thread::sleep(PAUSE);
+                // Not counted: it fills the caches, and determines the iterations of the turn.
                 let first = run(2)?[1];
                 let count = (TURN.as_secs_f64() * 1e3 / first.max(1e-3)) as usize;
                 times.extend(run(count.clamp(*ITERATIONS.start(), *ITERATIONS.end()))?);
                 Ok::<(), Failure>(())
             };
             for _ in 0..args.rounds {
-                side(&mut mine, &mut |n| ours.time(mode, pass, n))?;
+                turn(&mut mine, &mut |n| ours.time(mode, pass, n))?;
                 for (peer, times) in peers.iter_mut().zip(&mut theirs) {
-                    side(times, &mut |n| peer.time(mode, pass, n))?;
+                    turn(times, &mut |n| peer.time(mode, pass, n))?;
                 }
                 if let (Some(candle), Mode::Padded) = (&candle, mode) {
-                    side(&mut candles, &mut |n| candle.time(pass, n))?;
+                    turn(&mut candles, &mut |n| candle.time(pass, n))?;
                 }
             }
             rows.push(Row {
@@ -167,18 +168,4 @@ fn measure(
         }
     }
     Ok(rows)
-}
-
-/// The milliseconds of each iteration.
-type Turn = Result<Vec<f64>, Failure>;
-
-/// Times `n` calls one by one.
-fn time(n: usize, mut f: impl FnMut() -> Result<(), ragged_train::Error>) -> Turn {
-    (0..n)
-        .map(|_| {
-            let start = std::time::Instant::now();
-            f()?;
-            Ok(start.elapsed().as_secs_f64() * 1e3)
-        })
-        .collect()
 }

@@ -1,4 +1,4 @@
-//! Our side: pack, LSTM, linear, loss, backward.
+//! ragged: pack, LSTM, linear layer, loss, backward pass.
 
 use candle_core::{Device, Tensor};
 use candle_nn::loss::mse;
@@ -7,13 +7,13 @@ use ragged_sequence::pack_padded_sequence;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::problem::{Mode, Pass, Problem};
-use super::{Turn, time};
+use crate::bench::problem::{Mode, Pass, Problem};
+use crate::bench::timing::{Turn, time};
 use crate::failure::Failure;
 
 type Result<T> = std::result::Result<T, ragged_train::Error>;
 
-/// Both models over the problem's parameters.
+/// Both models with the parameters of the problem.
 pub(super) struct Ours<'a> {
     problem: &'a Problem,
     packed: Model,
@@ -56,20 +56,20 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// Sets the threads of everything that computes here.
+/// Sets the number of threads of this process.
 pub(super) fn set_threads(count: usize) -> std::result::Result<(), Failure> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
     pool.map_err(|error| Failure::Failed(format!("threads: {error}")))
 }
 
-/// GFLOP/s of the product of two 2048 x 2048 matrices on all threads, each with its share of the rows
-/// (candle by itself may take fewer): the best of twenty.
+/// Measures the product of two 2048 x 2048 matrices in GFLOP/s, the best of twenty. Each thread
+/// computes a part of the rows, since candle itself may use fewer threads.
 pub(super) fn peak(threads: usize) -> std::result::Result<f64, Failure> {
     let n = 2048usize;
-    let share = n.div_ceil(threads);
+    let rows = n.div_ceil(threads);
     let multiply = || -> Result<f64> {
         let ones = |rows| Tensor::ones((rows, n), candle_core::DType::F32, &Device::Cpu);
-        let (a, b) = (ones(share)?, ones(n)?);
+        let (a, b) = (ones(rows)?, ones(n)?);
         let once = || {
             std::thread::scope(|scope| {
                 let product = || a.matmul(&b).map(drop);
@@ -81,6 +81,6 @@ pub(super) fn peak(threads: usize) -> std::result::Result<f64, Failure> {
         let times = time(20, || Ok(once()?)).unwrap_or_default();
         Ok(times.into_iter().fold(f64::INFINITY, f64::min))
     };
-    let flops = 2.0 * (n * n * share * threads) as f64;
+    let flops = 2.0 * (n * n * rows * threads) as f64;
     Ok(flops / multiply()? / 1e6)
 }

@@ -1,4 +1,4 @@
-//! What is computed: a configuration, its data and its weights.
+//! A configuration with its data and its weights, which all libraries get.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::failure::Failure;
 
-/// The configurations that have names.
+/// The named configurations.
 pub(super) const NAMED: [(&str, &str); 6] = [
     ("seed", "B64,T50,I7,H15"),
     ("seed100", "B64,T50,I7,H100"),
@@ -21,7 +21,7 @@ pub(super) const NAMED: [(&str, &str); 6] = [
     ("b1", "B1,T200,I64,H128"),
 ];
 
-/// Packed rows, or a rectangle of which all steps are computed.
+/// Packed rows, or padded sequences of which all steps are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Packed,
@@ -34,7 +34,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Forward, loss and backward; or forward alone without recording.
+/// Forward pass, loss and backward pass; or the forward pass without gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pass {
     Train,
@@ -53,18 +53,18 @@ pub(super) struct Shape {
     pub(super) name: String,
     batch: usize,
     steps: usize,
-    /// The share of real steps that lengths are drawn for, in percent; 50 for uniform ones.
+    /// The expected percentage of real steps; 50 for uniform lengths from 1.
     real: usize,
     pub(super) lstm: RecurrentConfig,
 }
 
 impl Shape {
-    /// `B64,T50,I7,H15`, and `L2`, `bi` and `R25` (a quarter of the steps real) where wanted.
+    /// Parses `B64,T50,I7,H15`, optionally with `L2`, `bi` and `R25` (25 % real steps).
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let bad = || {
             let expected =
                 "expected B, T, I and H with sizes of at least 1, such as B64,T50,I7,H15";
-            Failure::Usage(format!("shape {text}: {expected}, and L, R and bi where wanted"))
+            Failure::Usage(format!("shape {text}: {expected}, and optionally L, R and bi"))
         };
         let mut sizes = BTreeMap::from([('L', 1), ('R', 50)]);
         let mut bidirectional = false;
@@ -85,11 +85,11 @@ impl Shape {
     }
 }
 
-/// Data and weights, the same for all sides.
+/// Data and weights, the same for all libraries.
 pub(super) struct Problem {
     pub(super) shape: Shape,
     pub(super) parameters: Parameters,
-    /// `[B, T, I]`, zero past each length.
+    /// `[B, T, I]`, zero after the end of each sequence.
     pub(super) x: Tensor,
     pub(super) lengths: Vec<usize>,
     /// `[B, 1]`.
@@ -100,7 +100,7 @@ impl Problem {
     pub(super) fn new(shape: &Shape) -> Result<Self, Failure> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let Shape { batch, steps, real, ref lstm, .. } = *shape;
-        // Uniform, from 1 or up to the longest, which is present.
+        // Uniform with the expected mean: from 1, or up to T. One sequence has the length T.
         let twice = (2 * real * steps).div_ceil(100);
         let range = match real {
             ..=50 => 1..=twice.max(1),
@@ -128,14 +128,14 @@ impl Problem {
         Ok(problem)
     }
 
-    /// Either model over the same parameters.
+    /// Creates either model with the same parameters.
     pub(super) fn model(&self, kind: ModelKind) -> Result<Model, Failure> {
         let config = ModelConfig::new(kind, self.shape.lstm.clone(), 1);
         let vb = self.parameters.builder(DType::F32, &Device::Cpu);
         Ok(Model::new(&config, vb).map_err(ragged_train::Error::Model)?)
     }
 
-    /// Steps that are not padding.
+    /// The number of steps without padding.
     pub(super) fn tokens(&self) -> usize {
         self.lengths.iter().sum()
     }
@@ -144,16 +144,17 @@ impl Problem {
         self.tokens() as f64 / (self.shape.batch * self.shape.steps) as f64
     }
 
-    /// Floating-point operations of the LSTM's products on real tokens: 2 x 4H (I + H) forward a
-    /// token, layer and direction, twice that backward, less the gradient of the data.
+    /// Floating-point operations of the LSTM's matrix products on real steps: 2 x 4H (I + H) forward
+    /// per step, layer and direction, and twice that backward, except for the gradient with respect
+    /// to the input of the first layer.
     pub(super) fn flops(&self, pass: Pass) -> f64 {
         let lstm = &self.shape.lstm;
         let (h, d) = (lstm.hidden_size, lstm.directions());
         let layers = (0..lstm.num_layers).map(|layer| {
             let i = if layer == 0 { lstm.input_size } else { lstm.output_size() };
             let forward = 8 * h * (i + h);
-            let spared = if layer == 0 { 8 * h * i } else { 0 };
-            if pass == Pass::Train { 3 * forward - spared } else { forward }
+            let no_input_gradient = if layer == 0 { 8 * h * i } else { 0 };
+            if pass == Pass::Train { 3 * forward - no_input_gradient } else { forward }
         });
         (self.tokens() * d * layers.sum::<usize>()) as f64
     }

@@ -1,4 +1,4 @@
-//! PyTorch's side: a Python process that answers line by line.
+//! PyTorch, in a Python process that answers each line of JSON with another.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,13 +7,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::Turn;
-use super::problem::{Mode, Pass, Problem};
+use crate::bench::problem::{Mode, Pass, Problem};
+use crate::bench::timing::Turn;
 use crate::failure::Failure;
 
 const SCRIPT: &str = include_str!("../../../../validation/bench_pytorch.py");
 
-/// A running interpreter; it ends when it is dropped.
+/// A running Python interpreter, killed when dropped.
 pub(super) struct PyTorch {
     child: Child,
     stdin: ChildStdin,
@@ -21,7 +21,7 @@ pub(super) struct PyTorch {
 }
 
 impl PyTorch {
-    /// Starts an interpreter that has PyTorch.
+    /// Starts the interpreter; with `ftz`, PyTorch flushes denormals to zero.
     pub(super) fn start(python: &Path, threads: usize, ftz: bool) -> Result<Self, Failure> {
         let mut command = Command::new(python);
         command.args(["-c", SCRIPT, &threads.to_string()]).args(ftz.then_some("ftz"));
@@ -41,11 +41,13 @@ impl PyTorch {
         let answer = serde_json::from_str(&line).ok();
         match (read, answer) {
             (Ok(1..), Some(answer)) => Ok(answer),
-            _ => Err(Failure::Failed("PyTorch did not answer; is torch installed there?".into())),
+            _ => Err(Failure::Failed(
+                "PyTorch did not answer: is torch installed for this Python?".into(),
+            )),
         }
     }
 
-    /// Hands over data and weights; returns the losses, packed and padded.
+    /// Transfers data and weights. Returns the losses, packed and padded.
     pub(super) fn load(&mut self, problem: &Problem) -> Result<(f64, f64), Failure> {
         let folder = tempfile::tempdir().map_err(|error| Failure::Failed(error.to_string()))?;
         let path = folder.path().join("problem.safetensors");
@@ -80,7 +82,7 @@ impl PyTorch {
 
 impl Drop for PyTorch {
     fn drop(&mut self) {
-        // It would end by itself at the end of its input; nobody needs to wait for that.
+        // It would end by itself at the end of its input, but later.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

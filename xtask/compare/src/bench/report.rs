@@ -1,41 +1,31 @@
-//! The table, for people and for programs.
+//! The table of the measurements, as text and as JSON.
 
 use std::fmt;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::problem::{Mode, Pass};
+use crate::bench::problem::{Mode, Pass};
 use crate::failure::Failure;
 
-/// One mode and pass of a configuration.
+/// The measurements of one mode and pass of a configuration.
 pub(super) struct Row {
     pub(super) config: String,
     pub(super) mode: Mode,
     pub(super) pass: Pass,
     pub(super) threads: usize,
     pub(super) valid_fraction: f64,
-    /// Real steps.
+    /// The number of steps without padding.
     pub(super) tokens: usize,
-    /// On real steps.
+    /// Of the steps without padding.
     pub(super) flops: f64,
     pub(super) ours_ms: f64,
-    /// The better of PyTorch's two medians, with and without flushing denormals.
+    /// The smaller of PyTorch's two medians, with and without flushing denormals.
     pub(super) pytorch_ms: Option<f64>,
     pub(super) candle_ms: Option<f64>,
 }
 
-pub(super) fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    let middle = times.len() / 2;
-    match times.len() {
-        0 => f64::NAN,
-        n if n % 2 == 1 => times[middle],
-        _ => (times[middle - 1] + times[middle]) / 2.0,
-    }
-}
-
-/// What stands over the table.
+/// Returns the lines above the table.
 pub(super) fn heading(threads: usize, peak: f64, pytorch: bool, candle: bool) -> String {
     let mut line = format!(
         "{:<22} {:<6} {:<5} {:>6} {:>10} {:>9} {:>8}",
@@ -92,6 +82,6 @@ impl Row {
 pub(super) fn write_json(path: &Path, rows: &[Row]) -> Result<(), Failure> {
     let rows: Vec<Value> = rows.iter().map(Row::json).collect();
     let text = format!("{:#}\n", json!({ "rows": rows }));
-    ragged_models::write_whole(path, text.as_bytes())
-        .map_err(|error| Failure::Failed(error.to_string()))
+    std::fs::write(path, text)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }

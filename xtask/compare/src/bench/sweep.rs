@@ -5,8 +5,8 @@ use std::path::Path;
 use plotters::prelude::*;
 use ragged_train::run::log_ticks;
 
-use super::problem::{Mode, Pass, Shape};
-use super::report::Row;
+use crate::bench::problem::{Mode, Pass, Shape};
+use crate::bench::report::Row;
 use crate::failure::Failure;
 
 /// Packed and padded: `ragged` in full colours, PyTorch in lighter ones.
@@ -42,8 +42,8 @@ pub(super) fn draw(path: &Path, rows: &[Row]) -> Result<(), Failure> {
         ("PyTorch, padded", theirs(Mode::Padded)),
     ];
     let svg = picture(&lines).map_err(|error| Failure::Failed(format!("plot: {error}")))?;
-    ragged_models::write_whole(path, svg.as_bytes())
-        .map_err(|error| Failure::Failed(error.to_string()))
+    std::fs::write(path, svg)
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
 fn picture(lines: &[(&str, Vec<(f64, f64)>); 4]) -> Result<String, Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! One layer module, forward and backward: outputs, states and every gradient.
+//! A recurrent layer, forward and backward: outputs, states and every gradient.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use ragged_sequence::{Padding, lengths_from_tensor, pack_padded_sequence, pad_pa
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::case::{Case, Comparison, Outcome};
+use crate::conformance::case::{Case, CaseResult, Comparison};
 
-/// Runs a layer made of cells `C`; an RNN's have this non-linearity.
-pub(super) fn judge<C: Cell>(case: &Case, nonlinearity: Nonlinearity) -> Outcome<Comparison> {
+/// Runs a layer of cells `C`; `nonlinearity` matters for the RNN only.
+pub(super) fn compare<C: Cell>(case: &Case, nonlinearity: Nonlinearity) -> CaseResult<Comparison> {
     let (dtype, tolerance) = case.precision()?;
     let config = RecurrentConfig {
         num_layers: case.size("num_layers")?,
@@ -67,8 +67,8 @@ pub(super) fn judge<C: Cell>(case: &Case, nonlinearity: Nonlinearity) -> Outcome
     Ok(comparison)
 }
 
-/// Swaps the first two dimensions where the case is time-first; its own inverse.
-fn batch_first(case: &Case, tensor: &Tensor) -> Outcome<Tensor> {
+/// Swaps the first two dimensions if the case is time-first.
+fn batch_first(case: &Case, tensor: &Tensor) -> CaseResult<Tensor> {
     let time_first = !case.flag("batch_first")? && case.text("layout")? != "unbatched";
     Ok(if time_first { tensor.transpose(0, 1)? } else { tensor.clone() })
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask conformance DIR...`: PyTorch's numbers, case by case.
+//! `cargo xtask conformance DIR...`: comparisons with results of PyTorch, case by case.
 //!
-//! A case is a `.safetensors` file with inputs, weights and what PyTorch made of them; the JSON in
-//! its metadata key `case` says what to run (`validation/generate_fixtures.py` writes such files).
+//! A case is a `.safetensors` file with inputs, weights and the results of PyTorch. The JSON under its
+//! metadata key `case` describes the operation (`validation/generate_fixtures.py` writes such files).
 
 mod case;
 mod layer;
@@ -10,14 +10,14 @@ mod train;
 
 use std::path::{Path, PathBuf};
 
-use case::{Case, Comparison, Outcome};
 use ragged_models::{GruCell, LstmCell, Nonlinearity, RnnCell};
 
+use crate::conformance::case::{Case, CaseResult, Comparison};
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folders with cases, one a .safetensors file
+    /// Folders of cases, which are .safetensors files
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
 }
@@ -30,14 +30,16 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let (mut passed, mut failed) = (0, 0);
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        match judge(&file) {
-            Ok(Comparison { worst, tensor, tolerance }) if worst <= tolerance => {
+        match compare(&file) {
+            Ok(Comparison { max_error, tensor, tolerance }) if max_error <= tolerance => {
                 passed += 1;
-                println!("pass  {name:<38} {worst:>8.1e}  {tensor}");
+                println!("pass  {name:<38} {max_error:>8.1e}  {tensor}");
             }
-            Ok(Comparison { worst, tensor, tolerance }) => {
+            Ok(Comparison { max_error, tensor, tolerance }) => {
                 failed += 1;
-                println!("FAIL  {name:<38} {worst:>8.1e}  {tensor} (tolerance {tolerance:.0e})");
+                println!(
+                    "FAIL  {name:<38} {max_error:>8.1e}  {tensor} (tolerance {tolerance:.0e})"
+                );
             }
             Err(error) => {
                 failed += 1;
@@ -54,7 +56,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// The cases of a folder, by name.
+/// Returns the case files of a folder, sorted by name.
 fn cases(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let fail = |reason: &str| Failure::Failed(format!("{}: {reason}", folder.display()));
     let entries = std::fs::read_dir(folder).map_err(|error| fail(&error.to_string()))?;
@@ -66,19 +68,19 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     files.sort();
-    if files.is_empty() { Err(fail("no .safetensors file in it")) } else { Ok(files) }
+    if files.is_empty() { Err(fail("expected .safetensors files, got none")) } else { Ok(files) }
 }
 
-/// Runs one case and compares everything that PyTorch left in it.
-fn judge(file: &Path) -> Outcome<Comparison> {
+/// Runs one case and compares every result in it.
+fn compare(file: &Path) -> CaseResult<Comparison> {
     let case = Case::read(file)?;
     match case.text("op")? {
-        "lstm" => layer::judge::<LstmCell>(&case, Nonlinearity::Tanh),
-        "gru" => layer::judge::<GruCell>(&case, Nonlinearity::Tanh),
-        "rnn_tanh" => layer::judge::<RnnCell>(&case, Nonlinearity::Tanh),
-        "rnn_relu" => layer::judge::<RnnCell>(&case, Nonlinearity::Relu),
-        "pack" => pack::judge(&case),
-        "train" => train::judge(&case),
+        "lstm" => layer::compare::<LstmCell>(&case, Nonlinearity::Tanh),
+        "gru" => layer::compare::<GruCell>(&case, Nonlinearity::Tanh),
+        "rnn_tanh" => layer::compare::<RnnCell>(&case, Nonlinearity::Tanh),
+        "rnn_relu" => layer::compare::<RnnCell>(&case, Nonlinearity::Relu),
+        "pack" => pack::compare(&case),
+        "train" => train::compare(&case),
         other => Err(format!("unknown kind {other:?}").into()),
     }
 }

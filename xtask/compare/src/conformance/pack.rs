@@ -1,4 +1,4 @@
-//! Padding and packing, value for value.
+//! Padding and packing, compared exactly.
 
 use candle_core::Tensor;
 use ragged_sequence::{
@@ -6,14 +6,15 @@ use ragged_sequence::{
     pad_packed_sequence, pad_sequence, unpack_sequence, unpad_sequence,
 };
 
-use super::case::{Case, Comparison, Outcome};
+use crate::conformance::case::{Case, CaseResult, Comparison};
 
-pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
+pub(super) fn compare(case: &Case) -> CaseResult<Comparison> {
     let (batch, sorted) = (case.size("batch")?, case.flag("enforce_sorted")?);
     let sequences = (0..batch).map(|b| Ok(case.tensor(&format!("sequence.{b}"))?.clone()));
-    let sequences = sequences.collect::<Outcome<Vec<Tensor>>>()?;
+    let sequences = sequences.collect::<CaseResult<Vec<Tensor>>>()?;
     let lengths = lengths_from_tensor(case.tensor("lengths")?)?;
-    let value = case.option("padding_value").as_f64().ok_or("padding_value is no number")?;
+    let value =
+        case.option("padding_value").as_f64().ok_or("option padding_value: expected a number")?;
     let total_length = match case.option("total_length").is_null() {
         true => None,
         false => Some(case.size("total_length")?),
@@ -45,7 +46,7 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
         for (name, got) in orders {
             match case.find(name) {
                 Some(want) => comparison.add_sizes(name, got, want)?,
-                // PyTorch leaves them out where they would change nothing.
+                // PyTorch omits them where they are the identity.
                 None if packed.layout().is_sorted() => {}
                 None => return Err(format!("{name} should be the caller's order").into()),
             }

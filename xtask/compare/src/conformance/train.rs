@@ -1,4 +1,4 @@
-//! A whole training run: the loss of every update, gradient norms, final parameters.
+//! A training run: the loss and the gradient norm of every update, and the final parameters.
 
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
@@ -10,9 +10,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::case::{Case, Comparison, Outcome};
+use crate::conformance::case::{Case, CaseResult, Comparison};
 
-pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
+pub(super) fn compare(case: &Case) -> CaseResult<Comparison> {
     let (dtype, tolerance) = case.precision()?;
     for key in ["groups", "ema", "clip_grad_value"] {
         if !case.option(key).is_null() {
@@ -62,19 +62,19 @@ pub(super) fn judge(case: &Case) -> Outcome<Comparison> {
     Ok(comparison)
 }
 
-/// The learning rate, and the rule with PyTorch's defaults for what the case leaves out.
-fn optimizer(options: &Value) -> Outcome<(f64, OptimizerConfig)> {
+/// Returns the learning rate and the optimiser. Options that the case omits have PyTorch's defaults.
+fn optimizer(options: &Value) -> CaseResult<(f64, OptimizerConfig)> {
     let mut rule = options.clone();
     let lr = rule.as_object_mut().and_then(|rule| rule.remove("lr"));
-    let lr = lr.and_then(|lr| lr.as_f64()).ok_or("optimizer.lr is no number")?;
+    let lr = lr.and_then(|lr| lr.as_f64()).ok_or("option optimizer.lr: expected a number")?;
     Ok((lr, serde_json::from_value(rule)?))
 }
 
-fn batch(case: &Case, kind: ModelKind, k: usize) -> Outcome<Batch> {
+fn batch(case: &Case, kind: ModelKind, k: usize) -> CaseResult<Batch> {
     let get = |key: &str| case.tensor(&format!("batch.{k}.{key}"));
     let (input, lengths) = (get("input")?, lengths_from_tensor(get("lengths")?)?);
     let target = get("target")?;
-    // Class indices are i64 in PyTorch; values keep their dtype.
+    // Class indices are i64 in PyTorch and u32 here.
     let target =
         if target.dtype().is_int() { target.to_dtype(DType::U32)? } else { target.clone() };
     let indices = (0..lengths.len()).collect();

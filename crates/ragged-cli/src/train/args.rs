@@ -1,0 +1,143 @@
+//! The options of `ragged train`, and the configuration that they give.
+
+use std::path::PathBuf;
+
+use ragged_train::config::{ConfigError, ConfigOrigin, Override};
+use ragged_train::{Error, Experiment, ExperimentConfig};
+
+use crate::failure::Failure;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Read the configuration from a TOML file, such as configs/japanese-vowels.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set the model: `variable` reads packed sequences of any length, `fixed` needs one length
+    /// [default: variable]
+    #[arg(long, value_name = "fixed|variable")]
+    model: Option<String>,
+    /// Set the data set: `variable-sums`, `fixed-sums`, a name of the UEA/UCR archive, or the path
+    /// of a file or folder [default: the sums of the model]
+    #[arg(long, value_name = "NAME|PATH")]
+    dataset: Option<String>,
+    /// Set the folder that contains NAME_TRAIN.ts and NAME_TEST.ts [default: data]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    data: Option<String>,
+    /// Set the number of passes over the training data [default: 200]
+    #[arg(long, value_name = "N")]
+    epochs: Option<String>,
+    /// Set the number of sequences per batch [default: 64]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<String>,
+    /// Set the number of hidden units per layer and direction [default: 15]
+    #[arg(long, value_name = "N")]
+    hidden_size: Option<String>,
+    /// Set the learning rate [default: 0.01]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<String>,
+    /// Set the seed of all random numbers: equal seeds give equal results [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+    /// Write the run to this folder, which must not exist yet [default: runs/NAME/N]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Resume the run in this folder after it was interrupted or killed
+    #[arg(
+        long,
+        value_name = "RUN",
+        value_hint = clap::ValueHint::DirPath,
+        conflicts_with_all = [
+            "config", "model", "dataset", "data", "epochs", "batch_size", "hidden_size", "lr",
+            "seed", "out", "overfit_batches", "dry_run", "set",
+        ],
+    )]
+    pub(super) resume: Option<PathBuf>,
+    /// Train on the first N batches only; a model that cannot learn these by heart has a fault
+    #[arg(long, value_name = "N")]
+    overfit_batches: Option<String>,
+    /// Print the configuration, the parameters and the expected training time, and exit
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Set any key of the configuration, such as model.num_layers=2; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<Override>,
+}
+
+fn key_and_value(text: &str) -> Result<Override, String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok(Override::set(key.trim(), value.trim()))
+}
+
+/// Whether the error is about a line of the configuration file.
+fn is_in_file(error: &ConfigError) -> bool {
+    matches!(error.origin, Some(ConfigOrigin::File { .. }))
+}
+
+impl Args {
+    /// The experiment that the defaults, the file, --set and the flags describe.
+    pub(super) fn experiment(&self) -> Result<Experiment, Failure> {
+        let text = match &self.config {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
+        };
+        let overrides = self.overrides();
+        let experiment = ExperimentConfig::parse(&text, &overrides).and_then(Experiment::new);
+        experiment.map_err(|error| {
+            match (ExperimentConfig::locate(error, &text, &overrides), &self.config) {
+                (Error::Config(error), Some(path)) if is_in_file(&error) => {
+                    Failure::Usage(format!("{}: {error}", path.display()))
+                }
+                (error, _) => error.into(),
+            }
+        })
+    }
+
+    /// The values that replace those of the file. A later one replaces an earlier one.
+    fn overrides(&self) -> Vec<Override> {
+        // Paths and names become TOML strings, so that they are never read as numbers.
+        let flags = [
+            ("--model", "model.kind", &self.model, true),
+            ("--dataset", "data.dataset", &self.dataset, true),
+            ("--data", "data.dir", &self.data, true),
+            ("--epochs", "train.epochs", &self.epochs, false),
+            ("--batch-size", "train.batch_size", &self.batch_size, false),
+            ("--hidden-size", "model.hidden_size", &self.hidden_size, false),
+            ("--lr", "train.lr", &self.lr, false),
+            ("--seed", "seed", &self.seed, false),
+            ("--overfit-batches", "train.overfit_batches", &self.overfit_batches, false),
+        ];
+        let flags = flags.into_iter().filter_map(|(flag, key, text, quoted)| {
+            let text = text.as_ref()?;
+            let value = if quoted { format!("{text:?}") } else { text.clone() };
+            Some(Override::flag(format!("{flag} {text}"), key, value))
+        });
+        self.set.iter().cloned().chain(flags).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_states_the_defaults_of_the_configuration() {
+        let config = ExperimentConfig::parse("", &[]).unwrap();
+        let train = &config.train;
+        let batch_size = train.batch_size.unwrap();
+        let command = <Args as clap::Args>::augment_args(clap::Command::new("train"));
+        for (option, default) in [
+            ("model", "variable".into()),
+            ("data", config.data.dir.display().to_string()),
+            ("epochs", train.epochs.to_string()),
+            ("batch_size", batch_size.to_string()),
+            ("hidden_size", config.model.hidden_size.to_string()),
+            ("lr", train.lr.to_string()),
+            ("seed", config.seed.to_string()),
+        ] {
+            let argument = command.get_arguments().find(|a| a.get_id() == option).unwrap();
+            let help = argument.get_help().unwrap().to_string();
+            assert!(help.contains(&format!("[default: {default}]")), "--{option}: {help}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Measured times.
+
+use crate::failure::Failure;
+
+/// The time of each iteration, in milliseconds.
+pub(super) type Turn = Result<Vec<f64>, Failure>;
+
+/// Measures `n` calls one by one.
+pub(super) fn time(n: usize, mut f: impl FnMut() -> Result<(), ragged_train::Error>) -> Turn {
+    (0..n)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            f()?;
+            Ok(start.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect()
+}
+
+/// Sorts the times and returns their median.
+pub(super) fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let middle = times.len() / 2;
+    match times.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => times[middle],
+        _ => (times[middle - 1] + times[middle]) / 2.0,
+    }
+}
