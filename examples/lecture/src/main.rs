@@ -3,8 +3,7 @@ use candle_core::{DType, Device};
 use candle_nn::{AdamW, Optimizer, VarBuilder, VarMap, loss::mse};
 use ragged_datasets::{BatchInput, DataLoader, LoaderConfig};
 use ragged_datasets::{VariableLengthSums, VariableLengthSumsConfig};
-use ragged_models::{Mode, RecurrentConfig, VariableLengthLstm};
-use ragged_sequence::random::Generator;
+use ragged_models::{Mode, RecurrentConfig, VariableLengthLstm, random::Generator};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let varmap = VarMap::new();
