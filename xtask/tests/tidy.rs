@@ -45,7 +45,8 @@ fn every_workspace_dependency_is_used() {
     let mut uses: HashSet<&str> = HashSet::new();
     for line in manifests.iter().flat_map(|manifest| manifest.lines()) {
         // `NAME.workspace = true` or `NAME = { workspace = true, .. }`.
-        let name = line.split_once(".workspace = true").or(line.split_once(" = { workspace = true"));
+        let name =
+            line.split_once(".workspace = true").or(line.split_once(" = { workspace = true"));
         uses.extend(name.map(|(name, _)| name));
     }
     for line in dependencies.lines().filter(|line| line.contains(" = ")) {
