@@ -26,7 +26,7 @@ const CHECKS: [Step; 5] = [
     step(
         "a crate outside the workspace",
         &[
-            "run",
+            "check",
             "--quiet",
             "--manifest-path",
             "examples/lecture/Cargo.toml",

@@ -25,7 +25,7 @@ fn only_the_tests_print_and_they_come_last() {
     assert_eq!(stdout, "\ntest\n--quiet\n--workspace\n");
     assert!(stderr.ends_with("ci: tests\nerr: test\n"), "{stderr}");
     assert_eq!(calls.last().unwrap(), "test --quiet --workspace");
-    for part in ["fmt --all --check", "clippy ", "doc ", "run --quiet --manifest-path", "deny "] {
+    for part in ["fmt --all --check", "clippy ", "doc ", "check --quiet --manifest-path", "deny "] {
         assert!(calls.iter().any(|call| call.starts_with(part)), "{part}: {calls:?}");
     }
     assert!(calls.iter().any(|call| call.contains("--no-default-features")), "{calls:?}");
