@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, Module, VarBuilder};
 
-use crate::op;
+use crate::op::linear::linear;
 
 /// A linear layer, `y = W x + b`: the counterpart of `torch.nn.Linear`, with PyTorch's
 /// initialisation (candle-nn's differs).
@@ -72,7 +72,7 @@ impl Module for Linear {
         let mut dims = x.dims().to_vec();
         dims[x.rank() - 1] = weight.dims()[0];
         let rows = x.reshape((dims[..x.rank() - 1].iter().product::<usize>(), weight.dims()[1]))?;
-        match op::linear::linear(&rows, weight, bias)? {
+        match linear(&rows, weight, bias)? {
             Some(y) => y.reshape(dims),
             None => rows.matmul(&weight.t()?)?.broadcast_add(bias)?.reshape(dims),
         }

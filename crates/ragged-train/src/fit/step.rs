@@ -80,7 +80,7 @@ pub fn train_step(
 ///
 /// Errors of the model, for a batch that it cannot take.
 pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f64, Tensor)> {
-    let prediction = model.forward(&batch.input, Mode::Inference)?;
+    let prediction = model.forward(&batch.input, Mode::Inference)?.detach();
     let value = loss.value(&prediction, &batch.target)?;
     Ok((value.to_dtype(DType::F64)?.to_scalar()?, prediction))
 }
