@@ -1,4 +1,4 @@
-//! Memory that begins on a cache line, on huge pages where it is large and the system has them.
+//! Memory that is aligned to cache lines, on huge pages where it is large and the system has them.
 //!
 //! A page of 4 KiB holds the weights of sixteen columns. The processor's prefetcher of a stream of
 //! weights stops at the end of a page and starts again on the next. On pages of 2 MiB, passes over
@@ -8,7 +8,8 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
-/// A cache line, in bytes.
+/// The alignment of small buffers, in bytes: a cache line of x86-64 and of most aarch64 processors, and the
+/// widest vector of the kernels, so that no load of a vector crosses a line.
 const CACHE_LINE: usize = 64;
 
 /// A huge page, in bytes; also the smallest buffer for which huge pages are requested.
@@ -38,18 +39,18 @@ impl AlignedBuffer {
             handle_alloc_error(layout);
         };
         request_huge_pages(start, layout);
-        // SAFETY: so many bytes were allocated.
+        // SAFETY: `bytes` bytes were allocated.
         unsafe { start.write_bytes(0, bytes) };
         Self { start, bytes }
     }
 
-    /// A buffer without bytes, aligned as the others are.
+    /// Returns a buffer without bytes, aligned as the others are.
     pub(crate) fn empty() -> Self {
         // Not null, and a multiple of the alignment.
         Self { start: NonNull::<CacheLine>::dangling().cast(), bytes: 0 }
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes
     }
@@ -61,7 +62,7 @@ impl AlignedBuffer {
     fn layout(bytes: usize) -> Layout {
         let align = if bytes < HUGE_PAGE { CACHE_LINE } else { HUGE_PAGE };
         Layout::from_size_align(bytes, align)
-            .expect("shapes whose elements fit the address space, as the caller's slices do")
+            .expect("a buffer fits the address space, as the slices of the caller do")
     }
 }
 
@@ -78,7 +79,7 @@ impl Drop for AlignedBuffer {
     }
 }
 
-/// Must come before the first access, which is when the system chooses the pages.
+/// Requests huge pages; to be called before the first access, at which the system chooses the pages.
 fn request_huge_pages(start: NonNull<u8>, layout: Layout) {
     #[cfg(all(target_os = "linux", not(miri)))]
     if layout.size() >= HUGE_PAGE {
@@ -103,7 +104,7 @@ mod tests {
             let align = if bytes < HUGE_PAGE { CACHE_LINE } else { HUGE_PAGE };
             assert_eq!(buffer.len(), bytes);
             assert!((buffer.as_ptr() as usize).is_multiple_of(align), "{bytes}");
-            // SAFETY: so many bytes are there, and initialised.
+            // SAFETY: the buffer has `bytes` bytes, which are initialised.
             let all = unsafe { std::slice::from_raw_parts(buffer.as_ptr(), bytes) };
             assert!(all.iter().all(|&v| v == 0));
         }

@@ -1,9 +1,9 @@
-//! Vectors that a pass returns: each element is written once, and none is zeroed first.
+//! Vectors that a pass returns. Each element is written once; none is zeroed first.
 
 use crate::element::Float;
 use crate::memory::sync_ptr::SyncPtr;
 
-/// A vector whose elements are still to be written.
+/// A vector whose elements have not been written yet.
 pub(crate) struct UninitVec<T> {
     vector: Vec<T>,
     len: usize,
@@ -24,7 +24,7 @@ impl<T: Float> UninitVec<T> {
         SyncPtr::from_ptr(self.vector.as_mut_ptr())
     }
 
-    /// The vector, once it is written.
+    /// Returns the vector.
     ///
     /// # Safety
     ///
@@ -50,7 +50,7 @@ mod tests {
             vector.assume_init()
         };
         assert_eq!(vector, [0.0, 1.0, 2.0]);
-        // SAFETY: there is nothing to write.
+        // SAFETY: there is no element to write.
         assert!(unsafe { UninitVec::<f32>::new(0).assume_init() }.is_empty());
     }
 }

@@ -1,8 +1,8 @@
-//! Denormal numbers count as zero while a kernel runs.
+//! Denormal numbers are treated as zero while a kernel runs.
 //!
-//! Gradients that fade over many steps end in denormals, and arithmetic on those is up to a hundred
-//! times slower. The flags of the thread are set for the duration of a kernel and put back behind
-//! it, also where it ends by panic.
+//! Gradients that vanish over many steps become denormal, and arithmetic on denormal numbers is up to a
+//! hundred times slower. The flags of the thread are set while a kernel runs and restored afterwards, also
+//! when it panics.
 
 /// Flushes denormals on this thread until it is dropped.
 pub(crate) struct FlushDenormals {
@@ -28,7 +28,7 @@ mod imp {
     use std::arch::asm;
 
     pub(super) type Flags = u32;
-    /// FlushDenormals to zero (bit 15) and denormals are zero (bit 6) in MXCSR.
+    /// The bits "flush to zero" (15) and "denormals are zero" (6) of MXCSR.
     pub(super) const FLUSH: Flags = 1 << 15 | 1 << 6;
 
     pub(super) fn read() -> Flags {
@@ -39,9 +39,9 @@ mod imp {
     }
 
     pub(super) fn write(flags: Flags) {
-        // SAFETY: the flags were read from MXCSR, so no reserved bit is set; only the treatment of
-        // denormals changes, rounding and masks stay. The code in between is arithmetic for which
-        // that treatment is the point, and whatever runs after it finds the flags as they were.
+        // SAFETY: the flags were read from MXCSR, so no reserved bit is set. Only the treatment of
+        // denormals differs; rounding and exception masks stay. The code that runs meanwhile is the
+        // kernel's arithmetic, which is meant to run so, and `FlushDenormals` restores the flags.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &flags, options(nostack, readonly)) };
     }
 }
@@ -51,7 +51,7 @@ mod imp {
     use std::arch::asm;
 
     pub(super) type Flags = u64;
-    /// FlushDenormals to zero (bit 24) in FPCR.
+    /// The bit "flush to zero" (24) of FPCR.
     pub(super) const FLUSH: Flags = 1 << 24;
 
     pub(super) fn read() -> Flags {
@@ -62,7 +62,7 @@ mod imp {
     }
 
     pub(super) fn write(flags: Flags) {
-        // SAFETY: as on x86-64: the flags were read before, and only the denormals' bit differs.
+        // SAFETY: as on x86-64: the flags were read before, and only the bit for denormals differs.
         unsafe { asm!("msr fpcr, {}", in(reg) flags, options(nostack)) };
     }
 }

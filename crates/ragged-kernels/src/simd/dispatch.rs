@@ -1,4 +1,4 @@
-//! From a level known at run time to code that is compiled for it.
+//! Runs code at a level that is known at run time.
 
 use crate::element::Float;
 use crate::simd::level::SimdLevel;
@@ -7,19 +7,21 @@ use crate::simd::vector::Simd;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512};
 
-/// Work that is compiled for every level.
+/// Work that is compiled once for every level.
 pub(crate) trait Task<T: Float> {
+    /// Does the work. An implementation is `#[inline(always)]`, so that it is compiled with the level's
+    /// instructions.
     fn run<S: Simd<T>>(self, s: S);
 }
 
-/// Runs a task at a level that this machine has.
+/// Runs a task at a level, or at the portable one where the processor does not have it.
 pub(crate) fn dispatch<T: SimdFloat>(level: SimdLevel, task: impl Task<T>) {
     T::dispatch(level, task);
 }
 
 /// An element type that has vectors at every level.
 pub trait SimdFloat: Float {
-    // Nobody outside can name this trait, so what it shows stays inside.
+    // This trait cannot be named outside the crate, so the types in its signatures stay inside it.
     #[allow(private_interfaces, private_bounds)]
     fn dispatch<K: Task<Self>>(level: SimdLevel, task: K);
 }

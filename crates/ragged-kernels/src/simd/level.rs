@@ -1,29 +1,39 @@
-//! The instruction sets that the kernels are compiled for.
+//! The instruction sets that the kernels are compiled for, and the choice of one at run time.
 
 use std::sync::OnceLock;
 
-/// The environment variable that forces a level: `portable`, `avx2` or `avx512`.
+/// The environment variable that chooses a level.
 const VARIABLE: &str = "RAGGED_KERNELS_SIMD";
 
 /// An instruction set that the kernels are compiled for.
 ///
-/// On aarch64 the portable level is NEON, which every such machine has: the compiler turns its
-/// fixed-size arrays into NEON registers and its multiply-adds into fused ones.
+/// A kernel runs at [`SimdLevel::current`], or at the level that
+/// [`PackedShape::with_simd`](crate::PackedShape::with_simd) names. Results may differ between levels in their
+/// last bits.
+///
+/// ```
+/// use ragged_kernels::SimdLevel;
+///
+/// let levels = SimdLevel::available();
+/// assert_eq!(levels[0], SimdLevel::Portable);
+/// assert!(levels.contains(&SimdLevel::current()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SimdLevel {
-    /// What every machine has.
+    /// The instructions that every processor of the target has: SSE2 on x86-64, NEON on aarch64, where
+    /// multiply-adds are fused.
     Portable,
-    /// x86-64 with AVX2 and FMA.
+    /// AVX2 and FMA, on x86-64.
     Avx2,
-    /// x86-64 with AVX-512 F.
+    /// AVX-512 F, on x86-64.
     Avx512,
 }
 
 impl SimdLevel {
-    /// The levels that this machine has, the fastest last.
+    /// Returns the levels that this processor has, the fastest last.
     pub fn available() -> Vec<Self> {
-        #[allow(unused_mut)] // The list grows on x86-64 alone.
+        #[allow(unused_mut)] // Other levels exist on x86-64 only.
         let mut levels = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -35,8 +45,10 @@ impl SimdLevel {
         levels
     }
 
-    /// The level that kernels run at: what `RAGGED_KERNELS_SIMD` names where this machine has it,
-    /// and the fastest otherwise. Read once.
+    /// Returns the level that kernels run at by default: the one that the environment variable
+    /// `RAGGED_KERNELS_SIMD` names (`portable`, `avx2` or `avx512`, in any case), else the fastest.
+    ///
+    /// The variable is read once. A value that names no level of this processor is ignored.
     pub fn current() -> Self {
         static CURRENT: OnceLock<SimdLevel> = OnceLock::new();
         *CURRENT.get_or_init(|| {
@@ -47,7 +59,7 @@ impl SimdLevel {
         })
     }
 
-    /// Elements of `bytes` bytes in a vector.
+    /// Returns the number of elements of `bytes` bytes in a vector.
     pub(crate) fn lanes(self, bytes: usize) -> usize {
         match self {
             Self::Portable => 8,
@@ -56,7 +68,7 @@ impl SimdLevel {
         }
     }
 
-    /// Rows of a full tile of the micro-kernel.
+    /// Returns the rows of a full tile of the micro-kernel.
     pub(crate) fn tile_rows(self) -> usize {
         match self {
             Self::Portable => 2,
@@ -65,7 +77,11 @@ impl SimdLevel {
         }
     }
 
-    /// The name that the environment variable takes.
+    /// Returns the name that the environment variable has for this level.
+    ///
+    /// ```
+    /// assert_eq!(ragged_kernels::SimdLevel::Portable.name(), "portable");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",

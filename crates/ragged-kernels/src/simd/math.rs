@@ -1,26 +1,33 @@
 //! The logistic function and the hyperbolic tangent on vectors.
 //!
-//! Both rest on the exponential of f x, where the factor f is -1 or 2. With n the whole number next to
-//! f x log2(e) and r = x - n ln(2) / f, exp(f x) = 2^n (1 + r t(r)) with t(r) = (exp(f r) - 1) / r =
-//! f + f^2 r q(f r), where |f r| is at most ln(2) / 2 = 0.347 and q needs few terms: five for `f32`, with a
-//! relative error of 3.1e-9 (half a unit in the last place is 6e-8), twelve of the series for `f64`, the
-//! first one lhs out being r^14 / 14! < 4.2e-18. Scaling by f is exact, so it costs nothing to have it
-//! in the constants.
+//! Both use the exponential of f x, where the factor f is -1 or 2. Let n be the integer nearest to
+//! f x log2(e), and r = x - n ln(2) / f. Then
 //!
-//! In `f32`, ln 2 is a number to within 2e-9, so n ln 2, which a fused multiply-add subtracts exactly, is
-//! good enough for the n that come, up to 126. In `f64`, or where there is no fused multiply-add, ln 2 is
-//! subtracted in two parts, the first with so few bits that n times it is exact (Cody and Waite 1980).
+//! ```text
+//! exp(f x) = 2^n (1 + r t(r)),    t(r) = (exp(f r) - 1) / r = f + f^2 r q(f r),
+//! ```
 //!
-//! n comes without a rounding instruction: adding 1.5 2^23 (2^52) leaves no bits for a fraction, so
-//! the sum's lowest bits are n, and subtracting the same again gives n as a float.
+//! where |f r| is at most ln(2) / 2 = 0.347, so that the polynomial q needs few terms. For `f32` it has five,
+//! whose coefficients `validation/exp_coefficients.py` finds: they minimise the largest relative error of
+//! exp, 3.1e-9, which becomes 4.5e-9 when they are rounded (half a unit in the last place is 6e-8). For `f64`
+//! it is the first twelve terms of the Taylor series, and the first omitted one, r^14 / 14!, is below
+//! 4.2e-18. The powers of f are multiplied into the constants, which is exact.
 //!
-//! Arguments of exp are held within +-87 (+-708), where 2^n is a normal number; beyond that the
-//! logistic function is 0 or 1 to within 2e-38. NaN passes through.
+//! *ln 2.* In `f32`, the constant ln 2 is precise to 2e-9, and a fused multiply-add subtracts n ln 2 with one
+//! rounding, which is good enough for |n| up to 126. In `f64`, and without fused multiply-adds, ln 2 is
+//! subtracted in two parts, the first with so few bits that its product with n is exact (Cody and Waite
+//! 1980).
+//!
+//! *n* needs no rounding instruction: adding 1.5 2^23 (`f64`: 1.5 2^52) leaves no bits for a fraction, so the
+//! lowest bits of the sum are n, and subtracting the same constant again gives n as a float.
+//!
+//! *Range.* Arguments of exp are limited to +-87 (`f64`: +-708), where 2^n is a normal number; beyond, the
+//! logistic function is 0 or 1 to within 2e-38. NaN gives NaN.
 
 use crate::element::Float;
 use crate::simd::vector::Simd;
 
-/// The parts of exp(f x) = s (1 + r t): the power of two s, r and t, for |f x| up to 87 (708).
+/// Returns 2^n, r and t (see above), for |f x| up to 87 (`f64`: 708).
 #[inline(always)]
 fn exp_parts<T: Float, S: Simd<T>>(s: S, x: S::V, f: T) -> (S::V, S::V, S::V) {
     let shifted = s.mul_add(x, s.splat(f * T::LOG2_E), s.splat(T::SHIFTER));
@@ -45,7 +52,7 @@ fn exp_parts<T: Float, S: Simd<T>>(s: S, x: S::V, f: T) -> (S::V, S::V, S::V) {
     (s.power(shifted), r, s.mul_add(q, r, s.splat(f)))
 }
 
-/// 1 / (1 + exp(-x)), within 3 units in the last place.
+/// Returns 1 / (1 + exp(-x)), to within 3 units in the last place.
 #[inline(always)]
 pub(crate) fn sigmoid<T: Float, S: Simd<T>>(s: S, x: S::V) -> S::V {
     let (one, limit) = (s.splat(T::ONE), T::EXP_LIMIT);
@@ -54,10 +61,10 @@ pub(crate) fn sigmoid<T: Float, S: Simd<T>>(s: S, x: S::V) -> S::V {
     s.recip(s.mul_add(power, s.mul_add(r, t, one), one))
 }
 
-/// tanh(x) = e / (e + 2) with e = exp(2 x) - 1 for positive x, within 3 units in the last place.
+/// Returns tanh(x), to within 3 units in the last place: e / (e + 2) with e = exp(2 |x|) - 1, and the sign of x.
 ///
-/// e keeps its digits where x is small: there s is one and e is r t. Rounding must neither exceed one,
-/// which would turn the sign of the derivative, nor lose that of a zero.
+/// e has no cancellation for small |x|: n is 0 there, and e is r t. The result is at most one, since a rounding
+/// above one would change the sign of the derivative, 1 - tanh(x)^2. The sign of a zero is kept.
 #[inline(always)]
 pub(crate) fn tanh<T: Float, S: Simd<T>>(s: S, x: S::V) -> S::V {
     let (one, two) = (s.splat(T::ONE), T::ONE + T::ONE);
@@ -85,7 +92,7 @@ mod tests {
         fn run<S: Simd<T>>(self, s: S) {
             for k in (0..self.x.len()).step_by(S::LANES) {
                 let count = S::LANES.min(self.x.len() - k);
-                // SAFETY: `count` numbers are lhs in each of the three slices.
+                // SAFETY: each of the three slices has `count` elements from `k` on.
                 unsafe {
                     let x = s.load_first(self.x[k..].as_ptr(), count);
                     s.store_first(self.sigmoid[k..].as_mut_ptr(), sigmoid(s, x), count);
@@ -101,7 +108,7 @@ mod tests {
         out
     }
 
-    /// From -30 to 30, and closely around zero.
+    /// From -30 to 30, and more densely around zero.
     fn arguments() -> impl Iterator<Item = f64> {
         (-30_000..30_000).flat_map(|k| [f64::from(k) * 1e-3, f64::from(k) * 1e-6])
     }

@@ -1,8 +1,8 @@
-//! Vectors of elements, as wide as the machine has them, under one set of names.
+//! Vectors of elements, as wide as the processor's registers, and functions on them.
 //!
-//! A kernel is written once, generic over [`vector::Simd`], and compiled once for each level.
-//! [`dispatch::dispatch`] enters the level's copy: everything below it is inlined into a function that
-//! may use the level's instructions, so no build flag is needed.
+//! A kernel is written once, generic over [`vector::Simd`], and compiled once for each [`level`].
+//! [`dispatch::dispatch`] calls the copy of a level: the kernel is inlined into a function that is compiled
+//! with the level's instructions, so no build flag is needed.
 
 pub(crate) mod denormals;
 pub(crate) mod dispatch;

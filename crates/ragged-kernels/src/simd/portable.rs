@@ -1,13 +1,13 @@
-//! Vectors as plain arrays, which the compiler puts into whatever registers the target has.
+//! Vectors as plain arrays, which the compiler keeps in the registers of the target.
 
 use crate::element::Float;
 use crate::simd::vector::Simd;
 
-/// The level of every machine.
+/// The level that every processor has.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
-/// Eight numbers: two registers of NEON or SSE for `f32`, four for `f64`.
+/// Eight elements: two registers of NEON or SSE for `f32`, four for `f64`.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<T>([T; 8]);
 
@@ -24,7 +24,7 @@ impl<T: Float> Simd<T> for Portable {
     type V = Lanes<T>;
     const LANES: usize = 8;
     const ROWS: usize = 2;
-    // Without the instruction, a fused multiply-add is a slow function call.
+    // Without the instruction, a fused multiply-add is a call of a slow function.
     const FUSED: bool = cfg!(target_arch = "aarch64");
 
     #[inline(always)]
@@ -33,12 +33,12 @@ impl<T: Float> Simd<T> for Portable {
     }
     #[inline(always)]
     unsafe fn load(self, from: *const T) -> Lanes<T> {
-        // SAFETY: the caller vouches for eight numbers; an array needs no more alignment than one.
+        // SAFETY: the caller guarantees eight elements; an array has the alignment of its elements.
         Lanes(unsafe { from.cast::<[T; 8]>().read() })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T, v: Lanes<T>) {
-        // SAFETY: the caller vouches for room for eight numbers.
+        // SAFETY: the caller guarantees room for eight elements.
         unsafe { to.cast::<[T; 8]>().write(v.0) }
     }
     #[inline(always)]
@@ -104,7 +104,7 @@ impl<T: Float> Simd<T> for Portable {
     unsafe fn load_first(self, from: *const T, count: usize) -> Lanes<T> {
         let mut lanes = [T::default(); 8];
         for (lane, to) in lanes.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller vouches for `count` numbers.
+            // SAFETY: the caller guarantees `count` elements.
             *to = unsafe { from.add(lane).read() };
         }
         Lanes(lanes)
@@ -112,7 +112,7 @@ impl<T: Float> Simd<T> for Portable {
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, v: Lanes<T>, count: usize) {
         for (lane, &value) in v.0.iter().enumerate().take(count) {
-            // SAFETY: the caller vouches for room for `count` numbers.
+            // SAFETY: the caller guarantees room for `count` elements.
             unsafe { to.add(lane).write(value) };
         }
     }

@@ -2,25 +2,33 @@
 
 use crate::element::Float;
 
-/// Vectors of `LANES` numbers. An implementor exists only where its instructions do.
+/// Operations on vectors of `LANES` elements. A value of an implementing type exists only on a processor that
+/// has its instructions.
 ///
-/// Multiply-adds are fused at every level but the portable one on x86-64.
+/// Multiply-adds are fused at every level, except at the portable one on x86-64.
 pub(crate) trait Simd<T: Float>: Copy {
     /// A vector.
     type V: Copy;
-    /// Numbers in a vector.
+    /// Elements per vector.
     const LANES: usize;
-    /// Rows of a tile whose accumulators, four vectors each, stay in registers.
+    /// Rows of a full tile of the micro-kernel: its accumulators, four vectors per row, stay in registers.
     const ROWS: usize;
     /// Whether a multiply-add rounds once.
     const FUSED: bool;
 
+    /// A vector of equal elements.
     fn splat(self, value: T) -> Self::V;
+    /// Loads a vector; `from` needs no alignment beyond that of an element.
+    ///
     /// # Safety
-    /// `from` points to `LANES` numbers.
+    ///
+    /// `from` points to `LANES` elements.
     unsafe fn load(self, from: *const T) -> Self::V;
+    /// Stores a vector; `to` needs no alignment beyond that of an element.
+    ///
     /// # Safety
-    /// `to` points to room for `LANES` numbers.
+    ///
+    /// `to` points to room for `LANES` elements.
     unsafe fn store(self, to: *mut T, v: Self::V);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -28,50 +36,55 @@ pub(crate) trait Simd<T: Float>: Copy {
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a b + c`, rounded once where [`FUSED`](Self::FUSED).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The smaller of a limit and `x`; NaN stays NaN.
+    /// The smaller of a limit and `x`; NaN where `x` is NaN.
     fn at_most(self, limit: Self::V, x: Self::V) -> Self::V;
-    /// The larger of a limit and `x`; NaN stays NaN.
+    /// The larger of a limit and `x`; NaN where `x` is NaN.
     fn at_least(self, limit: Self::V, x: Self::V) -> Self::V;
     fn abs(self, x: Self::V) -> Self::V;
     /// The magnitude of `x` with the sign of `sign`.
     fn copysign(self, x: Self::V, sign: Self::V) -> Self::V;
-    /// Lane by lane `if a < b { yes } else { no }`.
+    /// In each lane `if a < b { yes } else { no }`.
     fn select_less(self, a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
-    /// The lanes whose number has the bit `distance` change places with those of the other vector that
-    /// have not: lane `l + distance` of `a` with lane `l` of `b`. `distance` is a power of two below
-    /// `LANES`.
+    /// Swaps lane `l + distance` of `a` with lane `l` of `b`, for every `l` without the bit `distance`, which is
+    /// a power of two below `LANES`: one stage of a transposition.
     fn exchange(self, a: Self::V, b: Self::V, distance: usize) -> (Self::V, Self::V);
-    /// 2^n, where the lowest bits of `shifted` hold the whole number n (see `simd::math`), and the result
-    /// is a normal number.
+    /// 2^n, where the lowest bits of `shifted` hold the integer n (see `simd::math`) and the result is a normal
+    /// number.
     fn power(self, shifted: Self::V) -> Self::V;
-    /// Asks for the cache line of an address that will be read soon. The address may be any.
+    /// Prefetches the cache line of an address, which need not be valid.
     #[inline(always)]
     fn prefetch(self, _at: *const T) {}
-    /// 1 / x for a normal x whose reciprocal is normal, within a unit in the last place.
+    /// 1 / x for a normal x whose reciprocal is normal, to within one unit in the last place.
     #[inline(always)]
     fn recip(self, x: Self::V) -> Self::V {
         self.div(self.splat(T::ONE), x)
     }
-    /// The first `count` numbers, and zeros.
+    /// Loads the first `count` lanes; the others are zero.
     ///
     /// # Safety
-    /// `from` points to `count` numbers, and `count` is at most `LANES`.
+    ///
+    /// `from` points to `count` elements, and `count` is at most `LANES`.
     unsafe fn load_first(self, from: *const T, count: usize) -> Self::V;
     /// Stores the first `count` lanes.
     ///
     /// # Safety
-    /// `to` points to room for `count` numbers, and `count` is at most `LANES`.
+    ///
+    /// `to` points to room for `count` elements, and `count` is at most `LANES`.
     unsafe fn store_first(self, to: *mut T, v: Self::V, count: usize);
-    /// The first `count` lanes, and zeros; `count` is at most `LANES`.
+    /// Keeps the first `count` lanes, at most `LANES`, and sets the others to zero.
     fn first(self, v: Self::V, count: usize) -> Self::V;
 }
 
-/// A cache line, in bytes, and how many of them are asked for at once.
+/// The bytes from one prefetch to the next: a cache line of x86-64 and of most aarch64 processors. Where lines
+/// are longer, some prefetches are redundant.
 const CACHE_LINE: usize = 64;
+
+/// The most lines that are prefetched at once. They arrive while the first of them are read; after a few lines
+/// in sequence, the hardware prefetcher takes over.
 const PREFETCHED_LINES: usize = 32;
 
-/// Asks for `count` elements that another core has just written: all lines at once, where reading one
-/// by one would wait for each. Of many, only the first: behind them a core knows where it goes.
+/// Prefetches `count` elements that another core has just written: all lines at once, since reading them one
+/// by one would wait for each.
 #[inline(always)]
 pub(crate) fn prefetch_lines<T: Float, S: Simd<T>>(s: S, from: *const T, count: usize) {
     let line = CACHE_LINE / T::BYTES;

@@ -1,20 +1,20 @@
-//! Vectors of x86-64: 256 bits with AVX2 and FMA, 512 bits with AVX-512 F.
+//! The vectors of x86-64: 256 bits with AVX2 and FMA, 512 bits with AVX-512 F.
 
 use std::arch::x86_64::*;
 
 use crate::simd::level::SimdLevel;
 use crate::simd::vector::Simd;
 
-/// Proof that AVX2 and FMA are there.
+/// Proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// Proof that AVX-512 F is there, and AVX2 and FMA with it.
+/// Proof that the processor has AVX-512 F, AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
 impl Avx2 {
-    /// The proof, where the level asks for it and detection agrees.
+    /// Returns the proof if `level` is this one and the processor has its instructions.
     #[inline]
     pub(crate) fn new(level: SimdLevel) -> Option<Self> {
         let there = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
@@ -23,7 +23,7 @@ impl Avx2 {
 }
 
 impl Avx512 {
-    /// The proof, where the level asks for it and detection agrees.
+    /// Returns the proof if `level` is this one and the processor has its instructions.
     #[inline]
     pub(crate) fn new(level: SimdLevel) -> Option<Self> {
         let there = is_x86_feature_detected!("avx512f")
@@ -33,7 +33,7 @@ impl Avx512 {
     }
 }
 
-/// One implementation a register type: the intrinsics differ in their names alone.
+/// Implements [`Simd`] for one type of register. The implementations differ in the names of the intrinsics.
 macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
@@ -42,9 +42,9 @@ macro_rules! simd {
         power $power:expr, recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr,
         $first:expr
     ) => {
-        // SAFETY of every intrinsic below: a value of the level proves that its instructions are
-        // there. Loads and stores are unaligned; their callers vouch for the memory, and masked
-        // ones touch the lanes of the mask alone.
+        // SAFETY of every intrinsic below: a value of the level proves that the processor has its
+        // instructions. Loads and stores need no alignment; their callers guarantee that the memory is
+        // valid, and masked ones access only the lanes of the mask.
         #[allow(clippy::undocumented_unsafe_blocks)]
         impl Simd<$t> for $level {
             type V = $v;
@@ -84,7 +84,7 @@ macro_rules! simd {
             fn mul_add(self, a: $v, b: $v, c: $v) -> $v {
                 unsafe { $fma(a, b, c) }
             }
-            // The instructions return their second operand where one of them is NaN.
+            // These instructions return their second operand where either is NaN.
             #[inline(always)]
             fn at_most(self, limit: $v, x: $v) -> $v {
                 unsafe { $min(limit, x) }
@@ -140,20 +140,20 @@ macro_rules! simd {
     };
 }
 
-/// `MASK.0[8 - count..]` begins with `count` lanes of ones.
+/// `MASK.0[8 - count..]` begins with `count` lanes of ones, followed by zeros.
 #[repr(align(64))]
 struct Mask([i32; 16]);
 
 static MASK: Mask = Mask([-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0]);
 
-/// Bitwise functions and the like that have no single AVX-512 F intrinsic on floats.
+/// Bitwise functions on floats, which AVX-512 F has on integers only.
 macro_rules! wide {
     ($cast:ident, $back:ident, $op:ident) => {
         |a, b| $back($op($cast(a), $cast(b)))
     };
 }
 
-/// [`Simd::exchange`] of eight numbers.
+/// [`Simd::exchange`] on eight `f64`.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn exchange_pairs(a: __m512d, b: __m512d, distance: usize) -> (__m512d, __m512d) {
@@ -235,8 +235,8 @@ simd!(
         _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(_mm512_set1_ps(1.0)), exponent))
     },
     recip |x| {
-        // 14 bits, and twice as many after a step of Newton's: r (2 - x r). A division takes ten
-        // times as long.
+        // An approximation of 14 bits, and one step of Newton's iteration, r (2 - x r), which doubles
+        // them. A division takes ten times as long.
         let r = _mm512_rcp14_ps(x);
         _mm512_mul_ps(r, _mm512_fnmadd_ps(x, r, _mm512_set1_ps(2.0)))
     },

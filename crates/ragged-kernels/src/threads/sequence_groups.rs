@@ -1,15 +1,15 @@
-//! How sequences are divided among threads.
+//! Divides the sequences among the threads.
 
 use std::ops::Range;
 
 use crate::gemm::microkernel::next_tile_rows;
 use crate::layout::kernel_layout::KernelLayout;
 
-/// Sequences cut into contiguous groups that take about the same time each. How they are cut
+/// Cuts the sequences into at most `parts` contiguous groups that take about the same time each. The cut
 /// changes no result.
 pub(crate) fn sequence_groups(layout: &KernelLayout, parts: usize) -> Vec<Range<usize>> {
     let active = layout.active_sequences();
-    // Steps that run more than b sequences, for every b.
+    // For every b, the steps whose batch has more than b sequences.
     let mut longer = vec![0; active + 1];
     for step in &layout.steps {
         longer[step.batch_size] += 1;
@@ -19,8 +19,8 @@ pub(crate) fn sequence_groups(layout: &KernelLayout, parts: usize) -> Vec<Range<
         left -= *longer;
         *longer = left;
     }
-    // What tiles of n rows cost, in quarters of a row's sums: where the rows are few, the weights
-    // that a tile reads take longer than its sums.
+    // The cost of n rows, cut into tiles, in quarters of the cost of a row's sums. For a tile of few rows,
+    // reading the weights takes longer than the sums.
     let mut costs = vec![0; active + 1];
     for n in 1..=active {
         let rows = next_tile_rows(layout.tile_rows, n);
@@ -33,7 +33,7 @@ pub(crate) fn sequence_groups(layout: &KernelLayout, parts: usize) -> Vec<Range<
     let mut groups = vec![];
     let mut begin = 0;
     for others in (1..parts.max(1)).rev() {
-        // The longest of the groups that this cut leaves is to be as short as it may.
+        // A cut leaves this group and the others; the longest of them is to be as short as possible.
         let longest = |end: usize| cost(begin..end).max(cost(end..active) / others);
         let (mut low, mut high) = (begin, active);
         while low < high {
@@ -87,7 +87,7 @@ mod tests {
             for parts in 2..5 {
                 let groups = sequence_groups(&layout, parts);
                 let longest = groups.iter().map(|group| cost(sizes, group)).max().unwrap();
-                // No thread has more than a sixth above its share.
+                // No group takes more than a sixth longer than the average.
                 assert!(longest * parts * 6 <= layout.rows * 7, "{sizes:?}: {groups:?}");
             }
         }
