@@ -103,7 +103,7 @@ fn a_run_predicts_in_words_and_in_order() {
     bad(
         dir,
         &["predict", "run", "new.jsonl", "--output", "out.txt"],
-        "out.txt: expected an ending",
+        "out.txt: expected a name that ends in .csv or .jsonl",
     );
     bad(dir, &["predict", "run", "new.jsonl", "--output", "no/where.csv"], "no/where.csv: ");
     bad(dir, &["predict", "nowhere", "new.jsonl"], "nowhere: not a run directory");
@@ -142,24 +142,24 @@ fn contradictions_have_a_place() {
         let output = ragged(folder, &[&["train", "--dry-run", "--config", "c.toml"], set].concat());
         let stderr = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert_eq!(stderr, format!("error: c.toml: {part}\n"));
+        assert_eq!(stderr, format!("error: {part}\n"));
     }
     let dir = folder.path();
     let lr = "train.lr is -1: expected a number above 0";
-    check(dir, "seed = 1\n[train]\nlr = -1\n", &[], &format!("line 3, column 6: {lr}"));
-    check(dir, "seed = 1\n[train]\nlr = 1\n", &["--lr=-1"], lr);
-    let both = "train.max_tokens is 9, but train.batch_size is 8: expected one of the two";
+    check(dir, "seed = 1\n[train]\nlr = -1\n", &[], &format!("c.toml: line 3, column 6: {lr}"));
+    check(dir, "seed = 1\n[train]\nlr = 1\n", &["--lr=-1"], &format!("--lr -1: {lr}"));
+    let both = "train.max_tokens is 9, but train.batch_size is 8: expected only one of the two";
     let config = "[train]\nbatch_size = 8\nmax_tokens = 9\n";
-    check(dir, config, &[], &format!("line 3, column 14: {both}"));
+    check(dir, config, &[], &format!("c.toml: line 3, column 14: {both}"));
     let momentum = "train.schedule.momentum is given, but the optimiser has no momentum";
     let config = "[train]\noptimizer = { name = \"sgd\" }\n\
                   schedule = { name = \"one-cycle\", momentum = [0.8, 0.9] }\n";
-    check(dir, config, &[], &format!("line 3, column 45: {momentum}"));
+    check(dir, config, &[], &format!("c.toml: line 3, column 45: {momentum}"));
     let monitor = "train.monitor is accuracy: expected loss or r2 for these targets";
-    let place = "line 1, column 17";
+    let place = "c.toml: line 1, column 17";
     check(dir, "train.monitor = \"accuracy\"\n", &[], &format!("{place}: {monitor}"));
     let group = "train.groups.parameters is \"lstn.*\": expected a pattern that fits a parameter no \
                  earlier group has";
     let config = "[[train.groups]]\nparameters = \"lstn.*\"\n";
-    check(dir, config, &[], &format!("line 2, column 14: {group}"));
+    check(dir, config, &[], &format!("c.toml: line 2, column 14: {group}"));
 }

@@ -121,7 +121,8 @@ impl<'a> Recorder<'a> {
             write_atomically(&path, &bytes)?;
         }
         let (last, next) = (run.last(), run.path().join("next.safetensors"));
-        write_atomically(&next, bytes)?;
+        // The error names the checkpoint, not the file beside it.
+        write_atomically(&next, bytes).map_err(Error::in_file(&last))?;
         if last.exists() {
             fs::rename(&last, run.previous()).map_err(Error::io(&last))?;
         }
