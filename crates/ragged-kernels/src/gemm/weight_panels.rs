@@ -10,7 +10,7 @@ use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
-/// Elements to pack for which another thread pays.
+/// Elements to pack per thread: copying 128 KiB takes about 10 microseconds.
 const ELEMENTS_PER_THREAD: usize = 1 << 15;
 
 /// The most vectors of columns per panel; with [`Simd::ROWS`] rows they fill the registers.

@@ -6,7 +6,8 @@ use std::ops::Range;
 use crate::layout::kernel_layout::KernelLayout;
 
 /// Rows that a tile of the weight gradient sums at a time: 96 rows of four 64-byte vectors are 24 KiB,
-/// which fit a first-level cache of 32 KiB.
+/// which fit the first-level cache of 32 KiB that most processors have. Larger caches would gain little, since
+/// a tile loads and stores its sums once per chunk.
 pub(crate) const CHUNK_ROWS: usize = 96;
 
 /// A range of rows whose operands lie one after the other.

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::element::Float;
 use crate::memory::aligned_buffer::AlignedBuffer;
 
-/// The most buffers that the pool keeps; the smallest are freed first.
+/// The most buffers that the pool keeps; the smallest are freed first. The limit bounds the
+/// memory that a program keeps after its largest batch.
 const POOL_CAPACITY: usize = 32;
 
 static POOL: Mutex<Vec<AlignedBuffer>> = Mutex::new(Vec::new());

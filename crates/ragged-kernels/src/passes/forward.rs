@@ -24,7 +24,8 @@ use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
 
-/// The widest input (I) that is multiplied in the tile of the recurrent product.
+/// The widest input (I) that is multiplied in the tile of the recurrent product. A wider one gains more from a
+/// product of its own, in which each weight that is loaded serves many rows.
 const MAX_FUSED_INPUT: usize = 32;
 
 /// Runs the forward pass; all slices fit the layout. The activations are valid only with

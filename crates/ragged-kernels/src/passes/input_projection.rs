@@ -17,10 +17,12 @@ use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
-/// Rows per task of the forward product.
+/// Rows per task of the forward product: enough that the weights of a block, which each task reads again from
+/// the second-level cache, cost little next to the multiplications.
 const FORWARD_ROWS: usize = 384;
 
-/// Rows per task of the backward product.
+/// Rows per task of the backward product, for which 4 H gradients per row are read: few, so that they stay in
+/// the second-level cache while the panels of weights pass by.
 const BACKWARD_ROWS: usize = 96;
 
 /// Computes `W_ih x + b` of all rows into `gates` `[block][row][slot][lane]`.

@@ -23,10 +23,12 @@ use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
-/// Rows between the one that is multiplied and the one that is prefetched.
+/// Rows between the one that is multiplied and the one that is prefetched. Eight rows of 24
+/// multiply-adds take about 100 cycles, longer than a read from the third-level cache.
 const PREFETCH_DISTANCE: usize = 8;
 
-/// The most columns per task.
+/// The most columns per task: 96 by 64 elements of the gradient are 24 KiB, which stay in a first-level cache
+/// of 32 KiB while the chunks of rows are summed into them.
 const MAX_COLUMNS: usize = 96;
 
 /// For each side, the gradients of the weight and the bias where they are wanted.

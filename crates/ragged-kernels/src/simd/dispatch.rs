@@ -26,37 +26,61 @@ pub trait SimdFloat: Float {
     fn dispatch<K: Task<Self>>(level: SimdLevel, task: K);
 }
 
+/// Implements [`SimdFloat`]. Each level has a module of its own, since the compiler translates the instances of
+/// a generic function in the unit of its module: so it works on several levels at once.
 macro_rules! simd_float {
-    ($t:ty) => {
+    ($t:ty, $levels:ident) => {
+        mod $levels {
+            #[cfg(target_arch = "x86_64")]
+            pub(super) mod avx2 {
+                use super::super::{Avx2, Task};
+
+                #[target_feature(enable = "avx2,fma")]
+                pub(crate) fn run<K: Task<$t>>(s: Avx2, task: K) {
+                    task.run(s);
+                }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            pub(super) mod avx512 {
+                use super::super::{Avx512, Task};
+
+                #[target_feature(enable = "avx512f,avx2,fma")]
+                pub(crate) fn run<K: Task<$t>>(s: Avx512, task: K) {
+                    task.run(s);
+                }
+            }
+
+            pub(super) mod portable {
+                use super::super::{Portable, Task};
+
+                pub(crate) fn run<K: Task<$t>>(task: K) {
+                    task.run(Portable);
+                }
+            }
+        }
+
         impl SimdFloat for $t {
             #[allow(private_interfaces, private_bounds)]
             #[inline]
             fn dispatch<K: Task<Self>>(level: SimdLevel, task: K) {
                 #[cfg(target_arch = "x86_64")]
                 {
-                    #[target_feature(enable = "avx2,fma")]
-                    fn avx2<K: Task<$t>>(s: Avx2, task: K) {
-                        task.run(s);
-                    }
-                    #[target_feature(enable = "avx512f,avx2,fma")]
-                    fn avx512<K: Task<$t>>(s: Avx512, task: K) {
-                        task.run(s);
-                    }
                     if let Some(s) = Avx512::new(level) {
                         // SAFETY: `s` exists only where AVX-512 F, AVX2 and FMA were detected.
-                        return unsafe { avx512(s, task) };
+                        return unsafe { $levels::avx512::run(s, task) };
                     }
                     if let Some(s) = Avx2::new(level) {
                         // SAFETY: `s` exists only where AVX2 and FMA were detected.
-                        return unsafe { avx2(s, task) };
+                        return unsafe { $levels::avx2::run(s, task) };
                     }
                 }
                 let _ = level;
-                task.run(Portable)
+                $levels::portable::run(task);
             }
         }
     };
 }
 
-simd_float!(f32);
-simd_float!(f64);
+simd_float!(f32, levels_f32);
+simd_float!(f64, levels_f64);

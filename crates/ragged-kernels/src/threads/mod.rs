@@ -1,9 +1,13 @@
-//! Who computes what: the threads of a call and how they share its work.
+//! The threads of a call and how they share its work.
 
 pub(crate) mod num_threads;
 pub(crate) mod plan;
 mod sequence_groups;
 mod step_scheduler;
+mod sync;
 pub(crate) mod team;
 mod wait;
 mod workers;
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::element::Float;
 use crate::gemm::weight_panels::PANEL_VECTORS;
 use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::caches::{Caches, caches};
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::level::SimdLevel;
 use crate::simd::vector::Simd;
@@ -13,33 +14,28 @@ use crate::threads::sequence_groups::sequence_groups;
 use crate::threads::step_scheduler::StepScheduler;
 use crate::threads::team::Team;
 
-/// Work that is worth another thread, in multiply-adds.
+/// Multiply-adds per thread. At 25 billion per second they take a core 10 microseconds, a few times as long as
+/// it takes to hand the operands to another core and to synchronise.
 const MULTIPLY_ADDS_PER_THREAD: usize = 250_000;
 
-/// Weights that stay in a core's first cache, in bytes: cutting sequences into more groups than there
-/// are threads, so that nobody waits for long, costs nothing then.
-const FIRST_CACHE_BYTES: usize = 1 << 15;
-
-/// The recurrent weights that a core keeps close, in bytes: about its second cache.
-const SECOND_CACHE_BYTES: usize = 3 << 19;
-
-/// Recurrent weights whose share is worth meeting after each step, in bytes.
+/// The least recurrent weights, in bytes, for which few sequences share each step. Half of 128 KiB takes a
+/// core 0.3 microseconds at the 200 GB/s of its second-level cache, and synchronising takes about as long.
 const MIN_SHARED_BYTES: usize = 1 << 17;
 
-/// How many threads a call is worth, of those that it may take.
+/// Returns the number of threads for a call, within the limit of [`num_threads`].
 pub(crate) fn team_size(layout: &KernelLayout) -> usize {
     let weights =
         layout.cell.gates() * layout.hidden_size * (layout.output_size + layout.input_size);
     num_threads().min(layout.rows * weights / MULTIPLY_ADDS_PER_THREAD)
 }
 
-/// Who does what.
+/// How the threads divide a time loop.
 pub(crate) enum Plan {
-    /// Each thread takes its own sequences through all steps: nobody waits for anybody.
+    /// Each thread takes its own sequences through all steps, without synchronisation.
     Sequences(Vec<Range<usize>>),
-    /// All threads share each step, chunk by chunk of blocks of units.
+    /// All threads share each step, divided into chunks of blocks of units.
     Units {
-        /// Each begins on the border of a panel of the backward pass.
+        /// Ranges of blocks; each begins with a panel of the backward pass.
         chunks: Vec<Range<usize>>,
         num_threads: usize,
     },
@@ -48,24 +44,30 @@ pub(crate) enum Plan {
 impl Plan {
     pub(crate) fn new<T: SimdFloat>(layout: &KernelLayout, num_threads: usize) -> Self {
         let gates = layout.cell.gates() * layout.hidden_size;
-        // Blocks that hold whole panels of the backward pass.
+        // Blocks that contain whole panels of the backward pass.
         let aligned = PANEL_VECTORS.div_ceil(layout.cell.vectors_per_block());
         let pieces = layout.blocks.div_ceil(aligned);
         let bytes = gates * layout.output_size * T::BYTES;
+        let Caches { first_level, second_level } = caches();
+        // Beyond this, a core reads most weights of a step from the third-level cache. Below, it finds most of
+        // them in the second level, since every other step reads them in the opposite order.
+        let large = bytes > second_level / 2 * 3;
         let few = layout.active_sequences() < num_threads * layout.tile_rows;
         let shared = num_threads > 1
             && !layout.has_projection()
             && pieces >= num_threads
-            && (bytes > SECOND_CACHE_BYTES || (few && bytes >= MIN_SHARED_BYTES));
+            && (large || (few && bytes >= MIN_SHARED_BYTES));
         if !shared {
-            let small =
-                gates * (layout.output_size + layout.input_size) * T::BYTES <= FIRST_CACHE_BYTES;
+            // Weights that stay in the first-level cache cost nothing to read again: with more groups than
+            // threads, a thread that is done early takes another group.
+            let small = gates * (layout.output_size + layout.input_size) * T::BYTES <= first_level;
             let groups = if num_threads > 1 && small { 2 * num_threads } else { num_threads };
             return Self::Sequences(sequence_groups(layout, groups));
         }
         let chunk = |k: usize| k * aligned..layout.blocks.min((k + 1) * aligned);
         Self::Units { chunks: (0..pieces).map(chunk).collect(), num_threads }
     }
+
     /// Runs a time loop as planned.
     pub(crate) fn run<T: SimdFloat>(
         self,
@@ -94,19 +96,19 @@ impl Plan {
     }
 }
 
-/// What goes step by step: forward, or back through time.
+/// A loop over the time steps: forward, or backward through time.
 pub(crate) trait TimeLoop<T: Float>: Sync {
-    /// How often threads that share the units meet.
+    /// The number of rounds after which threads that share the units synchronise.
     fn rounds(&self) -> usize;
 
-    /// All steps of some sequences.
+    /// Takes a group of sequences through all steps.
     fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>);
 
-    /// Asks for what the other threads have just written for a round: all lines at once, where a product
-    /// would wait for one after the other.
+    /// Prefetches what the other threads have just written for a round: all lines at once, since a product
+    /// would wait for each.
     fn prefetch_round<S: Simd<T>>(&self, s: S, round: usize);
 
-    /// One round of some blocks of units, all sequences.
+    /// Computes one round of a range of blocks, for all sequences.
     fn run_units<S: Simd<T>>(&self, s: S, round: usize, blocks: Range<usize>);
 }
 

@@ -1,22 +1,30 @@
-//! The threads of one call: its own, and helpers (see `threads::workers`).
+//! The threads of one call: the thread that calls, and workers (see `threads::workers`).
 //!
-//! Work is cut along lines that cannot change a result: sequences do not know one another, and each
-//! element of a weight's gradient is summed by one thread in one order. So the bits are the same for
-//! every number of threads.
+//! Work is divided where that cannot change a result: sequences are independent of each other, and each
+//! element of a weight's gradient is summed by one thread in one order. So the bits are the same for every
+//! number of threads.
 //!
-//! A call begins at once on its own thread. Helpers come when they can, take pieces of the
-//! present phase of work, and stay for the next; what nobody else has taken the call does itself. So
-//! a pool that sleeps or is busy costs no waiting: at the end of a phase the call waits for pieces that
-//! a helper has begun, and for nothing else, by spinning for a while and then by sleeping,
-//! which leaves the core to the one who is waited for.
+//! A call consists of phases, each of which is one [`broadcast`](Team::broadcast). The calling thread begins a
+//! phase at once. Workers enter it when they are ready, take pieces of its work, and stay for the next phase;
+//! the calling thread does all that no worker has taken. At the end of a phase it waits for the workers that
+//! have entered, and for no others, so that a pool that sleeps or is busy delays nothing.
+//!
+//! *Guarantees*, which `tests/schedules.rs` checks for every interleaving of a small call:
+//!
+//! - The closure of a phase is called only between the beginning and the end of its `broadcast`, at most once
+//!   per thread and with a different `thread_id` on each.
+//! - What a thread has written in a phase is visible to every thread in the next one, and to the caller.
+//! - A panic in a closure reaches the caller after all workers have left the phase.
+//!
+//! *Why not rayon alone.* `rayon::scope` and `rayon::broadcast` wait for every thread that they have started, also
+//! for one that has not begun; a thread of rayon's that sleeps takes tens of microseconds to wake. A training
+//! step on small layers has dozens of phases of 10 to 100 microseconds. docs/performance.md has the figures.
 
-use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::simd::denormals::FlushDenormals;
+use crate::threads::sync::{Arc, AtomicBool, AtomicU64, Ordering, UnsafeCell};
 use crate::threads::wait::wait_until;
 use crate::threads::workers::{Job, submit};
 
@@ -26,49 +34,74 @@ const PIECES_PER_THREAD: usize = 8;
 /// The threads of one call.
 pub(crate) struct Team {
     num_threads: usize,
-    /// What is shared with the helpers, if there may be some.
+    /// What is shared with the workers, if there may be some.
     shared: Option<Arc<TeamState>>,
 }
 
-/// The work of the present phase, told apart from others by its number.
-struct TeamState {
-    /// Odd while a phase is open.
-    phase: AtomicUsize,
-    /// Written while no phase is open and nobody is inside; read by those who are inside an open one.
+/// The phases of a call.
+pub(crate) struct TeamState {
+    /// The number of the present phase in units of [`PHASE`], plus the number of workers in it. The phase is open if
+    /// its number is odd; a worker can enter only an open phase, since both are one word.
+    state: AtomicU64,
+    /// Written by the caller while no phase is open and no worker is in one, read by the workers in a phase.
     job: UnsafeCell<Option<PhaseFn>>,
-    /// Helpers that are active.
-    active: AtomicUsize,
-    /// A helper has panicked.
+    /// A worker has panicked.
     panicked: AtomicBool,
     /// The call is over.
     finished: AtomicBool,
 }
 
-/// What everybody calls with a number of their own.
-type PhaseFn = *const (dyn Fn(usize) + Sync);
+/// One phase, in the units of [`TeamState::state`].
+const PHASE: u64 = 1 << 32;
 
-// SAFETY: the job is `Sync`, and is written and read as the fields say, which `broadcast` and `run_phases` keep.
+/// The closure of a phase, without its type and lifetime.
+#[derive(Clone, Copy)]
+struct PhaseFn {
+    closure: *const (),
+    call: unsafe fn(*const (), usize),
+}
+
+impl PhaseFn {
+    fn new<F: Fn(usize) + Sync>(closure: &F) -> Self {
+        /// # Safety
+        ///
+        /// `closure` points to an `F` that is alive.
+        unsafe fn call<F: Fn(usize) + Sync>(closure: *const (), thread_id: usize) {
+            // SAFETY: the caller keeps it.
+            unsafe { (*closure.cast::<F>())(thread_id) }
+        }
+        Self { closure: std::ptr::from_ref(closure).cast(), call: call::<F> }
+    }
+}
+
+// SAFETY: the closure is `Sync`; the cell is read and written as its field says, which `broadcast` and
+// `run_phases` keep.
 unsafe impl Send for TeamState {}
 // SAFETY: as above.
 unsafe impl Sync for TeamState {}
 
 impl Team {
-    /// Asks the pool for helpers, up to `num_threads` threads in all.
+    /// Starts workers, for up to `num_threads` threads in all.
     pub(crate) fn new(num_threads: usize) -> Self {
+        Self::with_workers(num_threads, submit)
+    }
+
+    /// As [`new`](Self::new), with a function that runs each job on a thread of its own.
+    pub(crate) fn with_workers(num_threads: usize, submit: impl FnOnce(Vec<Job>)) -> Self {
         if num_threads <= 1 {
             return Self { num_threads: 1, shared: None };
         }
         let shared = Arc::new(TeamState {
-            phase: AtomicUsize::new(0),
+            state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
-            active: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         });
-        submit((1..num_threads).map(|thread_id| -> Job {
+        let job = |thread_id| -> Job {
             let shared = shared.clone();
             Box::new(move || shared.run_phases(thread_id))
-        }));
+        };
+        submit((1..num_threads).map(job).collect());
         Self { num_threads, shared: Some(shared) }
     }
 
@@ -77,22 +110,17 @@ impl Team {
         self.num_threads
     }
 
-    /// Calls `f(0)` here and `f(thread_id)`, `thread_id` below [`num_threads`](Self::num_threads), on each helper that comes
-    /// before this returns; all of them flush denormals.
+    /// Calls `f(0)` on this thread, and `f(thread_id)`, with `thread_id` below
+    /// [`num_threads`](Self::num_threads), on each worker that is ready before this returns. Denormals are
+    /// flushed to zero on all of them.
     pub(crate) fn broadcast(&self, f: &(impl Fn(usize) + Sync)) {
         let Some(shared) = &self.shared else {
             let _flush = FlushDenormals::new();
             return f(0);
         };
-        let job: *const (dyn Fn(usize) + Sync + '_) = f;
-        // SAFETY: only the lifetime changes. Helpers call the job inside the phase, and `Phase` closes
-        // it and waits for all who are inside before `f` goes out of scope, also on a panic.
-        let job =
-            unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), PhaseFn>(job) };
-        // SAFETY: no phase is open, and nobody is active: this is the only access.
-        unsafe { *shared.job.get() = Some(job) };
-        shared.phase.fetch_add(1, Ordering::SeqCst);
-        let phase = Phase(shared);
+        // The job points to `f`. Workers call it only in the phase, which `OpenPhase` closes before `f` goes out of
+        // scope, also on a panic.
+        let phase = OpenPhase::new(shared, PhaseFn::new(f));
         {
             let _flush = FlushDenormals::new();
             f(0);
@@ -101,9 +129,9 @@ impl Team {
         assert!(!shared.panicked.load(Ordering::Relaxed), "a thread of the kernel has panicked");
     }
 
-    /// Calls `f` with ranges that cover `0..count`, on at most `num_threads` threads. The caller takes them
-    /// from the front, helpers from the back: the same as in the phase before, whose numbers their
-    /// caches hold.
+    /// Calls `f` with ranges that cover `0..count`, on at most `num_threads` threads. The calling thread takes
+    /// them from the front and the workers from the back, so that each finds in its cache what it took in the
+    /// phase before.
     pub(crate) fn parallel_for(
         &self,
         count: usize,
@@ -133,63 +161,77 @@ impl Team {
 impl Drop for Team {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
-            shared.finished.store(true, Ordering::Release);
+            shared.finished.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// An open phase. Dropped, it is closed, and nobody is inside any more.
-struct Phase<'a>(&'a TeamState);
+/// An open phase. Dropping it closes the phase and waits until no worker is in it.
+struct OpenPhase<'a>(&'a TeamState);
 
-impl Drop for Phase<'_> {
+impl<'a> OpenPhase<'a> {
+    fn new(shared: &'a TeamState, job: PhaseFn) -> Self {
+        // SAFETY: no phase is open and no worker is in one, so this is the only access.
+        shared.job.with_mut(|to| unsafe { *to = Some(job) });
+        // A worker that enters sees the job.
+        shared.state.fetch_add(PHASE, Ordering::Release);
+        Self(shared)
+    }
+}
+
+impl Drop for OpenPhase<'_> {
     fn drop(&mut self) {
-        self.0.phase.fetch_add(1, Ordering::SeqCst);
-        wait_until(|| self.0.active.load(Ordering::SeqCst) == 0);
+        self.0.state.fetch_add(PHASE, Ordering::Relaxed);
+        // Workers leave with `Release`: what they have written is visible from here on.
+        wait_until(|| self.0.state.load(Ordering::Acquire) % PHASE == 0);
     }
 }
 
 impl TeamState {
-    /// A helper's life: each phase once, until the call is over.
+    /// A worker's part: takes part in each phase at most once, until the call is over.
     fn run_phases(&self, thread_id: usize) {
         let mut last = 0;
-        loop {
-            let mut phase = 0;
-            wait_until(|| {
-                phase = self.phase.load(Ordering::SeqCst);
-                (phase % 2 == 1 && phase != last) || self.finished.load(Ordering::Acquire)
-            });
-            if phase % 2 == 0 || phase == last {
-                return;
-            }
+        while let Some(phase) = self.enter(last) {
             last = phase;
-            // Whoever closes the phase looks for who is inside after that, and this looks whether the
-            // phase is still open after going active: one of the two sees the other.
-            self.active.fetch_add(1, Ordering::SeqCst);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                if self.phase.load(Ordering::SeqCst) == phase {
-                    // SAFETY: this helper is inside an open phase, so the job is there and is alive
-                    // until it has left.
-                    if let Some(job) = unsafe { *self.job.get() } {
-                        let _flush = FlushDenormals::new();
-                        // SAFETY: as above.
-                        unsafe { (*job)(thread_id) };
-                    }
+                // SAFETY: a job is written before a phase is opened, and not while a worker is in it.
+                if let Some(job) = self.job.with(|job| unsafe { *job }) {
+                    let _flush = FlushDenormals::new();
+                    // SAFETY: the closure is alive until all workers have left the phase.
+                    unsafe { (job.call)(job.closure, thread_id) };
                 }
             }));
             if result.is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            self.active.fetch_sub(1, Ordering::SeqCst);
+            self.state.fetch_sub(1, Ordering::Release);
             if let Err(panic) = result {
-                // The call reports it; here it would end the process.
+                // The caller reports it. In a thread of the pool, it would end the process.
                 drop(panic);
                 return;
             }
         }
     }
+
+    /// Waits for an open phase other than `last` and enters it. Returns its number, or `None` if the call is
+    /// over.
+    fn enter(&self, last: u64) -> Option<u64> {
+        let mut entered = None;
+        wait_until(|| {
+            let state = self.state.load(Ordering::Relaxed);
+            let phase = state / PHASE;
+            if phase % 2 == 1 && phase != last {
+                let order = (Ordering::Acquire, Ordering::Relaxed);
+                let result = self.state.compare_exchange(state, state + 1, order.0, order.1);
+                entered = result.is_ok().then_some(phase);
+            }
+            entered.is_some() || self.finished.load(Ordering::Relaxed)
+        });
+        entered
+    }
 }
 
-/// The pieces of a phase that have not been taken: a range that shrinks from both ends.
+/// The pieces of a phase that no thread has taken: a range that shrinks from both ends.
 struct PieceQueue(AtomicU64);
 
 impl PieceQueue {
@@ -197,7 +239,7 @@ impl PieceQueue {
         Self(AtomicU64::new(count as u64))
     }
 
-    /// The first piece that is left, or the last one.
+    /// Takes the first piece that is left, or the last one.
     fn take(&self, first: bool) -> Option<usize> {
         let mut now = self.0.load(Ordering::Relaxed);
         loop {
@@ -213,54 +255,6 @@ impl PieceQueue {
                 Ok(_) => return Some(piece as usize),
                 Err(other) => now = other,
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::resume_unwind;
-
-    use super::*;
-
-    #[test]
-    fn every_piece_runs_once_whoever_comes() {
-        for num_threads in 1..5 {
-            let team = Team::new(num_threads);
-            for count in [0, 1, 2, 7, 100] {
-                let counts: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-                team.parallel_for(count, num_threads, &|range| {
-                    for k in range {
-                        counts[k].fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-                assert!(
-                    counts.iter().all(|count| count.load(Ordering::Relaxed) == 1),
-                    "{num_threads}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_leaves_nobody_inside() {
-        for of_helper in [false, true] {
-            let team = Team::new(2);
-            let helped = AtomicBool::new(false);
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                team.broadcast(&|thread_id| {
-                    if thread_id == 0 && of_helper {
-                        wait_until(|| helped.load(Ordering::Relaxed));
-                    }
-                    if (thread_id == 0) != of_helper {
-                        helped.store(true, Ordering::Relaxed);
-                        resume_unwind(Box::new(()));
-                    }
-                });
-            }));
-            assert!(result.is_err());
-            let shared = team.shared.as_ref().unwrap();
-            assert_eq!(shared.active.load(Ordering::Relaxed), 0);
         }
     }
 }

@@ -1,117 +1,93 @@
-//! Where the helpers of a call come from: rayon's global pool, and the lookout.
+//! The workers of all calls: threads of rayon's global pool that poll for the next job before they return to
+//! the pool.
 //!
-//! A sleeping thread takes some tens of microseconds to wake, as long as a small layer takes
-//! altogether. So a helper whose call is over looks out for the next one before it goes back to the
-//! pool, a while that bridges what lies between the layers of a training step, and a call wakes
-//! somebody only where too few are on the lookout. Whoever is there lets every other thread go first.
+//! A sleeping thread takes some tens of microseconds to wake, which is as long as a whole call on a small
+//! layer. So a worker whose job is done polls for the next one for a while, and a call starts workers only
+//! where too few are polling. A polling worker yields its core to every other thread.
+//!
+//! *Guarantee.* Every submitted job runs, once. For each job in the queue there is a worker that polls or is
+//! about to start; under the lock, `jobs.len()` is at most the number of both. A worker leaves only after it
+//! has found the queue empty under the lock.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{LazyLock, PoisonError};
 
-/// How long a helper looks out for the next call.
-const IDLE_POLL_LIMIT: Duration = Duration::from_micros(300);
+use crate::threads::sync::{Arc, AtomicUsize, Mutex, Ordering, spawn};
+use crate::threads::wait::poll_while_idle;
 
-/// What a helper does for a call.
+/// What a worker does for a call.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// The calls that want help.
+static WORKERS: LazyLock<Arc<Workers>> = LazyLock::new(Workers::new);
+
+/// Has each of the jobs run by another thread. If the pool is busy, they may run late.
+pub(crate) fn submit(jobs: Vec<Job>) {
+    Workers::submit(&WORKERS, jobs);
+}
+
+/// The workers and the jobs that wait for one.
+pub(crate) struct Workers {
+    queue: Mutex<JobQueue>,
+    /// The length of the queue, readable without the lock.
+    queued_jobs: AtomicUsize,
+}
+
 struct JobQueue {
     jobs: VecDeque<Job>,
-    /// Helpers on the lookout.
+    /// Workers that poll for a job.
     idle: usize,
 }
 
-static QUEUE: Mutex<JobQueue> = Mutex::new(JobQueue { jobs: VecDeque::new(), idle: 0 });
-
-/// The length of the queue, readable without the lock.
-static QUEUED_JOBS: AtomicUsize = AtomicUsize::new(0);
-
-fn queue() -> MutexGuard<'static, JobQueue> {
-    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Has each of these done by another thread, soon or late: a pool that is busy may take long.
-pub(crate) fn submit(jobs: impl ExactSizeIterator<Item = Job>) {
-    let count = jobs.len();
-    let mut queue = queue();
-    let coming = queue.idle.saturating_sub(queue.jobs.len());
-    queue.jobs.extend(jobs);
-    QUEUED_JOBS.store(queue.jobs.len(), Ordering::Release);
-    drop(queue);
-    for _ in coming..count {
-        rayon::spawn(worker_loop);
+impl Workers {
+    pub(crate) fn new() -> Arc<Self> {
+        let queue = Mutex::new(JobQueue { jobs: VecDeque::new(), idle: 0 });
+        Arc::new(Self { queue, queued_jobs: AtomicUsize::new(0) })
     }
-}
 
-/// A helper's life: from call to call, until none comes for a while.
-fn worker_loop() {
-    let mut idle = false;
-    loop {
-        let mut queue = queue();
-        if idle {
-            queue.idle -= 1;
-        }
-        if let Some(job) = queue.jobs.pop_front() {
-            QUEUED_JOBS.store(queue.jobs.len(), Ordering::Release);
-            drop(queue);
-            job();
-            idle = false;
-            continue;
-        }
-        if idle {
-            return;
-        }
-        queue.idle += 1;
-        drop(queue);
-        idle = true;
-        let begin = Instant::now();
-        while QUEUED_JOBS.load(Ordering::Acquire) == 0 && begin.elapsed() < IDLE_POLL_LIMIT {
-            std::thread::yield_now();
+    /// Calls `f` with the queue, then publishes its length.
+    fn locked<R>(&self, f: impl FnOnce(&mut JobQueue) -> R) -> R {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut queue);
+        self.queued_jobs.store(queue.jobs.len(), Ordering::Release);
+        result
+    }
+
+    /// Queues the jobs, and starts a worker for each that no idle worker will take.
+    pub(crate) fn submit(this: &Arc<Self>, jobs: Vec<Job>) {
+        let count = jobs.len();
+        let available = this.locked(|queue| {
+            let available = queue.idle.saturating_sub(queue.jobs.len());
+            queue.jobs.extend(jobs);
+            available
+        });
+        for _ in available..count {
+            let this = this.clone();
+            spawn(move || this.run_jobs());
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::mpsc::channel;
-    use std::thread::ThreadId;
-
-    use super::*;
-
-    #[test]
-    fn all_that_is_asked_is_done_elsewhere() {
-        let (done, all) = channel::<(usize, ThreadId)>();
-        for round in 0..20 {
-            let one = |k: usize| -> Job {
-                let done = done.clone();
-                Box::new(move || done.send((k, std::thread::current().id())).unwrap())
-            };
-            submit((0..3).map(|k| one(round * 3 + k)));
-            if round % 5 == 0 {
-                // The lookout ends meanwhile.
-                std::thread::sleep(IDLE_POLL_LIMIT * 4);
+    /// Runs jobs until none has come for a while.
+    fn run_jobs(&self) {
+        let mut idle = false;
+        loop {
+            let job = self.locked(|queue| {
+                queue.idle -= usize::from(idle);
+                let job = queue.jobs.pop_front();
+                // A worker that has polled in vain leaves, and is idle no more.
+                queue.idle += usize::from(job.is_none() && !idle);
+                job
+            });
+            match job {
+                Some(job) => {
+                    idle = false;
+                    job();
+                }
+                None if idle => return,
+                None => {
+                    idle = true;
+                    poll_while_idle(|| self.queued_jobs.load(Ordering::Acquire) > 0);
+                }
             }
         }
-        let mut seen: Vec<_> = all.iter().take(60).collect();
-        seen.sort_unstable_by_key(|&(k, _)| k);
-        assert!(seen.iter().enumerate().all(|(k, &(seen, _))| k == seen));
-        assert!(seen.iter().all(|&(_, thread)| thread != std::thread::current().id()));
-    }
-
-    #[test]
-    fn what_is_asked_is_let_go_when_done() {
-        let kept = Arc::new(());
-        let (done, wait) = channel();
-        let held = kept.clone();
-        let job: Job = Box::new(move || {
-            drop(held);
-            done.send(()).unwrap();
-        });
-        submit([job].into_iter());
-        wait.recv().unwrap();
-        assert_eq!(Arc::strong_count(&kept), 1);
     }
 }
