@@ -151,15 +151,15 @@ fn contradictions_have_a_place() {
     let both = "train.max_tokens is 9, but train.batch_size is 8: expected only one of the two";
     let config = "[train]\nbatch_size = 8\nmax_tokens = 9\n";
     check(dir, config, &[], &format!("c.toml: line 3, column 14: {both}"));
-    let momentum = "train.schedule.momentum is given, but the optimiser has no momentum";
+    let momentum = "train.schedule.momentum is given, but the optimizer has no momentum";
     let config = "[train]\noptimizer = { name = \"sgd\" }\n\
                   schedule = { name = \"one-cycle\", momentum = [0.8, 0.9] }\n";
     check(dir, config, &[], &format!("c.toml: line 3, column 45: {momentum}"));
     let monitor = "train.monitor is accuracy: expected loss or r2 for these targets";
     let place = "c.toml: line 1, column 17";
     check(dir, "train.monitor = \"accuracy\"\n", &[], &format!("{place}: {monitor}"));
-    let group = "train.groups.parameters is \"lstn.*\": expected a pattern that fits a parameter no \
-                 earlier group has";
+    let group = "train.groups.parameters is \"lstn.*\": expected a pattern that matches a \
+                 parameter outside the earlier groups";
     let config = "[[train.groups]]\nparameters = \"lstn.*\"\n";
     check(dir, config, &[], &format!("c.toml: line 2, column 14: {group}"));
 }
