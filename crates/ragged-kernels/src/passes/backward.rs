@@ -125,6 +125,6 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
         d_unprojected: SyncPtr::new(d_unprojected.as_mut_slice()),
     };
-    Plan::new::<T>(layout, team.num_threads()).run(layout.level, &backward_loop, team);
+    Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);
     BpttOutput { da, dh, d_carry, dh_rows }
 }

@@ -101,7 +101,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         cell_states: cell_states.as_mut().map(UninitVec::as_sync_ptr),
         save_for_backward,
     };
-    Plan::new::<T>(layout, team.num_threads()).run(layout.level, &forward_loop, team);
+    Plan::new::<T>(layout, team.num_threads()).run(layout, &forward_loop, team);
     // SAFETY: the loop has computed every block of every row.
     let (output, cell_states) =
         unsafe { (output.assume_init(), cell_states.map(|states| states.assume_init())) };

@@ -61,10 +61,10 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
     /// Computes `da` of step `k` and the gradient with respect to the carry before it, for some
     /// sequences and blocks of units.
     #[inline(always)]
-    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
+    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: &Range<usize>) {
         let layout = self.layout;
         let (step, previous) = (layout.steps[k], layout.previous_states(k));
-        for block in blocks {
+        for block in blocks.clone() {
             for sequence in group.start..group.end.min(step.batch_size) {
                 self.cell(s, block, sequence, step.start + sequence, previous);
             }
@@ -223,24 +223,12 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
     }
 }
 
-/// Threads that share a step by units first compute their part of `dh` from all of the later step's
-/// `da`, then their part of this step's `da`. So there is one round more than there are steps, for the
-/// `dh` of the initial states.
+/// A round first computes `dh` from all `da` of the later step, then `da` of its own step: threads that share a
+/// step synchronise once per round. So there is one round more than there are steps, for the `dh` of the initial
+/// states.
 impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'_, T, A, U> {
     fn rounds(&self) -> usize {
         self.layout.steps.len() + 1
-    }
-
-    #[inline(always)]
-    fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>) {
-        let layout = self.layout;
-        for (k, step) in layout.steps.iter().enumerate().rev() {
-            if step.batch_size > group.start {
-                self.unproject(s, k, &group);
-                self.step(s, k, &group, 0..layout.blocks);
-                self.hidden(s, k, &group, 0..layout.output_size.div_ceil(S::LANES));
-            }
-        }
     }
 
     #[inline(always)]
@@ -257,13 +245,21 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'
     }
 
     #[inline(always)]
-    fn run_units<S: Simd<T>>(&self, s: S, round: usize, blocks: Range<usize>) {
-        let all = 0..self.layout.batch_size;
-        if let Some(done) = round.checked_sub(1) {
-            self.hidden(s, self.step_of(done), &all, blocks.start * U..blocks.end * U);
+    fn run_round<S: Simd<T>>(
+        &self,
+        s: S,
+        round: usize,
+        sequences: &Range<usize>,
+        blocks: &Range<usize>,
+    ) {
+        let active = |k: &usize| self.layout.steps[*k].batch_size > sequences.start;
+        if let Some(k) = round.checked_sub(1).map(|done| self.step_of(done)).filter(active) {
+            self.hidden(s, k, sequences, blocks.start * U..blocks.end * U);
         }
-        if round < self.layout.steps.len() {
-            self.step(s, self.step_of(round), &all, blocks);
+        let own = (round < self.layout.steps.len()).then(|| self.step_of(round));
+        if let Some(k) = own.filter(active) {
+            self.unproject(s, k, sequences);
+            self.step(s, k, sequences, blocks);
         }
     }
 }

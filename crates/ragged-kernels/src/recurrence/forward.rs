@@ -58,7 +58,7 @@ pub(crate) struct ForwardLoop<'a, T: Float, A, const U: usize> {
 impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     /// Computes step `k` for some sequences and blocks of units.
     #[inline(always)]
-    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: Range<usize>) {
+    fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: &Range<usize>) {
         let layout = self.layout;
         let (step, previous) = (layout.steps[k], layout.previous_states(k));
         let end = group.end.min(step.batch_size);
@@ -238,16 +238,6 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoop<'_
     }
 
     #[inline(always)]
-    fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>) {
-        for (k, step) in self.layout.steps.iter().enumerate() {
-            if step.batch_size > group.start {
-                self.step(s, k, &group, 0..self.layout.blocks);
-                self.project(s, k, &group);
-            }
-        }
-    }
-
-    #[inline(always)]
     fn prefetch_round<S: Simd<T>>(&self, s: S, k: usize) {
         let p = self.layout.output_size;
         let previous = self.layout.previous_states(k);
@@ -257,7 +247,16 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoop<'_
     }
 
     #[inline(always)]
-    fn run_units<S: Simd<T>>(&self, s: S, k: usize, blocks: Range<usize>) {
-        self.step(s, k, &(0..self.layout.batch_size), blocks);
+    fn run_round<S: Simd<T>>(
+        &self,
+        s: S,
+        k: usize,
+        sequences: &Range<usize>,
+        blocks: &Range<usize>,
+    ) {
+        if self.layout.steps[k].batch_size > sequences.start {
+            self.step(s, k, sequences, blocks);
+            self.project(s, k, sequences);
+        }
     }
 }

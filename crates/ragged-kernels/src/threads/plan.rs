@@ -7,7 +7,6 @@ use crate::gemm::weight_panels::PANEL_VECTORS;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::caches::{Caches, caches};
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
-use crate::simd::level::SimdLevel;
 use crate::simd::vector::Simd;
 use crate::threads::num_threads::num_threads;
 use crate::threads::sequence_groups::sequence_groups;
@@ -71,24 +70,35 @@ impl Plan {
     /// Runs a time loop as planned.
     pub(crate) fn run<T: SimdFloat>(
         self,
-        level: SimdLevel,
+        layout: &KernelLayout,
         time_loop: &impl TimeLoop<T>,
         team: &Team,
     ) {
+        let rounds = time_loop.rounds();
         match self {
             Self::Sequences(groups) => {
                 team.parallel_for(groups.len(), team.num_threads(), &|range| {
-                    for group in groups[range].iter().cloned() {
-                        dispatch(level, SequenceTask { time_loop, group });
+                    for sequences in groups[range].iter().cloned() {
+                        let (rounds, blocks) = (0..rounds, 0..layout.blocks);
+                        let share = Share { rounds, sequences, blocks, prefetch: false };
+                        dispatch(layout.level, LoopTask { time_loop, share });
                     }
                 })
             }
             Self::Units { chunks, num_threads } => {
-                let (chunks, scheduler) =
-                    (&chunks, &StepScheduler::new(time_loop.rounds(), chunks.len(), num_threads));
+                let scheduler = StepScheduler::new(rounds, chunks.len(), num_threads);
                 team.broadcast(&|thread_id| {
-                    if thread_id < num_threads {
-                        dispatch(level, UnitTask { time_loop, chunks, scheduler, thread_id });
+                    if thread_id >= num_threads {
+                        return;
+                    }
+                    let mut owner = scheduler.owner(thread_id);
+                    let mut last = None;
+                    while let Some((round, chunk)) = owner.next() {
+                        let prefetch = last.replace(round) != Some(round);
+                        let (rounds, sequences) = (round..round + 1, 0..layout.batch_size);
+                        let blocks = chunks[chunk].clone();
+                        let share = Share { rounds, sequences, blocks, prefetch };
+                        dispatch(layout.level, LoopTask { time_loop, share });
                     }
                 });
             }
@@ -98,51 +108,48 @@ impl Plan {
 
 /// A loop over the time steps: forward, or backward through time.
 pub(crate) trait TimeLoop<T: Float>: Sync {
-    /// The number of rounds after which threads that share the units synchronise.
+    /// The number of rounds.
     fn rounds(&self) -> usize;
-
-    /// Takes a group of sequences through all steps.
-    fn run_sequences<S: Simd<T>>(&self, s: S, group: Range<usize>);
 
     /// Prefetches what the other threads have just written for a round: all lines at once, since a product
     /// would wait for each.
     fn prefetch_round<S: Simd<T>>(&self, s: S, round: usize);
 
-    /// Computes one round of a range of blocks, for all sequences.
-    fn run_units<S: Simd<T>>(&self, s: S, round: usize, blocks: Range<usize>);
+    /// Computes one round of some sequences and blocks of units. The round before is complete for these
+    /// sequences. With a projection, the blocks are all.
+    fn run_round<S: Simd<T>>(
+        &self,
+        s: S,
+        round: usize,
+        sequences: &Range<usize>,
+        blocks: &Range<usize>,
+    );
 }
 
-/// All steps of a group of sequences.
-struct SequenceTask<'a, W> {
+/// Some rounds of a time loop, for some sequences and blocks of units.
+struct Share {
+    rounds: Range<usize>,
+    sequences: Range<usize>,
+    blocks: Range<usize>,
+    /// Whether other threads have just written what the first round reads.
+    prefetch: bool,
+}
+
+/// One share of a time loop. Both plans use this task, so that each time loop is compiled once per level.
+struct LoopTask<'a, W> {
     time_loop: &'a W,
-    group: Range<usize>,
+    share: Share,
 }
 
-impl<T: Float, W: TimeLoop<T>> Task<T> for SequenceTask<'_, W> {
+impl<T: Float, W: TimeLoop<T>> Task<T> for LoopTask<'_, W> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        self.time_loop.run_sequences(s, self.group);
-    }
-}
-
-/// A thread's part in the rounds that are shared by units.
-struct UnitTask<'a, W> {
-    time_loop: &'a W,
-    chunks: &'a [Range<usize>],
-    scheduler: &'a StepScheduler,
-    thread_id: usize,
-}
-
-impl<T: Float, W: TimeLoop<T>> Task<T> for UnitTask<'_, W> {
-    #[inline(always)]
-    fn run<S: Simd<T>>(self, s: S) {
-        let mut owner = self.scheduler.owner(self.thread_id);
-        let mut fetched = None;
-        while let Some((round, chunk)) = owner.next() {
-            if fetched.replace(round) != Some(round) {
-                self.time_loop.prefetch_round(s, round);
-            }
-            self.time_loop.run_units(s, round, self.chunks[chunk].clone());
+        let Share { rounds, sequences, blocks, prefetch } = self.share;
+        if prefetch {
+            self.time_loop.prefetch_round(s, rounds.start);
+        }
+        for round in rounds {
+            self.time_loop.run_round(s, round, &sequences, &blocks);
         }
     }
 }
