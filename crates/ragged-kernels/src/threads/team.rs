@@ -183,7 +183,7 @@ impl Drop for OpenPhase<'_> {
     fn drop(&mut self) {
         self.0.state.fetch_add(PHASE, Ordering::Relaxed);
         // Workers leave with `Release`: what they have written is visible from here on.
-        wait_until(|| self.0.state.load(Ordering::Acquire) % PHASE == 0);
+        wait_until(|| self.0.state.load(Ordering::Acquire).is_multiple_of(PHASE));
     }
 }
 
@@ -220,7 +220,7 @@ impl TeamState {
         wait_until(|| {
             let state = self.state.load(Ordering::Relaxed);
             let phase = state / PHASE;
-            if phase % 2 == 1 && phase != last {
+            if !phase.is_multiple_of(2) && phase != last {
                 let order = (Ordering::Acquire, Ordering::Relaxed);
                 let result = self.state.compare_exchange(state, state + 1, order.0, order.1);
                 entered = result.is_ok().then_some(phase);
