@@ -58,7 +58,7 @@ pub struct MetricSum {
     examples: f64,
     loss_sum: f64,
     confusion: ConfusionMatrix,
-    /// ScheduleUnit target: the squared errors, and the running mean and squared deviations (Welford 1962).
+    /// Per output: the squared errors, and the running mean and squared deviations (Welford 1962).
     values: Vec<[f64; 3]>,
 }
 
