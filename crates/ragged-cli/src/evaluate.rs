@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ragged_train::Predictor;
 
 use crate::failure::Failure;
+use crate::text::metric;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,11 +27,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let predictor = Predictor::open(&args.run)?;
     let evaluation = predictor.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
     let mut out = std::io::stdout();
-    let (metric, value) = evaluation.metrics.headline();
+    let (name, value) = evaluation.metrics.headline();
     writeln!(
         out,
-        "test      {metric} {value:.4} (loss {:.4}) on {} sequences, epoch {}",
-        evaluation.metrics.loss, evaluation.examples, evaluation.epoch,
+        "test      {name} {} (loss {:.4}) on {} sequences, epoch {}",
+        metric(value),
+        evaluation.metrics.loss,
+        evaluation.examples,
+        evaluation.epoch,
     )?;
     if let Some((confusion, labels)) = &evaluation.confusion {
         writeln!(out, "\n{}", confusion.table(labels).trim_end())?;

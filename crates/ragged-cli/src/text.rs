@@ -58,9 +58,10 @@ pub(crate) fn count(count: f64) -> String {
 }
 
 /// A loss or metric with four decimals, or as a power of ten where these say little: `0.0123`,
-/// `1.23e-6`.
+/// `1.23e-6`. NaN stands for an undefined metric, such as R2 of targets that are all equal.
 pub(crate) fn metric(value: f64) -> String {
     match value.abs() {
+        size if size.is_nan() => "undefined".into(),
         size if size == 0.0 || (1e-3..1e4).contains(&size) || !size.is_finite() => {
             format!("{value:.4}")
         }
@@ -91,7 +92,8 @@ mod tests {
     fn counts_and_metrics_stay_short() {
         assert_eq!([999.4, 1e3, 2.54e6, 7.7e9].map(count), ["999", "1 k", "2.5 M", "7.7 G"]);
         let metrics = [0.0, 0.99714, 12.5, -0.5, 1.234e-6, -3e30, f64::NAN].map(metric);
-        let expected = ["0.0000", "0.9971", "12.5000", "-0.5000", "1.23e-6", "-3.00e30", "NaN"];
+        let expected =
+            ["0.0000", "0.9971", "12.5000", "-0.5000", "1.23e-6", "-3.00e30", "undefined"];
         assert_eq!(metrics, expected);
     }
 

@@ -92,7 +92,7 @@ fn a_run_predicts_in_words_and_in_order() {
 
     let hole = jsonl(3, false).replacen("[-1.9", "[null, 0], [-1.9", 1);
     fs::write(dir.join("hole.jsonl"), hole).unwrap();
-    let part = "hole.jsonl: sequence 2: the prediction is not finite";
+    let part = "hole.jsonl: sequence 2, step 1: feature 1 is missing";
     bad(dir, &["predict", "run", "hole.jsonl", "--output", "never.csv"], part);
     fs::write(dir.join("broken.jsonl"), jsonl(3, false) + "{\"sequence\": [[1, x]]}\n").unwrap();
     let words = ["predict", "run", "broken.jsonl", "--output", "never.csv"];

@@ -108,14 +108,42 @@ pub enum Error {
         /// The targets of these data.
         got: TargetKind,
     },
+    /// A value that the model would read, and that is missing or infinite.
+    #[error(
+        "{}sequence {sequence}, step {step}: feature {feature} is {}; {}",
+        part.map_or(String::new(), |part| format!("{part}, ")),
+        if value.is_nan() { "missing".into() } else { value.to_string() },
+        if value.is_nan() {
+            "data.transforms of the training can fill it, with mean-fill or forward-fill"
+        } else {
+            "expected a finite number"
+        }
+    )]
+    Input {
+        /// The training, validation or test data of a run; `None` for other data.
+        part: Option<&'static str>,
+        /// The sequence within this part, counted from 1.
+        sequence: usize,
+        /// The time step, counted from 1.
+        step: usize,
+        /// The feature after the transforms, counted from 1.
+        feature: usize,
+        /// NaN, which stands for a missing value, or an infinity.
+        value: f32,
+    },
     /// A prediction that is NaN or infinite.
     #[error(
-        "sequence {sequence}: the prediction is not finite; does the sequence have missing values, \
-         unlike the training data?"
+        "sequence {sequence}: the prediction is not finite: expected parameters and values of usual size"
     )]
     NonFinitePrediction {
         /// The sequence, counted from 1.
         sequence: usize,
+    },
+    /// A loss on the test data that is NaN or infinite.
+    #[error("the loss on the test data is {loss}: expected parameters and values of usual size")]
+    NonFiniteTest {
+        /// NaN or an infinity.
+        loss: f64,
     },
     /// A file or directory that cannot be read or written.
     #[error("{}: {source}", path.display())]

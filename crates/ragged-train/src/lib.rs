@@ -58,6 +58,7 @@
 mod atomic_file;
 pub mod config;
 mod error;
+mod exact_float;
 pub mod fit;
 pub mod objective;
 pub mod optim;

@@ -129,35 +129,34 @@ fn a_run_without_improvement_stops_early() {
 #[test]
 fn a_batch_that_is_not_finite_is_saved() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("holes.jsonl");
-    let line = |k: usize| match k {
-        7 => "{\"sequence\": [[1, 2], [null, 3]], \"target\": \"b\"}\n".to_string(),
-        _ => {
-            format!("{{\"sequence\": [[{k}, 2], [3, 4]], \"target\": \"{}\"}}\n", ["a", "b"][k % 2])
-        }
-    };
+    let path = folder.path().join("large.jsonl");
+    // The square of the error overflows.
+    let target = |k: usize| if k == 7 { 1e30 } else { k as f64 };
+    let line =
+        |k: usize| format!("{{\"sequence\": [[{k}, 2], [3, 4]], \"target\": {}}}\n", target(k));
     std::fs::write(&path, (0..20).map(line).collect::<String>()).unwrap();
     let text = format!(
         "[data]\ndataset = {:?}\n[train]\nepochs = 1\nbatch_size = 4\n",
         path.display().to_string()
     );
-    // The seed determines the split: use one that puts the missing value into the training data.
+    // The seed determines the split: use one that puts the large target into the training data.
     let run = RunDir::create(&folder.path().join("run"), &text).unwrap();
     let error = (0..20)
         .find_map(|seed: u64| {
             let seed = Override::set("seed", seed.to_string());
             let config = ExperimentConfig::parse(&text, &[seed]).unwrap();
-            Experiment::new(config).unwrap().run(&run, &mut ()).err()
+            let error = Experiment::new(config).unwrap().run(&run, &mut ()).err()?;
+            matches!(error, Error::NonFinite { .. }).then_some(error)
         })
         .unwrap();
     let Error::NonFinite { what, saved: Some(saved), .. } = &error else { panic!("{error}") };
     assert_eq!(*what, "loss");
     assert!(error.to_string().contains("stopped before the update, batch saved in "), "{error}");
     let tensors = candle_core::safetensors::load(saved, &candle_core::Device::Cpu).unwrap();
-    let input = tensors["input"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    assert_eq!(input.iter().filter(|v| v.is_nan()).count(), 1);
+    let target = tensors["target"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(target.iter().filter(|&&target| target == 1e30).count(), 1);
     assert_eq!(tensors["lengths"].to_vec1::<i64>().unwrap(), [2; 4]);
-    assert_eq!((tensors["target"].dims(), tensors["indices"].dims()), (&[4][..], &[4][..]));
+    assert_eq!((tensors["target"].dims(), tensors["indices"].dims()), (&[4, 1][..], &[4][..]));
 }
 
 /// One batch, repeated in every epoch, is learnt almost exactly, and there are no validation data.
@@ -197,4 +196,78 @@ fn a_time_estimate_does_not_change_the_parameters() {
     assert_eq!((estimate.updates, estimate.tried), (8, 8));
     assert!(estimate.seconds_per_update > 0.0);
     assert_eq!(values(), before);
+}
+
+/// Writes `count` series of two features; `line` returns the JSON of series k.
+fn series(path: &Path, count: usize, line: impl Fn(usize) -> String) -> String {
+    std::fs::write(path, (0..count).map(|k| line(k) + "\n").collect::<String>()).unwrap();
+    format!("[data]\ndataset = {:?}\n", path.display().to_string())
+}
+
+/// A missing value in the validation or test data made every metric NaN, and the run failed at its end.
+#[test]
+fn a_missing_value_is_refused_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = series(&folder.path().join("gap.jsonl"), 20, |k| {
+        let second = if k == 7 { "null".to_string() } else { k.to_string() };
+        format!("{{\"sequence\": [[{k}, 2], [{second}, 4]], \"target\": {k}}}")
+    });
+    let text = text + "valid_fraction = 0.3\n[train]\nepochs = 1\n";
+    let mut parts = std::collections::BTreeSet::new();
+    for seed in 0..30u64 {
+        let seed = Override::set("seed", seed.to_string());
+        let config = ExperimentConfig::parse(&text, &[seed]).unwrap();
+        let error = Experiment::new(config).unwrap_err();
+        let Error::Input { part, step: 2, feature: 1, .. } = &error else { panic!("{error}") };
+        assert!(error.to_string().contains("step 2: feature 1 is missing; data.transforms"));
+        parts.insert(*part);
+    }
+    let all = ["test data", "training data", "validation data"];
+    assert!(parts.into_iter().eq(all.map(Some)));
+    let filled = text.replace("[train]", "transforms = [{ name = \"mean-fill\" }]\n[train]");
+    Experiment::new(ExperimentConfig::parse(&filled, &[]).unwrap()).unwrap();
+}
+
+/// The first epoch was once kept as the best, and training stopped early.
+#[test]
+fn an_undefined_monitor_is_refused_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("constant.jsonl");
+    let text = series(&path, 20, |k| format!("{{\"sequence\": [[{k}, 2]], \"target\": 3.5}}"));
+    let text = text + "valid_fraction = 0.3\n[train]\nepochs = 2\n";
+    let monitor = |name: &str| {
+        let monitor = Override::set("train.monitor", format!("{name:?}"));
+        Experiment::new(ExperimentConfig::parse(&text, &[monitor]).unwrap())
+    };
+    let error = monitor("r2").unwrap_err().to_string();
+    let part = "train.monitor is r2, which is undefined for the validation data";
+    assert!(error.contains(part), "{error}");
+    let run = RunDir::create(&folder.path().join("run"), &text).unwrap();
+    let summary = finish(monitor("loss").unwrap().run(&run, &mut ()));
+    assert!(summary.test.r2.unwrap().is_nan() && summary.test.loss.is_finite());
+    let text = std::fs::read_to_string(run.summary()).unwrap();
+    assert!(text.contains("\"r2\": \"NaN\""), "{text}");
+}
+
+/// The mean of no terms is NaN. It once ended the training, and made the validation loss NaN.
+#[test]
+fn batches_of_empty_sequences_count_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.jsonl");
+    let text = series(&path, 20, |k| match k % 3 {
+        0 => "{\"sequence\": [], \"target\": []}".into(),
+        _ => format!("{{\"sequence\": [[{k}, 2], [1, 2]], \"target\": [\"a\", \"b\"]}}"),
+    });
+    let text = text + "valid_fraction = 0.3\n[model]\nreadout = \"steps\"\n";
+    for batch_size in [1, 4] {
+        let text = format!("{text}[train]\nepochs = 2\nbatch_size = {batch_size}\n");
+        let config = ExperimentConfig::parse(&text, &[]).unwrap();
+        let path = folder.path().join(batch_size.to_string());
+        let run = RunDir::create(&path, &text).unwrap();
+        let summary = finish(Experiment::new(config).unwrap().run(&run, &mut ()));
+        assert!(summary.test.loss.is_finite());
+        for record in run.read_metrics().unwrap() {
+            assert!(record.train.loss.is_finite() && record.valid.unwrap().loss.is_finite());
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) use args::Args;
 use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
-use crate::text::wrap;
+use crate::text::{metric, wrap};
 use crate::train::progress::{Progress, Throughput};
 
 /// Trains until the run is complete or a signal arrives.
@@ -77,15 +77,18 @@ fn report(
     throughput: Throughput,
 ) -> Result<(), Failure> {
     let mut out = std::io::stdout();
-    let (metric, value) = summary.test.headline();
+    let (name, value) = summary.test.headline();
     writeln!(out, "trained   {}", summary.trained)?;
     if summary.epochs < epochs {
         writeln!(out, "stopped   early, after {} of {epochs} epochs", summary.epochs)?;
     }
     writeln!(
         out,
-        "test      {metric} {value:.4} (loss {:.4}) on {} sequences, epoch {} of {epochs}",
-        summary.test.loss, summary.test_examples, summary.epoch,
+        "test      {name} {} (loss {:.4}) on {} sequences, epoch {} of {epochs}",
+        metric(value),
+        summary.test.loss,
+        summary.test_examples,
+        summary.epoch,
     )?;
     write!(out, "time      {:.1} s, {} updates", summary.seconds, summary.updates)?;
     match throughput.padding_percent() {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
 use crate::error::Result;
+use crate::exact_float;
 use crate::objective::monitor::Monitor;
 
 /// When to stop before the last epoch.
@@ -46,6 +47,7 @@ impl EarlyStopping {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStoppingState {
+    #[serde(with = "exact_float")]
     best: Option<f64>,
     /// Epochs since the last improvement.
     waited: usize,
@@ -81,5 +83,16 @@ mod tests {
         };
         assert!(!after(0.5) && !after(0.55) && !after(0.7), "0.7 is better than 0.5 by 0.1");
         assert!(!after(0.2) && after(0.75), "0.75 is not better than 0.7 by 0.1");
+    }
+
+    /// After a first value of NaN, nothing was ever better.
+    #[test]
+    fn every_number_is_better_than_nan() {
+        let rule = EarlyStopping::new(2);
+        let mut state = EarlyStoppingState::default();
+        for (value, stops) in [(f64::NAN, false), (-1.0, false), (f64::NAN, false), (-2.0, true)] {
+            state.update(&rule, Monitor::R2, value);
+            assert_eq!(state.should_stop(&rule), stops, "{value}");
+        }
     }
 }

@@ -49,7 +49,8 @@ impl GradientAccumulator {
     }
 
     /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated.
-    /// Returns the mean loss.
+    /// Returns the mean loss. A batch without predictions, such as one of empty sequences with a target per
+    /// step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
     ///
@@ -63,11 +64,14 @@ impl GradientAccumulator {
         optimizer: &Optimizer,
         at: Position,
     ) -> Result<f64> {
+        let weight = Loss::weight(target)?;
+        if weight == 0.0 {
+            return Ok(0.0);
+        }
         let value = loss.value(prediction, target)?;
         let mean = value.to_dtype(DType::F64)?.to_scalar()?;
         let mean = at.finite("loss", mean)?;
         let mut gradients = NamedGradients::new(optimizer.parameters(), value.backward()?);
-        let weight = Loss::weight(target)?;
         self.gradients = Some(match self.gradients.take() {
             None => gradients,
             Some(mut sum) => {
@@ -114,8 +118,8 @@ impl GradientAccumulator {
         Ok(norm)
     }
 
-    /// Returns the mean loss of all batches.
+    /// Returns the mean loss of all batches, or 0 where none of them has a prediction.
     pub fn loss(&self) -> f64 {
-        self.loss_sum / self.weight
+        if self.batches == 0 { 0.0 } else { self.loss_sum / self.weight }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exact_float;
 use crate::fit::early_stopping::EarlyStoppingState;
 use crate::fit::record::EpochRecord;
 use crate::objective::loss::Loss;
@@ -37,8 +38,11 @@ pub struct Progress {
 pub struct EpochSums {
     pub(crate) metrics: MetricSum,
     updates: u64,
+    #[serde(with = "exact_float")]
     norms: f64,
+    #[serde(with = "exact_float")]
     largest_norm: f64,
+    #[serde(with = "exact_float")]
     lr: f64,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exact_float;
 use crate::objective::metrics::Metrics;
 
 /// The results of an epoch: one line of `metrics.jsonl`.
@@ -14,10 +15,13 @@ pub struct EpochRecord {
     /// Updates since the start of the run.
     pub updates: u64,
     /// The learning rate of the last update of the epoch.
+    #[serde(with = "exact_float")]
     pub lr: f64,
     /// The mean norm of the gradients, before clipping.
+    #[serde(with = "exact_float")]
     pub grad_norm: f64,
     /// The largest norm of the gradients, before clipping.
+    #[serde(with = "exact_float")]
     pub largest_grad_norm: f64,
     /// The metrics on the training data; the loss of each batch is taken before its update.
     pub train: Metrics,

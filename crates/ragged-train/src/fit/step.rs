@@ -74,13 +74,17 @@ pub fn train_step(
     Ok(StepOutput { loss, grad_norm: sum.update(optimizer, options, at)?, prediction })
 }
 
-/// Computes the mean loss and the predictions of one batch, without recording gradients.
+/// Computes the mean loss and the predictions of one batch, without recording gradients. The loss of a batch
+/// without predictions, such as one of empty sequences with a target per step, is 0.
 ///
 /// # Errors
 ///
 /// Errors of the model, for a batch that it cannot take.
 pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f64, Tensor)> {
     let prediction = model.forward(&batch.input, Mode::Inference)?.detach();
+    if Loss::weight(&batch.target)? == 0.0 {
+        return Ok((0.0, prediction));
+    }
     let value = loss.value(&prediction, &batch.target)?;
     Ok((value.to_dtype(DType::F64)?.to_scalar()?, prediction))
 }

@@ -41,8 +41,12 @@ impl Monitor {
         value.unwrap_or(f64::NAN)
     }
 
-    /// Returns whether `value` is better than `best` by more than `min_delta`. NaN is never better.
+    /// Returns whether `value` is better than `best` by more than `min_delta`. NaN is worse than every
+    /// number.
     pub fn better(self, value: f64, best: f64, min_delta: f64) -> bool {
+        if best.is_nan() {
+            return !value.is_nan();
+        }
         if self.smaller_is_better() { value < best - min_delta } else { value > best + min_delta }
     }
 

@@ -18,6 +18,7 @@ use crate::objective::metrics::Metrics;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
+use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
 
 /// The model of a run with the parameters of its best epoch, or of its last epoch where there were no
@@ -113,9 +114,13 @@ impl Predictor {
         let examples = data.len();
         let loss = Loss::for_targets(kind);
         let sum = evaluate(&self.model, &self.loader(data)?, loss)?;
+        let metrics = sum.finish();
+        if !metrics.loss.is_finite() {
+            return Err(Error::NonFiniteTest { loss: metrics.loss });
+        }
         let labels = kind.labels().unwrap_or_default().to_vec();
         Ok(Evaluation {
-            metrics: sum.finish(),
+            metrics,
             confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
             examples,
             epoch: self.info.record.as_ref().map_or(0, |record| record.epoch),
@@ -174,6 +179,7 @@ impl Predictor {
         if got != features {
             return Err(Error::Features { expected: features, got });
         }
+        check_inputs(None, &data)?;
         let collate = match self.info.model.kind {
             ModelKind::Fixed => Collate::Padded,
             ModelKind::Variable => Collate::Packed,

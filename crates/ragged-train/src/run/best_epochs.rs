@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exact_float;
 use crate::objective::monitor::Monitor;
 
 /// The best epochs so far by the monitored metric, the best one first.
@@ -9,6 +10,7 @@ use crate::objective::monitor::Monitor;
 #[serde(deny_unknown_fields)]
 pub struct BestEpochs {
     /// Pairs of value and epoch; epochs are counted from 1.
+    #[serde(with = "exact_float")]
     entries: Vec<(f64, usize)>,
 }
 
@@ -30,21 +32,15 @@ impl BestEpochs {
         epoch: usize,
         keep: usize,
     ) -> Insertion {
-        // NaN ranks below every value, but an epoch with NaN is better than no checkpoint at all.
+        // An epoch with NaN is better than no checkpoint at all.
         let beats = |&(other, _): &(f64, usize)| monitor.better(value, other, 0.0);
         let rank = self.entries.iter().position(beats).unwrap_or(self.entries.len());
         if rank >= keep || (value.is_nan() && !self.entries.is_empty()) {
             return Insertion { rank: None, dropped: None };
         }
-        let value = if value.is_finite() { value } else { self.worst(monitor) };
         self.entries.insert(rank, (value, epoch));
         let dropped = if self.entries.len() > keep { self.entries.pop() } else { None };
         Insertion { rank: Some(rank), dropped: dropped.map(|(_, epoch)| epoch) }
-    }
-
-    /// Returns the worst value that JSON can represent: it has no infinities.
-    fn worst(&self, monitor: Monitor) -> f64 {
-        if monitor.smaller_is_better() { f64::MAX } else { f64::MIN }
     }
 
     /// Returns the best epoch, counted from 1.

@@ -150,3 +150,54 @@ fn find(bytes: &[u8], text: &str) -> Option<usize> {
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use ragged_datasets::{FixedLengthSums, FixedLengthSumsConfig};
+    use ragged_models::{ModelKind, RecurrentConfig};
+
+    use super::*;
+    use crate::fit::early_stopping::EarlyStopping;
+    use crate::objective::loss::Loss;
+    use crate::objective::monitor::Monitor;
+    use crate::optim::schedule::Schedule;
+
+    /// JSON has neither NaN nor infinities. Both were once read as missing values, or not at all.
+    #[test]
+    fn state_that_is_not_finite_comes_back_with_its_bits() {
+        let data = FixedLengthSums::new(FixedLengthSumsConfig::default()).unwrap();
+        for bad in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut progress = Progress::new(Loss::Mse, bad);
+            let monitor = Monitor::Loss;
+            progress.early_stopping.update(&EarlyStopping::new(3), monitor, bad);
+            let (patience, cooldown) = (1, 0);
+            let plateau =
+                Schedule::Plateau { factor: 0.5, patience, threshold: 0.0, cooldown, min_lr: 0.0 };
+            progress.plateau.update(&plateau, monitor, bad);
+            let column = |value: f64| Tensor::new(&[[value]], &Device::Cpu).unwrap();
+            progress.sums.metrics.add(bad, &column(bad), &column(1.0)).unwrap();
+            progress.update(1, bad, bad);
+            let mut ended = progress.clone();
+            let mut record = ended.end_epoch(Loss::Mse);
+            record.valid = Some(record.train);
+            let mut best_epochs = BestEpochs::default();
+            best_epochs.insert(monitor, bad, 1, 2);
+            let layer = RecurrentConfig::new(1, 1);
+            let info = CheckpointInfo {
+                model: ModelConfig::new(ModelKind::Variable, layer, 1),
+                targets: TargetKind::Values(1),
+                transforms: Pipeline::fit(&[], &data).unwrap(),
+                record: Some(record),
+                progress,
+                best_epochs,
+                metrics_bytes: 0,
+            };
+            let text = serde_json::to_string(&info).unwrap();
+            assert!(!text.contains("\"best\":null"), "{text}");
+            let again: CheckpointInfo = serde_json::from_str(&text).unwrap();
+            // The text contains the bits of every float.
+            assert_eq!(serde_json::to_string(&again).unwrap(), text);
+            assert!(again.progress.early_stopping != Default::default(), "{bad}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ use ragged_sequence::random::derive_seed;
 
 use crate::config::sections::{DataSection, SumsSection};
 use crate::error::{Error, Result};
+use crate::run::input_check::check_inputs;
 
 /// A data set of any type.
 pub type AnyDataset = Arc<dyn Dataset>;
@@ -57,6 +58,11 @@ impl Datasets {
         };
         let valid = valid.map(transformed).transpose()?;
         let (mut train, test) = (transformed(train)?, transformed(test)?);
+        if !section.is_generated() {
+            check_inputs(Some("training data"), &train)?;
+            valid.iter().try_for_each(|valid| check_inputs(Some("validation data"), valid))?;
+            check_inputs(Some("test data"), &test)?;
+        }
         if !section.augment.is_none() {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }

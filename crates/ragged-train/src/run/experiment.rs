@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device};
 use ragged_datasets::{
-    Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata, TargetKind,
+    Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata, Target, TargetKind,
 };
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
 
@@ -18,6 +18,7 @@ use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::loss::Loss;
 use crate::objective::metrics::MetricSum;
+use crate::objective::monitor::Monitor;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::plot;
@@ -82,6 +83,7 @@ impl Experiment {
         let experiment = Self { config, data, model_config, model, parameters, from: None };
         experiment.check_readout()?;
         experiment.check_lengths()?;
+        experiment.check_monitor()?;
         // Errors of the loaders and of the trainer must come before a directory is created.
         experiment.train_loader()?;
         experiment.trainer()?;
@@ -202,6 +204,10 @@ impl Experiment {
             seconds: start.elapsed().as_secs_f64(),
         };
         run.write_summary(&summary)?;
+        let loss = summary.test.loss;
+        if !loss.is_finite() {
+            return Err(Error::NonFiniteTest { loss });
+        }
         Ok(RunOutcome::Finished(Box::new(summary)))
     }
 
@@ -320,6 +326,34 @@ impl Experiment {
             return Err(ConfigError::conflict("train.bptt_steps", message).into());
         }
         Ok(())
+    }
+
+    /// Checks that the monitored metric is defined: R2 is not, where the targets of every output are all equal.
+    fn check_monitor(&self) -> Result<()> {
+        if self.config.train.monitor != Monitor::R2 || self.config.data.is_generated() {
+            return Ok(());
+        }
+        let valid = self.data.valid.as_ref().filter(|_| self.config.validates());
+        let (part, data) =
+            valid.map_or(("training", &self.data.train), |valid| ("validation", valid));
+        let mut first: Option<Vec<f32>> = None;
+        for index in 0..data.len() {
+            let rows: Vec<Vec<f32>> = match data.get(0, index)?.target {
+                Target::Values(values) => vec![values],
+                Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
+                Target::Class(_) | Target::StepClasses(_) => return Ok(()),
+            };
+            for row in rows {
+                if *first.get_or_insert_with(|| row.clone()) != row {
+                    return Ok(());
+                }
+            }
+        }
+        let message = format!(
+            "train.monitor is r2, which is undefined for the {part} data, whose targets are all equal: \
+             expected loss, or other {part} data"
+        );
+        Err(ConfigError::conflict("train.monitor", message).into())
     }
 
     /// Checks that all sequences have one length if the model needs that, before training reaches a

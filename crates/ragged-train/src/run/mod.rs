@@ -8,6 +8,7 @@ pub(crate) mod best_epochs;
 pub(crate) mod checkpoint;
 pub(crate) mod datasets;
 pub(crate) mod experiment;
+pub(crate) mod input_check;
 pub(crate) mod metrics_file;
 pub(crate) mod plot;
 pub(crate) mod recorder;

@@ -98,7 +98,8 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(shape: &Shape) -> Result<Self, Failure> {
-        let mut rng = Generator::seed(1);
+        // With this seed, the mean length of each named configuration is close to the expected one.
+        let mut rng = Generator::seed(7);
         let Shape { batch, steps, real, ref lstm, .. } = *shape;
         // Uniform with the expected mean: from 1, or up to T. One sequence has the length T.
         let twice = (2 * real * steps).div_ceil(100);
