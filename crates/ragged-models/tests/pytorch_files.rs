@@ -366,19 +366,18 @@ fn tensors_of_unknown_kinds_are_named() {
         File::new(state, &storages).fails(&format!("tensor x: {message}"));
     };
     let place = view("torch.QInt8Storage", "0", 0, &[2], &[1]);
-    let message = "unknown kind of tensor, torch._utils._rebuild_qtensor: quantised tensors are not \
+    let message = "torch._utils._rebuild_qtensor: quantised tensors are not \
                    supported: save tensor.dequantize()";
     fails(call("torch._utils._rebuild_qtensor", &place), message);
-    let message = "unknown kind of tensor, torch._utils._rebuild_sparse_tensor: sparse tensors are not \
+    let message = "torch._utils._rebuild_sparse_tensor: sparse tensors are not \
                    supported: save tensor.to_dense()";
     fails(call("torch._utils._rebuild_sparse_tensor", &[int(0), tuple(&[])]), message);
-    let message = "unknown kind of tensor, torch._utils._rebuild_tensor_v9: expected a dense tensor or \
-                   a parameter";
+    let message = "torch._utils._rebuild_tensor_v9 makes an unknown kind of tensor";
     fails(call("torch._utils._rebuild_tensor_v9", &[]), message);
-    let message = "unknown kind of tensor, mine.wrap: expected a dense tensor or a parameter";
+    let message = "mine.wrap makes an unknown kind of tensor";
     fails(call("mine.wrap", std::slice::from_ref(&tensor)), message);
     let wrapped = [global("mine.rebuild"), global("mine.Tensor"), tuple(&[]), dict(&[])];
-    let message = "unknown kind of tensor, mine.rebuild: expected a dense tensor or a parameter";
+    let message = "mine.rebuild makes an unknown kind of tensor";
     fails(call("torch._tensor._rebuild_from_type_v2", &wrapped), message);
     let message = "torch._utils._rebuild_parameter was not called with a tensor";
     fails(call("torch._utils._rebuild_parameter", &[int(1)]), message);
@@ -419,7 +418,7 @@ fn only_entries_that_are_needed_must_be_readable() {
     let file = state(bias);
     assert_eq!(load(&file, "head.", true).unwrap(), [2.0, 1.0, 2.0]);
     assert_eq!(load(&file, "", false).unwrap(), [2.0, 1.0, 2.0]);
-    let message = "tensor body.weight: unknown kind of tensor, torch._utils._rebuild_qtensor: \
+    let message = "tensor body.weight: torch._utils._rebuild_qtensor: \
                    quantised tensors are not supported: save tensor.dequantize()";
     check(load(&file, "", true), &file.path(), message);
     // What has the name of a parameter is never just missing.
@@ -439,7 +438,7 @@ fn only_entries_that_are_needed_must_be_readable() {
 
 fn message_of_quantised(name: &str) -> String {
     format!(
-        "tensor {name}: unknown kind of tensor, torch._utils._rebuild_qtensor: quantised tensors are \
+        "tensor {name}: torch._utils._rebuild_qtensor: quantised tensors are \
          not supported: save tensor.dequantize()"
     )
 }
@@ -529,14 +528,14 @@ fn names_of_any_characters_are_shown_in_errors() {
     assert_eq!(values(&file.read().unwrap()["ж"]), [1.0]);
 }
 
-/// Any byte of the pickle changed to any value is an error or a state dict.
+/// A pickle with a changed byte is an error or another state dict, without a panic.
 #[test]
 fn damaged_pickles_are_errors() {
     let parameter = [vector("torch.FloatStorage", "0", 2), TRUE.into(), no_hooks()];
     let whole = dict(&[("x", call("torch._utils._rebuild_parameter", &parameter))]);
     let whole = [&[0x80, 2], whole.as_slice(), b"."].concat();
     for at in 0..whole.len() {
-        for value in [0, 1, b'(', b't', b'R', b'Q', b'0', b'1', 0x8a, 0x95, 0xff] {
+        for value in [0, b'(', b't', b'0', 0x8a, 0xff] {
             let mut damaged = whole.clone();
             damaged[at] = value;
             let storages = [("0", floats(&[1.0, 2.0]))];

@@ -60,8 +60,8 @@ impl<R: Read + Seek> Storages<R> {
         let flat = self.flat(&record.storage, *dtype)?;
         let held = flat.elem_count();
         let outside = || format!("size {size:?} is beyond the {held} elements of its storage");
-        let nonzero = size.iter().copied().filter(|&dim| dim > 0);
-        let bytes = nonzero.fold(Some(dtype.size_in_bytes()), |bytes, dim| bytes?.checked_mul(dim));
+        let mut nonzero = size.iter().filter(|&&dim| dim > 0);
+        let bytes = nonzero.try_fold(dtype.size_in_bytes(), |bytes, &dim| bytes.checked_mul(dim));
         bytes.filter(|&bytes| isize::try_from(bytes).is_ok()).ok_or_else(outside)?;
         let text = |error: candle_core::Error| error.to_string();
         if size.contains(&0) {

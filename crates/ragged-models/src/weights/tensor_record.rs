@@ -92,16 +92,20 @@ fn looks_like_tensor<'a>(
     arguments: &[Value<'a>],
     outer: Class<'a>,
 ) -> Option<Result<TensorRecord, String>> {
-    let advice = match callable.name {
-        "_rebuild_qtensor" => "quantised tensors are not supported: save tensor.dequantize()",
-        "_rebuild_sparse_tensor" => "sparse tensors are not supported: save tensor.to_dense()",
-        "_rebuild_nested_tensor" => "nested tensors are not supported: save their parts",
-        "_rebuild_meta_tensor_no_storage" => "tensors on the device `meta` have no elements",
-        "_rebuild_wrapper_subclass" => "the tensor's class keeps the elements elsewhere",
-        "_rebuild_device_tensor_from_cpu_tensor" | "_rebuild_device_tensor_from_numpy" => {
-            "tensors of this device are not supported: save tensor.cpu()"
+    let known = match callable.name {
+        "_rebuild_qtensor" => Some("quantised tensors are not supported: save tensor.dequantize()"),
+        "_rebuild_sparse_tensor" => {
+            Some("sparse tensors are not supported: save tensor.to_dense()")
         }
-        _ => "expected a dense tensor or a parameter",
+        "_rebuild_nested_tensor" => Some("nested tensors are not supported: save their parts"),
+        "_rebuild_meta_tensor_no_storage" => Some("tensors on the device `meta` have no elements"),
+        "_rebuild_wrapper_subclass" => {
+            Some("tensors without a storage of their own have no elements")
+        }
+        "_rebuild_device_tensor_from_cpu_tensor" | "_rebuild_device_tensor_from_numpy" => {
+            Some("tensors of this device are not supported: save tensor.cpu()")
+        }
+        _ => None,
     };
     let is_tensor = |&value: &Value<'a>| {
         let inner = call(pickle, value).is_some_and(|(inner, _)| inner.name.contains("_rebuild_"));
@@ -109,7 +113,12 @@ fn looks_like_tensor<'a>(
     };
     let similar =
         callable != outer || callable.name.contains("_rebuild_") || arguments.iter().any(is_tensor);
-    similar.then(|| Err(format!("unknown kind of tensor, {callable}: {advice}")))
+    similar.then(|| {
+        Err(match known {
+            Some(advice) => format!("{callable}: {advice}"),
+            None => format!("{callable} makes an unknown kind of tensor"),
+        })
+    })
 }
 
 /// Parses the arguments (storage, offset, size, stride, requires_grad, hooks, [dtype], metadata).
