@@ -71,9 +71,10 @@ impl<'a> Line<'a> {
         0..self.text.len()
     }
 
-    /// Returns the location of a byte of the text.
+    /// Returns the location of a byte of the text, which is that of its character.
     pub(super) fn location(&self, at: usize) -> Location {
-        let column = self.indent + self.text[..at].chars().count() + 1;
+        let before = &self.text[..self.text.floor_char_boundary(at)];
+        let column = self.indent + before.chars().count() + 1;
         Location::Line { line: self.number, column }
     }
 

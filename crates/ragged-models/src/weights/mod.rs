@@ -4,5 +4,8 @@ pub(crate) mod atomic_file;
 pub(crate) mod init;
 pub(crate) mod mismatches;
 pub(crate) mod parameters;
+pub(crate) mod pickle;
 pub(crate) mod pytorch_file;
 pub(crate) mod state_dict;
+pub(crate) mod storages;
+pub(crate) mod tensor_record;

@@ -12,7 +12,7 @@ use rand::Rng;
 
 use crate::error::{Error, Result};
 use crate::weights::atomic_file::write_atomically;
-use crate::weights::state_dict::{Differences, LoadOptions, compare, read_state_dict};
+use crate::weights::state_dict::{self, Differences, LoadOptions, compare};
 
 /// The parameters of a model by their PyTorch names, sorted by name.
 ///
@@ -203,8 +203,9 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// The errors of [`read_state_dict`], and [`Error::File`] with [`Error::StateDict`] as its source
-    /// for a state dict that does not fit. No value is changed then.
+    /// The errors of [`read_state_dict`](crate::read_state_dict), also for an entry with the name of a
+    /// parameter that is no tensor, and [`Error::File`] with [`Error::StateDict`] as its source for a
+    /// state dict that does not fit. No value is changed then.
     ///
     /// ```
     /// # use std::path::Path;
@@ -221,7 +222,8 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// The errors of [`load`](Self::load).
+    /// The errors of [`load`](Self::load). If the options are not strict, tensors that cannot be read
+    /// are ignored where no parameter has their name.
     ///
     /// ```
     /// # use candle_core::{DType, Device};
@@ -237,8 +239,9 @@ impl Parameters {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn load_with(&self, path: &Path, options: &LoadOptions) -> Result<Differences> {
-        let tensors = read_state_dict(path, options)?;
-        self.set_values(&tensors, options.strict).map_err(|error| error.in_file(path))
+        let content = state_dict::read(path, options)?;
+        content.check_for(path, options, |name| self.lock().contains_key(name))?;
+        self.set_values(&content.tensors, options.strict).map_err(|error| error.in_file(path))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Var>> {

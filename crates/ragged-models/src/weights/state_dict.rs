@@ -1,6 +1,6 @@
 //! State dicts: tensors by name, read from a file and compared with the parameters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 
 use crate::error::{Error, Result};
 use crate::weights::mismatches::{Mismatches, ShapeMismatch};
-use crate::weights::pytorch_file;
+use crate::weights::pytorch_file::PytorchFile;
 
 /// Where a state dict is in a file, and how strictly it must fit the parameters.
 ///
@@ -78,7 +78,9 @@ pub struct Differences {
 ///
 /// [`Error::Io`] for a file that cannot be read, [`Error::Safetensors`] and [`Error::Checkpoint`] for
 /// a file that cannot be parsed. [`Error::Checkpoint`] also for a file without tensors under the key
-/// and prefix; the message names the keys or a name that exist.
+/// and prefix; the message names the keys or a name that exist. [`Error::Checkpoint`] also for a
+/// tensor of a kind that cannot be read, such as a quantised, sparse or complex one; the message names
+/// the tensor and the kind. Entries that are no tensors are ignored.
 ///
 /// ```
 /// use candle_core::{DType, Device};
@@ -94,13 +96,99 @@ pub struct Differences {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn read_state_dict(path: &Path, options: &LoadOptions) -> Result<HashMap<String, Tensor>> {
+    let content = read(path, options)?;
+    content.check(path, options, |_, entry| matches!(entry, NotRead::Tensor(_)))?;
+    Ok(content.tensors)
+}
+
+/// The part of a file that the options describe. The names are without the prefix.
+pub(crate) struct Content {
+    pub(crate) tensors: HashMap<String, Tensor>,
+    not_read: BTreeMap<String, NotRead>,
+}
+
+/// An entry of a file that was not read.
+pub(crate) enum NotRead {
+    /// A tensor of an unknown kind or beyond the file, and the reason.
+    Tensor(String),
+    /// Something else than a tensor, in words.
+    Other(String),
+}
+
+impl Content {
+    /// Reads a tensor if its name begins with the prefix.
+    fn add(
+        &mut self,
+        name: &str,
+        prefix: &str,
+        load: impl FnOnce() -> std::result::Result<Tensor, String>,
+    ) {
+        let Some(name) = name.strip_prefix(prefix) else { return };
+        match load() {
+            Ok(tensor) => drop(self.tensors.insert(name.into(), tensor)),
+            Err(why) => drop(self.not_read.insert(name.into(), NotRead::Tensor(why))),
+        }
+    }
+
+    /// Returns an error for the first entry that was not read and that is needed.
+    pub(crate) fn check(
+        &self,
+        path: &Path,
+        options: &LoadOptions,
+        is_needed: impl Fn(&str, &NotRead) -> bool,
+    ) -> Result<()> {
+        let needed = self.not_read.iter().find(|(name, entry)| is_needed(name, entry));
+        let Some((name, entry)) = needed else { return Ok(()) };
+        let name = format!("{}{name}", options.prefix);
+        let reason = match entry {
+            NotRead::Tensor(why) => format!("tensor {name}: {why}"),
+            NotRead::Other(what) => format!("{name} is {what}: expected a tensor"),
+        };
+        Err(Error::Checkpoint { path: path.to_path_buf(), reason })
+    }
+
+    /// Returns an error for the first entry that was not read and that a model needs: those of its
+    /// own parameters, and if the options are strict all tensors.
+    pub(crate) fn check_for(
+        &self,
+        path: &Path,
+        options: &LoadOptions,
+        is_parameter: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        self.check(path, options, |name, entry| {
+            is_parameter(name) || (options.strict && matches!(entry, NotRead::Tensor(_)))
+        })
+    }
+}
+
+/// Reads the tensors whose names begin with the prefix.
+///
+/// # Errors
+///
+/// Those of [`read_state_dict`], except that single tensors that cannot be read are left to
+/// [`Content::check`].
+pub(crate) fn read(path: &Path, options: &LoadOptions) -> Result<Content> {
     let fail = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let prefix = options.prefix.as_str();
     let mut start = [0; 4];
     let read = |start: &mut [u8]| File::open(path)?.read(start);
     let count = read(&mut start).map_err(Error::io(path))?;
-    let tensors = match &start[..count] {
-        [b'P', b'K', 3, 4] => pytorch_file::read(path, options.key.as_deref()).map_err(fail)?,
-        [0x80, 2, ..] => {
+    let mut content = Content { tensors: HashMap::new(), not_read: BTreeMap::new() };
+    let names = match &start[..count] {
+        [b'P', b'K', 3, 4] => {
+            let mut file = PytorchFile::open(path, options.key.as_deref()).map_err(fail)?;
+            for (name, what) in file.others() {
+                if let Some(name) = name.strip_prefix(prefix) {
+                    content.not_read.insert(name.into(), NotRead::Other(what.into()));
+                }
+            }
+            let names = file.tensor_names();
+            for name in &names {
+                content.add(name, prefix, || file.tensor(name));
+            }
+            names
+        }
+        [0x80, 2..=5, ..] => {
             let expected = "expected a file that torch.save of PyTorch 1.6 or later wrote";
             return Err(fail(format!("a pickle without a zip archive: {expected}")));
         }
@@ -108,32 +196,22 @@ pub fn read_state_dict(path: &Path, options: &LoadOptions) -> Result<HashMap<Str
             if let Some(key) = &options.key {
                 return Err(fail(format!("key {key}: only PyTorch checkpoints have keys")));
             }
-            read_safetensors(path)?
+            let bytes = std::fs::read(path).map_err(Error::io(path))?;
+            let file = SafeTensors::deserialize(&bytes)
+                .map_err(|source| Error::Safetensors { path: path.to_path_buf(), source })?;
+            for (name, view) in file.iter() {
+                let load = || view.load(&Device::Cpu).map_err(|error| error.to_string());
+                content.add(name, prefix, load);
+            }
+            file.iter().map(|(name, _)| name.to_string()).collect()
         }
     };
-    if tensors.is_empty() {
-        return Err(fail("the file holds no tensor".into()));
-    }
-    let mut first = tensors.keys().min().cloned().unwrap_or_default();
-    let tensors: HashMap<_, _> = tensors
-        .into_iter()
-        .filter_map(|(name, tensor)| Some((name.strip_prefix(&options.prefix)?.into(), tensor)))
-        .collect();
-    if tensors.is_empty() {
-        first.truncate(100);
-        let prefix = &options.prefix;
+    let first = names.iter().min().ok_or_else(|| fail("the file holds no tensor".into()))?;
+    if !names.iter().any(|name| name.starts_with(prefix)) {
+        let first: String = first.chars().take(100).collect();
         return Err(fail(format!("no name begins with {prefix}: the first name is {first}")));
     }
-    Ok(tensors)
-}
-
-/// Reads the tensors of a `.safetensors` file.
-fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|source| Error::Safetensors { path: path.to_path_buf(), source })?;
-    let tensors = file.tensors().into_iter();
-    tensors.map(|(name, view)| Ok((name, view.load(&Device::Cpu)?))).collect()
+    Ok(content)
 }
 
 /// Compares a state dict with the names and shapes of parameters.

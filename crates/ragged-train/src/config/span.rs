@@ -50,9 +50,10 @@ fn search(table: &DeTable, parts: &[&str]) -> Option<Found> {
     Some(deeper.map_or(here, |found| Found { depth: found.depth + 1, ..found }))
 }
 
-/// Returns the line and column, counted from 1, of a byte offset.
+/// Returns the line and column, counted from 1, of a byte offset. An offset within a character counts
+/// as that of the character.
 pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..offset.min(text.len())];
+    let before = &text[..text.floor_char_boundary(offset)];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
@@ -74,5 +75,11 @@ mod tests {
         assert_eq!(value_position(text, "train.optimizer.betas"), Some((3, 13)));
         assert_eq!(key_position(text, "train.optimizer.betas"), None);
         assert_eq!(value_position(text, "model.kind"), None);
+    }
+
+    #[test]
+    fn an_offset_within_a_character_is_that_of_the_character() {
+        let columns = [0, 1, 2, 3, 4, 99].map(|offset| line_and_column("aé\nb", offset));
+        assert_eq!(columns, [(1, 1), (1, 2), (1, 2), (1, 3), (2, 1), (2, 2)]);
     }
 }
