@@ -155,6 +155,16 @@ impl Transform {
         }
     }
 
+    /// Returns the names of the features that the transform makes from those with `names`.
+    pub(super) fn output_names(&self, mut names: Vec<String>) -> Vec<String> {
+        if let Self::MissingIndicator { columns } = self {
+            let indicators = columns.iter().filter_map(|&column| names.get(column));
+            let indicators: Vec<_> = indicators.map(|name| format!("{name} is missing")).collect();
+            names.extend(indicators);
+        }
+        names
+    }
+
     /// Returns the number of steps that the transform makes from `length`.
     pub(super) fn output_length(&self, length: usize) -> usize {
         match self {

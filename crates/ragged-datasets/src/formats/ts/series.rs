@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::formats::collect::RawSequence;
+use crate::formats::decimal::Decimal;
 use crate::formats::line::Line;
 use crate::formats::number::{number, time};
 use crate::formats::ts::header::{Header, Label};
@@ -18,7 +19,7 @@ pub(super) struct Body {
 
 /// The values of one dimension with their times.
 struct Dimension {
-    times: Vec<f64>,
+    times: Vec<Decimal>,
     values: Vec<f32>,
 }
 
@@ -32,7 +33,14 @@ impl Body {
     pub(super) fn series(&mut self, line: &Line) -> Result<RawSequence> {
         let mut parts = line.split(line.whole(), ':');
         let label = match self.header.label {
-            Label::None => None,
+            Label::None => {
+                // aeon writes `:` after every dimension, also where no label follows.
+                let last_is_empty = parts.len() > 1 && parts.last().is_some_and(Range::is_empty);
+                if last_is_empty && self.dimensions.is_none_or(|count| parts.len() == count + 1) {
+                    parts.pop();
+                }
+                None
+            }
             _ if parts.len() < 2 => {
                 return Err(line.error(line.text().len(), "expected `:` and a label"));
             }
@@ -95,8 +103,8 @@ impl Body {
         let dimensions: Result<Vec<_>> =
             parts.iter().map(|part| self.pairs(line, part.clone())).collect();
         let dimensions = dimensions?;
-        let mut times: Vec<f64> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
-        times.sort_by(f64::total_cmp);
+        let mut times: Vec<Decimal> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
+        times.sort_unstable();
         times.dedup();
         for (part, dimension) in parts.iter().zip(&dimensions) {
             if self.header.missing == Some(false) && dimension.times.len() != times.len() {
@@ -123,8 +131,6 @@ impl Body {
             };
             let at = trim(line, pair.start + 1..comma);
             let time = time(&line.text()[at.clone()]).map_err(|e| line.error(at.start, &e))?;
-            // Turns -0 into 0, which `total_cmp` would order before it.
-            let time = time + 0.0;
             if dimension.times.last().is_some_and(|&last| last >= time) {
                 return Err(line.error(at.start, "expected a time later than the one before"));
             }
@@ -163,9 +169,9 @@ impl Body {
 
 impl Dimension {
     /// Returns the values at `times`, which include all times of this dimension; NaN at other times.
-    fn at(&self, times: &[f64]) -> Vec<f32> {
+    fn at(&self, times: &[Decimal]) -> Vec<f32> {
         let mut own = self.times.iter().zip(&self.values).peekable();
-        let value = |time: &f64| match own.next_if(|(own, _)| *own == time) {
+        let value = |time: &Decimal| match own.next_if(|(own, _)| *own == time) {
             Some((_, value)) => *value,
             None => f32::NAN,
         };
