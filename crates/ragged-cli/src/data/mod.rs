@@ -146,7 +146,7 @@ fn open(args: &Args) -> Result<Vec<Part>, Failure> {
     }
     let train_data = formats::read(&train, &options)?;
     let test_data = match test.exists() {
-        true => Some(formats::read_as(&test, &options, &Schema::of(&train_data))?),
+        true => Some(formats::read_as(&test, &options, Schema::of(&train_data))?),
         false => None,
     };
     let mut parts = vec![Part::of_file(&train, train_data)];
