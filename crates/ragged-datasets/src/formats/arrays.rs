@@ -27,7 +27,8 @@ use crate::in_memory::InMemory;
 /// The elements of an array, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Data {
-    Float(Vec<f32>),
+    /// Finite as 32-bit floats, or NaN.
+    Float(Vec<f64>),
     Integer(Vec<i64>),
     /// Unsigned integers of 64 bits; smaller ones are `Integer`.
     Unsigned(Vec<u64>),
@@ -51,7 +52,9 @@ impl Data {
         number: impl Fn([u8; SIZE]) -> f64,
     ) -> Result<Self, String> {
         let numbers = bytes.as_chunks::<SIZE>().0.iter();
-        Ok(Self::Float(numbers.map(|bytes| narrow(number(*bytes))).collect::<Result<_, _>>()?))
+        let numbers = numbers.map(|bytes| number(*bytes));
+        let checked = numbers.map(|value| narrow(value).map(|_| value));
+        Ok(Self::Float(checked.collect::<Result<_, _>>()?))
     }
 
     /// Decodes integers from little-endian bytes.
@@ -66,6 +69,12 @@ impl Data {
     pub(super) fn unsigned(bytes: &[u8], number: impl Fn([u8; 8]) -> u64) -> Self {
         Self::Unsigned(bytes.as_chunks::<8>().0.iter().map(|bytes| number(*bytes)).collect())
     }
+}
+
+/// Returns values as 32-bit floats, if that does not change them.
+pub(super) fn single(values: &[f64]) -> Option<Vec<f32>> {
+    let same = |value: &f64| value.is_nan() || f64::from(*value as f32) == *value;
+    values.iter().all(same).then(|| values.iter().map(|&value| value as f32).collect())
 }
 
 fn error(reason: String) -> Error {
@@ -92,8 +101,8 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     };
     let numbers = match values.data {
         Data::Float(values) => values,
-        Data::Integer(values) => values.into_iter().map(|value| value as f32).collect(),
-        Data::Unsigned(values) => values.into_iter().map(|value| value as f32).collect(),
+        Data::Integer(values) => values.into_iter().map(|value| value as f64).collect(),
+        Data::Unsigned(values) => values.into_iter().map(|value| value as f64).collect(),
         Data::Text(_) => return Err(error("values: expected numbers, got texts".into())),
     };
     let lengths = match (lengths, offsets) {
@@ -239,7 +248,7 @@ fn raw_targets(
         }
     };
     let values: Vec<Value> = match targets.data {
-        Data::Float(values) => values.into_iter().map(|v| Value::Number(v.into())).collect(),
+        Data::Float(values) => values.into_iter().map(Value::Number).collect(),
         Data::Text(texts) => texts.into_iter().map(Value::Text).collect(),
         Data::Integer(numbers) => {
             numbers.into_iter().map(|number| code(number.into())).collect::<Result<_>>()?
@@ -286,7 +295,7 @@ pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
     let (batch, features) = (examples.len(), dataset.features());
     let lengths: Vec<i64> = examples.iter().map(|e| e.sequence.len() as i64).collect();
     let steps = lengths.iter().sum::<i64>() as usize;
-    let values = examples.iter().flat_map(|e| e.sequence.values()).copied().collect();
+    let values = examples.iter().flat_map(|e| e.sequence.wide_values()).collect();
     let mut arrays = vec![
         ("values", Array { dims: vec![steps, features], data: Data::Float(values) }),
         ("lengths", Array { dims: vec![batch], data: Data::Integer(lengths) }),
@@ -296,8 +305,8 @@ pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
         match &example.target {
             Target::Class(class) => classes.push(i64::from(*class)),
             Target::StepClasses(steps) => classes.extend(steps.iter().map(|&c| i64::from(c))),
-            Target::Values(values) => numbers.extend_from_slice(values),
-            Target::StepValues(values) => numbers.extend_from_slice(values.values()),
+            Target::Values(values) => numbers.extend(values.iter().map(|&v| f64::from(v))),
+            Target::StepValues(values) => numbers.extend(values.wide_values()),
         }
     }
     let kind = dataset.target_kind();

@@ -9,6 +9,7 @@ use crate::formats::feature_names::FeatureNames;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::labels::{Vocabulary, distinct};
 use crate::formats::number::shown;
+use crate::formats::precision::Precision;
 use crate::formats::schema::Schema;
 use crate::formats::task::{self, Task};
 use crate::in_memory::InMemory;
@@ -19,7 +20,7 @@ pub(super) struct RawSequence {
     /// The name of the sequence.
     pub(super) id: Option<String>,
     /// Row-major `[length, features]`.
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<f64>,
     /// The number of features; `None` if it is unknown because there is no step.
     pub(super) features: Option<usize>,
     pub(super) target: RawTarget,
@@ -31,6 +32,8 @@ pub(super) struct RawSequence {
 pub(super) struct Collector<'a> {
     task: Option<Task>,
     known: Option<&'a TargetKind>,
+    /// Whether values are kept in 64 bits in any case.
+    exact: bool,
     names: FeatureNames,
     files: Vec<PathBuf>,
     declared: Vec<String>,
@@ -39,8 +42,8 @@ pub(super) struct Collector<'a> {
     sequences: Vec<(usize, RawSequence)>,
     /// Each with the index of its file.
     notes: Vec<(usize, String)>,
-    /// Sentences about the labels of all files.
-    label_notes: Vec<String>,
+    /// Sentences about the content of all files.
+    content_notes: Vec<String>,
 }
 
 impl<'a> Collector<'a> {
@@ -50,13 +53,14 @@ impl<'a> Collector<'a> {
         Self {
             task,
             known: schema.map(|schema| &schema.targets),
+            exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
             names,
             files: vec![],
             declared: vec![],
             sequences: vec![],
             notes: vec![],
-            label_notes: vec![],
+            content_notes: vec![],
         }
     }
 
@@ -164,6 +168,7 @@ impl<'a> Collector<'a> {
             Some(kind) => kind.clone(),
             None => self.kind(task),
         };
+        let exact = self.check_precision(features) || self.exact;
         let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
         let (mut examples, mut ids) = (vec![], vec![]);
         for (file, raw) in std::mem::take(&mut self.sequences) {
@@ -171,7 +176,11 @@ impl<'a> Collector<'a> {
             let target = target(&kind, &vocabulary, &raw, length);
             let target = target.map_err(|error| self.in_file(file, error))?;
             ids.extend(raw.id);
-            examples.push(Example::new(Sequence::new(raw.values, features)?, target));
+            let sequence = match exact {
+                true => Sequence::exact(raw.values, features)?,
+                false => Sequence::rounded(&raw.values, features)?,
+            };
+            examples.push(Example::new(sequence, target));
         }
         let ids = (ids.len() == examples.len()).then_some(ids);
         let notes = self.notes();
@@ -199,7 +208,26 @@ impl<'a> Collector<'a> {
             }
             _ => text.to_string(),
         };
-        notes.into_iter().map(note).chain(self.label_notes.iter().cloned()).collect()
+        notes.into_iter().map(note).chain(self.content_notes.iter().cloned()).collect()
+    }
+
+    /// Whether 32 bits cannot hold the values of some feature, which is noted.
+    fn check_precision(&mut self, features: usize) -> bool {
+        let mut precisions = vec![Precision::new(); features];
+        for (_, sequence) in &self.sequences {
+            for (k, value) in sequence.values.iter().enumerate() {
+                precisions[k % features].add(*value);
+            }
+        }
+        let lost = precisions.iter().enumerate().filter(|(_, precision)| precision.is_lost());
+        let note = |(k, precision): (usize, &Precision)| match self.names.name(k) {
+            Some(name) => precision.note(&format!("`{}`", shown(name))),
+            None => precision.note(&(k + 1).to_string()),
+        };
+        let notes: Vec<String> = lost.map(note).collect();
+        let any = !notes.is_empty();
+        self.content_notes.extend(notes);
+        any
     }
 
     /// Names the file of an error by its index.
@@ -239,7 +267,7 @@ impl<'a> Collector<'a> {
             return self.declared.clone();
         }
         let fields = self.sequences.iter().flat_map(|(_, sequence)| sequence.target.fields());
-        distinct(fields.map(|(_, field)| field.label()), &mut self.label_notes)
+        distinct(fields.map(|(_, field)| field.label()), &mut self.content_notes)
     }
 }
 

@@ -28,6 +28,11 @@ impl FeatureNames {
         self.known.as_ref().map(Vec::len)
     }
 
+    /// Returns the name of a feature, if there are names.
+    pub(super) fn name(&self, feature: usize) -> Option<&str> {
+        self.known.as_ref()?.get(feature).map(String::as_str)
+    }
+
     /// Returns, for each feature, its index among the names of a file. The first names are those of all
     /// files.
     pub(super) fn order(&mut self, found: &[String]) -> Result<Vec<usize>, String> {

@@ -73,7 +73,7 @@ impl Field {
             }
             Value::Number(value) => narrow(*value),
             Value::Integer(value) | Value::Code(value) => narrow(*value as f64),
-            Value::Text(text) | Value::Cell(text) => number(text),
+            Value::Text(text) | Value::Cell(text) => narrow(number(text)?),
         }
     }
 

@@ -60,6 +60,7 @@ mod npy;
 mod npz;
 mod number;
 mod options;
+mod precision;
 mod read;
 mod safetensors;
 mod schema;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use half::f16;
 
-use crate::formats::arrays::{Array, Data, MAX_BYTES};
+use crate::formats::arrays::{Array, Data, MAX_BYTES, single};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy itself refuses headers of more than 10,000 bytes.
@@ -167,9 +167,12 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 /// Returns the bytes of an array.
 pub(super) fn write(array: &Array) -> Vec<u8> {
     let (descr, data): (String, Vec<u8>) = match &array.data {
-        Data::Float(values) => {
-            ("<f4".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        }
+        Data::Float(values) => match single(values) {
+            Some(values) => {
+                ("<f4".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            None => ("<f8".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        },
         Data::Integer(values) => {
             ("<i8".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
         }

@@ -5,10 +5,10 @@ use jiff::civil::DateTime;
 
 use crate::formats::decimal::Decimal;
 
-/// Parses a finite number.
-pub(super) fn number(token: &str) -> Result<f32, String> {
-    match token.parse::<f32>() {
-        Ok(value) if value.is_finite() => Ok(value),
+/// Parses a number that is finite as a 32-bit float.
+pub(super) fn number(token: &str) -> Result<f64, String> {
+    match token.parse::<f64>() {
+        Ok(value) if (value as f32).is_finite() => Ok(value),
         // `inf` parses too. If the token has a digit, the value was too large.
         Ok(_) if token.contains(|c: char| c.is_ascii_digit()) => Err(too_large(&shown(token))),
         _ if has_separators(token) => Err(format!(
@@ -42,6 +42,18 @@ pub(super) fn narrow(value: f64) -> Result<f32, String> {
         narrow if narrow.is_finite() || value.is_nan() => Ok(narrow),
         _ if value.is_infinite() => Err(format!("expected a finite number, got `{value}`")),
         _ => Err(too_large(&value.to_string())),
+    }
+}
+
+/// Returns the fewest digits that are read back as the same 32-bit float, or as `exact`.
+pub(super) fn digits(value: f32, exact: Option<f64>) -> String {
+    // The fewest digits of an f32 can, in rare cases, give another value when read as f64 and rounded to
+    // f32. Then the digits of the f64 are written.
+    let short = value.to_string();
+    match exact {
+        Some(exact) => exact.to_string(),
+        None if short.parse::<f64>().is_ok_and(|read| read as f32 == value) => short,
+        None => f64::from(value).to_string(),
     }
 }
 

@@ -61,9 +61,12 @@ pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
     let (mut buffers, mut metadata) = (vec![], HashMap::new());
     for (name, Array { dims, data }) in arrays::arrays(dataset) {
         let (dtype, bytes): (_, Vec<u8>) = match data {
-            Data::Float(values) => {
-                (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
+            Data::Float(values) => match arrays::single(&values) {
+                Some(values) => {
+                    (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+                }
+                None => (Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            },
             Data::Integer(values) => {
                 (Dtype::I64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }

@@ -31,13 +31,18 @@ pub struct Schema {
     /// The names of the features in their order. If there are none, features are read by position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// Whether values are kept in 64 bits, since 32 bits cannot hold those of some feature.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 impl Schema {
     /// Returns the schema of a data set.
     pub fn of(dataset: &(impl Dataset + ?Sized)) -> Self {
         let features = dataset.feature_names().map(<[String]>::to_vec);
-        Self { targets: dataset.target_kind().clone(), features }
+        let first = dataset.get(0, 0);
+        let exact = first.is_ok_and(|example| example.sequence.exact_values().is_some());
+        Self { targets: dataset.target_kind().clone(), features, exact }
     }
 
     /// Returns the schema for files from which targets are not read, such as those to predict from.
@@ -49,7 +54,7 @@ impl Schema {
 /// A schema that names no features.
 impl From<&TargetKind> for Schema {
     fn from(targets: &TargetKind) -> Self {
-        Self { targets: targets.clone(), features: None }
+        Self { targets: targets.clone(), features: None, exact: false }
     }
 }
 

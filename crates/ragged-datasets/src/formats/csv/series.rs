@@ -15,7 +15,7 @@ pub(super) struct Series {
     lines: Vec<usize>,
     times: Vec<Decimal>,
     /// `[rows, features]`.
-    values: Vec<f32>,
+    values: Vec<f64>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
 }
@@ -33,7 +33,7 @@ impl Series {
         }
         for &column in &columns.features {
             let text = cells.text(column)?;
-            let value = if is_missing(text) { Ok(f32::NAN) } else { number(text) };
+            let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
             self.values.push(value.map_err(|reason| cells.location(column).error(reason))?);
         }
         let target = |&column: &usize| {

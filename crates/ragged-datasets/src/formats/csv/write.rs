@@ -7,6 +7,7 @@ use crate::error::{Error, Location, Result};
 use crate::example::{Target, TargetKind};
 use crate::formats::csv::columns::is_role;
 use crate::formats::errors::{io, unsupported};
+use crate::formats::number::digits;
 use crate::in_memory::InMemory;
 
 /// Writes one row per step: the name of the sequence, or its index if it has none; the number of the
@@ -50,15 +51,19 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         let id = dataset.ids().map_or_else(|| index.to_string(), |ids| ids[index].clone());
         for (t, step) in example.sequence.steps().enumerate() {
             let mut row = vec![id.clone(), t.to_string()];
-            let text = |v: &f32| if v.is_nan() { String::new() } else { v.to_string() };
-            row.extend(step.iter().map(text));
+            let exact = |k| Some(example.sequence.exact_values()?[t * step.len() + k]);
+            row.extend(step.iter().enumerate().map(|(k, value)| match value.is_nan() {
+                true => String::new(),
+                false => digits(*value, exact(k)),
+            }));
             let label = |class: u32| kind.labels().unwrap_or_default()[class as usize].clone();
             match &example.target {
                 Target::Class(class) => row.push(label(*class)),
                 Target::StepClasses(classes) => row.push(label(classes[t])),
-                Target::Values(values) => row.extend(values.iter().map(f32::to_string)),
+                Target::Values(values) => row.extend(values.iter().map(|&v| digits(v, None))),
                 Target::StepValues(values) => {
-                    row.extend(values.row(t).unwrap_or_default().iter().map(f32::to_string));
+                    let values = values.row(t).unwrap_or_default();
+                    row.extend(values.iter().map(|&v| digits(v, None)));
                 }
             }
             written(writer.write_record(&row))?;

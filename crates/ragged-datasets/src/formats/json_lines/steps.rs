@@ -11,13 +11,13 @@ pub(super) enum Steps {
     /// One after another.
     Rows(Vec<Step>),
     /// All values of each feature.
-    Columns(Vec<(String, Vec<f32>)>),
+    Columns(Vec<(String, Vec<f64>)>),
 }
 
 /// One step: a list of numbers, or one number, or a number for each name.
 pub(super) struct Step {
     names: Option<Vec<String>>,
-    values: Vec<f32>,
+    values: Vec<f64>,
 }
 
 /// All steps of a sequence.
@@ -27,7 +27,7 @@ pub(super) struct Table {
     /// The number of features; `None` if it is unknown because there is no step.
     pub(super) features: Option<usize>,
     /// Row-major `[length, features]`.
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<f64>,
 }
 
 impl Steps {
@@ -65,7 +65,7 @@ fn rows(steps: Vec<Step>) -> Result<Table, String> {
     Ok(Table { names: names.into_names(), features, values })
 }
 
-fn transposed(columns: Vec<(String, Vec<f32>)>) -> Result<Table, String> {
+fn transposed(columns: Vec<(String, Vec<f64>)>) -> Result<Table, String> {
     let length = columns.first().map_or(0, |(_, values)| values.len());
     if columns.is_empty() {
         return Err("expected at least one feature, got an empty object".into());
@@ -81,12 +81,13 @@ fn transposed(columns: Vec<(String, Vec<f32>)>) -> Result<Table, String> {
 }
 
 /// A number, or `null` for a missing value.
-struct Number(f32);
+struct Number(f64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Option::<f64>::deserialize(deserializer)?;
-        narrow(value.unwrap_or(f64::NAN)).map(Self).map_err(de::Error::custom)
+        let value = value.unwrap_or(f64::NAN);
+        narrow(value).map(|_| Self(value)).map_err(de::Error::custom)
     }
 }
 
@@ -125,8 +126,8 @@ impl<'de> Deserialize<'de> for Step {
         struct One;
         impl One {
             fn value<E: de::Error>(value: f64) -> Result<Step, E> {
-                let values = vec![narrow(value).map_err(E::custom)?];
-                Ok(Step { names: None, values })
+                narrow(value).map_err(E::custom)?;
+                Ok(Step { names: None, values: vec![value] })
             }
         }
         impl<'de> Visitor<'de> for One {

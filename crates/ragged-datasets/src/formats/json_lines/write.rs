@@ -8,20 +8,36 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::example::{Sequence, Target, TargetKind};
 use crate::formats::errors::{io, unsupported};
+use crate::formats::number::digits;
 use crate::in_memory::InMemory;
 
 /// A number in JSON: `null` for NaN, otherwise the fewest digits that are read back exactly.
-struct Number(f32);
+struct Number {
+    value: f32,
+    /// The value before it was rounded, if it is kept.
+    exact: Option<f64>,
+}
+
+impl Number {
+    fn new(value: f32) -> Self {
+        Self { value, exact: None }
+    }
+
+    /// Returns element `at` of the values of a sequence.
+    fn of(sequence: &Sequence, at: usize) -> Self {
+        let exact = sequence.exact_values().map(|values| values[at]);
+        Self { value: sequence.values()[at], exact }
+    }
+}
 
 impl Serialize for Number {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The fewest digits for an f32 can, in rare cases, give another value when read as f64 and
-        // rounded to f32. Then the digits of the f64 are written.
-        let exact = self.0.to_string().parse::<f64>().is_ok_and(|value| value as f32 == self.0);
-        match self.0 {
-            value if value.is_nan() => serializer.serialize_unit(),
-            value if exact => serializer.serialize_f32(value),
-            value => serializer.serialize_f64(value.into()),
+        if self.value.is_nan() {
+            return serializer.serialize_unit();
+        }
+        match digits(self.value, self.exact).parse::<f64>() {
+            Ok(value) => serializer.serialize_f64(value),
+            Err(error) => Err(serde::ser::Error::custom(error)),
         }
     }
 }
@@ -55,13 +71,14 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
     }
     let kind = dataset.target_kind();
     let label = |class: u32| kind.labels().unwrap_or_default()[class as usize].as_str();
-    let numbers = |values: &[f32]| values.iter().map(|&value| Number(value)).collect::<Vec<_>>();
+    let numbers =
+        |values: &[f32]| values.iter().map(|&value| Number::new(value)).collect::<Vec<_>>();
     for (index, example) in dataset.examples().iter().enumerate() {
         let target = match (&example.target, kind) {
             (Target::Class(class), _) => Some(Written::Label(label(*class))),
             (Target::Values(_), TargetKind::Values(0)) => None,
             (Target::Values(values), _) if values.len() == 1 => {
-                Some(Written::Number(Number(values[0])))
+                Some(Written::Number(Number::new(values[0])))
             }
             (Target::Values(values), _) => Some(Written::Numbers(numbers(values))),
             (Target::StepClasses(classes), _) => {
@@ -72,7 +89,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
             }
         };
         let sequence = match dataset.feature_names() {
-            None => Steps::Rows(example.sequence.steps().map(numbers).collect()),
+            None => Steps::Rows(rows(&example.sequence)),
             Some(names) => {
                 let column = |(k, name)| (name, column(&example.sequence, k));
                 Steps::Columns(names.iter().map(String::as_str).enumerate().map(column).collect())
@@ -89,7 +106,15 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
 
 /// Returns the values of one feature.
 fn column(sequence: &Sequence, feature: usize) -> Vec<Number> {
-    sequence.steps().map(|step| Number(step[feature])).collect()
+    let all = 0..sequence.values().len();
+    all.skip(feature).step_by(sequence.features()).map(|at| Number::of(sequence, at)).collect()
+}
+
+/// Returns the values of each step.
+fn rows(sequence: &Sequence) -> Vec<Vec<Number>> {
+    let features = sequence.features();
+    let row = |t| (t * features..(t + 1) * features).map(|at| Number::of(sequence, at)).collect();
+    (0..sequence.len()).map(row).collect()
 }
 
 /// Writes pairs as an object, without a change of their order.

@@ -52,7 +52,7 @@ impl Label {
             Self::None => Ok(RawTarget::None),
             Self::Value => {
                 let value = number(label).map_err(|reason| line.error(part.start, &reason))?;
-                let value = Value::Number(value.into());
+                let value = Value::Number(value);
                 Ok(RawTarget::One(Field::new(value, line.location(part.start))))
             }
             Self::Classes(labels) if is_declared(labels, label) => {

@@ -20,7 +20,7 @@ pub(super) struct Body {
 /// The values of one dimension with their times.
 struct Dimension {
     times: Vec<Decimal>,
-    values: Vec<f32>,
+    values: Vec<f64>,
 }
 
 impl Body {
@@ -74,8 +74,8 @@ impl Body {
     }
 
     /// Parses dimensions that all have the same number of values.
-    fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
-        let mut columns: Vec<Vec<f32>> = vec![];
+    fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
+        let mut columns: Vec<Vec<f64>> = vec![];
         for part in parts {
             let start = part.start;
             let mut values = vec![];
@@ -99,7 +99,7 @@ impl Body {
     }
 
     /// Parses dimensions with their own times, and aligns them to the times of all dimensions.
-    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
+    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
         let dimensions: Result<Vec<_>> =
             parts.iter().map(|part| self.pairs(line, part.clone())).collect();
         let dimensions = dimensions?;
@@ -140,11 +140,11 @@ impl Body {
         Ok(dimension)
     }
 
-    fn value(&self, line: &Line, part: Range<usize>) -> Result<f32> {
+    fn value(&self, line: &Line, part: Range<usize>) -> Result<f64> {
         let token = &line.text()[part.clone()];
         if token == "?" || token.eq_ignore_ascii_case("nan") {
             if self.header.missing != Some(false) {
-                return Ok(f32::NAN);
+                return Ok(f64::NAN);
             }
             let reason = format!("expected a number (@missing false), got `{token}`");
             return Err(line.error(part.start, &reason));
@@ -169,11 +169,11 @@ impl Body {
 
 impl Dimension {
     /// Returns the values at `times`, which include all times of this dimension; NaN at other times.
-    fn at(&self, times: &[Decimal]) -> Vec<f32> {
+    fn at(&self, times: &[Decimal]) -> Vec<f64> {
         let mut own = self.times.iter().zip(&self.values).peekable();
         let value = |time: &Decimal| match own.next_if(|(own, _)| *own == time) {
             Some((_, value)) => *value,
-            None => f32::NAN,
+            None => f64::NAN,
         };
         times.iter().map(value).collect()
     }
