@@ -84,7 +84,10 @@ const MALFORMED: [(&str, &str); 57] = [
     ("ts-too-large.ts", "line 2, column 3: 2e39 is too large for a 32-bit float"),
     ("ts-truncated.ts", "line 6, column 6: expected 2 dimensions, got 1"),
     ("ts-unknown-label.ts", "line 3, column 3: expected a label of @classLabel, got `c`"),
-    ("ts-utf16.ts", "line 1, column 1: invalid UTF-8"),
+    (
+        "ts-utf16.ts",
+        "line 1, column 1: expected a text in UTF-8, got UTF-16: save the file as UTF-8",
+    ),
     ("ts-wrong-dimensions.ts", "line 4, column 6: expected 3 dimensions, got 2"),
     ("ts-wrong-length.ts", "line 4, column 1: expected 3 steps (@equalLength true), got 2"),
 ];

@@ -73,6 +73,19 @@ fn a_column_that_names_the_series_is_noticed() {
 }
 
 #[test]
+fn a_column_that_is_likely_to_be_the_target_is_noted() {
+    let data = read("series_id,x,Label\ns,1,0\nt,2,1\n").unwrap();
+    assert_eq!(
+        data.notes(),
+        [
+            "column `Label` is read as a feature, as targets are in columns `target` unless csv.targets \
+          names others"
+        ]
+    );
+    assert!(read("series_id,x,label,target\ns,1,0,a\n").unwrap().notes().is_empty());
+}
+
+#[test]
 fn a_table_without_a_header_is_refused() {
     let message = |column: usize, got: &str| {
         format!(

@@ -190,7 +190,8 @@ fn malformed_series() {
     let error = parse_bytes(&b"\xef\xbb\xbf@\xff\n"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 2: invalid UTF-8");
     let error = parse_bytes(&b"\xff\xfe@\0d\0"[..]).unwrap_err().to_string();
-    assert_eq!(error, "line 1, column 1: invalid UTF-8");
+    let message = "line 1, column 1: expected a text in UTF-8, got UTF-16: save the file as UTF-8";
+    assert_eq!(error, message);
 }
 
 #[test]

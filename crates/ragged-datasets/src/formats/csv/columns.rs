@@ -138,6 +138,9 @@ impl Columns {
                 if series.is_none() {
                     header.check_ids(&features, into)?;
                 }
+                if targets.is_empty() && into.wants_targets() {
+                    header.note_labels(&features, into);
+                }
                 features
             }
         };
@@ -290,6 +293,20 @@ impl Header<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes features that are likely to be targets, if there is no column of targets.
+    fn note_labels(&self, features: &[usize], into: &mut Collector) {
+        for &column in features {
+            let name = self.names[column];
+            if ["label", "labels", "class", "classes", "y"].contains(&&*normalised(name)) {
+                into.note(format!(
+                    "column `{}` is read as a feature, as targets are in columns `{TARGET}` unless \
+                     csv.targets names others",
+                    shown(name)
+                ));
+            }
+        }
     }
 }
 
