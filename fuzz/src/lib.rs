@@ -1,6 +1,6 @@
 //! The property that every fuzz target checks.
 
-use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
 use ragged_datasets::{Example, InMemory, Target};
 
 /// Parses `bytes`. Data that can be parsed must survive a round trip through JSON lines.
@@ -12,8 +12,8 @@ pub fn check(bytes: &[u8], format: Format) {
         return;
     }
     let text = formats::to_bytes(&data, Format::JsonLines).expect("JSON lines represent every kind of target");
-    let kind = ragged_datasets::Dataset::target_kind(&data);
-    let again = formats::parse(&text, Format::JsonLines, &options, Some(kind));
+    let schema = Schema::of(&data);
+    let again = formats::parse(&text, Format::JsonLines, &options, Some(&schema));
     let again = again.expect("written data can be parsed");
     assert_eq!(content(&data), content(&again));
 }

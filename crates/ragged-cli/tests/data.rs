@@ -23,9 +23,11 @@ fn a_file_is_described_with_the_cost_of_batches() {
     for line in [
         "sequences  3",
         "features   2",
+        "names      x, y",
         "steps      6: 1 to 3 per sequence, mean 2.0, median 2",
         "missing    1 of 12 values (8.3 %)",
         "classes    2 per sequence: k 1, l 2",
+        "target: classification, 2 classes: k, l",
     ] {
         assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
     }
@@ -46,6 +48,21 @@ fn a_file_is_described_with_the_cost_of_batches() {
     assert_eq!(tokens[..4], ["2", "3", "to", "3"], "{tokens:?}");
     let svg = std::fs::read_to_string(folder.path().join("lengths.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("length (steps)"), "{svg}");
+}
+
+#[test]
+fn how_a_table_was_understood_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = ",Series_ID,x,target\n0,a,1,0.5\n1,a,2,0.50\n2,b,3,14.25\n";
+    std::fs::write(folder.path().join("x.csv"), table).unwrap();
+    let (code, stdout, stderr) = data(folder.path(), &["x.csv"]);
+    assert_eq!(code, 0, "{stderr}");
+    for line in ["names      x", "target: regression, 2 values from 0.5 to 14.25"] {
+        assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
+    }
+    let notes = "note: x.csv: column 1 has no name and is left out, as the numbers of the rows\n\
+                 note: x.csv: column `Series_ID` is read as `series_id`\n";
+    assert_eq!(stderr, notes);
 }
 
 #[test]

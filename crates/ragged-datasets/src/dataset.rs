@@ -79,6 +79,22 @@ pub trait Dataset: Send + Sync + 'static {
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         Ok(self.get(epoch, index)?.sequence.len())
     }
+
+    /// Returns the names of the features in their order, or `None` if they have none.
+    fn feature_names(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// Returns the name of example `index`, or `None` if it has none or is beyond the end.
+    fn id(&self, _index: usize) -> Option<&str> {
+        None
+    }
+
+    /// Returns what a person should know about how the data were read, one sentence each; for
+    /// instance, which column was left out.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// Implements the trait for pointers to data sets.
@@ -107,6 +123,18 @@ macro_rules! implement_for_pointers {
 
             fn length(&self, epoch: usize, index: usize) -> Result<usize> {
                 (**self).length(epoch, index)
+            }
+
+            fn feature_names(&self) -> Option<&[String]> {
+                (**self).feature_names()
+            }
+
+            fn id(&self, index: usize) -> Option<&str> {
+                (**self).id(index)
+            }
+
+            fn notes(&self) -> &[String] {
+                (**self).notes()
             }
         }
     )+};

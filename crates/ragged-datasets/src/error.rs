@@ -83,7 +83,7 @@ pub enum Error {
         /// The feature, counted from 0.
         feature: usize,
         /// The parameters of this feature.
-        got: Vec<f32>,
+        got: Vec<f64>,
         /// What they must be.
         expected: &'static str,
     },

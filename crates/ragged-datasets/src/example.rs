@@ -7,7 +7,8 @@ use crate::target_shape::{ExpectedTarget, TargetShape};
 
 /// The steps of one sequence, each with the same number of features.
 ///
-/// Missing values are NaN.
+/// Missing values are NaN. Values that 32 bits cannot hold well enough, such as seconds since 1970, are
+/// kept in 64 bits too, so that [`transforms`](crate::transforms) can use them.
 ///
 /// ```
 /// use ragged_datasets::Sequence;
@@ -22,6 +23,8 @@ use crate::target_shape::{ExpectedTarget, TargetShape};
 pub struct Sequence {
     values: Vec<f32>,
     features: usize,
+    /// The values before they were rounded to 32 bits, if they are kept.
+    exact: Option<Vec<f64>>,
 }
 
 impl Sequence {
@@ -38,7 +41,34 @@ impl Sequence {
         if !values.len().is_multiple_of(features) {
             return Err(Error::PartialStep { values: values.len(), features });
         }
-        Ok(Self { values, features })
+        Ok(Self { values, features, exact: None })
+    }
+
+    /// Creates a sequence that keeps its values in 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn exact(values: Vec<f64>, features: usize) -> Result<Self> {
+        Ok(Self { exact: Some(values.clone()), ..Self::rounded(&values, features)? })
+    }
+
+    /// Creates a sequence of values that are rounded to 32 bits.
+    pub(crate) fn rounded(values: &[f64], features: usize) -> Result<Self> {
+        Self::new(values.iter().map(|&value| value as f32).collect(), features)
+    }
+
+    /// Returns the values in 64 bits, row-major `[length, features]`, if they are kept.
+    pub fn exact_values(&self) -> Option<&[f64]> {
+        self.exact.as_deref()
+    }
+
+    /// Returns the values as they are known, row-major `[length, features]`.
+    pub(crate) fn wide_values(&self) -> Vec<f64> {
+        match &self.exact {
+            Some(values) => values.clone(),
+            None => self.values.iter().map(|&value| value.into()).collect(),
+        }
     }
 
     /// Returns the number of steps.
@@ -61,8 +91,10 @@ impl Sequence {
         &self.values
     }
 
-    /// Returns all values, row-major `[length, features]`, to change them in place.
+    /// Returns all values, row-major `[length, features]`, to change them in place. The values in 64 bits
+    /// are dropped.
     pub fn values_mut(&mut self) -> &mut [f32] {
+        self.exact = None;
         &mut self.values
     }
 
@@ -222,7 +254,11 @@ impl Example {
     pub(crate) fn cut(&self, begin: usize, end: usize) -> Result<Self> {
         let steps = |sequence: &Sequence| {
             let features = sequence.features();
-            Sequence::new(sequence.values()[begin * features..end * features].to_vec(), features)
+            let range = begin * features..end * features;
+            match sequence.exact_values() {
+                Some(values) => Sequence::exact(values[range].to_vec(), features),
+                None => Sequence::new(sequence.values()[range].to_vec(), features),
+            }
         };
         let target = match &self.target {
             Target::StepClasses(classes) => Target::StepClasses(classes[begin..end].to_vec()),

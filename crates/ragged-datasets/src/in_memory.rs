@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
 use crate::example::{Example, Target, TargetKind};
+use crate::formats::task::summary;
 
 /// A data set that holds its examples in memory.
 ///
@@ -28,6 +29,8 @@ pub struct InMemory {
     features: usize,
     target_kind: TargetKind,
     ids: Option<Vec<String>>,
+    feature_names: Option<Vec<String>>,
+    notes: Vec<String>,
 }
 
 impl InMemory {
@@ -49,7 +52,14 @@ impl InMemory {
             }
             target_kind.check(index, example.sequence.len(), &example.target)?;
         }
-        Ok(Self { examples, features: expected, target_kind, ids: None })
+        Ok(Self {
+            examples,
+            features: expected,
+            target_kind,
+            ids: None,
+            feature_names: None,
+            notes: vec![],
+        })
     }
 
     /// Sets the names of the examples, in their order.
@@ -69,6 +79,40 @@ impl InMemory {
     /// Returns the names of the examples, or `None` if they have none.
     pub fn ids(&self) -> Option<&[String]> {
         self.ids.as_deref()
+    }
+
+    /// Sets the names of the features, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`] unless there are as many names as features.
+    pub fn with_feature_names(mut self, names: Option<Vec<String>>) -> Result<Self> {
+        let expected = self.features;
+        if let Some(got) = names.as_ref().map(Vec::len).filter(|&got| got != expected) {
+            return Err(Error::Count { name: "feature_names", of: "features", got, expected });
+        }
+        self.feature_names = names;
+        Ok(self)
+    }
+
+    /// Sets what a person should know about how a file was read.
+    pub(crate) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// Describes the targets in one sentence.
+    ///
+    /// ```
+    /// use ragged_datasets::formats::{self, Format, ReadOptions};
+    ///
+    /// let text = b"{\"sequence\": [1], \"target\": 0.5}\n{\"sequence\": [2], \"target\": 14.25}\n";
+    /// let data = formats::parse(text, Format::JsonLines, &ReadOptions::default(), None)?;
+    /// assert_eq!(data.target_summary(), "target: regression, 2 values from 0.5 to 14.25");
+    /// # Ok::<(), ragged_datasets::Error>(())
+    /// ```
+    pub fn target_summary(&self) -> String {
+        summary(&self.target_kind, &self.examples)
     }
 
     /// Returns the examples in order.
@@ -133,6 +177,18 @@ impl Dataset for InMemory {
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
         check_index(index, self.examples.len())?;
         Ok(self.examples[index].sequence.len())
+    }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.feature_names.as_deref()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.ids.as_ref()?.get(index).map(String::as_str)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 

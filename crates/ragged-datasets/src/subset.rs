@@ -63,6 +63,18 @@ impl<D: Dataset> Dataset for Subset<D> {
         check_index(index, self.indices.len())?;
         self.dataset.length(epoch, self.indices[index])
     }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.dataset.feature_names()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.dataset.id(*self.indices.get(index)?)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.dataset.notes()
+    }
 }
 
 /// Splits a data set at random into two parts.

@@ -12,16 +12,23 @@ const MALFORMED: [(&str, &str); 57] = [
     ("csv-bad-utf8.csv", "line 2, column 3: invalid UTF-8"),
     ("csv-empty.csv", "line 1, column 1: expected at least one column of features, got none"),
     ("csv-header-only.csv", "line 2, column 1: expected a row, got the end of the file"),
-    ("csv-open-quote.csv", "line 2, column 2: expected a number, got `1 a,2`"),
+    ("csv-open-quote.csv", "line 2, column 2: expected a closing quote, got the end of the file"),
     ("csv-same-time.csv", "line 4, column 2: expected a new time, got the time of line 2 again"),
     ("csv-truncated.csv", "line 3, column 3: expected 4 cells, got 2"),
-    ("csv-wrong-count.csv", "line 3, column 3: expected 2 cells, got 3"),
+    (
+        "csv-wrong-count.csv",
+        "line 3, column 3: expected 2 cells, got 3: expected quotes around a cell with a delimiter or a \
+                 decimal comma",
+    ),
     ("jsonl-array.jsonl", "line 1, column 1: expected an object, `{...}`"),
     ("jsonl-bad-number.jsonl", "line 1, column 21: invalid type: string \"2\", expected f64"),
     ("jsonl-bad-utf8.jsonl", "line 1, column 30: invalid UTF-8"),
     ("jsonl-deep.jsonl", "line 1, column 155: recursion limit exceeded"),
     ("jsonl-empty.jsonl", "line 1, column 1: expected a sequence, got the end of the file"),
-    ("jsonl-nan.jsonl", "line 1, column 19: expected value"),
+    (
+        "jsonl-nan.jsonl",
+        "line 1, column 19: expected a number, got `NaN`: write null for a missing value",
+    ),
     ("jsonl-truncated.jsonl", "line 2, column 24: EOF while parsing a list"),
     ("jsonl-wrong-width.jsonl", "line 1, column 1: step 2: expected 2 features, got 1"),
     (
@@ -54,7 +61,7 @@ const MALFORMED: [(&str, &str); 57] = [
     ("npz-truncated.npz", "invalid Zip archive: Could not find EOCD"),
     (
         "npz-unknown.npz",
-        "unknown array `sizes`: expected values, lengths or offsets, targets, labels",
+        "unknown array `sizes`: expected values, lengths or offsets, targets, labels, features, ids",
     ),
     ("npz-wrong-sum.npz", "lengths: expected a sum of 6, the number of rows of `values`, got 7"),
     ("npz-wrong-targets.npz", "targets: expected 4 (one per sequence) or 6 (one per step), got 3"),
@@ -77,7 +84,10 @@ const MALFORMED: [(&str, &str); 57] = [
     ("ts-too-large.ts", "line 2, column 3: 2e39 is too large for a 32-bit float"),
     ("ts-truncated.ts", "line 6, column 6: expected 2 dimensions, got 1"),
     ("ts-unknown-label.ts", "line 3, column 3: expected a label of @classLabel, got `c`"),
-    ("ts-utf16.ts", "line 1, column 1: invalid UTF-8"),
+    (
+        "ts-utf16.ts",
+        "line 1, column 1: expected a text in UTF-8, got UTF-16: save the file as UTF-8",
+    ),
     ("ts-wrong-dimensions.ts", "line 4, column 6: expected 3 dimensions, got 2"),
     ("ts-wrong-length.ts", "line 4, column 1: expected 3 steps (@equalLength true), got 2"),
 ];

@@ -1,7 +1,7 @@
 //! Round trips through every format, and the errors of each format.
 
 use proptest::prelude::*;
-use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Task};
+use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Schema, Task};
 use ragged_datasets::{Dataset, Example, InMemory, Result, Sequence, Target, TargetKind};
 
 fn parse(bytes: &[u8], format: Format) -> Result<InMemory> {
@@ -101,12 +101,12 @@ proptest! {
                 }
                 Err(error) => panic!("{error}"),
             };
-            let back = formats::parse(&bytes, format, &ReadOptions::default(), Some(kind)).unwrap();
+            let back = formats::parse(&bytes, format, &ReadOptions::default(), Some(&Schema::from(kind))).unwrap();
             prop_assert_eq!(content(&back), content(&data), "{:?}", format);
             prop_assert_eq!(back.target_kind(), kind);
             // Without targets, the sequences are the same.
             let blind =
-                formats::parse(&bytes, format, &ReadOptions::default(), Some(&TargetKind::NONE));
+                formats::parse(&bytes, format, &ReadOptions::default(), Some(&Schema::from(&TargetKind::NONE)));
             let blind = blind.unwrap();
             let sequences = |data: &InMemory| content(data).into_iter().map(|c| c.0).collect::<Vec<_>>();
             prop_assert_eq!(sequences(&blind), sequences(&data));
@@ -123,7 +123,7 @@ proptest! {
                 continue;
             }
             let bytes = formats::to_bytes(&data, format).unwrap();
-            let back = formats::parse(&bytes, format, &ReadOptions::default(), Some(data.target_kind()));
+            let back = formats::parse(&bytes, format, &ReadOptions::default(), Some(&Schema::of(&data)));
             prop_assert_eq!(content(&back.unwrap()), content(&data), "{:?}", format);
         }
     }
@@ -208,7 +208,9 @@ fn malformed_tables() {
         "line 1, column 1: expected at least one column of features, got none",
     );
     check("x,y\n1,2\n1\n", "line 3, column 2: expected 2 cells, got 1");
-    check("x,y\n1,2\n1,2,3\n", "line 3, column 3: expected 2 cells, got 3");
+    let message = "line 3, column 3: expected 2 cells, got 3: expected quotes around a cell with a \
+                   delimiter or a decimal comma";
+    check("x,y\n1,2\n1,2,3\n", message);
     check("x,y\n1,2\n\n1,z\n", "line 4, column 2: expected a number, got `z`");
     check("x,y\r\n1,2\r\n\r\n1,z\r\n", "line 4, column 2: expected a number, got `z`");
     check("x,y\n1,\"2\n\"\n1,z", "line 4, column 2: expected a number, got `z`");
@@ -219,15 +221,19 @@ fn malformed_tables() {
     check("time,x\n4,1\n4.0,1\n", message);
     let options = ReadOptions { task: Some(Task::Classification), ..Default::default() };
     let error = formats::parse(b"x,target\n1,a\n2,b\n", Format::Csv, &options, None).unwrap_err();
-    let message = "line 3, column 2: expected one target for the whole series, also got `b`";
+    let message = "line 3, column 2: expected one target for the whole series, got `a` and `b`";
     assert_eq!(error.to_string(), message);
     let message = "line 3, column 2: expected a target, got an empty cell";
     check("x,target\n1,a\n2,\n3,b\n", message);
     let message = "line 4, column 3: target: expected one label, got none";
     check("series_id,x,target\na,1,k\na,2,k\nb,1,\n", message);
     let kind = TargetKind::Classes(vec!["a".into(), "b".into()]);
-    let error =
-        formats::parse(b"x,target\n1,c\n", Format::Csv, &ReadOptions::default(), Some(&kind));
+    let error = formats::parse(
+        b"x,target\n1,c\n",
+        Format::Csv,
+        &ReadOptions::default(),
+        Some(&Schema::from(&kind)),
+    );
     let message = "line 2, column 2: expected one of the 2 known labels, got `c`";
     assert_eq!(error.unwrap_err().to_string(), message);
     let error = parse(b"x,y\n1,\xff\n", Format::Csv).unwrap_err().to_string();
@@ -287,7 +293,16 @@ fn malformed_json_lines() {
         "line 2, column 1: expected 1 features, got 2",
     );
     check("{\"sequence\": [1e400]}\n", "line 1, column 19: number out of range");
-    check("{\"sequence\": [NaN]}\n", "line 1, column 15: expected value");
+    for (column, token, line) in [
+        (15, "NaN", "{\"sequence\": [NaN]}\n"),
+        (16, "nan", "{\"sequence\": [nan]}\n"),
+        (16, "-Infinity", "{\"sequence\": [-Infinity]}\n"),
+        (29, "NaN", "{\"sequence\": [1], \"target\": NaN}\n"),
+    ] {
+        let error = parse(line.as_bytes(), Format::JsonLines).unwrap_err().to_string();
+        let reason = format!("expected a number, got `{token}`: write null for a missing value");
+        assert_eq!(error, format!("line 1, column {column}: {reason}"));
+    }
     let message = "line 2, column 1: target: expected one number, got a list of 2";
     check("{\"sequence\": [1], \"target\": [1]}\n{\"sequence\": [1], \"target\": [1, 2]}", message);
     let message = "line 2, column 1: target: expected one number, got none";
@@ -360,9 +375,13 @@ fn a_folder_is_a_list_of_files_or_of_classes() {
     assert_eq!(data.examples()[0].sequence.values(), [1.0, 2.0]);
     assert_eq!(data.target_kind(), &TargetKind::Classes(vec!["one".into(), "two".into()]));
     write("c.csv", "x,y,target\n3,4,one\n");
-    ends(read(), "c.csv: line 2, column 3: expected 1 features, got 2");
+    ends(read(), "c.csv: line 1, column 1: expected the features x: unexpected y");
     write("c.csv", "x,target\n3,1.5,\n");
-    ends(read(), "c.csv: line 2, column 3: expected 2 cells, got 3");
+    ends(
+        read(),
+        "c.csv: line 2, column 3: expected 2 cells, got 3, the last one empty: expected no delimiter \
+         at the end of a row",
+    );
     write("c.csv", "x\n3\n");
     ends(read(), "c.csv: line 2, column 1: target: expected one label, got none");
     write("x/1.csv", "x\n3\n");

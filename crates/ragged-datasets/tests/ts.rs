@@ -94,12 +94,14 @@ fn malformed_headers() {
     check("@problemName x\n", "line 2, column 1: expected @data, got the end of the file");
     check(CLASSES, "line 4, column 1: expected a series, got the end of the file");
     check("1,2,3\n", "line 1, column 1: expected a line that begins with @, # or %");
-    check("@frequency 3\n", "line 1, column 1: unknown key @frequency");
+    check("@labels true a\n", "line 1, column 1: unknown key @labels");
     check("@missing\n", "line 1, column 9: expected true or false, got the end of the line");
     check("@missing maybe\n", "line 1, column 10: expected true or false, got `maybe`");
     check("@missing true\n@Missing true\n", "line 2, column 1: @missing is declared twice");
     check("@dimensions 0\n", "line 1, column 13: expected a number of at least 1, got `0`");
     check("@dimension 2\n@dimensions 2\n", "line 2, column 1: @dimensions is declared twice");
+    let text = "@seriesLength 0\n@data\n";
+    check(text, "line 2, column 1: @seriesLength 0: expected at least 1, or @equalLength false");
     check("@seriesLength x\n", "line 1, column 15: expected a number of at least 1, got `x`");
     let message = "line 1, column 17: expected class labels, got the end of the line";
     check("@classLabel true\n", message);
@@ -188,7 +190,8 @@ fn malformed_series() {
     let error = parse_bytes(&b"\xef\xbb\xbf@\xff\n"[..]).unwrap_err().to_string();
     assert_eq!(error, "line 1, column 2: invalid UTF-8");
     let error = parse_bytes(&b"\xff\xfe@\0d\0"[..]).unwrap_err().to_string();
-    assert_eq!(error, "line 1, column 1: invalid UTF-8");
+    let message = "line 1, column 1: expected a text in UTF-8, got UTF-16: save the file as UTF-8";
+    assert_eq!(error, message);
 }
 
 #[test]
@@ -236,10 +239,36 @@ fn values_with_timestamps_are_aligned_to_the_times_of_all_dimensions() {
 
 #[test]
 fn the_declared_length_of_unequal_series_is_ignored() {
-    // Some writers declare a length nevertheless.
+    // Some writers declare a length nevertheless, aeon declares 0.
+    let header = "@equalLength false\n@seriesLength 0\n@classLabel false\n@data\n";
+    assert_eq!(parse(&format!("{header}1\n1,2\n")).unwrap().len(), 2);
     let header = "@equalLength false\n@seriesLength 3\n@classLabel false\n@data\n";
     let file = parse(&format!("{header}1\n1,2\n")).unwrap();
     assert_eq!(file.examples().iter().map(|e| e.sequence.len()).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn files_without_labels_as_aeon_and_sktime_write_them() {
+    // aeon: a colon after every dimension.
+    let header = "@problemName p\n@timestamps false\n@missing False\n";
+    let one = "@univariate true\n@classLabel false\n@data\n1,2,3:\n4,5,6:\n";
+    let file = parse(&format!("{header}{one}")).unwrap();
+    assert_eq!((file.target_kind(), file.features()), (&TargetKind::NONE, 1));
+    assert_eq!(columns(&file, 1), [[4.0, 5.0, 6.0]]);
+    let two = "@univariate false\n@dimension 2\n@classLabel false\n@data\n1,2:3,4:\n5:6:\n::\n";
+    let file = parse(&format!("{header}{two}")).unwrap();
+    assert_eq!(columns(&file, 0), [[1.0, 2.0], [3.0, 4.0]]);
+    assert_eq!(columns(&file, 1), [[5.0], [6.0]]);
+    assert_eq!(file.examples()[2].sequence.len(), 0);
+    let undeclared = parse("@classLabel false\n@data\n1,2:3,4:\n5:6:\n").unwrap();
+    assert_eq!(undeclared.features(), 2);
+    // sktime before 0.13, and keys without a meaning for the data.
+    let file = parse("@path /home\n@license CC0\n@class_label false\n@data\n1,2,3\n").unwrap();
+    assert_eq!(file.target_kind(), &TargetKind::NONE);
+    let note = |key| format!("the key @{key} is not known and has no effect");
+    assert_eq!(file.notes(), [note("path"), note("license")]);
+    let file = parse("@series_length 2\n@equal_length true\n@class_label true a\n@data\n1,2:a\n");
+    assert_eq!(file.unwrap().examples()[0].target, Target::Class(0));
 }
 
 /// Writes a file according to the description of the format.

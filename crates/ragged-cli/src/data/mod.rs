@@ -8,9 +8,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use ragged_datasets::formats::{self, Format, ReadOptions, Task};
+use ragged_datasets::formats::{self, Format, ReadOptions, Schema, Task};
 use ragged_datasets::{
-    Dataset, FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
+    Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, VariableLengthSums,
+    VariableLengthSumsConfig,
 };
 
 use crate::data::batching::BatchOptions;
@@ -68,10 +69,16 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let options =
         BatchOptions { batch_size: args.batch_size, max_tokens: args.max_tokens, seed: args.seed };
     let mut out = std::io::stdout();
-    for (k, (name, data)) in open(&args)?.into_iter().enumerate() {
+    for (k, Part { name, data, target }) in open(&args)?.into_iter().enumerate() {
         let summary = Summary::of(&*data)?;
+        for note in data.notes() {
+            eprintln!("note: {name}: {note}");
+        }
         writeln!(out, "{}{name}", if k == 0 { "" } else { "\n" })?;
-        summary.print(data.target_kind(), &mut out)?;
+        summary.print(&*data, &mut out)?;
+        if let Some(target) = target {
+            writeln!(out, "{target}")?;
+        }
         let histogram = Histogram::of(&summary.lengths);
         writeln!(out, "\nlengths")?;
         histogram.print(&mut out)?;
@@ -100,8 +107,20 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     written
 }
 
-/// A part of a data set, and its name.
-type Part = (String, Box<dyn Dataset>);
+/// A part of a data set.
+struct Part {
+    name: String,
+    data: Box<dyn Dataset>,
+    /// The decision what is predicted, as a sentence. Absent for generated data.
+    target: Option<String>,
+}
+
+impl Part {
+    fn of_file(path: &Path, data: InMemory) -> Self {
+        let target = Some(data.target_summary());
+        Self { name: path.display().to_string(), data: Box::new(data), target }
+    }
+}
 
 fn open(args: &Args) -> Result<Vec<Part>, Failure> {
     let options = ReadOptions { format: args.format, task: args.task, ..ReadOptions::default() };
@@ -113,12 +132,12 @@ fn open(args: &Args) -> Result<Vec<Part>, Failure> {
         _ => None,
     };
     if let Some(data) = generated {
-        return Ok(vec![(args.source.clone(), data)]);
+        return Ok(vec![Part { name: args.source.clone(), data, target: None }]);
     }
     let path = Path::new(&args.source);
     if path.exists() || args.format.is_some() || Format::of(path).is_ok() {
         let data = formats::read(path, &options)?;
-        return Ok(vec![(path.display().to_string(), Box::new(data))]);
+        return Ok(vec![Part::of_file(path, data)]);
     }
     let part = |part: &str| args.data.join(format!("{}_{part}.ts", args.source));
     let (train, test) = (part("TRAIN"), part("TEST"));
@@ -127,12 +146,10 @@ fn open(args: &Args) -> Result<Vec<Part>, Failure> {
     }
     let train_data = formats::read(&train, &options)?;
     let test_data = match test.exists() {
-        true => Some(formats::read_as(&test, &options, train_data.target_kind())?),
+        true => Some(formats::read_as(&test, &options, Schema::of(&train_data))?),
         false => None,
     };
-    let mut parts: Vec<Part> = vec![(train.display().to_string(), Box::new(train_data))];
-    if let Some(data) = test_data {
-        parts.push((test.display().to_string(), Box::new(data)));
-    }
+    let mut parts = vec![Part::of_file(&train, train_data)];
+    parts.extend(test_data.map(|data| Part::of_file(&test, data)));
     Ok(parts)
 }

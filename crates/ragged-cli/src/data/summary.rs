@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ragged_datasets::{Dataset, Target, TargetKind};
+use ragged_datasets::{Dataset, Target};
 
 use crate::failure::Failure;
 
@@ -19,6 +19,8 @@ pub(super) struct Summary {
 
 /// The number of classes that are listed.
 const CLASSES: usize = 20;
+/// The number of features whose names are listed.
+const NAMES: usize = 20;
 
 impl Summary {
     pub(super) fn of(data: &dyn Dataset) -> Result<Self, Failure> {
@@ -52,12 +54,18 @@ impl Summary {
         }
     }
 
-    pub(super) fn print(&self, kind: &TargetKind, out: &mut impl Write) -> std::io::Result<()> {
+    pub(super) fn print(&self, data: &dyn Dataset, out: &mut impl Write) -> std::io::Result<()> {
+        let kind = data.target_kind();
         let steps: usize = self.lengths.iter().sum();
         let mut sorted = self.lengths.clone();
         sorted.sort_unstable();
         writeln!(out, "sequences  {}", self.lengths.len())?;
         writeln!(out, "features   {}", self.features)?;
+        if let Some(names) = data.feature_names() {
+            let more = if names.len() > NAMES { ", ..." } else { "" };
+            let names: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+            writeln!(out, "names      {}{more}", names.join(", "))?;
+        }
         if let (Some(min), Some(max)) = (sorted.first(), sorted.last()) {
             let mean = steps as f64 / sorted.len() as f64;
             let median = sorted[sorted.len() / 2];

@@ -5,18 +5,21 @@
 //! | `values` | `[N, features]`, or `[N]` for one feature | the steps of all sequences, one after the other |
 //! | `lengths` | `[B]` integers | the number of steps of each sequence |
 //! | `offsets` | `[B + 1]` integers | instead of lengths: the first step of each sequence, then N |
-//! | `targets` | `[B]`, `[B, K]`, `[N]` or `[N, K]`; optional | integers and texts are classes, other numbers values; per sequence or per step |
+//! | `targets` | `[B]`, `[B, K]`, `[N]` or `[N, K]`; optional | integers and texts are classes, and `[B, 1]` is `[B]`; other numbers are values; per sequence or per step |
 //! | `labels` | texts; optional | the labels that integer targets index from 0; without them, the integers are the labels |
+//! | `features` | texts; optional | the names of the features |
+//! | `ids` | `[B]` texts or integers; optional | the names of the sequences |
 //!
-//! Texts are NumPy's Unicode arrays. Safetensors has no texts, so there `labels` is a JSON list in the
-//! metadata.
+//! Texts are NumPy's Unicode arrays. Safetensors has no texts, so there they are JSON lists in the metadata,
+//! by the names of the arrays.
 
 use std::collections::BTreeMap;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
 use crate::example::Target;
-use crate::formats::collect::{Collector, Field, RawSequence, RawTarget};
+use crate::formats::collect::{Collector, RawSequence};
+use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::number::narrow;
 use crate::formats::task::Task;
 use crate::in_memory::InMemory;
@@ -24,8 +27,11 @@ use crate::in_memory::InMemory;
 /// The elements of an array, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Data {
-    Float(Vec<f32>),
+    /// Finite as 32-bit floats, or NaN.
+    Float(Vec<f64>),
     Integer(Vec<i64>),
+    /// Unsigned integers of 64 bits; smaller ones are `Integer`.
+    Unsigned(Vec<u64>),
     Text(Vec<String>),
 }
 
@@ -46,7 +52,9 @@ impl Data {
         number: impl Fn([u8; SIZE]) -> f64,
     ) -> Result<Self, String> {
         let numbers = bytes.as_chunks::<SIZE>().0.iter();
-        Ok(Self::Float(numbers.map(|bytes| narrow(number(*bytes))).collect::<Result<_, _>>()?))
+        let numbers = numbers.map(|bytes| number(*bytes));
+        let checked = numbers.map(|value| narrow(value).map(|_| value));
+        Ok(Self::Float(checked.collect::<Result<_, _>>()?))
     }
 
     /// Decodes integers from little-endian bytes.
@@ -56,6 +64,17 @@ impl Data {
     ) -> Self {
         Self::Integer(bytes.as_chunks::<SIZE>().0.iter().map(|bytes| number(*bytes)).collect())
     }
+
+    /// Decodes unsigned integers of 64 bits from little-endian bytes.
+    pub(super) fn unsigned(bytes: &[u8], number: impl Fn([u8; 8]) -> u64) -> Self {
+        Self::Unsigned(bytes.as_chunks::<8>().0.iter().map(|bytes| number(*bytes)).collect())
+    }
+}
+
+/// Returns values as 32-bit floats, if that does not change them.
+pub(super) fn single(values: &[f64]) -> Option<Vec<f32>> {
+    let same = |value: &f64| value.is_nan() || f64::from(*value as f32) == *value;
+    values.iter().all(same).then(|| values.iter().map(|&value| value as f32).collect())
 }
 
 fn error(reason: String) -> Error {
@@ -69,8 +88,9 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     let values = take("values").ok_or_else(|| missing("values"))?;
     let (lengths, offsets) = (take("lengths"), take("offsets"));
     let (targets, labels) = (take("targets"), take("labels"));
+    let (names, ids) = (take("features"), take("ids"));
     if let Some(name) = arrays.keys().next() {
-        let known = "values, lengths or offsets, targets, labels";
+        let known = "values, lengths or offsets, targets, labels, features, ids";
         let name: String = name.chars().take(40).collect();
         return Err(error(format!("unknown array `{name}`: expected {known}")));
     }
@@ -81,7 +101,8 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     };
     let numbers = match values.data {
         Data::Float(values) => values,
-        Data::Integer(values) => values.into_iter().map(|value| value as f32).collect(),
+        Data::Integer(values) => values.into_iter().map(|value| value as f64).collect(),
+        Data::Unsigned(values) => values.into_iter().map(|value| value as f64).collect(),
         Data::Text(_) => return Err(error("values: expected numbers, got texts".into())),
     };
     let lengths = match (lengths, offsets) {
@@ -92,7 +113,21 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
             return Err(error("expected one of `lengths` and `offsets`, got both".into()));
         }
     };
-    let labels = labels.map(texts).transpose()?;
+    let order = match names.map(|names| texts("features", names)).transpose()? {
+        None => {
+            into.unnamed();
+            None
+        }
+        Some(names) if names.len() == features => {
+            Some(into.order(&names).map_err(|reason| error(format!("features: {reason}")))?)
+        }
+        Some(names) => {
+            let got = names.len();
+            return Err(error(format!("features: expected {features} names, got {got}")));
+        }
+    };
+    let mut ids = ids.map(|ids| check_ids(ids, lengths.len())).transpose()?;
+    let labels = labels.map(|labels| texts("labels", labels)).transpose()?;
     into.declare_labels(labels.as_deref().unwrap_or_default());
     let targets = match targets.filter(|_| into.wants_targets()) {
         None => vec![RawTarget::None; lengths.len()],
@@ -100,10 +135,18 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
     };
     let mut begin = 0;
     for (index, (length, target)) in lengths.into_iter().zip(targets).enumerate() {
-        let values = numbers[begin * features..(begin + length) * features].to_vec();
+        let steps = &numbers[begin * features..(begin + length) * features];
+        let values = match &order {
+            None => steps.to_vec(),
+            Some(order) => {
+                let steps = steps.chunks_exact(features);
+                steps.flat_map(|step| order.iter().map(|&k| step[k])).collect()
+            }
+        };
         begin += length;
+        let id = ids.as_mut().map(|ids| std::mem::take(&mut ids[index]));
         let location = Location::Sequence(index + 1);
-        into.push(RawSequence { id: None, values, features: Some(features), target, location })?;
+        into.push(RawSequence { id, values, features: Some(features), target, location })?;
     }
     Ok(())
 }
@@ -113,12 +156,15 @@ fn shape(name: &str, expected: &str, dims: &[usize]) -> Error {
 }
 
 fn whole_numbers(name: &str, array: Array) -> Result<Vec<usize>> {
-    let (1, Data::Integer(numbers)) = (array.dims.len(), array.data) else {
-        return Err(error(format!("{name}: expected integers in one dimension")));
+    let numbers: Vec<i128> = match (array.dims.len(), array.data) {
+        (1, Data::Integer(numbers)) => numbers.into_iter().map(i128::from).collect(),
+        (1, Data::Unsigned(numbers)) => numbers.into_iter().map(i128::from).collect(),
+        _ => return Err(error(format!("{name}: expected integers in one dimension"))),
     };
-    let number = |(k, number): (usize, i64)| {
-        let negative = |_| error(format!("{name}[{k}]: expected at least 0, got {number}"));
-        usize::try_from(number).map_err(negative)
+    let number = |(k, number): (usize, i128)| {
+        let expected = if number < 0 { "at least 0" } else { "a number of steps" };
+        let invalid = |_| error(format!("{name}[{k}]: expected {expected}, got {number}"));
+        usize::try_from(number).map_err(invalid)
     };
     numbers.into_iter().enumerate().map(number).collect()
 }
@@ -151,10 +197,24 @@ fn lengths_of(offsets: Array, steps: usize) -> Result<Vec<usize>> {
     lengths.collect()
 }
 
-fn texts(labels: Array) -> Result<Vec<String>> {
-    match (labels.dims.len(), labels.data) {
-        (1, Data::Text(labels)) => Ok(labels),
-        _ => Err(error("labels: expected texts in one dimension".into())),
+fn texts(name: &str, array: Array) -> Result<Vec<String>> {
+    match (array.dims.len(), array.data) {
+        (1, Data::Text(texts)) => Ok(texts),
+        _ => Err(error(format!("{name}: expected texts in one dimension"))),
+    }
+}
+
+/// Returns one name per sequence.
+fn check_ids(ids: Array, count: usize) -> Result<Vec<String>> {
+    let ids: Vec<String> = match (ids.dims.len(), ids.data) {
+        (1, Data::Text(ids)) => ids,
+        (1, Data::Integer(ids)) => ids.iter().map(i64::to_string).collect(),
+        (1, Data::Unsigned(ids)) => ids.iter().map(u64::to_string).collect(),
+        _ => return Err(error("ids: expected texts or integers in one dimension".into())),
+    };
+    match ids.len() {
+        got if got == count => Ok(ids),
+        got => Err(error(format!("ids: expected {count}, one per sequence, got {got}"))),
     }
 }
 
@@ -178,43 +238,64 @@ fn raw_targets(
         let expected = format!("{} (one per sequence) or {steps} (one per step)", lengths.len());
         return Err(error(format!("targets: expected {expected}, got {count}")));
     }
-    let fields: Vec<Field> = match targets.data {
-        Data::Float(values) => values.into_iter().map(Field::Number).collect(),
-        Data::Text(texts) => texts.into_iter().map(Field::Text).collect(),
-        Data::Integer(numbers) if wants_numbers && labels.is_none() => {
-            numbers.into_iter().map(|number| Field::Number(number as f32)).collect()
+    let code = |number: i128| match labels {
+        None => Ok(Value::Code(number)),
+        Some(labels) => {
+            let label = usize::try_from(number).ok().and_then(|k| labels.get(k)).cloned();
+            let classes = labels.len();
+            let reason = format!("targets: expected classes below {classes}, got {number}");
+            label.map(Value::Text).ok_or_else(|| error(reason))
         }
+    };
+    let values: Vec<Value> = match targets.data {
+        Data::Float(values) => values.into_iter().map(Value::Number).collect(),
+        Data::Text(texts) => texts.into_iter().map(Value::Text).collect(),
         Data::Integer(numbers) => {
-            let label = |number: i64| match labels {
-                None => Ok(Field::Text(number.to_string())),
-                Some(labels) => {
-                    let label = usize::try_from(number).ok().and_then(|k| labels.get(k)).cloned();
-                    let classes = labels.len();
-                    let reason = format!("targets: expected classes below {classes}, got {number}");
-                    label.map(Field::Text).ok_or_else(|| error(reason))
-                }
-            };
-            numbers.into_iter().map(label).collect::<Result<_>>()?
+            numbers.into_iter().map(|number| code(number.into())).collect::<Result<_>>()?
+        }
+        Data::Unsigned(numbers) => {
+            numbers.into_iter().map(|number| code(number.into())).collect::<Result<_>>()?
         }
     };
-    let mut fields = fields.into_iter();
-    let mut take = |count: usize| fields.by_ref().take(count).collect::<Vec<_>>();
-    let target = |&length: &usize| match (per_step, width) {
-        (false, None) => take(1).pop().map_or(RawTarget::None, RawTarget::One),
-        (false, Some(width)) => RawTarget::Many(take(width)),
-        (true, width) => RawTarget::Rows((0..length).map(|_| take(width.unwrap_or(1))).collect()),
+    let names = values.iter().any(|value| !matches!(value, Value::Number(_))) && !wants_numbers;
+    if let (false, Some(2..), true) = (per_step, width, names) {
+        let expected = "[B] or [B, 1] for one class per sequence, or numbers in floating point";
+        return Err(shape("targets", expected, &targets.dims));
+    }
+    let mut values = values.into_iter();
+    let mut take = |count: usize, location: Location| {
+        let fields = values.by_ref().take(count);
+        fields.map(|value| Field::new(value, location)).collect::<Vec<_>>()
     };
-    Ok(lengths.iter().map(target).collect())
+    let target = |(index, &length): (usize, &usize)| {
+        let location = Location::Sequence(index + 1);
+        match (per_step, width) {
+            // A column of one field per sequence is one target per sequence.
+            (false, None | Some(1)) => {
+                take(1, location).pop().map_or(RawTarget::None, RawTarget::One)
+            }
+            (false, Some(width)) => RawTarget::Many(take(width, location)),
+            (true, width) => {
+                let rows = (0..length).map(|_| take(width.unwrap_or(1), location));
+                RawTarget::Rows(rows.collect())
+            }
+        }
+    };
+    Ok(lengths.iter().enumerate().map(target).collect())
 }
 
-/// Returns the arrays of a data set: `values`, `lengths`, and `targets` if it has any. Labels are not
-/// included, since not every format can hold texts.
+/// Returns texts in one dimension.
+pub(super) fn text_array(texts: Vec<String>) -> Array {
+    Array { dims: vec![texts.len()], data: Data::Text(texts) }
+}
+
+/// Returns the arrays of a data set: `values`, `lengths`, and the optional ones that it has.
 pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
     let examples = dataset.examples();
     let (batch, features) = (examples.len(), dataset.features());
     let lengths: Vec<i64> = examples.iter().map(|e| e.sequence.len() as i64).collect();
     let steps = lengths.iter().sum::<i64>() as usize;
-    let values = examples.iter().flat_map(|e| e.sequence.values()).copied().collect();
+    let values = examples.iter().flat_map(|e| e.sequence.wide_values()).collect();
     let mut arrays = vec![
         ("values", Array { dims: vec![steps, features], data: Data::Float(values) }),
         ("lengths", Array { dims: vec![batch], data: Data::Integer(lengths) }),
@@ -224,8 +305,8 @@ pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
         match &example.target {
             Target::Class(class) => classes.push(i64::from(*class)),
             Target::StepClasses(steps) => classes.extend(steps.iter().map(|&c| i64::from(c))),
-            Target::Values(values) => numbers.extend_from_slice(values),
-            Target::StepValues(values) => numbers.extend_from_slice(values.values()),
+            Target::Values(values) => numbers.extend(values.iter().map(|&v| f64::from(v))),
+            Target::StepValues(values) => numbers.extend(values.wide_values()),
         }
     }
     let kind = dataset.target_kind();
@@ -236,6 +317,11 @@ pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
     } else if kind.outputs() > 0 {
         let dims = vec![count, kind.outputs()];
         arrays.push(("targets", Array { dims, data: Data::Float(numbers) }));
+    }
+    let texts =
+        [("labels", kind.labels()), ("features", dataset.feature_names()), ("ids", dataset.ids())];
+    for (name, texts) in texts {
+        arrays.extend(texts.map(|texts| (name, text_array(texts.to_vec()))));
     }
     arrays
 }

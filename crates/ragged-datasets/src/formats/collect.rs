@@ -1,87 +1,18 @@
 //! From the sequences in files to a data set with one kind of target, one vocabulary and one number of
 //! features.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
 use crate::example::{Example, Sequence, Target, TargetKind};
-use crate::formats::number::{number, shown};
-use crate::formats::task::Task;
+use crate::formats::feature_names::FeatureNames;
+use crate::formats::field::{Field, RawTarget, Value};
+use crate::formats::labels::{Vocabulary, distinct};
+use crate::formats::number::shown;
+use crate::formats::precision::Precision;
+use crate::formats::schema::Schema;
+use crate::formats::task::{self, Task};
 use crate::in_memory::InMemory;
-
-/// A part of a target, as read from a file.
-#[derive(Debug, Clone)]
-pub(super) enum Field {
-    /// A number.
-    Number(f32),
-    /// A label.
-    Text(String),
-    /// A cell of a table. Whether it is a number or a label depends on the whole column.
-    Cell(String),
-}
-
-impl Field {
-    fn is_number(&self) -> bool {
-        match self {
-            Self::Number(_) => true,
-            Self::Text(_) => false,
-            Self::Cell(text) => number(text).is_ok(),
-        }
-    }
-
-    fn number(&self) -> Result<f32, String> {
-        match self {
-            Self::Number(value) => Ok(*value),
-            Self::Text(text) | Self::Cell(text) => number(text),
-        }
-    }
-
-    /// Returns the field as a label; the label of a number is its digits.
-    fn label(&self) -> String {
-        match self {
-            Self::Number(value) => value.to_string(),
-            Self::Text(text) | Self::Cell(text) => text.clone(),
-        }
-    }
-}
-
-/// A target, as read from a file.
-#[derive(Debug, Clone)]
-pub(super) enum RawTarget {
-    None,
-    One(Field),
-    /// Several numbers, or one label for each step.
-    Many(Vec<Field>),
-    /// One or more fields for each step.
-    Rows(Vec<Vec<Field>>),
-}
-
-impl RawTarget {
-    fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
-    fn fields(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
-        match self {
-            Self::None => Box::new(std::iter::empty()),
-            Self::One(field) => Box::new(std::iter::once(field)),
-            Self::Many(fields) => Box::new(fields.iter()),
-            Self::Rows(rows) => Box::new(rows.iter().flatten()),
-        }
-    }
-
-    fn describe(&self) -> String {
-        match self {
-            Self::None => "none".into(),
-            Self::One(field) => format!("`{}`", shown(&field.label())),
-            Self::Many(fields) => format!("a list of {}", fields.len()),
-            Self::Rows(rows) => {
-                format!("{} for each of {} steps", rows.first().map_or(0, Vec::len), rows.len())
-            }
-        }
-    }
-}
 
 /// A sequence, as read from a file.
 #[derive(Debug)]
@@ -89,7 +20,7 @@ pub(super) struct RawSequence {
     /// The name of the sequence.
     pub(super) id: Option<String>,
     /// Row-major `[length, features]`.
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<f64>,
     /// The number of features; `None` if it is unknown because there is no step.
     pub(super) features: Option<usize>,
     pub(super) target: RawTarget,
@@ -101,17 +32,58 @@ pub(super) struct RawSequence {
 pub(super) struct Collector<'a> {
     task: Option<Task>,
     known: Option<&'a TargetKind>,
+    /// Whether values are kept in 64 bits in any case.
+    exact: bool,
+    names: FeatureNames,
     files: Vec<PathBuf>,
     declared: Vec<String>,
     features: Option<usize>,
     /// Each with the index of its file.
     sequences: Vec<(usize, RawSequence)>,
+    /// Each with the index of its file.
+    notes: Vec<(usize, String)>,
+    /// Sentences about the content of all files.
+    content_notes: Vec<String>,
 }
 
 impl<'a> Collector<'a> {
-    /// Creates a collector for targets of a known kind, of a task, or of the kind found in the files.
-    pub(super) fn new(task: Option<Task>, known: Option<&'a TargetKind>) -> Self {
-        Self { task, known, files: vec![], declared: vec![], features: None, sequences: vec![] }
+    /// Creates a collector for data of a known schema, of a task, or of the kind found in the files.
+    pub(super) fn new(task: Option<Task>, schema: Option<&'a Schema>) -> Self {
+        let names = FeatureNames::new(schema.and_then(|schema| schema.features.clone()));
+        Self {
+            task,
+            known: schema.map(|schema| &schema.targets),
+            exact: schema.is_some_and(|schema| schema.exact),
+            features: names.count(),
+            names,
+            files: vec![],
+            declared: vec![],
+            sequences: vec![],
+            notes: vec![],
+            content_notes: vec![],
+        }
+    }
+
+    /// Adds a sentence that a person should read about the current file.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push((self.file(), note.into()));
+    }
+
+    /// Returns, for each feature, its index among the names of the current file.
+    pub(super) fn order(&mut self, found: &[String]) -> Result<Vec<usize>, String> {
+        self.names.order(found)
+    }
+
+    /// Notes that the current file does not name its features, if others do.
+    pub(super) fn unnamed(&mut self) {
+        if let Some(note) = self.names.note_unnamed() {
+            self.note(note);
+        }
+    }
+
+    /// Returns the index of the current file.
+    fn file(&self) -> usize {
+        self.files.len().saturating_sub(1)
     }
 
     /// Whether targets are read at all.
@@ -132,8 +104,9 @@ impl<'a> Collector<'a> {
     /// Declares classes and their order.
     pub(super) fn declare_labels(&mut self, labels: &[String]) {
         for label in labels {
-            if !self.declared.contains(label) {
-                self.declared.push(label.clone());
+            let label = label.trim();
+            if !self.declared.iter().any(|declared| declared == label) {
+                self.declared.push(label.into());
             }
         }
     }
@@ -151,7 +124,7 @@ impl<'a> Collector<'a> {
         if !self.wants_targets() {
             sequence.target = RawTarget::None;
         }
-        self.sequences.push((self.files.len().saturating_sub(1), sequence));
+        self.sequences.push((self.file(), sequence));
         Ok(())
     }
 
@@ -164,61 +137,117 @@ impl<'a> Collector<'a> {
     pub(super) fn relabel(&mut self, begin: usize, label: &str) {
         if self.wants_targets() {
             for (_, sequence) in &mut self.sequences[begin..] {
-                sequence.target = RawTarget::One(Field::Text(label.into()));
+                let name = Value::Text(label.into());
+                sequence.target = RawTarget::One(Field::new(name, sequence.location));
             }
             self.declared.clear();
         }
     }
 
     /// Makes a data set of all sequences.
-    pub(super) fn finish(self) -> Result<InMemory> {
+    pub(super) fn finish(mut self) -> Result<InMemory> {
         let Some(features) = self.features.or(self.sequences.first().map(|_| 1)) else {
             return Err(Location::Whole.error("expected at least one sequence, got none"));
         };
+        let targets = self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
+        let task = match self.wanted() {
+            // The targets of a known kind are checked one by one.
+            Some(task) if self.known.is_some() => Some(task),
+            given => task::decide(given, targets).map_err(|(file, e)| self.in_file(file, e))?,
+        };
+        let per_step = task.is_some_and(Task::is_per_step);
+        for at in 0..self.sequences.len() {
+            let (file, raw) = &mut self.sequences[at];
+            let (file, target) = (*file, std::mem::replace(&mut raw.target, RawTarget::None));
+            match resolve(target, per_step) {
+                Ok(target) => self.sequences[at].1.target = target,
+                Err(error) => return Err(self.in_file(file, error)),
+            }
+        }
         let kind = match self.known {
             Some(kind) => kind.clone(),
-            None => self.kind()?,
+            None => self.kind(task),
         };
-        let labels = kind.labels().unwrap_or_default();
-        let classes: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
+        let exact = self.check_precision(features) || self.exact;
+        let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
         let (mut examples, mut ids) = (vec![], vec![]);
-        for (file, raw) in self.sequences {
+        for (file, raw) in std::mem::take(&mut self.sequences) {
             let length = raw.values.len() / features;
-            let target = target(&kind, &classes, &raw, length);
-            let target = target.map_err(|error| match self.files.get(file) {
-                Some(file) => error.in_file(file),
-                None => error,
-            })?;
+            let target = target(&kind, &vocabulary, &raw, length);
+            let target = target.map_err(|error| self.in_file(file, error))?;
             ids.extend(raw.id);
-            examples.push(Example::new(Sequence::new(raw.values, features)?, target));
+            let sequence = match exact {
+                true => Sequence::exact(raw.values, features)?,
+                false => Sequence::rounded(&raw.values, features)?,
+            };
+            examples.push(Example::new(sequence, target));
         }
         let ids = (ids.len() == examples.len()).then_some(ids);
-        InMemory::new(examples, kind)?.with_ids(ids)
+        let notes = self.notes();
+        let names = self.names.into_names();
+        let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;
+        Ok(data.with_notes(notes))
     }
 
-    /// Determines the kind of the targets from the task, if given, and from the targets.
-    fn kind(&self) -> Result<TargetKind> {
+    /// Returns the distinct notes, each with the first of its files if there are several files.
+    fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<(usize, &str, usize)> = vec![];
+        for (file, text) in &self.notes {
+            match notes.iter_mut().find(|(_, known, _)| known == text) {
+                Some((_, _, count)) => *count += 1,
+                None => notes.push((*file, text, 1)),
+            }
+        }
+        let note = |(file, text, count): (usize, &str, usize)| match self.files.get(file) {
+            Some(path) if self.files.len() > 1 => {
+                let path = path.display();
+                let others = count - 1;
+                let more =
+                    if others > 0 { format!(" and {others} other files") } else { String::new() };
+                format!("{path}{more}: {text}")
+            }
+            _ => text.to_string(),
+        };
+        notes.into_iter().map(note).chain(self.content_notes.iter().cloned()).collect()
+    }
+
+    /// Whether 32 bits cannot hold the values of some feature, which is noted.
+    fn check_precision(&mut self, features: usize) -> bool {
+        let mut precisions = vec![Precision::new(); features];
+        for (_, sequence) in &self.sequences {
+            for (k, value) in sequence.values.iter().enumerate() {
+                precisions[k % features].add(*value);
+            }
+        }
+        let lost = precisions.iter().enumerate().filter(|(_, precision)| precision.is_lost());
+        let note = |(k, precision): (usize, &Precision)| match self.names.name(k) {
+            Some(name) => precision.note(&format!("`{}`", shown(name))),
+            None => precision.note(&(k + 1).to_string()),
+        };
+        let notes: Vec<String> = lost.map(note).collect();
+        let any = !notes.is_empty();
+        self.content_notes.extend(notes);
+        any
+    }
+
+    /// Names the file of an error by its index.
+    fn in_file(&self, file: usize, error: Error) -> Error {
+        match self.files.get(file) {
+            Some(file) => error.in_file(file),
+            None => error,
+        }
+    }
+
+    /// Determines the kind of the targets, whose task is decided.
+    fn kind(&mut self, task: Option<Task>) -> TargetKind {
         let targets = || self.sequences.iter().map(|(_, sequence)| &sequence.target);
         let fields = |target: &RawTarget| match target {
             RawTarget::None => 0,
             RawTarget::One(_) => 1,
             RawTarget::Many(fields) => fields.len(),
-            RawTarget::Rows(rows) => rows.first().map_or(0, Vec::len),
+            RawTarget::Rows(rows) | RawTarget::Column(rows) => rows.first().map_or(0, Vec::len),
         };
-        let task = self.task.or_else(|| {
-            let numbers = targets().flat_map(RawTarget::fields).all(Field::is_number);
-            let has = |what: fn(&RawTarget) -> bool| targets().any(what);
-            Some(if has(|target| matches!(target, RawTarget::Rows(_))) {
-                if numbers { Task::StepRegression } else { Task::SequenceLabelling }
-            } else if has(|target| matches!(target, RawTarget::Many(_))) {
-                if numbers { Task::Regression } else { Task::SequenceLabelling }
-            } else if has(|target| !target.is_none()) {
-                if numbers { Task::Regression } else { Task::Classification }
-            } else {
-                return None;
-            })
-        });
-        Ok(match task {
+        match task {
             None => TargetKind::NONE,
             Some(Task::Classification) => TargetKind::Classes(self.labels()),
             Some(Task::SequenceLabelling) => TargetKind::StepClasses(self.labels()),
@@ -229,46 +258,78 @@ impl<'a> Collector<'a> {
                 let rows = targets().filter(|target| matches!(target, RawTarget::Rows(_)));
                 TargetKind::StepValues(rows.map(fields).find(|&n| n > 0).unwrap_or(1))
             }
-        })
+        }
     }
 
     /// Returns the declared labels, or the labels of the targets.
-    ///
-    /// The latter are sorted numerically if all are numbers, and otherwise alphabetically, so that the
-    /// order of the examples does not matter.
-    fn labels(&self) -> Vec<String> {
+    fn labels(&mut self) -> Vec<String> {
         if !self.declared.is_empty() {
             return self.declared.clone();
         }
         let fields = self.sequences.iter().flat_map(|(_, sequence)| sequence.target.fields());
-        let mut labels: Vec<String> = fields.map(Field::label).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        let number = |label: &String| label.parse::<f64>().ok().filter(|n| n.is_finite());
-        if labels.iter().all(|label| number(label).is_some()) {
-            labels.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(a.cmp(b)));
-        }
-        labels
+        distinct(fields.map(|(_, field)| field.label()), &mut self.content_notes)
     }
+}
+
+/// Makes one target per sequence, or one per step, of the cells of a table.
+fn resolve(target: RawTarget, per_step: bool) -> Result<RawTarget> {
+    let rows = match target {
+        RawTarget::Column(rows) if per_step => {
+            return match rows.iter().flatten().find(|field| field.is_empty()) {
+                None => Ok(RawTarget::Rows(rows)),
+                Some(field) => Err(field.location.error("expected a target, got an empty cell")),
+            };
+        }
+        RawTarget::Column(rows) => rows,
+        other => return Ok(other),
+    };
+    let count = rows.first().map_or(0, Vec::len);
+    let mut first: Vec<Option<Field>> = vec![None; count];
+    for (k, field) in rows.into_iter().flat_map(|row| row.into_iter().enumerate()) {
+        match &first[k] {
+            _ if field.is_empty() => {}
+            None => first[k] = Some(field),
+            Some(known) if known.same(&field) => {}
+            Some(known) => {
+                let (first, got) = (known.shown(), field.shown());
+                let reason =
+                    format!("expected one target for the whole series, got {first} and {got}");
+                return Err(field.location.error(reason));
+            }
+        }
+    }
+    let fields: Option<Vec<Field>> = first.into_iter().collect();
+    Ok(match fields {
+        None => RawTarget::None,
+        Some(mut fields) => match (fields.pop(), fields.is_empty()) {
+            (None, _) => RawTarget::None,
+            (Some(field), true) => RawTarget::One(field),
+            (Some(field), false) => {
+                fields.push(field);
+                RawTarget::Many(fields)
+            }
+        },
+    })
 }
 
 /// Converts a target to the kind of the data set.
 fn target(
     kind: &TargetKind,
-    classes: &HashMap<&str, u32>,
+    vocabulary: &Vocabulary,
     raw: &RawSequence,
     length: usize,
 ) -> Result<Target> {
     let error = |reason: String| -> Error { raw.location.error(reason) };
     let class = |field: &Field| -> Result<u32> {
         let label = field.label();
-        classes.get(label.as_str()).copied().ok_or_else(|| {
-            let known = classes.len();
-            error(format!("expected one of the {known} known labels, got `{}`", shown(&label)))
+        vocabulary.class(&label).ok_or_else(|| {
+            let (known, got) = (vocabulary.len(), shown(&label));
+            let reason = format!("expected one of the {known} known labels, got `{got}`");
+            field.location.error(reason)
         })
     };
     let value = |field: &Field| -> Result<f32> {
-        field.number().map_err(|reason| error(format!("target: {reason}")))
+        field.number().map_err(|reason| field.location.error(format!("target: {reason}")))
     };
     match (kind, &raw.target) {
         (TargetKind::Values(0), _) => Ok(Target::Values(vec![])),

@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::ops::Range;
 
 use crate::error::{Error, Location, Result};
+use crate::formats::encoding::check_not_utf16;
 use crate::formats::errors::io;
 use crate::formats::number::shown;
 
@@ -51,6 +52,10 @@ impl<'a> Line<'a> {
             Some(rest) if number == 1 => rest,
             _ => bytes,
         };
+        if number == 1 {
+            let start = Location::Line { line: 1, column: 1 };
+            check_not_utf16(bytes).map_err(|reason| start.error(reason))?;
+        }
         let decoded = std::str::from_utf8(bytes).map_err(|error| {
             let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let column = valid.chars().count() + 1;

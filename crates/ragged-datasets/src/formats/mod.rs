@@ -5,7 +5,7 @@
 //! | `.ts` | the format of the UEA/UCR archive |
 //! | `.csv` | a table in long form: one row per step, `series_id, time, features..., target` |
 //! | `.jsonl` | one line per sequence, `{"sequence": [[1.0, 2.0], [3.0, 4.0]], "target": "a"}` |
-//! | `.npz`, `.safetensors` | arrays: `values` of all sequences one after the other, `lengths` or `offsets`, `targets` |
+//! | `.npz`, `.safetensors` | arrays: `values` of all sequences one after the other, `lengths` or `offsets`, `targets`, names |
 //! | a folder | its files, in the order of their names; each folder in it is a class |
 //!
 //! ```
@@ -17,19 +17,25 @@
 //!
 //! let data = formats::read(&path, &formats::ReadOptions::default())?;
 //! assert_eq!(data.target_kind(), &TargetKind::Classes(vec!["a".into(), "b".into()]));
-//! // The same steps in another format. A test file is read with the vocabulary of the training file.
+//! // The same steps in another format. A test file is read with the schema of the training data: the
+//! // classes, and the names of the features if there are any.
 //! let table = folder.path().join("letters.csv");
 //! formats::write(&table, &data)?;
-//! let again = formats::read_as(&table, &formats::ReadOptions::default(), data.target_kind())?;
+//! let schema = formats::Schema::of(&data);
+//! let again = formats::read_as(&table, &formats::ReadOptions::default(), &schema)?;
 //! assert_eq!(again.examples(), data.examples());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Targets.** A label is a class, and a number is a value. With one target for each step, the task is
-//! sequence labelling or step regression. If a file is ambiguous (a column of digits may be labels),
-//! [`ReadOptions::task`] decides. Labels become classes in numerical order if all are numbers, and
+//! **Targets.** A name is a class, and a number is a value; [`Task`] states the rule. With one target
+//! for each step, the task is sequence labelling or step regression. If the numbers of a file are
+//! labels, [`ReadOptions::task`] says so. [`InMemory::target_summary`](crate::InMemory::target_summary)
+//! returns the decision as a sentence. Labels become classes in numerical order if all are numbers, and
 //! otherwise in alphabetical order; a `.ts` file declares its own order. [`read_as`] maps labels to an
 //! existing vocabulary.
+//!
+//! **Features** have the names of the columns of a table or the keys of JSON objects, or those in the
+//! array `features`. Later files of a folder, and files read with [`read_as`], are read by these names.
 //!
 //! **Missing values** are NaN: `?` and `NaN` in text (in a table also an empty cell and `NA`),
 //! `null` in JSON. Infinities are errors.
@@ -39,19 +45,26 @@
 mod arrays;
 mod collect;
 mod csv;
+mod decimal;
+mod encoding;
 mod errors;
+mod feature_names;
+mod field;
 mod folder;
 mod format;
 mod json_lines;
+mod labels;
 mod line;
 mod newlines;
 mod npy;
 mod npz;
 mod number;
 mod options;
+mod precision;
 mod read;
 mod safetensors;
-mod task;
+mod schema;
+pub(crate) mod task;
 mod ts;
 mod write;
 
@@ -59,5 +72,6 @@ pub use csv::CsvColumns;
 pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};
+pub use schema::Schema;
 pub use task::Task;
 pub use write::{to_bytes, write};

@@ -2,44 +2,68 @@
 
 use std::io::{BufRead, Read, Result};
 
-/// A reader that removes carriage returns and ends the last line with `\n`, so that the number of line
-/// feeds read equals the number of lines read.
+/// A reader that replaces `\r\n` and `\r` by `\n` and ends the last line with `\n`, so that the number of
+/// line feeds read equals the number of lines read.
 pub(super) struct Newlines<R> {
     input: R,
+    /// Normalised bytes, of which `taken` are returned already.
+    ready: Vec<u8>,
+    taken: usize,
+    /// The last byte read is `\r`, for which no `\n` was returned yet.
+    carriage_return: bool,
     last: u8,
     ended: bool,
 }
 
 impl<R> Newlines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, last: b'\n', ended: false }
+        let (ready, taken) = (vec![], 0);
+        Self { input, ready, taken, carriage_return: false, last: b'\n', ended: false }
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.ready.push(byte);
+        self.last = byte;
+    }
+}
+
+impl<R: BufRead> Newlines<R> {
+    /// Normalises the next bytes of the input.
+    fn fill(&mut self) -> Result<()> {
+        self.ready.clear();
+        self.taken = 0;
+        while self.ready.is_empty() && !self.ended {
+            let bytes = self.input.fill_buf()?.to_vec();
+            self.input.consume(bytes.len());
+            if bytes.is_empty() {
+                self.ended = true;
+                if self.carriage_return || self.last != b'\n' {
+                    self.push(b'\n');
+                }
+            }
+            for byte in bytes {
+                if self.carriage_return && byte != b'\n' {
+                    self.push(b'\n');
+                }
+                self.carriage_return = byte == b'\r';
+                if !self.carriage_return {
+                    self.push(byte);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl<R: BufRead> Read for Newlines<R> {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
-        let mut written = 0;
-        while written == 0 && !self.ended && !out.is_empty() {
-            let bytes = self.input.fill_buf()?;
-            if bytes.is_empty() {
-                self.ended = true;
-                if self.last != b'\n' {
-                    out[0] = b'\n';
-                    written = 1;
-                }
-                break;
-            }
-            let taken = bytes.len().min(out.len());
-            for &byte in bytes[..taken].iter().filter(|&&byte| byte != b'\r') {
-                out[written] = byte;
-                written += 1;
-            }
-            if let Some(&last) = out[..written].last() {
-                self.last = last;
-            }
-            self.input.consume(taken);
+        if self.taken == self.ready.len() {
+            self.fill()?;
         }
-        Ok(written)
+        let count = out.len().min(self.ready.len() - self.taken);
+        out[..count].copy_from_slice(&self.ready[self.taken..self.taken + count]);
+        self.taken += count;
+        Ok(count)
     }
 }
 
@@ -55,7 +79,9 @@ mod tests {
             ("a\nb\n", "a\nb\n"),
             ("a\r\nb", "a\nb\n"),
             ("\r\n\r\na\r\n", "\n\na\n"),
-            ("\r\r", ""),
+            ("a\rb\rc", "a\nb\nc\n"),
+            ("a\r", "a\n"),
+            ("\r\r", "\n\n"),
         ] {
             for capacity in [1, 2, 64] {
                 let mut read = String::new();

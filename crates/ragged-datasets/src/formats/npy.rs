@@ -4,7 +4,7 @@ use std::io::Read;
 
 use half::f16;
 
-use crate::formats::arrays::{Array, Data, MAX_BYTES};
+use crate::formats::arrays::{Array, Data, MAX_BYTES, single};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy itself refuses headers of more than 10,000 bytes.
@@ -53,7 +53,7 @@ pub(super) fn read(input: &mut impl Read) -> Result<Array, String> {
         ("b" | "u", 1) => Data::integers(&data, |b| i64::from(u8::from_le_bytes(b))),
         ("u", 2) => Data::integers(&data, |b| i64::from(u16::from_le_bytes(b))),
         ("u", 4) => Data::integers(&data, |b| i64::from(u32::from_le_bytes(b))),
-        ("u", 8) => Data::integers(&data, |b| u64::from_le_bytes(b).min(i64::MAX as u64) as i64),
+        ("u", 8) => Data::unsigned(&data, u64::from_le_bytes),
         ("i", 1) => Data::integers(&data, |b| i64::from(i8::from_le_bytes(b))),
         ("i", 2) => Data::integers(&data, |b| i64::from(i16::from_le_bytes(b))),
         ("i", 4) => Data::integers(&data, |b| i64::from(i32::from_le_bytes(b))),
@@ -103,6 +103,7 @@ fn transposed(array: Array) -> Result<Array, String> {
     let data = match &array.data {
         Data::Float(values) => Data::Float(row_major(values, rows, columns)),
         Data::Integer(values) => Data::Integer(row_major(values, rows, columns)),
+        Data::Unsigned(values) => Data::Unsigned(row_major(values, rows, columns)),
         Data::Text(values) => Data::Text(row_major(values, rows, columns)),
     };
     Ok(Array { dims: array.dims, data })
@@ -166,11 +167,17 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 /// Returns the bytes of an array.
 pub(super) fn write(array: &Array) -> Vec<u8> {
     let (descr, data): (String, Vec<u8>) = match &array.data {
-        Data::Float(values) => {
-            ("<f4".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
-        }
+        Data::Float(values) => match single(values) {
+            Some(values) => {
+                ("<f4".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            None => ("<f8".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        },
         Data::Integer(values) => {
             ("<i8".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        }
+        Data::Unsigned(values) => {
+            ("<u8".into(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
         }
         Data::Text(texts) => {
             let size = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);

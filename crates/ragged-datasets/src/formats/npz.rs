@@ -6,9 +6,8 @@ use std::io::{Read, Seek, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
-use crate::formats::arrays::{self, Array, Data};
+use crate::formats::arrays;
 use crate::formats::collect::Collector;
 use crate::formats::errors::io;
 use crate::formats::npy;
@@ -39,16 +38,13 @@ pub(super) fn read(input: impl Read + Seek, into: &mut Collector) -> Result<()> 
     arrays::read(found, into)
 }
 
-/// Writes `values`, `lengths`, `targets` and `labels`, uncompressed.
+/// Writes all arrays, uncompressed.
 pub(super) fn write(dataset: &InMemory, out: &mut (impl Write + Seek)) -> Result<()> {
     let error = zip_error;
-    let labels = dataset.target_kind().labels().map(|labels| {
-        ("labels", Array { dims: vec![labels.len()], data: Data::Text(labels.to_vec()) })
-    });
     let mut archive = ZipWriter::new(out);
     let options =
         SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
-    for (name, array) in arrays::arrays(dataset).into_iter().chain(labels) {
+    for (name, array) in arrays::arrays(dataset) {
         archive.start_file(format!("{name}.npy"), options).map_err(error)?;
         archive.write_all(&npy::write(&array)).map_err(io)?;
     }

@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::example::TargetKind;
 use crate::formats::collect::Collector;
 use crate::formats::errors::io;
 use crate::formats::format::Format;
 use crate::formats::options::ReadOptions;
+use crate::formats::schema::Schema;
 use crate::formats::{csv, folder, json_lines, npz, safetensors, ts};
 use crate::in_memory::InMemory;
 
@@ -23,20 +23,22 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<InMemory> {
     read_path(path, options, None)
 }
 
-/// Reads a file or folder whose kind of target is known.
+/// Reads a file or folder with the schema of other data.
 ///
-/// This reads test data with the vocabulary of the training data. With [`TargetKind::NONE`] it reads
-/// data to predict from, whether the file has targets or not.
+/// This reads test data with the vocabulary of the training data. Features are read by name: their order
+/// in the file does not matter, and missing or unexpected ones are an error. With
+/// [`TargetKind::NONE`](crate::TargetKind::NONE) it reads data to predict from, whether the file has
+/// targets or not. A [`TargetKind`](crate::TargetKind) alone is a schema without names.
 ///
 /// # Errors
 ///
 /// As [`read`]; a label outside the vocabulary is an error at its line.
-pub fn read_as(path: &Path, options: &ReadOptions, kind: &TargetKind) -> Result<InMemory> {
-    read_path(path, options, Some(kind))
+pub fn read_as(path: &Path, options: &ReadOptions, schema: impl Into<Schema>) -> Result<InMemory> {
+    read_path(path, options, Some(&schema.into()))
 }
 
-fn read_path(path: &Path, options: &ReadOptions, known: Option<&TargetKind>) -> Result<InMemory> {
-    let mut collector = Collector::new(options.task, known);
+fn read_path(path: &Path, options: &ReadOptions, schema: Option<&Schema>) -> Result<InMemory> {
+    let mut collector = Collector::new(options.task, schema);
     let mut read = |path: &Path, into: &mut Collector| read_file(path, options, into);
     if path.is_dir() {
         folder::read(path, &mut collector, &mut read)?;
@@ -71,9 +73,9 @@ pub fn parse(
     bytes: &[u8],
     format: Format,
     options: &ReadOptions,
-    kind: Option<&TargetKind>,
+    schema: Option<&Schema>,
 ) -> Result<InMemory> {
-    let mut collector = Collector::new(options.task, kind);
+    let mut collector = Collector::new(options.task, schema);
     read_input(Cursor::new(bytes), format, options, &mut collector)?;
     collector.finish()
 }

@@ -1,4 +1,4 @@
-//! `.safetensors` files: arrays, with `labels` as a JSON list under the metadata key `labels`.
+//! `.safetensors` files: arrays of numbers, and texts as JSON lists in the metadata.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -7,14 +7,14 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
 use crate::formats::arrays::{self, Array, Data};
 use crate::formats::collect::Collector;
 use crate::formats::errors::io;
 use crate::in_memory::InMemory;
 
-const LABELS: &str = "labels";
+/// The metadata keys of texts.
+const TEXTS: [&str; 3] = ["labels", "features", "ids"];
 
 /// Reads the tensors and cuts them into sequences.
 pub(super) fn read(bytes: &[u8], into: &mut Collector) -> Result<()> {
@@ -26,13 +26,13 @@ pub(super) fn read(bytes: &[u8], into: &mut Collector) -> Result<()> {
             data(&view).map_err(|reason| Location::Whole.error(format!("{name}: {reason}")))?;
         found.insert(name.to_string(), Array { dims: view.shape().to_vec(), data });
     }
-    if let Some(labels) = metadata.metadata().as_ref().and_then(|m| m.get(LABELS)) {
-        let labels: Vec<String> = serde_json::from_str(labels).map_err(|error| {
-            let reason = format!("metadata {LABELS}: expected a list of texts: {error}");
+    for name in TEXTS {
+        let Some(texts) = metadata.metadata().as_ref().and_then(|m| m.get(name)) else { continue };
+        let texts: Vec<String> = serde_json::from_str(texts).map_err(|error| {
+            let reason = format!("metadata {name}: expected a list of texts: {error}");
             Location::Whole.caused_by(reason, error)
         })?;
-        let labels = Array { dims: vec![labels.len()], data: Data::Text(labels) };
-        found.insert(LABELS.into(), labels);
+        found.insert(name.into(), arrays::text_array(texts));
     }
     arrays::read(found, into)
 }
@@ -51,33 +51,36 @@ fn data(view: &TensorView) -> Result<Data, String> {
         Dtype::I32 => Data::integers(bytes, |b| i64::from(i32::from_le_bytes(b))),
         Dtype::U32 => Data::integers(bytes, |b| i64::from(u32::from_le_bytes(b))),
         Dtype::I64 => Data::integers(bytes, i64::from_le_bytes),
+        Dtype::U64 => Data::unsigned(bytes, u64::from_le_bytes),
         other => return Err(format!("dtype {other:?} is not supported: expected plain numbers")),
     })
 }
 
-/// Writes `values`, `lengths` and `targets`.
+/// Writes all arrays.
 pub(super) fn write(dataset: &InMemory, out: &mut impl Write) -> Result<()> {
-    let mut buffers = vec![];
+    let (mut buffers, mut metadata) = (vec![], HashMap::new());
     for (name, Array { dims, data }) in arrays::arrays(dataset) {
         let (dtype, bytes): (_, Vec<u8>) = match data {
-            Data::Float(values) => {
-                (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-            }
+            Data::Float(values) => match arrays::single(&values) {
+                Some(values) => {
+                    (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+                }
+                None => (Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            },
             Data::Integer(values) => {
                 (Dtype::I64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
             }
-            // Only labels are texts, and these are in the metadata.
-            Data::Text(_) => continue,
+            Data::Unsigned(values) => {
+                (Dtype::U64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            Data::Text(texts) => {
+                metadata.insert(name.to_string(), serde_json::to_string(&texts).map_err(library)?);
+                continue;
+            }
         };
         buffers.push((name, dtype, dims, bytes));
     }
-    let metadata = match dataset.target_kind().labels() {
-        None => None,
-        Some(labels) => {
-            let labels = serde_json::to_string(labels).map_err(library)?;
-            Some(HashMap::from([(LABELS.to_string(), labels)]))
-        }
-    };
+    let metadata = (!metadata.is_empty()).then_some(metadata);
     let mut views = vec![];
     for (name, dtype, dims, bytes) in &buffers {
         let view = TensorView::new(*dtype, dims.clone(), bytes);

@@ -1,10 +1,29 @@
-//! The kinds of task that a file may describe.
+//! What is predicted, decided from the targets of all sequences by one rule for every format.
 
 use serde::{Deserialize, Serialize};
 
-use crate::example::TargetKind;
+use crate::error::Error;
+use crate::example::{Example, Target, TargetKind};
+use crate::formats::field::{Evidence, Field, RawTarget};
 
 /// What is predicted from a sequence.
+///
+/// If [`ReadOptions::task`](crate::formats::ReadOptions::task) is absent, the targets decide:
+///
+/// 1. Each column of targets consists of numbers or of names. In JSON and arrays, the type decides:
+///    numbers are numbers, texts are names, and the integers of an array are names. The cells of a table
+///    are numbers if more than half of the column is written as numbers, without counting missing
+///    cells.
+/// 2. Numbers are values to predict, and names are classes.
+/// 3. A cell that does not match its column is an error at its line: a text among numbers, a number
+///    of JSON among names, a missing value among either. An empty cell of a table is allowed if another
+///    row of its series has the target.
+/// 4. Targets are per step if the file has a list of them for each sequence. In a table, they are per
+///    step if the target changes within any series. Numbers are compared as numbers, so that `0.5` and
+///    `0.50` are the same, and names without the white space around them.
+///
+/// A given task decides 2 and 4. Then names among numbers are labels, and a missing value is an error
+/// among labels that are all numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
@@ -36,5 +55,175 @@ impl Task {
             TargetKind::StepClasses(_) => Some(Self::SequenceLabelling),
             TargetKind::StepValues(_) => Some(Self::StepRegression),
         }
+    }
+
+    fn new(numbers: bool, per_step: bool) -> Self {
+        match (numbers, per_step) {
+            (true, false) => Self::Regression,
+            (true, true) => Self::StepRegression,
+            (false, false) => Self::Classification,
+            (false, true) => Self::SequenceLabelling,
+        }
+    }
+
+    /// Whether targets are numbers, and not names.
+    pub(super) fn predicts_numbers(self) -> bool {
+        matches!(self, Self::Regression | Self::StepRegression)
+    }
+
+    /// Whether each step has a target.
+    pub(super) fn is_per_step(self) -> bool {
+        matches!(self, Self::SequenceLabelling | Self::StepRegression)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Regression => "regression",
+            Self::SequenceLabelling => "sequence labelling",
+            Self::StepRegression => "step regression",
+        }
+    }
+}
+
+/// The number of fields of one column by their type.
+#[derive(Debug, Default, Clone, Copy)]
+struct Column {
+    numbers: usize,
+    names: usize,
+}
+
+impl Column {
+    fn is_of_numbers(self) -> bool {
+        self.numbers > self.names
+    }
+}
+
+/// Decides the task from the targets, each with the index of its file. `None` if there is no target.
+///
+/// # Errors
+///
+/// The index of the file and the error of the first field that does not match its column.
+pub(super) fn decide<'a>(
+    given: Option<Task>,
+    targets: impl Iterator<Item = (usize, &'a RawTarget)> + Clone,
+) -> Result<Option<Task>, (usize, Error)> {
+    let mut columns: Vec<Column> = vec![];
+    for (k, field) in targets.clone().flat_map(|(_, target)| target.fields()) {
+        if columns.len() <= k {
+            columns.resize(k + 1, Column::default());
+        }
+        match field.evidence() {
+            Evidence::Number => columns[k].numbers += 1,
+            Evidence::Name => columns[k].names += 1,
+            Evidence::Missing => {}
+        }
+    }
+    for (file, target) in targets.clone() {
+        for (k, field) in target.fields() {
+            check(given, columns[k], columns.len(), field)
+                .map_err(|reason| (file, field.location.error(format!("target: {reason}"))))?;
+        }
+    }
+    if given.is_some() {
+        return Ok(given);
+    }
+    // If a field is empty, another one of its series has the target, or the target is missing.
+    let any = targets.clone().any(|(_, target)| target.fields().any(|(_, f)| !f.is_empty()));
+    if !any {
+        return Ok(None);
+    }
+    let numbers = columns.iter().all(|column| column.is_of_numbers());
+    let per_step = targets.clone().any(|(_, target)| match target {
+        RawTarget::Rows(_) => true,
+        RawTarget::Many(_) => !numbers,
+        RawTarget::Column(_) => target.change().is_some(),
+        RawTarget::None | RawTarget::One(_) => false,
+    });
+    Ok(Some(Task::new(numbers, per_step)))
+}
+
+/// Checks that a field matches its column, which is one of `count`.
+fn check(given: Option<Task>, column: Column, count: usize, field: &Field) -> Result<(), String> {
+    if field.is_empty() {
+        return Ok(());
+    }
+    let evidence = field.evidence();
+    let numbers = given.map_or(column.is_of_numbers(), Task::predicts_numbers);
+    if numbers {
+        return match (evidence, field.number()) {
+            (Evidence::Missing, _) => {
+                Err(format!("expected a number, got {}, which is a missing value", field.shown()))
+            }
+            (Evidence::Name, number) if given.is_none() => {
+                let Column { numbers, names } = column;
+                let label = || format!("expected a number, got the label {}", field.shown());
+                Err(format!(
+                    "{}, but {numbers} of {} targets are numbers (if they are the names of classes, \
+                     set the task to classification)",
+                    number.err().unwrap_or_else(label),
+                    numbers + names
+                ))
+            }
+            // Texts and integers of arrays are numbers if the task says so.
+            (_, number) => number.map(drop),
+        };
+    }
+    match evidence {
+        Evidence::Missing if field.is_typed_number() || (given.is_some() && column.names == 0) => {
+            Err(format!("expected a label, got {}, which is a missing value", field.shown()))
+        }
+        Evidence::Missing if given.is_none() => Err(format!(
+            "expected a label, got {}, which is a missing value (if it is the name of a class, set \
+             the task to classification)",
+            field.shown()
+        )),
+        Evidence::Number if given.is_none() && field.is_typed_number() => Err(format!(
+            "expected a text, as in {} of {} targets, got the number {} (if it is the name of a \
+             class, set the task to classification)",
+            column.names,
+            column.numbers + column.names,
+            field.label()
+        )),
+        Evidence::Name if given.is_none() && count > 1 => Err(format!(
+            "expected a number, as there are {count} columns of targets, got {}",
+            field.shown()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The number of classes that a summary lists.
+const CLASSES: usize = 20;
+
+/// Describes the targets in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
+pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
+    let Some(task) = Task::of(kind) else { return "target: none".into() };
+    let per_step = if kind.is_per_step() { " (one target per step)" } else { "" };
+    let task = task.name();
+    if let Some(labels) = kind.labels() {
+        let shown = labels.iter().take(CLASSES).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if labels.len() > CLASSES { ", ..." } else { "" };
+        let classes = if labels.len() == 1 { "class" } else { "classes" };
+        return format!("target: {task}{per_step}, {} {classes}: {shown}{more}", labels.len());
+    }
+    let values = || {
+        examples.iter().flat_map(|example| match &example.target {
+            Target::Values(values) => values.as_slice(),
+            Target::StepValues(values) => values.values(),
+            Target::Class(_) | Target::StepClasses(_) => &[],
+        })
+    };
+    let count = values().count();
+    let min = values().copied().fold(f32::INFINITY, f32::min);
+    let max = values().copied().fold(f32::NEG_INFINITY, f32::max);
+    let width = match kind.outputs() {
+        1 => String::new(),
+        outputs => format!(" in {outputs} columns"),
+    };
+    match count {
+        0 => format!("target: {task}{per_step}, no values"),
+        1 => format!("target: {task}{per_step}, 1 value, {min}"),
+        _ => format!("target: {task}{per_step}, {count} values{width} from {min} to {max}"),
     }
 }

@@ -118,6 +118,18 @@ impl<D: Dataset> Dataset for Augmented<D> {
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         self.dataset.length(epoch, index)
     }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.dataset.feature_names()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.dataset.id(index)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.dataset.notes()
+    }
 }
 
 #[cfg(test)]

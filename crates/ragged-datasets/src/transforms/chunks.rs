@@ -82,6 +82,18 @@ impl Dataset for Chunks {
         let (_, begin, end) = self.chunks[index];
         Ok(end - begin)
     }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.data.feature_names()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.data.id(self.origin(index)?.0)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.data.notes()
+    }
 }
 
 #[cfg(test)]

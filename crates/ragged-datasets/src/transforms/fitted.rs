@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, check_size};
-use crate::example::Example;
+use crate::example::{Example, Sequence};
 use crate::transforms::missing::{forward_fill, indicate_missing, mean_fill};
 use crate::transforms::scaling::{MinMax, Standardize, check_range};
 use crate::transforms::statistics::Statistics;
@@ -68,7 +68,7 @@ pub enum Transform {
     /// See [`TransformConfig::MeanFill`].
     MeanFill {
         /// The mean of each feature.
-        mean: Vec<f32>,
+        mean: Vec<f64>,
     },
     /// See [`TransformConfig::MissingIndicator`].
     MissingIndicator {
@@ -155,6 +155,16 @@ impl Transform {
         }
     }
 
+    /// Returns the names of the features that the transform makes from those with `names`.
+    pub(super) fn output_names(&self, mut names: Vec<String>) -> Vec<String> {
+        if let Self::MissingIndicator { columns } = self {
+            let indicators = columns.iter().filter_map(|&column| names.get(column));
+            let indicators: Vec<_> = indicators.map(|name| format!("{name} is missing")).collect();
+            names.extend(indicators);
+        }
+        names
+    }
+
     /// Returns the number of steps that the transform makes from `length`.
     pub(super) fn output_length(&self, length: usize) -> usize {
         match self {
@@ -164,20 +174,27 @@ impl Transform {
     }
 
     /// Applies the transform to an example. Missing values stay missing, except in filling transforms.
-    pub(super) fn apply(&self, mut example: Example) -> Result<Example> {
-        let features = example.sequence.features();
-        let values = example.sequence.values_mut();
+    ///
+    /// Values are computed in 64 bits. Scaled values and differences are rounded to 32 bits; other values
+    /// stay as exact as they are.
+    pub(super) fn apply(&self, example: Example) -> Result<Example> {
+        if let Self::Truncate { max_length, keep } = self {
+            return truncate(example, *max_length, *keep);
+        }
+        let Example { sequence, target } = example;
+        let (features, mut values) = (sequence.features(), sequence.wide_values());
         match self {
-            Self::Standardize(scale) => scale.apply(values),
-            Self::MinMax(scale) => scale.apply(values),
-            Self::ForwardFill => forward_fill(values, features),
-            Self::MeanFill { mean } => mean_fill(values, mean),
+            Self::Standardize(scale) => scale.apply(&mut values),
+            Self::MinMax(scale) => scale.apply(&mut values),
+            Self::ForwardFill => forward_fill(&mut values, features),
+            Self::MeanFill { mean } => mean_fill(&mut values, mean),
             Self::MissingIndicator { columns } => {
-                example.sequence = indicate_missing(&example.sequence, columns)?;
+                values = indicate_missing(&values, features, columns);
             }
             Self::Clip { low, high } => {
                 // `clamp` keeps NaN.
-                values.iter_mut().for_each(|value| *value = value.clamp(*low, *high));
+                let (low, high) = (f64::from(*low), f64::from(*high));
+                values.iter_mut().for_each(|value| *value = value.clamp(low, high));
             }
             Self::Difference => {
                 // Backwards, so that the step before is still unchanged.
@@ -186,8 +203,14 @@ impl Transform {
                 }
                 values.iter_mut().take(features).for_each(|value| *value -= *value);
             }
-            Self::Truncate { max_length, keep } => return truncate(example, *max_length, *keep),
+            Self::Truncate { .. } => {}
         }
-        Ok(example)
+        let scaled = matches!(self, Self::Standardize(_) | Self::MinMax(_) | Self::Difference);
+        let features = self.output_features(features);
+        let sequence = match sequence.exact_values().is_some() && !scaled {
+            true => Sequence::exact(values, features)?,
+            false => Sequence::rounded(&values, features)?,
+        };
+        Ok(Example::new(sequence, target))
     }
 }

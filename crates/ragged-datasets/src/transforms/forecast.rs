@@ -142,6 +142,18 @@ impl Dataset for Forecast {
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
         check_index(index, self.windows.len()).map(|()| self.config.window)
     }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.data.feature_names()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.data.id(self.origin(index)?.0)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.data.notes()
+    }
 }
 
 /// Splits every sequence into past and future, at the same fraction of its steps.
@@ -163,7 +175,8 @@ pub fn split_in_time(data: &InMemory, fraction: f64) -> Result<(InMemory, InMemo
             if past { example.cut(0, at) } else { example.cut(at, length) }
         });
         let part = InMemory::new(examples.collect::<Result<_>>()?, data.target_kind().clone())?;
-        part.with_ids(data.ids().map(<[String]>::to_vec))
+        let names = data.feature_names().map(<[String]>::to_vec);
+        part.with_ids(data.ids().map(<[String]>::to_vec))?.with_feature_names(names)
     };
     Ok((part(true)?, part(false)?))
 }

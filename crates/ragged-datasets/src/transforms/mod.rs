@@ -1,7 +1,8 @@
 //! Changes of examples: fitted to the training data, random, or by cutting long series.
 //!
 //! A [`Pipeline`] is a list of transforms. Each is fitted to the training examples as the transforms
-//! before it leave them. It sees only real steps, never padding. It is saved as JSON in a checkpoint,
+//! before it leave them. It sees only real steps, never padding. Statistics and transforms are computed in
+//! 64 bits. A pipeline is saved as JSON in a checkpoint,
 //! so that evaluation and prediction apply it with the same bits.
 //!
 //! [`Augmented`] changes training examples at random in every epoch. [`Chunks`] and [`Forecast`] cut

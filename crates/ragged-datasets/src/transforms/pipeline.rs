@@ -114,6 +114,7 @@ impl Pipeline {
 pub struct Transformed<D> {
     dataset: D,
     pipeline: Arc<Pipeline>,
+    feature_names: Option<Vec<String>>,
 }
 
 impl<D: Dataset> Transformed<D> {
@@ -128,7 +129,11 @@ impl<D: Dataset> Transformed<D> {
         if got != expected {
             return Err(Error::Count { name: "pipeline", of: "features", got, expected });
         }
-        Ok(Self { dataset, pipeline })
+        let names = dataset.feature_names().map(<[String]>::to_vec);
+        let feature_names = names.map(|names| {
+            pipeline.transforms.iter().fold(names, |names, transform| transform.output_names(names))
+        });
+        Ok(Self { dataset, pipeline, feature_names })
     }
 }
 
@@ -152,5 +157,17 @@ impl<D: Dataset> Dataset for Transformed<D> {
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         let length = self.dataset.length(epoch, index)?;
         Ok(self.pipeline.transforms.iter().fold(length, |n, transform| transform.output_length(n)))
+    }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.feature_names.as_deref()
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.dataset.id(index)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.dataset.notes()
     }
 }

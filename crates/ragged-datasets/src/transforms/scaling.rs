@@ -11,9 +11,9 @@ use crate::transforms::statistics::Statistics;
 #[serde(deny_unknown_fields)]
 pub struct Standardize {
     /// The mean of each feature.
-    pub mean: Vec<f32>,
+    pub mean: Vec<f64>,
     /// The standard deviation of each feature; 1 for a constant feature.
-    pub std: Vec<f32>,
+    pub std: Vec<f64>,
 }
 
 impl Standardize {
@@ -22,12 +22,12 @@ impl Standardize {
     }
 
     pub(super) fn check(&self, features: usize) -> Result<()> {
-        let usable = |mean: f32, std: f32| mean.is_finite() && std.is_finite() && std > 0.0;
+        let usable = |mean: f64, std: f64| mean.is_finite() && std.is_finite() && std > 0.0;
         let expected = "a finite mean and a positive standard deviation";
         check_pairs("standardize", &self.mean, &self.std, features, usable, expected)
     }
 
-    pub(super) fn apply(&self, values: &mut [f32]) {
+    pub(super) fn apply(&self, values: &mut [f64]) {
         let Self { mean, std } = self;
         for step in values.chunks_exact_mut(mean.len()) {
             for ((value, mean), std) in step.iter_mut().zip(mean).zip(std) {
@@ -42,9 +42,9 @@ impl Standardize {
 #[serde(deny_unknown_fields)]
 pub struct MinMax {
     /// The smallest training value of each feature.
-    pub min: Vec<f32>,
+    pub min: Vec<f64>,
     /// The largest training value of each feature.
-    pub max: Vec<f32>,
+    pub max: Vec<f64>,
     /// The result for the smallest value.
     pub low: f32,
     /// The result for the largest value.
@@ -55,27 +55,26 @@ impl MinMax {
     pub(super) fn fit(statistics: &Statistics, low: f32, high: f32) -> Self {
         // A feature that is always missing has no range, and any range leaves it missing.
         let known =
-            |values: &[f32]| values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
+            |values: &[f64]| values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
         Self { min: known(&statistics.min), max: known(&statistics.max), low, high }
     }
 
     pub(super) fn check(&self, features: usize) -> Result<()> {
         check_range("min-max", self.low, self.high)?;
-        let usable = |min: f32, max: f32| min.is_finite() && max.is_finite() && min <= max;
+        let usable = |min: f64, max: f64| min.is_finite() && max.is_finite() && min <= max;
         let expected = "a finite minimum and a maximum of at least the minimum";
         check_pairs("min-max", &self.min, &self.max, features, usable, expected)
     }
 
     /// A constant feature becomes `low`, as in scikit-learn.
-    pub(super) fn apply(&self, values: &mut [f32]) {
+    pub(super) fn apply(&self, values: &mut [f64]) {
         let Self { min, max, low, high } = self;
         for step in values.chunks_exact_mut(min.len()) {
             for ((value, min), max) in step.iter_mut().zip(min).zip(max) {
-                // In f64, the difference of two f32 cannot overflow.
-                let width = f64::from(*max) - f64::from(*min);
-                let width = if width > 0.0 { width } else { 1.0 };
-                let relative = (f64::from(*value) - f64::from(*min)) / width;
-                *value = (f64::from(*low) + relative * (f64::from(*high) - f64::from(*low))) as f32;
+                // The difference of two values in the range of 32-bit floats cannot overflow.
+                let width = if max > min { max - min } else { 1.0 };
+                let relative = (*value - min) / width;
+                *value = f64::from(*low) + relative * (f64::from(*high) - f64::from(*low));
             }
         }
     }
@@ -92,10 +91,10 @@ pub(super) fn check_range(name: &'static str, low: f32, high: f32) -> Result<()>
 /// Checks two lists of one value per feature.
 fn check_pairs(
     name: &'static str,
-    first: &[f32],
-    second: &[f32],
+    first: &[f64],
+    second: &[f64],
     features: usize,
-    usable: fn(f32, f32) -> bool,
+    usable: fn(f64, f64) -> bool,
     expected: &'static str,
 ) -> Result<()> {
     if (first.len(), second.len()) != (features, features) {

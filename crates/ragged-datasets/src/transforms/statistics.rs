@@ -11,9 +11,9 @@ pub(super) struct Statistics {
     /// The sum of squared deviations from the mean.
     squares: Vec<f64>,
     /// NaN for a feature that is always missing.
-    pub(super) min: Vec<f32>,
+    pub(super) min: Vec<f64>,
     /// NaN for a feature that is always missing.
-    pub(super) max: Vec<f32>,
+    pub(super) max: Vec<f64>,
     /// Whether any value is missing.
     pub(super) missing: Vec<bool>,
 }
@@ -28,19 +28,19 @@ impl Statistics {
             count: vec![0.0; features],
             mean: vec![0.0; features],
             squares: vec![0.0; features],
-            min: vec![f32::NAN; features],
-            max: vec![f32::NAN; features],
+            min: vec![f64::NAN; features],
+            max: vec![f64::NAN; features],
             missing: vec![false; features],
         };
         for example in examples {
-            for step in example?.sequence.steps() {
+            for step in example?.sequence.wide_values().chunks_exact(features) {
                 step.iter().enumerate().for_each(|(k, &value)| this.add(k, value));
             }
         }
         Ok(this)
     }
 
-    fn add(&mut self, k: usize, value: f32) {
+    fn add(&mut self, k: usize, value: f64) {
         if value.is_nan() {
             self.missing[k] = true;
             return;
@@ -48,7 +48,6 @@ impl Statistics {
         // `min` and `max` of NaN and a number are the number.
         self.min[k] = self.min[k].min(value);
         self.max[k] = self.max[k].max(value);
-        let value = f64::from(value);
         self.count[k] += 1.0;
         let deviation = value - self.mean[k];
         self.mean[k] += deviation / self.count[k];
@@ -56,14 +55,14 @@ impl Statistics {
     }
 
     /// Returns the mean of each feature; 0 for a feature that is always missing.
-    pub(super) fn mean(&self) -> Vec<f32> {
-        self.mean.iter().map(|&mean| mean as f32).collect()
+    pub(super) fn mean(&self) -> Vec<f64> {
+        self.mean.clone()
     }
 
     /// Returns the standard deviation of each feature; 1 for a constant feature.
-    pub(super) fn deviation(&self) -> Vec<f32> {
+    pub(super) fn deviation(&self) -> Vec<f64> {
         let deviation = |(&squares, &count): (&f64, &f64)| {
-            let deviation = (squares / count).sqrt() as f32;
+            let deviation = (squares / count).sqrt();
             if deviation.is_finite() && deviation > 0.0 { deviation } else { 1.0 }
         };
         self.squares.iter().zip(&self.count).map(deviation).collect()

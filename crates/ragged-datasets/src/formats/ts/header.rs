@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::formats::collect::{Field, RawTarget};
+use crate::formats::decimal::Decimal;
+use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::line::Line;
 use crate::formats::number::{number, shown};
 
@@ -17,6 +18,8 @@ pub(super) struct Header {
     pub(super) equal_length: Option<bool>,
     pub(super) series_length: Option<usize>,
     pub(super) label: Label,
+    /// Keys that have no meaning for the data.
+    pub(super) ignored: Vec<String>,
     seen: Vec<String>,
 }
 
@@ -49,10 +52,12 @@ impl Label {
             Self::None => Ok(RawTarget::None),
             Self::Value => {
                 let value = number(label).map_err(|reason| line.error(part.start, &reason))?;
-                Ok(RawTarget::One(Field::Number(value)))
+                let value = Value::Number(value);
+                Ok(RawTarget::One(Field::new(value, line.location(part.start))))
             }
-            Self::Classes(labels) if labels.iter().any(|known| known == label) => {
-                Ok(RawTarget::One(Field::Text(label.into())))
+            Self::Classes(labels) if is_declared(labels, label) => {
+                let label = Value::Text(label.into());
+                Ok(RawTarget::One(Field::new(label, line.location(part.start))))
             }
             Self::Classes(_) => {
                 let reason = format!("expected a label of @classLabel, got `{}`", shown(label));
@@ -61,6 +66,16 @@ impl Label {
         }
     }
 }
+
+/// Whether a label is declared, perhaps with another spelling of the same number.
+fn is_declared(labels: &[String], label: &str) -> bool {
+    let number = Decimal::parse(label);
+    let same = |known: &String| number.is_some() && number == Decimal::parse(known);
+    labels.iter().any(|known| known == label) || labels.iter().any(same)
+}
+
+/// Parts of keys on which the data depend: an unknown key with one of them may be a misspelt one.
+const MEANINGS: [&str; 7] = ["label", "class", "target", "time", "missing", "dimension", "length"];
 
 /// Returns the key of an `@key` line in lower case.
 pub(super) fn key(line: &Line) -> Option<String> {
@@ -74,8 +89,11 @@ impl Header {
         let Some(key) = key(line) else {
             return Err(line.error(0, "expected a line that begins with @, # or %"));
         };
-        // Files of the archive use both spellings with the same meaning.
-        let key = if key == "dimension" { "dimensions".to_string() } else { key };
+        // Files of the archive and of older versions of sktime use other spellings.
+        let key = match key.replace('_', "").as_str() {
+            "dimension" => "dimensions".to_string(),
+            key => key.to_string(),
+        };
         // The name is free text without effect, and some files of the archive have two.
         if key == "problemname" {
             return Ok(());
@@ -90,7 +108,7 @@ impl Header {
             "univariate" => self.univariate = Some(flag(line, &words)?),
             "dimensions" => self.dimensions = Some(size(line, &words)?),
             "equallength" => self.equal_length = Some(flag(line, &words)?),
-            "serieslength" => self.series_length = Some(size(line, &words)?),
+            "serieslength" => self.series_length = Some(length(line, &words)?),
             "classlabel" => {
                 if boolean(line, &words)? {
                     self.only_label(line)?;
@@ -105,7 +123,10 @@ impl Header {
                     self.label = Label::Value;
                 }
             }
-            _ => return Err(line.error(0, &format!("unknown key @{}", shown(&key)))),
+            _ if key.is_empty() || MEANINGS.iter().any(|meaning| key.contains(meaning)) => {
+                return Err(line.error(0, &format!("unknown key @{}", shown(&key))));
+            }
+            _ => self.ignored.push(shown(&key)),
         }
         self.seen.push(key);
         Ok(())
@@ -129,6 +150,15 @@ impl Header {
                 return Err(line.error(0, "@univariate false, but @dimensions 1"));
             }
             (Some(true), _) => self.dimensions = Some(1),
+            _ => {}
+        }
+        // With unequal lengths, the declared one has no meaning.
+        match (self.equal_length, self.series_length) {
+            (Some(false), _) => self.series_length = None,
+            (_, Some(0)) => {
+                let reason = "@seriesLength 0: expected at least 1, or @equalLength false";
+                return Err(line.error(0, reason));
+            }
             _ => {}
         }
         Ok(std::mem::take(self))
@@ -169,6 +199,15 @@ fn size(line: &Line, words: &[Range<usize>]) -> Result<usize> {
             let reason = format!("expected a number of at least 1, got `{}`", shown(text));
             Err(line.error(word.start, &reason))
         }
+    }
+}
+
+/// Parses a number of steps, which may be 0.
+fn length(line: &Line, words: &[Range<usize>]) -> Result<usize> {
+    let word = word(line, words, "a number")?;
+    match &line.text()[word] {
+        "0" => line.no_more(words, 2).map(|()| 0),
+        _ => size(line, words),
     }
 }
 

@@ -8,6 +8,9 @@
 //! With `@timeStamps true`, a value is a pair `(time,value)`. The steps of a series are then the times of
 //! all its dimensions in order, and a dimension without a value at a time has a missing value there.
 //!
+//! Without labels, aeon writes a `:` after the last dimension too. Keys that have no meaning for the data are
+//! noted and skipped.
+//!
 //! The sources of this description are the files of the archive and the loaders of sktime and aeon.
 //! Reading is strict: declarations of the header are checked against the data, and every error has its
 //! line and column.
@@ -31,6 +34,7 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
     let mut header = Header::default();
     let mut body: Option<Body> = None;
     let mut series = 0usize;
+    into.unnamed();
     while let Some(line) = lines.next()? {
         let text = line.text();
         if text.is_empty() || text.starts_with(['#', '%']) {
@@ -43,6 +47,9 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
             }
             None if header::key(&line).is_some_and(|key| key == "data") => {
                 let declared = header.finish(&line)?;
+                for key in &declared.ignored {
+                    into.note(format!("the key @{key} is not known and has no effect"));
+                }
                 into.declare_labels(declared.label.classes());
                 body = Some(Body::new(declared));
             }

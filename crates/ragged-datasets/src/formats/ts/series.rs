@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::formats::collect::RawSequence;
+use crate::formats::decimal::Decimal;
 use crate::formats::line::Line;
 use crate::formats::number::{number, time};
 use crate::formats::ts::header::{Header, Label};
@@ -18,8 +19,8 @@ pub(super) struct Body {
 
 /// The values of one dimension with their times.
 struct Dimension {
-    times: Vec<f64>,
-    values: Vec<f32>,
+    times: Vec<Decimal>,
+    values: Vec<f64>,
 }
 
 impl Body {
@@ -32,7 +33,14 @@ impl Body {
     pub(super) fn series(&mut self, line: &Line) -> Result<RawSequence> {
         let mut parts = line.split(line.whole(), ':');
         let label = match self.header.label {
-            Label::None => None,
+            Label::None => {
+                // aeon writes `:` after every dimension, also where no label follows.
+                let last_is_empty = parts.len() > 1 && parts.last().is_some_and(Range::is_empty);
+                if last_is_empty && self.dimensions.is_none_or(|count| parts.len() == count + 1) {
+                    parts.pop();
+                }
+                None
+            }
             _ if parts.len() < 2 => {
                 return Err(line.error(line.text().len(), "expected `:` and a label"));
             }
@@ -66,8 +74,8 @@ impl Body {
     }
 
     /// Parses dimensions that all have the same number of values.
-    fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
-        let mut columns: Vec<Vec<f32>> = vec![];
+    fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
+        let mut columns: Vec<Vec<f64>> = vec![];
         for part in parts {
             let start = part.start;
             let mut values = vec![];
@@ -91,12 +99,12 @@ impl Body {
     }
 
     /// Parses dimensions with their own times, and aligns them to the times of all dimensions.
-    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f32>>> {
+    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
         let dimensions: Result<Vec<_>> =
             parts.iter().map(|part| self.pairs(line, part.clone())).collect();
         let dimensions = dimensions?;
-        let mut times: Vec<f64> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
-        times.sort_by(f64::total_cmp);
+        let mut times: Vec<Decimal> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
+        times.sort_unstable();
         times.dedup();
         for (part, dimension) in parts.iter().zip(&dimensions) {
             if self.header.missing == Some(false) && dimension.times.len() != times.len() {
@@ -123,8 +131,6 @@ impl Body {
             };
             let at = trim(line, pair.start + 1..comma);
             let time = time(&line.text()[at.clone()]).map_err(|e| line.error(at.start, &e))?;
-            // Turns -0 into 0, which `total_cmp` would order before it.
-            let time = time + 0.0;
             if dimension.times.last().is_some_and(|&last| last >= time) {
                 return Err(line.error(at.start, "expected a time later than the one before"));
             }
@@ -134,11 +140,11 @@ impl Body {
         Ok(dimension)
     }
 
-    fn value(&self, line: &Line, part: Range<usize>) -> Result<f32> {
+    fn value(&self, line: &Line, part: Range<usize>) -> Result<f64> {
         let token = &line.text()[part.clone()];
         if token == "?" || token.eq_ignore_ascii_case("nan") {
             if self.header.missing != Some(false) {
-                return Ok(f32::NAN);
+                return Ok(f64::NAN);
             }
             let reason = format!("expected a number (@missing false), got `{token}`");
             return Err(line.error(part.start, &reason));
@@ -163,11 +169,11 @@ impl Body {
 
 impl Dimension {
     /// Returns the values at `times`, which include all times of this dimension; NaN at other times.
-    fn at(&self, times: &[f64]) -> Vec<f32> {
+    fn at(&self, times: &[Decimal]) -> Vec<f64> {
         let mut own = self.times.iter().zip(&self.values).peekable();
-        let value = |time: &f64| match own.next_if(|(own, _)| *own == time) {
+        let value = |time: &Decimal| match own.next_if(|(own, _)| *own == time) {
             Some((_, value)) => *value,
-            None => f32::NAN,
+            None => f64::NAN,
         };
         times.iter().map(value).collect()
     }

@@ -6,6 +6,7 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::example::{Target, TargetKind};
 use crate::formats::errors::{io, unsupported};
+use crate::formats::number::digits;
 use crate::in_memory::InMemory;
 
 /// Writes a header and one line per series. NaN becomes `?`.
@@ -53,7 +54,8 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         for k in 0..features {
             for (t, step) in example.sequence.steps().enumerate() {
                 text += if t == 0 { "" } else { "," };
-                text += &if step[k].is_nan() { "?".into() } else { step[k].to_string() };
+                let exact = example.sequence.exact_values().map(|v| v[t * features + k]);
+                text += &if step[k].is_nan() { "?".into() } else { digits(step[k], exact) };
             }
             text += if k + 1 < features { ":" } else { "" };
         }
@@ -62,7 +64,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
                 text += &format!(":{}", labels[*class as usize]);
             }
             (Target::Values(values), _) => {
-                values.iter().for_each(|value| text += &format!(":{value}"));
+                values.iter().for_each(|value| text += &format!(":{}", digits(*value, None)));
             }
             _ => {}
         }

@@ -1,0 +1,122 @@
+//! The rows of one series of a table.
+
+use csv::ByteRecord;
+
+use crate::error::{Location, Result};
+use crate::formats::collect::RawSequence;
+use crate::formats::csv::columns::Columns;
+use crate::formats::decimal::Decimal;
+use crate::formats::field::{Field, RawTarget, Value};
+use crate::formats::number::{is_missing, number, time};
+
+/// The rows of one series, in the order of the file.
+pub(super) struct Series {
+    id: Option<String>,
+    lines: Vec<usize>,
+    times: Vec<Decimal>,
+    /// `[rows, features]`.
+    values: Vec<f64>,
+    /// One list of targets per row.
+    targets: Vec<Vec<Field>>,
+}
+
+impl Series {
+    pub(super) fn new(id: Option<String>) -> Self {
+        Self { id, lines: vec![], times: vec![], values: vec![], targets: vec![] }
+    }
+
+    pub(super) fn add(&mut self, cells: &Cells, columns: &Columns) -> Result<()> {
+        self.lines.push(cells.line);
+        if let Some(column) = columns.time {
+            let time = time(cells.text(column)?);
+            self.times.push(time.map_err(|reason| cells.location(column).error(reason))?);
+        }
+        for &column in &columns.features {
+            let text = cells.text(column)?;
+            let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
+            self.values.push(value.map_err(|reason| cells.location(column).error(reason))?);
+        }
+        let target = |&column: &usize| {
+            let cell = Value::Cell(cells.text(column)?.to_string());
+            Ok(Field::new(cell, cells.location(column)))
+        };
+        self.targets.push(columns.targets.iter().map(target).collect::<Result<_>>()?);
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, columns: &Columns) -> Result<RawSequence> {
+        let features = columns.features.len();
+        let order = self.order(columns)?;
+        let target = match columns.targets.is_empty() {
+            true => RawTarget::None,
+            false => {
+                let row = |&row: &usize| std::mem::take(&mut self.targets[row]);
+                RawTarget::Column(order.iter().map(row).collect())
+            }
+        };
+        let values = |&row: &usize| self.values[row * features..(row + 1) * features].to_vec();
+        let values = order.iter().flat_map(values).collect();
+        let column = columns.targets.first().copied().unwrap_or(0) + 1;
+        let location = Location::Line { line: self.lines[0], column };
+        Ok(RawSequence { id: self.id, values, features: Some(features), target, location })
+    }
+
+    /// Returns the rows in the order of their times.
+    fn order(&self, columns: &Columns) -> Result<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        let Some(column) = columns.time else { return Ok(order) };
+        order.sort_by_key(|&row| self.times[row]);
+        match order.windows(2).find(|pair| self.times[pair[0]] == self.times[pair[1]]) {
+            None => Ok(order),
+            Some(pair) => {
+                let line = self.lines[pair[0].max(pair[1])];
+                let location = Location::Line { line, column: column + 1 };
+                let first = self.lines[pair[0].min(pair[1])];
+                let reason = format!("expected a new time, got the time of line {first} again");
+                Err(location.error(reason))
+            }
+        }
+    }
+}
+
+/// A row of the table, with the number of its first line.
+pub(super) struct Cells<'a> {
+    pub(super) record: &'a ByteRecord,
+    pub(super) line: usize,
+}
+
+impl Cells<'_> {
+    pub(super) fn location(&self, column: usize) -> Location {
+        Location::Line { line: self.line, column: column + 1 }
+    }
+
+    /// Returns the text of a cell, which must be on one line: a cell of several lines is the sign of a
+    /// lost quote.
+    pub(super) fn text(&self, column: usize) -> Result<&str> {
+        let text = std::str::from_utf8(&self.record[column]);
+        let text = text.map_err(|_| self.location(column).error("invalid UTF-8"))?;
+        if text.contains('\n') {
+            let reason = "expected a cell on one line, got a line break between quotes";
+            return Err(self.location(column).error(reason));
+        }
+        Ok(text)
+    }
+
+    /// Checks that there are as many cells as names of columns.
+    pub(super) fn check_count(&self, expected: usize) -> Result<()> {
+        let got = self.record.len();
+        if got == expected {
+            return Ok(());
+        }
+        let last_is_empty = self.record.get(got.saturating_sub(1)).is_some_and(<[u8]>::is_empty);
+        let why = match got > expected {
+            true if last_is_empty && got == expected + 1 => {
+                ", the last one empty: expected no delimiter at the end of a row"
+            }
+            true => ": expected quotes around a cell with a delimiter or a decimal comma",
+            false => "",
+        };
+        let reason = format!("expected {expected} cells, got {got}{why}");
+        Err(self.location(expected.min(got)).error(reason))
+    }
+}

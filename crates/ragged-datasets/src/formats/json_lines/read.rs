@@ -1,0 +1,107 @@
+//! Reading of JSON lines.
+
+use std::io::BufRead;
+
+use serde::Deserialize;
+
+use crate::error::{Location, Result};
+use crate::formats::collect::{Collector, RawSequence};
+use crate::formats::field::RawTarget;
+use crate::formats::json_lines::steps::{Steps, Table};
+use crate::formats::json_lines::target::Raw;
+use crate::formats::line::Lines;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    #[serde(default)]
+    id: Option<Id>,
+    sequence: Steps,
+    #[serde(default)]
+    target: Option<Raw>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a text or a whole number as `id`")]
+enum Id {
+    Text(String),
+    Number(i64),
+    /// Above the range of `i64`.
+    Large(u64),
+}
+
+/// Reads all sequences of an input, without empty lines.
+pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
+    let mut lines = Lines::new(input);
+    let mut sequences = 0;
+    while let Some(line) = lines.next()? {
+        if line.text().is_empty() {
+            continue;
+        }
+        if !line.text().starts_with('{') {
+            return Err(line.error(0, "expected an object, `{...}`"));
+        }
+        let record: Record = serde_json::from_str(line.text()).map_err(|error| {
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or_default();
+            let reason = match non_finite(line.text(), error.column()) {
+                Some(token) => {
+                    format!("expected a number, got `{token}`: write null for a missing value")
+                }
+                None => reason.to_string(),
+            };
+            let before = line.text().as_bytes().get(..error.column().saturating_sub(1));
+            let before = String::from_utf8_lossy(before.unwrap_or_default());
+            let location = match line.location(0) {
+                Location::Line { line, column } => {
+                    Location::Line { line, column: column + before.chars().count() }
+                }
+                other => other,
+            };
+            location.caused_by(reason, error)
+        })?;
+        let table = record.sequence.table().map_err(|reason| line.error(0, &reason))?;
+        let Table { features, mut values, .. } = table;
+        match &table.names {
+            Some(names) => {
+                let order = into.order(names).map_err(|reason| line.error(0, &reason))?;
+                let rows = values.chunks_exact(names.len());
+                values = rows.flat_map(|row| order.iter().map(|&k| row[k])).collect();
+            }
+            // A sequence without a step has no feature to name.
+            None if features.is_some() => into.unnamed(),
+            None => {}
+        }
+        let target = match record.target {
+            None => RawTarget::None,
+            Some(raw) => raw.target(line.location(0)).map_err(|reason| line.error(0, &reason))?,
+        };
+        into.push(RawSequence {
+            id: record.id.map(|id| match id {
+                Id::Text(text) => text,
+                Id::Number(number) => number.to_string(),
+                Id::Large(number) => number.to_string(),
+            }),
+            values,
+            features,
+            target,
+            location: line.location(0),
+        })?;
+        sequences += 1;
+    }
+    if sequences == 0 {
+        return Err(lines.end().error(0, "expected a sequence, got the end of the file"));
+    }
+    Ok(())
+}
+
+/// Returns the number at a column that JSON does not have, as some libraries write it.
+fn non_finite(text: &str, column: usize) -> Option<&str> {
+    // The parser stops at the first or second character of the token, or after its sign.
+    let starts = (1..=3).filter_map(|back| text.get(column.checked_sub(back)?..));
+    let tokens = starts.flat_map(|rest| {
+        let known = ["-Infinity", "Infinity", "NaN", "nan", "-inf", "inf"];
+        known.into_iter().find(|token| rest.starts_with(token))
+    });
+    tokens.max_by_key(|token| token.len())
+}
