@@ -267,6 +267,19 @@ pub enum CheckpointError {
         /// The targets of the checkpoint.
         got: TargetKind,
     },
+    /// The checkpoint was trained on other features than those of the data.
+    #[error("features: expected {}, as in the data, got {}", names(expected), names(got))]
+    Features {
+        /// The names of the features of the data, if they have names.
+        expected: Option<Vec<String>>,
+        /// The names of the features of the checkpoint.
+        got: Option<Vec<String>>,
+    },
+}
+
+/// Names of features in words.
+fn names(features: &Option<Vec<String>>) -> String {
+    features.as_ref().map_or("features without names".into(), |names| names.join(", "))
 }
 
 impl Error {

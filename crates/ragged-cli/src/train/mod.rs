@@ -25,6 +25,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(path) => resume(path)?,
         None => {
             let experiment = args.experiment()?;
+            for note in experiment.notes() {
+                eprintln!("{}", wrap(&format!("note: {note}")));
+            }
             if args.dry_run {
                 return dry_run::report(&experiment);
             }

@@ -146,15 +146,20 @@ impl ExperimentConfig {
         }
         if self.name.is_empty() {
             let dataset = std::path::Path::new(&self.data.dataset);
-            self.name = dataset.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+            let stem = dataset.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+            // Any file can be trained on, whatever its name.
+            let plain = stem.replace(|c| !is_plain(c), "-");
+            self.name = match plain.trim_start_matches('.') {
+                "" => "run".into(),
+                name => name.into(),
+            };
         }
         self.validate()?;
         Ok(self)
     }
 
     fn validate(&self) -> Result<()> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !self.name.chars().all(plain) || self.name.starts_with('.') {
+        if !self.name.chars().all(is_plain) || self.name.starts_with('.') {
             let expected = "a directory name of letters, digits, `-`, `_` and `.`";
             return Err(ConfigError::range("name", format!("{:?}", self.name), expected).into());
         }
@@ -223,6 +228,11 @@ fn fraction(key: &str, got: f64, ok: bool) -> Result<()> {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns whether a character can be part of the name of a run.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct Override {
     pub flag: String,
 }
 
+/// Keys whose values are texts, also where they look like numbers or dates.
+const TEXT_KEYS: [&str; 3] = ["name", "data.dataset", "data.dir"];
+
 impl Override {
     /// Creates the override of `--set key=value`.
     pub fn set(key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -78,6 +81,11 @@ impl Override {
         }
         let parsed = toml::from_str::<Table>(&format!("value = {}", self.value)).ok();
         let parsed = parsed.filter(|table| table.len() == 1).and_then(|mut t| t.remove("value"));
+        // `name=2024` is a name and no number.
+        let scalar = parsed.as_ref().is_some_and(|value| {
+            !matches!(value, Value::String(_) | Value::Array(_) | Value::Table(_))
+        });
+        let parsed = parsed.filter(|_| !(scalar && TEXT_KEYS.contains(&self.key.as_str())));
         section.insert(name.into(), parsed.unwrap_or_else(|| Value::String(self.value.clone())));
         Ok(())
     }

@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 /// The prediction for one sequence.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Prediction {
+    /// The name of the sequence in the file, if it has one.
+    pub id: Option<String>,
     /// The probabilities of the classes, or the predicted values: one row for the sequence, or one row
     /// per time step.
     pub values: Vec<Vec<f64>>,
@@ -22,7 +24,7 @@ pub struct Prediction {
 /// use ragged_datasets::TargetKind;
 /// use ragged_train::predict::{Prediction, Predictions};
 ///
-/// let rows = vec![Prediction { values: vec![vec![0.5]] }];
+/// let rows = vec![Prediction { id: None, values: vec![vec![0.5]] }];
 /// let predictions = Predictions { targets: TargetKind::Values(1), rows };
 /// assert_eq!(predictions.to_csv()?, "series,value_1\n1,0.5\n");
 /// # Ok::<(), ragged_train::Error>(())
@@ -62,8 +64,8 @@ impl Predictions {
         }
     }
 
-    /// Returns the predictions as a CSV table. Its columns are `series`, counted from 1; `step`, where
-    /// there is one prediction per time step; then `label` and the probability of each class, or the
+    /// Returns the predictions as a CSV table. Its columns are `series`, counted from 1; `id`, where the
+    /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of each class, or the
     /// values.
     ///
     /// # Errors
@@ -72,6 +74,8 @@ impl Predictions {
     pub fn to_csv(&self) -> Result<String> {
         let mut table = csv::Writer::from_writer(vec![]);
         let mut header = vec!["series".to_string()];
+        let with_ids = self.rows.iter().any(|row| row.id.is_some());
+        header.extend(with_ids.then(|| "id".to_string()));
         header.extend(self.per_step().then(|| "step".to_string()));
         match self.targets.labels() {
             Some(labels) => {
@@ -84,6 +88,7 @@ impl Predictions {
         for (series, prediction) in self.rows.iter().enumerate() {
             for (step, values) in prediction.values.iter().enumerate() {
                 let mut record = vec![(series + 1).to_string()];
+                record.extend(with_ids.then(|| prediction.id.clone().unwrap_or_default()));
                 record.extend(self.per_step().then(|| (step + 1).to_string()));
                 record.extend(self.label(values).map(str::to_string));
                 record.extend(values.iter().map(f64::to_string));
@@ -98,7 +103,8 @@ impl Predictions {
 
     /// Returns one line of JSON per sequence:
     /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`.
-    /// Where there is one prediction per time step, `label`, `probabilities` and `values` are lists.
+    /// Where there is one prediction per time step, `label`, `probabilities` and `values` are lists. A
+    /// sequence with a name has it as `id` after its number.
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
         for (series, prediction) in self.rows.iter().enumerate() {
@@ -107,7 +113,8 @@ impl Predictions {
                 let all = all.join(",");
                 if self.per_step() { format!("[{all}]") } else { all }
             };
-            let series = series + 1;
+            let id = prediction.id.as_ref().map(|id| format!(",\"id\":{}", json!(id)));
+            let series = format!("{}{}", series + 1, id.unwrap_or_default());
             text += &match self.targets.labels() {
                 Some(labels) => {
                     let label = each(&|values| json!(self.label(values)).to_string());
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn classes_have_labels_and_probabilities() {
         let targets = TargetKind::Classes(vec!["a".into(), "b, c".into()]);
-        let row = |p: f64| Prediction { values: vec![vec![p, 1.0 - p]] };
+        let row = |p: f64| Prediction { id: None, values: vec![vec![p, 1.0 - p]] };
         let predictions = Predictions { targets, rows: vec![row(0.25), row(0.5)] };
         let csv = "series,label,p(a),\"p(b, c)\"\n1,\"b, c\",0.25,0.75\n2,a,0.5,0.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
@@ -161,9 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn named_sequences_keep_their_names() {
+        let row = |id: Option<&str>| Prediction { id: id.map(Into::into), values: vec![vec![1.5]] };
+        let rows = vec![row(Some("patient \"9\"")), row(None)];
+        let predictions = Predictions { targets: TargetKind::Values(1), rows };
+        let csv = "series,id,value_1\n1,\"patient \"\"9\"\"\",1.5\n2,,1.5\n";
+        assert_eq!(predictions.to_csv().unwrap(), csv);
+        let lines = "{\"series\":1,\"id\":\"patient \\\"9\\\"\",\"values\":[1.5]}\n\
+                     {\"series\":2,\"values\":[1.5]}\n";
+        assert_eq!(predictions.to_json_lines(), lines);
+    }
+
+    #[test]
     fn time_steps_have_rows_or_lists() {
         let rows = [vec![vec![1.5], vec![2.0]], vec![]];
-        let rows = rows.into_iter().map(|values| Prediction { values }).collect();
+        let rows = rows.into_iter().map(|values| Prediction { id: None, values }).collect();
         let predictions = Predictions { targets: TargetKind::StepValues(1), rows };
         assert_eq!(predictions.to_csv().unwrap(), "series,step,value_1\n1,1,1.5\n1,2,2\n");
         let lines = "{\"series\":1,\"values\":[[1.5],[2.0]]}\n{\"series\":2,\"values\":[]}\n";

@@ -86,7 +86,7 @@ impl Predictor {
 
     /// Returns the kind of targets, with the names of classes.
     pub fn targets(&self) -> &TargetKind {
-        &self.info.targets
+        &self.info.schema.targets
     }
 
     /// Tests the model: on the test data of the run, or on `dataset`, which is the name of a data set
@@ -103,9 +103,10 @@ impl Predictor {
             section.dir = dir.to_path_buf();
         }
         let (kind, seed) = (self.targets(), self.config.seed);
+        let schema = &self.info.schema;
         let data = match dataset {
-            None => datasets::test_data(&section, seed, kind)?,
-            Some(name) => datasets::other_data(&section, name, seed, kind)?,
+            None => datasets::test_data(&section, seed, schema)?,
+            Some(name) => datasets::other_data(&section, name, seed, schema)?,
         };
         if data.target_kind() != kind {
             let (expected, got) = (kind.clone(), data.target_kind().clone());
@@ -135,7 +136,8 @@ impl Predictor {
     /// [`Error::Data`] with line and column for a file that cannot be read; [`Error::InFile`] for other
     /// features than in the training data, and with the first sequence whose prediction is not finite.
     pub fn predict(&self, input: &Path) -> Result<Predictions> {
-        let data = datasets::input_data(input, &self.config.data.read)?;
+        let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
+        let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
         let loader = self.loader(data).map_err(Error::in_file(input))?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
@@ -146,6 +148,9 @@ impl Predictor {
         if let Some(index) = rows.iter().position(bad) {
             let error = Error::NonFinitePrediction { sequence: index + 1 };
             return Err(Error::in_file(input)(error));
+        }
+        for (row, id) in rows.iter_mut().zip(ids) {
+            row.id = id;
         }
         Ok(Predictions { targets: self.targets().clone(), rows })
     }
@@ -167,7 +172,9 @@ impl Predictor {
                     rows[first + b].values.push(values);
                 }
             }
-            _ => rows.extend(output.into_iter().map(|values| Prediction { values: vec![values] })),
+            _ => rows.extend(
+                output.into_iter().map(|values| Prediction { id: None, values: vec![values] }),
+            ),
         }
         Ok(())
     }

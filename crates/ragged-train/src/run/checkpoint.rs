@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use ragged_datasets::TargetKind;
+use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ const NO_SUM: &str = "0000000000000000000000000000000000000000000000000000000000
 pub struct CheckpointInfo {
     /// The configuration of the model.
     pub model: ModelConfig,
-    /// The kind of targets, with the names of classes.
-    pub targets: TargetKind,
+    /// The kind of targets with the names of classes, and the names of the features.
+    pub schema: Schema,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
     /// The record of the last epoch that had ended.
@@ -185,7 +185,7 @@ mod tests {
             let layer = RecurrentConfig::new(1, 1);
             let info = CheckpointInfo {
                 model: ModelConfig::new(ModelKind::Variable, layer, 1),
-                targets: TargetKind::Values(1),
+                schema: Schema::of(&data),
                 transforms: Pipeline::fit(&[], &data).unwrap(),
                 record: Some(record),
                 progress,

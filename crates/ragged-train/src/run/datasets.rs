@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ragged_datasets::formats::{self, Format, ReadOptions};
+use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
-    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, TargetKind, VariableLengthSums,
-    VariableLengthSumsConfig, split,
+    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, TargetKind,
+    VariableLengthSums, VariableLengthSumsConfig, split,
 };
 use ragged_sequence::random::derive_seed;
 
@@ -39,6 +39,10 @@ pub struct Datasets {
     pub test: AnyDataset,
     /// The transforms, fitted to the training data only.
     pub transforms: Pipeline,
+    /// The kind of targets and the names of the features, by which later files are read.
+    pub schema: Schema,
+    /// Notes on how the files were read, such as columns that were left out.
+    pub notes: Vec<String>,
 }
 
 impl Datasets {
@@ -51,6 +55,13 @@ impl Datasets {
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
         let (train, valid, test) =
             if section.is_generated() { generated(section, seed)? } else { files(section, seed)? };
+        let schema = Schema::of(&train);
+        let mut notes: Vec<String> = vec![];
+        for note in train.notes().iter().chain(test.notes()) {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
         let configs = section.transforms.as_deref().unwrap_or_default();
         let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
         let transformed = |data: AnyDataset| -> Result<AnyDataset> {
@@ -66,7 +77,7 @@ impl Datasets {
         if !section.augment.is_none() {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }
-        Ok(Self { train, valid, test, transforms: (*pipeline).clone() })
+        Ok(Self { train, valid, test, transforms: (*pipeline).clone(), schema, notes })
     }
 
     /// Returns the kind of targets.
@@ -88,13 +99,13 @@ impl std::fmt::Debug for Datasets {
 }
 
 /// Returns the test data of a run before the transforms, with targets of the kind it was trained on.
-pub(crate) fn test_data(section: &DataSection, seed: u64, kind: &TargetKind) -> Result<AnyDataset> {
+pub(crate) fn test_data(section: &DataSection, seed: u64, schema: &Schema) -> Result<AnyDataset> {
     if section.is_generated() {
         return Ok(generated(section, seed)?.2);
     }
     match paths(section)? {
-        (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, kind)?)),
-        (whole, None) => Ok(split_file(&whole, section, seed, kind)?.1),
+        (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, schema)?)),
+        (whole, None) => Ok(split_file(&whole, section, seed, schema)?.1),
     }
 }
 
@@ -104,20 +115,20 @@ pub(crate) fn other_data(
     section: &DataSection,
     dataset: &str,
     seed: u64,
-    kind: &TargetKind,
+    schema: &Schema,
 ) -> Result<AnyDataset> {
     let section = DataSection { dataset: dataset.into(), ..section.clone() };
     if section.is_generated() || !is_path(dataset) {
-        return test_data(&section, seed, kind);
+        return test_data(&section, seed, schema);
     }
     check_exists(Path::new(dataset), None)?;
-    Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, kind)?))
+    Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, schema)?))
 }
 
 /// Returns the sequences of a file or directory without their targets.
-pub(crate) fn input_data(path: &Path, read: &ReadOptions) -> Result<AnyDataset> {
+pub(crate) fn input_data(path: &Path, read: &ReadOptions, schema: &Schema) -> Result<AnyDataset> {
     check_exists(path, None)?;
-    Ok(Arc::new(formats::read_as(path, read, &TargetKind::NONE)?))
+    Ok(Arc::new(formats::read_as(path, read, schema.clone().without_targets())?))
 }
 
 /// Training, validation and test data.
@@ -174,18 +185,15 @@ fn files(section: &DataSection, seed: u64) -> Result<Splits> {
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
             let train = formats::read(&path, &section.read)?;
-            // The classes keep the indices of the training file.
-            let data = formats::read_as(&test, &section.read, train.target_kind())?;
+            // The classes keep the indices of the training file, and the features its order.
+            let data = formats::read_as(&test, &section.read, Schema::of(&train))?;
             if data.features() != train.features() {
                 let (expected, got) = (train.features(), data.features());
                 return Err(Error::in_file(&test)(Error::Features { expected, got }));
             }
             (Arc::new(train), Arc::new(data))
         }
-        None => {
-            let kind = formats::read(&path, &section.read)?.target_kind().clone();
-            split_file(&path, section, seed, &kind)?
-        }
+        None => hold_out(formats::read(&path, &section.read)?, seed)?,
     };
     if section.valid_fraction == 0.0 {
         return Ok((train, None, test));
@@ -199,10 +207,14 @@ fn split_file(
     path: &Path,
     section: &DataSection,
     seed: u64,
-    kind: &TargetKind,
+    schema: &Schema,
 ) -> Result<(AnyDataset, AnyDataset)> {
-    let whole = Arc::new(formats::read_as(path, &section.read, kind)?);
-    let (train, test) = split(whole, 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
+    hold_out(formats::read_as(path, &section.read, schema)?, seed)
+}
+
+/// Splits the examples of one file into training and test data.
+fn hold_out(whole: InMemory, seed: u64) -> Result<(AnyDataset, AnyDataset)> {
+    let (train, test) = split(Arc::new(whole), 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
     Ok((Arc::new(train), Arc::new(test)))
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
+use ragged_datasets::formats::Schema;
 use ragged_datasets::{
     Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata, Target, TargetKind,
 };
@@ -107,10 +108,17 @@ impl Experiment {
             }
             match load_checkpoint(&path) {
                 Ok(checkpoint) => {
-                    let (expected, got) = (experiment.data.targets(), &checkpoint.info.targets);
+                    let Schema { targets: got, features, .. } = &checkpoint.info.schema;
+                    let expected = experiment.data.targets();
                     if got != expected {
                         let (expected, got) = (expected.clone(), got.clone());
                         let source = CheckpointError::Targets { expected, got };
+                        return Err(Error::Checkpoint { path, source });
+                    }
+                    let expected = &experiment.data.schema.features;
+                    if features != expected {
+                        let (expected, got) = (expected.clone(), features.clone());
+                        let source = CheckpointError::Features { expected, got };
                         return Err(Error::Checkpoint { path, source });
                     }
                     experiment.from = Some(checkpoint);
@@ -131,6 +139,11 @@ impl Experiment {
     /// Returns the resolved configuration.
     pub fn config(&self) -> &ExperimentConfig {
         &self.config
+    }
+
+    /// Returns notes on how the files of the data were read, such as columns that were left out.
+    pub fn notes(&self) -> &[String] {
+        &self.data.notes
     }
 
     /// Returns the parameters by name.
@@ -172,7 +185,7 @@ impl Experiment {
         let context = RunContext {
             run,
             model: &self.model_config,
-            targets: self.data.targets(),
+            schema: &self.data.schema,
             transforms: &self.data.transforms,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,

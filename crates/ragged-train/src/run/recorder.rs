@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ragged_datasets::Batch;
+use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::Pipeline;
-use ragged_datasets::{Batch, TargetKind};
 use ragged_models::{ModelConfig, Parameters};
 
 use crate::atomic_file::write_atomically;
@@ -31,7 +32,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct RunContext<'a> {
     pub(crate) run: &'a RunDir,
     pub(crate) model: &'a ModelConfig,
-    pub(crate) targets: &'a TargetKind,
+    pub(crate) schema: &'a Schema,
     pub(crate) transforms: &'a Pipeline,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
@@ -99,7 +100,7 @@ impl<'a> Recorder<'a> {
     fn bytes(&self, state: &TrainState) -> Result<Vec<u8>> {
         let info = CheckpointInfo {
             model: self.context.model.clone(),
-            targets: self.context.targets.clone(),
+            schema: self.context.schema.clone(),
             transforms: self.context.transforms.clone(),
             record: self.record.clone(),
             progress: state.progress.clone(),
