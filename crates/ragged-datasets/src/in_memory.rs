@@ -124,7 +124,8 @@ impl InMemory {
     ///
     /// It identifies the content, whatever format it was read from: comments, headers, the spelling
     /// of numbers and the order of the classes do not matter. For each example, the sum covers its
-    /// length (`u64`), its values step by step (`f32`), and its target: labels as UTF-8, each followed
+    /// length (`u64`), its values step by step (`f32`, or `f64` where the sequence has
+    /// [exact values](crate::Sequence::exact_values)), and its target: labels as UTF-8, each followed
     /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
     /// `7fc00000`.
     pub fn fingerprint(&self) -> String {
@@ -142,7 +143,10 @@ impl InMemory {
         };
         for example in &self.examples {
             sum.update((example.sequence.len() as u64).to_le_bytes());
-            add_values(&mut sum, example.sequence.values());
+            match example.sequence.exact_values() {
+                Some(values) => values.iter().for_each(|value| sum.update(value.to_le_bytes())),
+                None => add_values(&mut sum, example.sequence.values()),
+            }
             match &example.target {
                 Target::Class(class) => add_label(&mut sum, *class),
                 Target::StepClasses(classes) => {

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use ragged_datasets::TargetKind;
 
 use crate::config::error::ConfigError;
+use crate::run::data_fingerprint::DataFingerprint;
 
 /// A configuration, a batch or a file that training or prediction cannot use.
 ///
@@ -107,6 +108,20 @@ pub enum Error {
         expected: TargetKind,
         /// The targets of these data.
         got: TargetKind,
+    },
+    /// Data that are not those of the training any more.
+    #[error(
+        "the {part} have changed since the training: expected {} sequences with the SHA-256 sum {:.8}.., got {} \
+         with {:.8}..; restore them, or start another run",
+        expected.sequences, expected.sha256, got.sequences, got.sha256
+    )]
+    DataChanged {
+        /// The training data or the test data.
+        part: &'static str,
+        /// The content that was trained on.
+        expected: DataFingerprint,
+        /// The content of the file now.
+        got: DataFingerprint,
     },
     /// A value that the model would read, and that is missing or infinite.
     #[error(

@@ -100,3 +100,24 @@ fn any_file_name_names_a_run() {
     let name = ragged_train::config::Override::set("name", "2024");
     assert_eq!(ExperimentConfig::parse("", &[name]).unwrap().name, "2024");
 }
+
+/// The held-out sequences follow from their number: in a file that had grown, trained ones were tested.
+#[test]
+fn evaluation_and_resumption_refuse_changed_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    table(&path("train.csv"), &["a", "b", "target"]);
+    let predictor = train(&path("train.csv"), &path("run"));
+    let run = RunDir::open(&path("run")).unwrap();
+    let before = predictor.evaluate(None, None).unwrap().metrics;
+    // Another order of the columns is the same content.
+    table(&path("train.csv"), &["target", "b", "a"]);
+    assert_eq!(predictor.evaluate(None, None).unwrap().metrics, before);
+    let text = std::fs::read_to_string(path("train.csv")).unwrap();
+    std::fs::write(path("train.csv"), text + "s20,20,1,1\n").unwrap();
+    let error = predictor.evaluate(None, None).unwrap_err().to_string();
+    let part = "have changed since the training: expected 20 sequences with the SHA-256 sum ";
+    assert!(error.contains("train.csv") && error.contains(part), "{error}");
+    let error = Experiment::resume(&run).unwrap_err().to_string();
+    assert!(error.contains(part) && error.contains(", got 21 with "), "{error}");
+}

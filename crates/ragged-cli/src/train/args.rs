@@ -95,7 +95,7 @@ impl Args {
 
     /// The values that replace those of the file. A later one replaces an earlier one.
     fn overrides(&self) -> Vec<Override> {
-        // Paths and names become TOML strings, so that they are never read as numbers.
+        // The last column: paths and names are never read as numbers.
         let flags = [
             ("--model", "model.kind", &self.model, true),
             ("--dataset", "data.dataset", &self.dataset, true),
@@ -107,10 +107,11 @@ impl Args {
             ("--seed", "seed", &self.seed, false),
             ("--overfit-batches", "train.overfit_batches", &self.overfit_batches, false),
         ];
-        let flags = flags.into_iter().filter_map(|(flag, key, text, quoted)| {
+        let flags = flags.into_iter().filter_map(|(flag, key, text, is_text)| {
             let text = text.as_ref()?;
-            let value = if quoted { format!("{text:?}") } else { text.clone() };
-            Some(Override::flag(format!("{flag} {text}"), key, value))
+            let flag = format!("{flag} {text}");
+            let create = if is_text { Override::text } else { Override::flag };
+            Some(create(flag, key, text.clone()))
         });
         self.set.iter().cloned().chain(flags).collect()
     }

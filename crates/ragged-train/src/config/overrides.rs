@@ -45,6 +45,11 @@ impl Override {
         Self { key: key.into(), value: value.into(), flag: flag.into() }
     }
 
+    /// Creates the override of another flag whose value is a text, whatever it looks like.
+    pub fn text(flag: impl Into<String>, key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::flag(flag, key, Value::String(text.into()).to_string())
+    }
+
     /// Returns whether an error about `key` may be caused by this override: one of the two keys
     /// contains the other.
     pub(crate) fn concerns(&self, key: &str) -> bool {

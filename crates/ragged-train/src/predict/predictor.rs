@@ -105,7 +105,7 @@ impl Predictor {
         let (kind, seed) = (self.targets(), self.config.seed);
         let schema = &self.info.schema;
         let data = match dataset {
-            None => datasets::test_data(&section, seed, schema)?,
+            None => datasets::test_data(&section, seed, schema, &self.info.data)?,
             Some(name) => datasets::other_data(&section, name, seed, schema)?,
         };
         if data.target_kind() != kind {

@@ -20,6 +20,7 @@ use crate::fit::observer::TrainState;
 use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
 use crate::run::best_epochs::BestEpochs;
+use crate::run::data_fingerprint::DataFingerprints;
 
 const KEY: &str = "ragged";
 const OPTIMIZER: &str = "optimizer.";
@@ -35,6 +36,8 @@ pub struct CheckpointInfo {
     pub model: ModelConfig,
     /// The kind of targets with the names of classes, and the names of the features.
     pub schema: Schema,
+    /// The content of the data files.
+    pub data: DataFingerprints,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
     /// The record of the last epoch that had ended.
@@ -186,6 +189,7 @@ mod tests {
             let info = CheckpointInfo {
                 model: ModelConfig::new(ModelKind::Variable, layer, 1),
                 schema: Schema::of(&data),
+                data: DataFingerprints::default(),
                 transforms: Pipeline::fit(&[], &data).unwrap(),
                 record: Some(record),
                 progress,

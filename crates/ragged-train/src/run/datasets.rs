@@ -14,6 +14,7 @@ use ragged_sequence::random::derive_seed;
 
 use crate::config::sections::{DataSection, SumsSection};
 use crate::error::{Error, Result};
+use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
 use crate::run::input_check::check_inputs;
 
 /// A data set of any type.
@@ -41,6 +42,8 @@ pub struct Datasets {
     pub transforms: Pipeline,
     /// The kind of targets and the names of the features, by which later files are read.
     pub schema: Schema,
+    /// The content of the files.
+    pub fingerprints: DataFingerprints,
     /// Notes on how the files were read, such as columns that were left out.
     pub notes: Vec<String>,
 }
@@ -53,8 +56,11 @@ impl Datasets {
     /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
     /// file that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
-        let (train, valid, test) =
-            if section.is_generated() { generated(section, seed)? } else { files(section, seed)? };
+        let ((train, valid, test), fingerprints) = if section.is_generated() {
+            (generated(section, seed)?, DataFingerprints::default())
+        } else {
+            files(section, seed)?
+        };
         let schema = Schema::of(&train);
         let mut notes: Vec<String> = vec![];
         for note in train.notes().iter().chain(test.notes()) {
@@ -77,7 +83,8 @@ impl Datasets {
         if !section.augment.is_none() {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }
-        Ok(Self { train, valid, test, transforms: (*pipeline).clone(), schema, notes })
+        let transforms = (*pipeline).clone();
+        Ok(Self { train, valid, test, transforms, schema, fingerprints, notes })
     }
 
     /// Returns the kind of targets.
@@ -98,14 +105,51 @@ impl std::fmt::Debug for Datasets {
     }
 }
 
-/// Returns the test data of a run before the transforms, with targets of the kind it was trained on.
-pub(crate) fn test_data(section: &DataSection, seed: u64, schema: &Schema) -> Result<AnyDataset> {
+/// Returns the test data of a run before the transforms, with targets of the kind it was trained on. They must have
+/// the content that is `expected`.
+pub(crate) fn test_data(
+    section: &DataSection,
+    seed: u64,
+    schema: &Schema,
+    expected: &DataFingerprints,
+) -> Result<AnyDataset> {
     if section.is_generated() {
         return Ok(generated(section, seed)?.2);
     }
     match paths(section)? {
-        (_, Some(test)) => Ok(Arc::new(formats::read_as(&test, &section.read, schema)?)),
-        (whole, None) => Ok(split_file(&whole, section, seed, schema)?.1),
+        (_, Some(path)) => {
+            let test = formats::read_as(&path, &section.read, schema)?;
+            let got = DataFingerprint::of(&test);
+            check_unchanged("test data", expected.test.as_ref(), Some(&got))
+                .map_err(Error::in_file(&path))?;
+            Ok(Arc::new(test))
+        }
+        (path, None) => {
+            let whole = formats::read_as(&path, &section.read, schema)?;
+            let got = DataFingerprint::of(&whole);
+            check_unchanged("training and test data", expected.train.as_ref(), Some(&got))
+                .map_err(Error::in_file(&path))?;
+            Ok(hold_out(whole, seed)?.1)
+        }
+    }
+}
+
+/// Checks that data are the same as in the training. `part` names them in errors.
+///
+/// # Errors
+///
+/// [`Error::DataChanged`] with both fingerprints.
+pub(crate) fn check_unchanged(
+    part: &'static str,
+    expected: Option<&DataFingerprint>,
+    got: Option<&DataFingerprint>,
+) -> Result<()> {
+    match (expected, got) {
+        (Some(expected), Some(got)) if expected != got => {
+            let (expected, got) = (expected.clone(), got.clone());
+            Err(Error::DataChanged { part, expected, got })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -119,7 +163,7 @@ pub(crate) fn other_data(
 ) -> Result<AnyDataset> {
     let section = DataSection { dataset: dataset.into(), ..section.clone() };
     if section.is_generated() || !is_path(dataset) {
-        return test_data(&section, seed, schema);
+        return test_data(&section, seed, schema, &DataFingerprints::default());
     }
     check_exists(Path::new(dataset), None)?;
     Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, schema)?))
@@ -180,8 +224,9 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
 /// The fraction of a file that is held out for the test, where there is no `_TEST` file.
 const TEST_FRACTION: f64 = 0.2;
 
-fn files(section: &DataSection, seed: u64) -> Result<Splits> {
+fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints)> {
     let (path, test) = paths(section)?;
+    let mut fingerprints = DataFingerprints::default();
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
             let train = formats::read(&path, &section.read)?;
@@ -191,25 +236,21 @@ fn files(section: &DataSection, seed: u64) -> Result<Splits> {
                 let (expected, got) = (train.features(), data.features());
                 return Err(Error::in_file(&test)(Error::Features { expected, got }));
             }
+            fingerprints.train = Some(DataFingerprint::of(&train));
+            fingerprints.test = Some(DataFingerprint::of(&data));
             (Arc::new(train), Arc::new(data))
         }
-        None => hold_out(formats::read(&path, &section.read)?, seed)?,
+        None => {
+            let whole = formats::read(&path, &section.read)?;
+            fingerprints.train = Some(DataFingerprint::of(&whole));
+            hold_out(whole, seed)?
+        }
     };
     if section.valid_fraction == 0.0 {
-        return Ok((train, None, test));
+        return Ok(((train, None, test), fingerprints));
     }
     let (train, valid) = split(train, 1.0 - section.valid_fraction, derive_seed(seed, VALID))?;
-    Ok((Arc::new(train), Some(Arc::new(valid)), test))
-}
-
-/// Splits one file into training and test data.
-fn split_file(
-    path: &Path,
-    section: &DataSection,
-    seed: u64,
-    schema: &Schema,
-) -> Result<(AnyDataset, AnyDataset)> {
-    hold_out(formats::read_as(path, &section.read, schema)?, seed)
+    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints))
 }
 
 /// Splits the examples of one file into training and test data.

@@ -21,7 +21,7 @@ use crate::objective::loss::Loss;
 use crate::objective::metrics::MetricSum;
 use crate::objective::monitor::Monitor;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
-use crate::run::datasets::{AnyDataset, Datasets};
+use crate::run::datasets::{AnyDataset, Datasets, check_unchanged};
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -115,6 +115,13 @@ impl Experiment {
                         let source = CheckpointError::Targets { expected, got };
                         return Err(Error::Checkpoint { path, source });
                     }
+                    let (saved, now) = (&checkpoint.info.data, &experiment.data.fingerprints);
+                    let parts = [("training data", &saved.train, &now.train)];
+                    let parts = parts.into_iter().chain([("test data", &saved.test, &now.test)]);
+                    for (part, saved, now) in parts {
+                        check_unchanged(part, saved.as_ref(), now.as_ref())
+                            .map_err(Error::in_file(&path))?;
+                    }
                     let expected = &experiment.data.schema.features;
                     if features != expected {
                         let (expected, got) = (expected.clone(), features.clone());
@@ -186,6 +193,7 @@ impl Experiment {
             run,
             model: &self.model_config,
             schema: &self.data.schema,
+            data: &self.data.fingerprints,
             transforms: &self.data.transforms,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,

@@ -6,6 +6,7 @@
 pub(crate) mod bad_batch;
 pub(crate) mod best_epochs;
 pub(crate) mod checkpoint;
+pub(crate) mod data_fingerprint;
 pub(crate) mod datasets;
 pub(crate) mod experiment;
 pub(crate) mod input_check;
@@ -19,6 +20,7 @@ pub(crate) mod time_estimate;
 pub use bad_batch::save_bad_batch;
 pub use best_epochs::BestEpochs;
 pub use checkpoint::{Checkpoint, CheckpointInfo, load_checkpoint};
+pub use data_fingerprint::{DataFingerprint, DataFingerprints};
 pub use datasets::{AnyDataset, Datasets};
 pub use experiment::{Experiment, Resumed, RunOutcome};
 pub use plot::log_ticks;

@@ -19,6 +19,7 @@ use crate::objective::monitor::Monitor;
 use crate::run::bad_batch::save_bad_batch;
 use crate::run::best_epochs::{BestEpochs, Insertion};
 use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes};
+use crate::run::data_fingerprint::DataFingerprints;
 use crate::run::metrics_file::MetricsFile;
 use crate::run::run_dir::RunDir;
 use crate::run::tensorboard::EventFile;
@@ -33,6 +34,7 @@ pub(crate) struct RunContext<'a> {
     pub(crate) run: &'a RunDir,
     pub(crate) model: &'a ModelConfig,
     pub(crate) schema: &'a Schema,
+    pub(crate) data: &'a DataFingerprints,
     pub(crate) transforms: &'a Pipeline,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
@@ -101,6 +103,7 @@ impl<'a> Recorder<'a> {
         let info = CheckpointInfo {
             model: self.context.model.clone(),
             schema: self.context.schema.clone(),
+            data: self.context.data.clone(),
             transforms: self.context.transforms.clone(),
             record: self.record.clone(),
             progress: state.progress.clone(),
