@@ -99,7 +99,7 @@ fn public_api() -> Result<(), String> {
     report("public API", command.arg(tag.trim()))
 }
 
-/// Whether cargo has the subcommand. Says that its check is skipped if not.
+/// Returns whether cargo has the subcommand, and reports that its check is skipped if not.
 fn is_installed(subcommand: &'static str) -> bool {
     let mut command = cargo(&step("", &[]));
     let output = command.args([subcommand, "--version"]).output();

@@ -241,7 +241,7 @@ fn what_cannot_be_written_or_resumed_is_said() {
 
     let mut child = ground.train("blocked").spawn().unwrap();
     wait_for_lines(&ground.path("blocked/metrics.jsonl"), 2, &mut child);
-    // While it trains, nobody else may.
+    // While it trains, no other process may train in the folder.
     let busy = "blocked: another process is training in this directory";
     check(&mut ground.resume("blocked"), 1, busy);
     signal(&child, "TERM");

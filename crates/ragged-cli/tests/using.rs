@@ -132,7 +132,7 @@ fn a_dry_run_says_all_and_writes_nothing() {
     }
 }
 
-/// A value that cannot be is said with its place in the file, and with its key where it came on top.
+/// An invalid value is reported with its place in the file, or with the flag that set it.
 #[test]
 fn contradictions_have_a_place() {
     let folder = tempfile::tempdir().unwrap();

@@ -73,7 +73,7 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     if lstm {
         output_gradients = output_gradients.with_c_n(&d_c_n).with_cell_states(&d_cells);
     }
-    // Twice: the tape is only read. What nobody asked for is not there.
+    // Twice: the tape is only read. Gradients that are not requested are absent.
     let back = |wanted: Gradients<bool>| {
         let output = &result.output;
         backward(&shape, &weights, &input, output, &tape, &output_gradients, &wanted).unwrap()
