@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ragged_train::Predictor;
 
 use crate::failure::Failure;
-use crate::text::metric;
+use crate::text::{metric, print_notes};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,6 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let predictor = Predictor::open(&args.run)?;
     let evaluation = predictor.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
+    print_notes(&evaluation.notes);
     let mut out = std::io::stdout();
     let (name, value) = evaluation.metrics.headline();
     writeln!(

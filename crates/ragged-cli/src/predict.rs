@@ -7,6 +7,7 @@ use ragged_train::Predictor;
 use ragged_train::predict::Predictions;
 
 use crate::failure::Failure;
+use crate::text::print_notes;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,6 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
     let predictions = Predictor::open(&args.run)?.predict(&args.input)?;
+    print_notes(&predictions.notes);
     let mut out = std::io::stdout();
     match &args.output {
         None => write!(out, "{}", predictions.to_csv()?)?,

@@ -36,6 +36,13 @@ pub(crate) fn wrap(text: &str) -> String {
     lines + &line
 }
 
+/// Prints notes on how a file was read.
+pub(crate) fn print_notes(notes: &[String]) {
+    for note in notes {
+        eprintln!("{}", wrap(&format!("note: {note}")));
+    }
+}
+
 /// A duration in seconds, to the two largest units: `12 min 3 s`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX).as_secs();

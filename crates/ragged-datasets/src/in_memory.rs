@@ -127,7 +127,7 @@ impl InMemory {
     /// length (`u64`), its values step by step (`f32`, or `f64` where the sequence has
     /// [exact values](crate::Sequence::exact_values)), and its target: labels as UTF-8, each followed
     /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
-    /// `7fc00000`.
+    /// `7fc00000`, or `7ff8000000000000` among exact values.
     pub fn fingerprint(&self) -> String {
         let mut sum = Sha256::new();
         let add_values = |sum: &mut Sha256, values: &[f32]| {
@@ -144,7 +144,12 @@ impl InMemory {
         for example in &self.examples {
             sum.update((example.sequence.len() as u64).to_le_bytes());
             match example.sequence.exact_values() {
-                Some(values) => values.iter().for_each(|value| sum.update(value.to_le_bytes())),
+                Some(values) => {
+                    for value in values {
+                        let value = if value.is_nan() { f64::NAN } else { *value };
+                        sum.update(value.to_le_bytes());
+                    }
+                }
                 None => add_values(&mut sum, example.sequence.values()),
             }
             match &example.target {

@@ -155,3 +155,13 @@ fn a_target_cannot_be_a_feature() {
     let message = "line 1, column 2: column `target` is a target: expected other features";
     assert_eq!(error.to_string(), message);
 }
+
+/// Names of some sequences alone were left out without a word.
+#[test]
+fn names_of_some_sequences_alone_are_noted() {
+    let text = "{\"id\": \"x\", \"sequence\": [1]}\n{\"sequence\": [2]}\n";
+    let options = ReadOptions::default();
+    let data = formats::parse(text.as_bytes(), Format::JsonLines, &options, None).unwrap();
+    assert_eq!(data.ids(), None);
+    assert_eq!(data.notes(), ["1 of 2 sequences have names, which are left out"]);
+}

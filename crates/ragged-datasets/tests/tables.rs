@@ -33,6 +33,9 @@ fn the_row_numbers_of_a_table_library_are_left_out_and_noted() {
     let data = formats::parse(b"Unnamed: 0,x\n0,5\n", Format::Csv, &options, None).unwrap();
     assert_eq!((data.features(), data.notes()), (2, &[][..]));
     refused("x,,y\n1,2,3\n", "line 1, column 2: column 2 has no name: expected a name for each");
+    // Empty lines before the header count.
+    refused("\n\r\nx,x\n1,2\n", "line 3, column 2: column `x` occurs twice");
+    refused("x,x", "line 1, column 2: column `x` occurs twice");
 }
 
 #[test]

@@ -137,25 +137,27 @@ pub enum Error {
     Input {
         /// The training, validation or test data of a run; `None` for other data.
         part: Option<&'static str>,
-        /// The sequence within this part, counted from 1.
-        sequence: usize,
+        /// The name of the sequence, or its number within this part, counted from 1.
+        sequence: String,
         /// The time step, counted from 1.
         step: usize,
-        /// The feature after the transforms, counted from 1.
-        feature: usize,
+        /// The name of the feature after the transforms, or its number, counted from 1.
+        feature: String,
         /// NaN, which stands for a missing value, or an infinity.
         value: f32,
     },
     /// A prediction that is NaN or infinite.
     #[error(
-        "sequence {sequence}: the prediction is not finite: expected parameters and values of usual size"
+        "sequence {sequence}: the prediction is not finite: its values or the parameters of the model are too large"
     )]
     NonFinitePrediction {
         /// The sequence, counted from 1.
         sequence: usize,
     },
     /// A loss on the test data that is NaN or infinite.
-    #[error("the loss on the test data is {loss}: expected parameters and values of usual size")]
+    #[error(
+        "the loss on the test data is {loss}: values of the data or parameters of the model are too large"
+    )]
     NonFiniteTest {
         /// NaN or an infinity.
         loss: f64,

@@ -210,7 +210,10 @@ fn a_missing_value_is_refused_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let text = series(&folder.path().join("gap.jsonl"), 20, |k| {
         let second = if k == 7 { "null".to_string() } else { k.to_string() };
-        format!("{{\"sequence\": [[{k}, 2], [{second}, 4]], \"target\": {k}}}")
+        format!(
+            "{{\"id\": \"s{k}\", \"sequence\": [{{\"a\": {k}, \"b\": 2}}, {{\"a\": {second}, \"b\": 4}}], \
+             \"target\": {k}}}"
+        )
     });
     let text = text + "valid_fraction = 0.3\n[train]\nepochs = 1\n";
     let mut parts = std::collections::BTreeSet::new();
@@ -218,8 +221,9 @@ fn a_missing_value_is_refused_before_training() {
         let seed = Override::set("seed", seed.to_string());
         let config = ExperimentConfig::parse(&text, &[seed]).unwrap();
         let error = Experiment::new(config).unwrap_err();
-        let Error::Input { part, step: 2, feature: 1, .. } = &error else { panic!("{error}") };
-        assert!(error.to_string().contains("step 2: feature 1 is missing; data.transforms"));
+        let Error::Input { part, step: 2, .. } = &error else { panic!("{error}") };
+        let named = ", sequence s7, step 2: feature a is missing; data.transforms";
+        assert!(error.to_string().contains(named), "{error}");
         parts.insert(*part);
     }
     let all = ["test data", "training data", "validation data"];

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use ragged_train::config::Override;
 use ragged_train::predict::Predictions;
 use ragged_train::run::RunOutcome;
 use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
@@ -97,8 +98,17 @@ fn any_file_name_names_a_run() {
         table(&folder.path().join(file), &["a", "target"]);
         assert_eq!(config(&folder.path().join(file)).name, name);
     }
-    let name = ragged_train::config::Override::set("name", "2024");
-    assert_eq!(ExperimentConfig::parse("", &[name]).unwrap().name, "2024");
+    // The type of the key decides whether a value is a text.
+    for (value, name) in [("2024", "2024"), ("007", "007"), ("1e3", "1e3"), ("\"a\"", "a")] {
+        let value = Override::set("name", value);
+        assert_eq!(ExperimentConfig::parse("", &[value]).unwrap().name, name);
+    }
+    let series = [Override::set("data.read.csv.series", "2024-01-01")];
+    let config = ExperimentConfig::parse("", &series).unwrap();
+    assert_eq!(config.data.read.csv.series.as_deref(), Some("2024-01-01"));
+    let wrong = [Override::set("name", "[1]")];
+    let error = ExperimentConfig::parse("", &wrong).unwrap_err().to_string();
+    assert_eq!(error, "--set name=[1]: name: expected text in quotes, got a list");
 }
 
 /// The held-out sequences follow from their number: in a file that had grown, trained ones were tested.

@@ -15,7 +15,7 @@ pub(crate) use args::Args;
 use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
-use crate::text::{metric, wrap};
+use crate::text::{metric, print_notes, wrap};
 use crate::train::progress::{Progress, Throughput};
 
 /// Trains until the run is complete or a signal arrives.
@@ -25,9 +25,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Some(path) => resume(path)?,
         None => {
             let experiment = args.experiment()?;
-            for note in experiment.notes() {
-                eprintln!("{}", wrap(&format!("note: {note}")));
-            }
+            print_notes(experiment.notes());
             if args.dry_run {
                 return dry_run::report(&experiment);
             }

@@ -182,7 +182,12 @@ impl<'a> Collector<'a> {
             };
             examples.push(Example::new(sequence, target));
         }
-        let ids = (ids.len() == examples.len()).then_some(ids);
+        let (named, count) = (ids.len(), examples.len());
+        if named > 0 && named < count {
+            let note = format!("{named} of {count} sequences have names, which are left out");
+            self.content_notes.push(note);
+        }
+        let ids = (named == count).then_some(ids);
         let notes = self.notes();
         let names = self.names.into_names();
         let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;

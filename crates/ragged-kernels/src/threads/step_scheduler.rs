@@ -6,7 +6,8 @@
 //! The units are divided into shards, one per thread, and a shard into chunks. A thread first takes the chunks
 //! of its own shard, whose weights its cache holds, and then those of shards whose owner is absent or late.
 //!
-//! *Guarantees*, which `tests/schedules.rs` checks for every interleaving of a few steps:
+//! *Guarantees*. `tests/schedules.rs` checks the first two for two threads and all interleavings with few
+//! preemptions, and `tests.rs` the others:
 //!
 //! - Each chunk of each step is given to one thread.
 //! - A thread gets a chunk of a step after all chunks of the step before are done, and sees what they wrote.

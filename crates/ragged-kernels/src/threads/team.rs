@@ -9,7 +9,7 @@
 //! the calling thread does all that no worker has taken. At the end of a phase it waits for the workers that
 //! have entered, and for no others, so that a pool that sleeps or is busy delays nothing.
 //!
-//! *Guarantees*, which `tests/schedules.rs` checks for every interleaving of a small call:
+//! *Guarantees*, which `tests/schedules.rs` checks for two threads and all interleavings with few preemptions:
 //!
 //! - The closure of a phase is called only between the beginning and the end of its `broadcast`, at most once
 //!   per thread and with a different `thread_id` on each.

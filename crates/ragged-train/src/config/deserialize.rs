@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::config::error::{ConfigError, ConfigProblem};
+use crate::config::error::{ConfigError, ConfigProblem, TEXT};
 
 /// Deserialises a configuration from a table.
 ///
@@ -95,7 +95,7 @@ fn type_in_words(name: &str) -> String {
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
         "f32" | "f64" => "a number".into(),
         "a boolean" => "true or false".into(),
-        "a string" | "a borrowed string" | "path string" => "text in quotes".into(),
+        "a string" | "a borrowed string" | "path string" => TEXT.into(),
         "a sequence" => "a list".into(),
         "a map" | "map" => "a section".into(),
         _ if name.starts_with("struct ") => "a section".into(),

@@ -77,11 +77,19 @@ pub enum ConfigProblem {
     Conflict(String),
 }
 
+/// The type of a text, in words.
+pub(crate) const TEXT: &str = "text in quotes";
+
 impl ConfigError {
     /// A value out of range.
     pub(crate) fn range(key: impl Into<String>, got: impl ToString, expected: &str) -> Self {
         let problem = ConfigProblem::Range { expected: expected.into(), got: got.to_string() };
         Self { key: key.into(), problem, origin: None }
+    }
+
+    /// Returns whether the value is no text, but should be one.
+    pub(crate) fn expects_text(&self) -> bool {
+        matches!(&self.problem, ConfigProblem::Type { expected, .. } if expected == TEXT)
     }
 
     /// Two values that contradict each other; `key` is the one to change.

@@ -75,7 +75,20 @@ impl ExperimentConfig {
                 }
             }
         }
-        let resolved = deserialize::<Self>(&table).map_err(Error::from).and_then(Self::resolve);
+        let parsed = loop {
+            let error = match deserialize::<Self>(&table) {
+                Err(error) if error.expects_text() => error,
+                result => break result,
+            };
+            // The type of the key decides: `--set name=2024` is a text. As a text it has the right type, so
+            // that this ends.
+            let last = overrides.iter().rev().find(|change| change.key == error.key);
+            match last.filter(|change| change.is_scalar()) {
+                Some(change) => change.apply_as_text(&mut table)?,
+                None => break Err(error),
+            }
+        };
+        let resolved = parsed.map_err(Error::from).and_then(Self::resolve);
         resolved.map_err(|error| Self::locate(error, text, overrides))
     }
 

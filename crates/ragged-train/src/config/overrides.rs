@@ -29,9 +29,6 @@ pub struct Override {
     pub flag: String,
 }
 
-/// Keys whose values are texts, also where they look like numbers or dates.
-const TEXT_KEYS: [&str; 3] = ["name", "data.dataset", "data.dir"];
-
 impl Override {
     /// Creates the override of `--set key=value`.
     pub fn set(key: impl Into<String>, value: impl Into<String>) -> Self {
@@ -61,6 +58,30 @@ impl Override {
 
     /// Sets the value in a table. Sections on the way to it are created.
     pub(crate) fn apply(&self, table: &mut Table) -> Result<(), ConfigError> {
+        let value = self.as_toml().unwrap_or_else(|| Value::String(self.value.clone()));
+        self.insert(table, value)
+    }
+
+    /// Sets the value as a text in a table, whatever it looks like.
+    pub(crate) fn apply_as_text(&self, table: &mut Table) -> Result<(), ConfigError> {
+        self.insert(table, Value::String(self.value.clone()))
+    }
+
+    /// Returns whether the value looks like a number, a date or a truth value: a key whose type is text has it as
+    /// text.
+    pub(crate) fn is_scalar(&self) -> bool {
+        self.as_toml().is_some_and(|value| {
+            !matches!(value, Value::String(_) | Value::Array(_) | Value::Table(_))
+        })
+    }
+
+    /// Returns the value if it is TOML.
+    fn as_toml(&self) -> Option<Value> {
+        let table = toml::from_str::<Table>(&format!("value = {}", self.value)).ok();
+        table.filter(|table| table.len() == 1)?.remove("value")
+    }
+
+    fn insert(&self, table: &mut Table, value: Value) -> Result<(), ConfigError> {
         let error = |key: &str, problem| {
             let origin = Some(ConfigOrigin::Flag(self.flag.clone()));
             ConfigError { key: key.into(), problem, origin }
@@ -84,14 +105,7 @@ impl Override {
                 }
             };
         }
-        let parsed = toml::from_str::<Table>(&format!("value = {}", self.value)).ok();
-        let parsed = parsed.filter(|table| table.len() == 1).and_then(|mut t| t.remove("value"));
-        // `name=2024` is a name and no number.
-        let scalar = parsed.as_ref().is_some_and(|value| {
-            !matches!(value, Value::String(_) | Value::Array(_) | Value::Table(_))
-        });
-        let parsed = parsed.filter(|_| !(scalar && TEXT_KEYS.contains(&self.key.as_str())));
-        section.insert(name.into(), parsed.unwrap_or_else(|| Value::String(self.value.clone())));
+        section.insert(name.into(), value);
         Ok(())
     }
 }

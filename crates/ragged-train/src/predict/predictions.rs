@@ -25,7 +25,7 @@ pub struct Prediction {
 /// use ragged_train::predict::{Prediction, Predictions};
 ///
 /// let rows = vec![Prediction { id: None, values: vec![vec![0.5]] }];
-/// let predictions = Predictions { targets: TargetKind::Values(1), rows };
+/// let predictions = Predictions { targets: TargetKind::Values(1), rows, notes: vec![] };
 /// assert_eq!(predictions.to_csv()?, "series,value_1\n1,0.5\n");
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
@@ -35,6 +35,8 @@ pub struct Predictions {
     pub targets: TargetKind,
     /// One prediction per sequence.
     pub rows: Vec<Prediction>,
+    /// Notes on how the file was read, such as columns that were left out.
+    pub notes: Vec<String>,
 }
 
 impl Predictions {
@@ -159,7 +161,7 @@ mod tests {
     fn classes_have_labels_and_probabilities() {
         let targets = TargetKind::Classes(vec!["a".into(), "b, c".into()]);
         let row = |p: f64| Prediction { id: None, values: vec![vec![p, 1.0 - p]] };
-        let predictions = Predictions { targets, rows: vec![row(0.25), row(0.5)] };
+        let predictions = Predictions { targets, rows: vec![row(0.25), row(0.5)], notes: vec![] };
         let csv = "series,label,p(a),\"p(b, c)\"\n1,\"b, c\",0.25,0.75\n2,a,0.5,0.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let lines = "{\"series\":1,\"label\":\"b, c\",\"probabilities\":{\"a\":0.25,\"b, c\":0.75}}\n\
@@ -171,7 +173,7 @@ mod tests {
     fn named_sequences_keep_their_names() {
         let row = |id: Option<&str>| Prediction { id: id.map(Into::into), values: vec![vec![1.5]] };
         let rows = vec![row(Some("patient \"9\"")), row(None)];
-        let predictions = Predictions { targets: TargetKind::Values(1), rows };
+        let predictions = Predictions { targets: TargetKind::Values(1), rows, notes: vec![] };
         let csv = "series,id,value_1\n1,\"patient \"\"9\"\"\",1.5\n2,,1.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let lines = "{\"series\":1,\"id\":\"patient \\\"9\\\"\",\"values\":[1.5]}\n\
@@ -183,7 +185,7 @@ mod tests {
     fn time_steps_have_rows_or_lists() {
         let rows = [vec![vec![1.5], vec![2.0]], vec![]];
         let rows = rows.into_iter().map(|values| Prediction { id: None, values }).collect();
-        let predictions = Predictions { targets: TargetKind::StepValues(1), rows };
+        let predictions = Predictions { targets: TargetKind::StepValues(1), rows, notes: vec![] };
         assert_eq!(predictions.to_csv().unwrap(), "series,step,value_1\n1,1,1.5\n1,2,2\n");
         let lines = "{\"series\":1,\"values\":[[1.5],[2.0]]}\n{\"series\":2,\"values\":[]}\n";
         assert_eq!(predictions.to_json_lines(), lines);

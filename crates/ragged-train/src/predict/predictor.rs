@@ -59,6 +59,8 @@ pub struct Evaluation {
     pub examples: usize,
     /// The epoch from which the parameters are.
     pub epoch: usize,
+    /// Notes on how the file was read, such as columns that were left out.
+    pub notes: Vec<String>,
 }
 
 impl Predictor {
@@ -112,7 +114,7 @@ impl Predictor {
             let (expected, got) = (kind.clone(), data.target_kind().clone());
             return Err(Error::Targets { expected, got });
         }
-        let examples = data.len();
+        let (examples, notes) = (data.len(), data.notes().to_vec());
         let loss = Loss::for_targets(kind);
         let sum = evaluate(&self.model, &self.loader(data)?, loss)?;
         let metrics = sum.finish();
@@ -125,6 +127,7 @@ impl Predictor {
             confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
             examples,
             epoch: self.info.record.as_ref().map_or(0, |record| record.epoch),
+            notes,
         })
     }
 
@@ -137,6 +140,7 @@ impl Predictor {
     /// features than in the training data, and with the first sequence whose prediction is not finite.
     pub fn predict(&self, input: &Path) -> Result<Predictions> {
         let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
+        let notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
         let loader = self.loader(data).map_err(Error::in_file(input))?;
         let mut rows = vec![];
@@ -152,7 +156,7 @@ impl Predictor {
         for (row, id) in rows.iter_mut().zip(ids) {
             row.id = id;
         }
-        Ok(Predictions { targets: self.targets().clone(), rows })
+        Ok(Predictions { targets: self.targets().clone(), rows, notes })
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {

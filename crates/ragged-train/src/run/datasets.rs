@@ -44,7 +44,7 @@ pub struct Datasets {
     pub schema: Schema,
     /// The content of the files.
     pub fingerprints: DataFingerprints,
-    /// Notes on how the files were read, such as columns that were left out.
+    /// Notes on how the files were read: what is predicted, and for instance columns that were left out.
     pub notes: Vec<String>,
 }
 
@@ -56,18 +56,12 @@ impl Datasets {
     /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
     /// file that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
-        let ((train, valid, test), fingerprints) = if section.is_generated() {
-            (generated(section, seed)?, DataFingerprints::default())
+        let ((train, valid, test), fingerprints, notes) = if section.is_generated() {
+            (generated(section, seed)?, DataFingerprints::default(), vec![])
         } else {
             files(section, seed)?
         };
         let schema = Schema::of(&train);
-        let mut notes: Vec<String> = vec![];
-        for note in train.notes().iter().chain(test.notes()) {
-            if !notes.contains(note) {
-                notes.push(note.clone());
-            }
-        }
         let configs = section.transforms.as_deref().unwrap_or_default();
         let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
         let transformed = |data: AnyDataset| -> Result<AnyDataset> {
@@ -224,9 +218,11 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
 /// The fraction of a file that is held out for the test, where there is no `_TEST` file.
 const TEST_FRACTION: f64 = 0.2;
 
-fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints)> {
+/// Reads the files, and returns their content and notes on how they were read.
+fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, Vec<String>)> {
     let (path, test) = paths(section)?;
     let mut fingerprints = DataFingerprints::default();
+    let mut notes = vec![];
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
             let train = formats::read(&path, &section.read)?;
@@ -236,21 +232,26 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints)>
                 let (expected, got) = (train.features(), data.features());
                 return Err(Error::in_file(&test)(Error::Features { expected, got }));
             }
+            notes.push(train.target_summary());
+            notes.extend_from_slice(train.notes());
+            notes.extend(data.notes().iter().filter(|note| !train.notes().contains(note)).cloned());
             fingerprints.train = Some(DataFingerprint::of(&train));
             fingerprints.test = Some(DataFingerprint::of(&data));
             (Arc::new(train), Arc::new(data))
         }
         None => {
             let whole = formats::read(&path, &section.read)?;
+            notes.push(whole.target_summary());
+            notes.extend_from_slice(whole.notes());
             fingerprints.train = Some(DataFingerprint::of(&whole));
             hold_out(whole, seed)?
         }
     };
     if section.valid_fraction == 0.0 {
-        return Ok(((train, None, test), fingerprints));
+        return Ok(((train, None, test), fingerprints, notes));
     }
     let (train, valid) = split(train, 1.0 - section.valid_fraction, derive_seed(seed, VALID))?;
-    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints))
+    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints, notes))
 }
 
 /// Splits the examples of one file into training and test data.

@@ -3,25 +3,21 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use ragged_datasets::formats::Schema;
-use ragged_datasets::{
-    Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata, Target, TargetKind,
-};
-use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout};
+use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata};
+use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
-use crate::config::error::ConfigError;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::config::sections::Order;
-use crate::error::{CheckpointError, Error, Result};
+use crate::error::{Error, Result};
 use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::loss::Loss;
 use crate::objective::metrics::MetricSum;
-use crate::objective::monitor::Monitor;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
-use crate::run::datasets::{AnyDataset, Datasets, check_unchanged};
+use crate::run::compatibility::{check_checkpoint, check_model};
+use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -82,9 +78,7 @@ impl Experiment {
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
         let experiment = Self { config, data, model_config, model, parameters, from: None };
-        experiment.check_readout()?;
-        experiment.check_lengths()?;
-        experiment.check_monitor()?;
+        check_model(&experiment.config, &experiment.data, &experiment.model_config)?;
         // Errors of the loaders and of the trainer must come before a directory is created.
         experiment.train_loader()?;
         experiment.trainer()?;
@@ -95,8 +89,8 @@ impl Experiment {
     ///
     /// # Errors
     ///
-    /// [`Error::InFile`] for a configuration that is wrong and for a checkpoint of another model,
-    /// [`Error::Checkpoint`] for a checkpoint of other targets.
+    /// [`Error::InFile`] for a configuration that is wrong and for a checkpoint of another model or of data
+    /// that have changed, [`Error::Checkpoint`] for a checkpoint of other targets or features.
     pub fn resume(run: &RunDir) -> Result<Resumed> {
         let config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
@@ -108,26 +102,7 @@ impl Experiment {
             }
             match load_checkpoint(&path) {
                 Ok(checkpoint) => {
-                    let Schema { targets: got, features, .. } = &checkpoint.info.schema;
-                    let expected = experiment.data.targets();
-                    if got != expected {
-                        let (expected, got) = (expected.clone(), got.clone());
-                        let source = CheckpointError::Targets { expected, got };
-                        return Err(Error::Checkpoint { path, source });
-                    }
-                    let (saved, now) = (&checkpoint.info.data, &experiment.data.fingerprints);
-                    let parts = [("training data", &saved.train, &now.train)];
-                    let parts = parts.into_iter().chain([("test data", &saved.test, &now.test)]);
-                    for (part, saved, now) in parts {
-                        check_unchanged(part, saved.as_ref(), now.as_ref())
-                            .map_err(Error::in_file(&path))?;
-                    }
-                    let expected = &experiment.data.schema.features;
-                    if features != expected {
-                        let (expected, got) = (expected.clone(), features.clone());
-                        let source = CheckpointError::Features { expected, got };
-                        return Err(Error::Checkpoint { path, source });
-                    }
+                    check_checkpoint(&experiment.data, &checkpoint.info, &path)?;
                     experiment.from = Some(checkpoint);
                     experiment.trainer().map_err(Error::in_file(&path))?;
                     break;
@@ -148,7 +123,8 @@ impl Experiment {
         &self.config
     }
 
-    /// Returns notes on how the files of the data were read, such as columns that were left out.
+    /// Returns notes on how the files of the data were read: what is predicted, and for instance columns that
+    /// were left out.
     pub fn notes(&self) -> &[String] {
         &self.data.notes
     }
@@ -183,7 +159,8 @@ impl Experiment {
     ///
     /// # Errors
     ///
-    /// Errors of training. The files that were written before remain in the run directory.
+    /// Errors of training, and [`Error::NonFiniteTest`]. The files that were written before remain in the run
+    /// directory.
     pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<RunOutcome> {
         let start = Instant::now();
         let _lock = run.lock()?;
@@ -320,92 +297,6 @@ impl Experiment {
         };
         let (batching, workers) = (self.config.train.batching(), self.config.data.workers);
         LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
-    }
-
-    /// Checks that there is one prediction per target: per time step or per sequence.
-    fn check_readout(&self) -> Result<()> {
-        let targets = self.data.targets();
-        let per_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
-        let ModelConfig { kind, readout, ref layer, .. } = self.model_config;
-        if per_step != (readout == Readout::Steps) {
-            let (targets, expected) =
-                if per_step { ("time step", "steps") } else { ("sequence", "another readout") };
-            let message = format!(
-                "model.readout is {}, but there is one target per {targets}: expected {expected}",
-                format!("{readout:?}").to_lowercase()
-            );
-            return Err(ConfigError::conflict("model.readout", message).into());
-        }
-        if per_step && kind == ModelKind::Fixed {
-            let message =
-                "model.kind is fixed, but there is one target per time step: expected variable";
-            return Err(ConfigError::conflict("model.kind", message).into());
-        }
-        if self.config.train.bptt_steps > 0 && (kind == ModelKind::Fixed || layer.bidirectional) {
-            let message =
-                "train.bptt_steps is given: expected model.kind variable and one direction";
-            return Err(ConfigError::conflict("train.bptt_steps", message).into());
-        }
-        Ok(())
-    }
-
-    /// Checks that the monitored metric is defined: R2 is not, where the targets of every output are all equal.
-    fn check_monitor(&self) -> Result<()> {
-        if self.config.train.monitor != Monitor::R2 || self.config.data.is_generated() {
-            return Ok(());
-        }
-        let valid = self.data.valid.as_ref().filter(|_| self.config.validates());
-        let (part, data) =
-            valid.map_or(("training", &self.data.train), |valid| ("validation", valid));
-        let mut first: Option<Vec<f32>> = None;
-        for index in 0..data.len() {
-            let rows: Vec<Vec<f32>> = match data.get(0, index)?.target {
-                Target::Values(values) => vec![values],
-                Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
-                Target::Class(_) | Target::StepClasses(_) => return Ok(()),
-            };
-            for row in rows {
-                if *first.get_or_insert_with(|| row.clone()) != row {
-                    return Ok(());
-                }
-            }
-        }
-        let message = format!(
-            "train.monitor is r2, which is undefined for the {part} data, whose targets are all equal: \
-             expected loss, or other {part} data"
-        );
-        Err(ConfigError::conflict("train.monitor", message).into())
-    }
-
-    /// Checks that all sequences have one length if the model needs that, before training reaches a
-    /// batch where they do not.
-    fn check_lengths(&self) -> Result<()> {
-        if self.model_config.kind == ModelKind::Variable || self.config.data.is_sums() {
-            let varies = self.config.data.dataset == "variable-sums";
-            if varies && self.model_config.kind == ModelKind::Fixed {
-                let message = "model.kind is fixed, but the lengths of variable-sums vary: \
-                               expected kind variable, or dataset fixed-sums";
-                return Err(ConfigError::conflict("model.kind", message).into());
-            }
-            return Ok(());
-        }
-        let parts = [Some(&self.data.train), self.data.valid.as_ref(), Some(&self.data.test)];
-        let mut first = None;
-        for data in parts.into_iter().flatten() {
-            for index in 0..data.len() {
-                let length = data.get(0, index)?.sequence.len();
-                let expected = *first.get_or_insert(length);
-                if length != expected || length == 0 {
-                    let message = format!(
-                        "model.kind is fixed, but {} has sequences of length {expected} and \
-                         {length}: expected kind variable",
-                        self.config.data.dataset
-                    );
-                    return Err(ConfigError::conflict("model.kind", message).into());
-                }
-            }
-        }
-        Ok(())
     }
 }
 

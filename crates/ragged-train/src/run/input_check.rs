@@ -18,9 +18,15 @@ pub(crate) fn check_inputs(part: Option<&'static str>, data: &dyn Dataset) -> Re
         let features = example.sequence.features();
         let bad = example.sequence.values().iter().position(|value| !value.is_finite());
         if let Some(at) = bad {
-            let (step, feature) = (at / features + 1, at % features + 1);
-            let value = example.sequence.values()[at];
-            return Err(Error::Input { part, sequence: index + 1, step, feature, value });
+            let (step, column) = (at / features + 1, at % features);
+            let names = data.feature_names().and_then(|names| names.get(column));
+            return Err(Error::Input {
+                part,
+                sequence: data.id(index).map_or_else(|| (index + 1).to_string(), str::to_string),
+                step,
+                feature: names.map_or_else(|| (column + 1).to_string(), String::clone),
+                value: example.sequence.values()[at],
+            });
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 pub(crate) mod bad_batch;
 pub(crate) mod best_epochs;
 pub(crate) mod checkpoint;
+mod compatibility;
 pub(crate) mod data_fingerprint;
 pub(crate) mod datasets;
 pub(crate) mod experiment;

@@ -84,12 +84,18 @@ fn is_numbering(name: &str) -> bool {
 /// The header of a table.
 struct Header<'a> {
     names: Vec<&'a str>,
+    line: usize,
 }
 
 impl Columns {
-    /// Assigns the roles to the columns of a header, and orders the features as in the files before.
-    pub(super) fn find(header: &[&str], csv: &CsvColumns, into: &mut Collector) -> Result<Self> {
-        let header = Header { names: header.to_vec() };
+    /// Assigns the roles to the columns of the header in a line, and orders the features as in the files before.
+    pub(super) fn find(
+        names: &[&str],
+        line: usize,
+        csv: &CsvColumns,
+        into: &mut Collector,
+    ) -> Result<Self> {
+        let header = Header { names: names.to_vec(), line };
         header.check(csv)?;
         let names = &header.names;
         let numbering = header.numbering(csv, into);
@@ -122,7 +128,7 @@ impl Columns {
                 if let Some(&column) = features.iter().find(|column| targets.contains(column)) {
                     let name = shown(names[column]);
                     let reason = format!("column `{name}` is a target: expected other features");
-                    return Err(at(column).error(reason));
+                    return Err(header.at(column).error(reason));
                 }
                 features
             }
@@ -133,7 +139,7 @@ impl Columns {
                 if let Some(&column) = features.iter().find(|&&column| names[column].is_empty()) {
                     let number = column + 1;
                     let reason = format!("column {number} has no name: expected a name for each");
-                    return Err(at(column).error(reason));
+                    return Err(header.at(column).error(reason));
                 }
                 if series.is_none() {
                     header.check_ids(&features, into)?;
@@ -145,23 +151,23 @@ impl Columns {
             }
         };
         if features.is_empty() {
-            return Err(at(0).error("expected at least one column of features, got none"));
+            return Err(header.at(0).error("expected at least one column of features, got none"));
         }
         let feature_names: Vec<String> =
             features.iter().map(|&column| names[column].to_string()).collect();
-        let order = into.order(&feature_names).map_err(|reason| at(0).error(reason))?;
+        let order = into.order(&feature_names).map_err(|reason| header.at(0).error(reason))?;
         let features = order.into_iter().map(|k| features[k]).collect();
         let targets = if into.wants_targets() { targets } else { vec![] };
         Ok(Self { series, time, features, targets, trailing })
     }
 }
 
-/// Returns the location of a cell of the header.
-fn at(column: usize) -> Location {
-    Location::Line { line: 1, column: column + 1 }
-}
-
 impl Header<'_> {
+    /// Returns the location of a cell.
+    fn at(&self, column: usize) -> Location {
+        Location::Line { line: self.line, column: column + 1 }
+    }
+
     /// Checks that the row consists of distinct names.
     fn check(&self, csv: &CsvColumns) -> Result<()> {
         let names = &self.names;
@@ -174,7 +180,7 @@ impl Header<'_> {
             let reason = format!(
                 "expected names separated by {expected:?}, got {other:?}: set csv.delimiter"
             );
-            return Err(at(0).error(reason));
+            return Err(self.at(0).error(reason));
         }
         let numbers = names.iter().filter(|name| Decimal::parse(name).is_some()).count();
         let roles = names.iter().any(|name| !name.is_empty() && is_role(name));
@@ -185,15 +191,17 @@ impl Header<'_> {
             let got = shown(names[column]);
             let reason =
                 format!("expected a header with the names of the columns, got the number `{got}`");
-            return Err(at(column).error(reason));
+            return Err(self.at(column).error(reason));
         }
         for (column, name) in names.iter().enumerate() {
             if name.contains('\0') {
-                return Err(at(column).error("expected a name, got a text with a null character"));
+                return Err(self
+                    .at(column)
+                    .error("expected a name, got a text with a null character"));
             }
             if !name.is_empty() && names[..column].contains(name) {
                 let reason = format!("column `{}` occurs twice", shown(name));
-                return Err(at(column).error(reason));
+                return Err(self.at(column).error(reason));
             }
         }
         Ok(())
@@ -206,7 +214,7 @@ impl Header<'_> {
     fn require(&self, name: &str) -> Result<usize> {
         self.find(name).ok_or_else(|| {
             let known = list(self.names.iter().copied());
-            at(0).error(format!("expected a column `{}`, got {known}", shown(name)))
+            self.at(0).error(format!("expected a column `{}`, got {known}", shown(name)))
         })
     }
 
@@ -235,7 +243,7 @@ impl Header<'_> {
             [first, second, ..] => {
                 let (a, b) = (shown(self.names[first]), shown(self.names[second]));
                 let reason = format!("expected one column `{usual}`, got `{a}` and `{b}`");
-                Err(at(second).error(reason))
+                Err(self.at(second).error(reason))
             }
         }
     }
@@ -282,7 +290,7 @@ impl Header<'_> {
                     "expected the names of the series in a column `{SERIES}`, got `{name}`: set \
                      csv.series to `{name}`, or csv.features if it is a feature"
                 );
-                return Err(at(column).error(reason));
+                return Err(self.at(column).error(reason));
             }
             if normalised.ends_with("_id") {
                 into.note(format!(

@@ -34,7 +34,9 @@ pub(in crate::formats) fn read(
         .from_reader(Quotes::new(Newlines::new(input), delimiter));
     let header = reader.byte_headers().map_err(failed)?.clone();
     let width = header.len();
-    let columns = Columns::find(&decoded(&header)?, names, into)?;
+    // The reader is at the line after it, and has skipped empty lines before it.
+    let line = (reader.position().line() as usize).saturating_sub(1).max(1);
+    let columns = Columns::find(&decoded(&header, line)?, line, names, into)?;
     let mut series: Vec<Series> = vec![];
     let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut record = ByteRecord::new();
@@ -70,9 +72,9 @@ pub(in crate::formats) fn read(
 }
 
 /// Decodes the names of the columns.
-fn decoded(header: &ByteRecord) -> Result<Vec<&str>> {
+fn decoded(header: &ByteRecord, line: usize) -> Result<Vec<&str>> {
     let name = |(column, name)| {
-        let location = Location::Line { line: 1, column: column + 1 };
+        let location = Location::Line { line, column: column + 1 };
         std::str::from_utf8(name).map_err(|_| location.error("invalid UTF-8"))
     };
     header.iter().enumerate().map(name).collect()

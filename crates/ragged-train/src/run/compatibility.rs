@@ -1,0 +1,129 @@
+//! Checks that the configuration, the data and a checkpoint of a run fit each other, before training.
+
+use std::path::Path;
+
+use ragged_datasets::formats::Schema;
+use ragged_datasets::{Dataset, Target, TargetKind};
+use ragged_models::{ModelConfig, ModelKind, Readout};
+
+use crate::config::error::ConfigError;
+use crate::config::experiment_config::ExperimentConfig;
+use crate::error::{CheckpointError, Error, Result};
+use crate::objective::monitor::Monitor;
+use crate::run::checkpoint::CheckpointInfo;
+use crate::run::datasets::{Datasets, check_unchanged};
+
+/// Checks that a model can be trained on the data, and that the monitored metric is defined.
+pub(crate) fn check_model(
+    config: &ExperimentConfig,
+    data: &Datasets,
+    model: &ModelConfig,
+) -> Result<()> {
+    check_readout(config, data, model)?;
+    check_lengths(config, data, model)?;
+    check_monitor(config, data)
+}
+
+/// Checks that a checkpoint was trained on these data: the same content, targets and features.
+pub(crate) fn check_checkpoint(data: &Datasets, info: &CheckpointInfo, path: &Path) -> Result<()> {
+    let wrong = |source| Error::Checkpoint { path: path.to_path_buf(), source };
+    let Schema { targets, features, .. } = &data.schema;
+    let saved = &info.schema;
+    if saved.targets != *targets {
+        let (expected, got) = (targets.clone(), saved.targets.clone());
+        return Err(wrong(CheckpointError::Targets { expected, got }));
+    }
+    let (content, now) = (&info.data, &data.fingerprints);
+    check_unchanged("training data", content.train.as_ref(), now.train.as_ref())
+        .and_then(|()| check_unchanged("test data", content.test.as_ref(), now.test.as_ref()))
+        .map_err(Error::in_file(path))?;
+    if saved.features != *features {
+        let (expected, got) = (features.clone(), saved.features.clone());
+        return Err(wrong(CheckpointError::Features { expected, got }));
+    }
+    Ok(())
+}
+
+/// Checks that there is one prediction per target: per time step or per sequence.
+fn check_readout(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<()> {
+    let targets = data.targets();
+    let per_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+    let ModelConfig { kind, readout, ref layer, .. } = *model;
+    if per_step != (readout == Readout::Steps) {
+        let (targets, expected) =
+            if per_step { ("time step", "steps") } else { ("sequence", "another readout") };
+        let message = format!(
+            "model.readout is {}, but there is one target per {targets}: expected {expected}",
+            format!("{readout:?}").to_lowercase()
+        );
+        return Err(ConfigError::conflict("model.readout", message).into());
+    }
+    if per_step && kind == ModelKind::Fixed {
+        let message =
+            "model.kind is fixed, but there is one target per time step: expected variable";
+        return Err(ConfigError::conflict("model.kind", message).into());
+    }
+    if config.train.bptt_steps > 0 && (kind == ModelKind::Fixed || layer.bidirectional) {
+        let message = "train.bptt_steps is given: expected model.kind variable and one direction";
+        return Err(ConfigError::conflict("train.bptt_steps", message).into());
+    }
+    Ok(())
+}
+
+/// Checks that the monitored metric is defined: R2 is not, where the targets of every output are all equal.
+fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
+    if config.train.monitor != Monitor::R2 || config.data.is_generated() {
+        return Ok(());
+    }
+    let valid = data.valid.as_ref().filter(|_| config.validates());
+    let (part, data) = valid.map_or(("training", &data.train), |valid| ("validation", valid));
+    let mut first: Option<Vec<f32>> = None;
+    for index in 0..data.len() {
+        let rows: Vec<Vec<f32>> = match data.get(0, index)?.target {
+            Target::Values(values) => vec![values],
+            Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
+            Target::Class(_) | Target::StepClasses(_) => return Ok(()),
+        };
+        for row in rows {
+            if *first.get_or_insert_with(|| row.clone()) != row {
+                return Ok(());
+            }
+        }
+    }
+    let message = format!(
+        "train.monitor is r2, which is undefined for the {part} data, whose targets are all equal: \
+         expected loss, or other {part} data"
+    );
+    Err(ConfigError::conflict("train.monitor", message).into())
+}
+
+/// Checks that all sequences have one length if the model needs that, before training reaches a
+/// batch where they do not.
+fn check_lengths(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<()> {
+    if model.kind == ModelKind::Variable || config.data.is_sums() {
+        let varies = config.data.dataset == "variable-sums";
+        if varies && model.kind == ModelKind::Fixed {
+            let message = "model.kind is fixed, but the lengths of variable-sums vary: \
+                           expected kind variable, or dataset fixed-sums";
+            return Err(ConfigError::conflict("model.kind", message).into());
+        }
+        return Ok(());
+    }
+    let parts = [Some(&data.train), data.valid.as_ref(), Some(&data.test)];
+    let mut first = None;
+    for data in parts.into_iter().flatten() {
+        for index in 0..data.len() {
+            let length = data.get(0, index)?.sequence.len();
+            let expected = *first.get_or_insert(length);
+            if length != expected || length == 0 {
+                let message = format!(
+                    "model.kind is fixed, but {} has sequences of length {expected} and \
+                     {length}: expected kind variable",
+                    config.data.dataset
+                );
+                return Err(ConfigError::conflict("model.kind", message).into());
+            }
+        }
+    }
+    Ok(())
+}
