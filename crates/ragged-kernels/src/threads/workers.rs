@@ -5,9 +5,9 @@
 //! layer. So a worker whose job is done polls for the next one for a while, and a call starts workers only
 //! where too few are polling. A polling worker yields its core to every other thread.
 //!
-//! *Guarantee.* Every submitted job runs, once. For each job in the queue there is a worker that polls or is
-//! about to start; under the lock, `jobs.len()` is at most the number of both. A worker leaves only after it
-//! has found the queue empty under the lock.
+//! *Guarantee.* Every submitted job runs, once, and on a worker that no other job waiting in the queue counts on: under
+//! the lock, `jobs.len()` is at most the number of workers that poll or are about to start. A worker leaves only after
+//! it has found the queue empty under the lock. `tests/schedules.rs` checks this for two and three jobs.
 
 use std::collections::VecDeque;
 use std::sync::{LazyLock, PoisonError};
