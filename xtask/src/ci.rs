@@ -16,7 +16,7 @@ const fn step(name: &'static str, arguments: &'static [&'static str]) -> Step {
 }
 
 /// The steps that only show their output when they fail.
-const CHECKS: [Step; 5] = [
+const CHECKS: [Step; 6] = [
     step("format", &["fmt", "--all", "--check"]),
     step("clippy", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     Step {
@@ -32,6 +32,21 @@ const CHECKS: [Step; 5] = [
             "examples/lecture/Cargo.toml",
             "--target-dir",
             "target",
+        ],
+    ),
+    // `xtask-compare` asks for features of its own.
+    step(
+        "crates without features",
+        &[
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--exclude",
+            "xtask-compare",
+            "--no-default-features",
+            "--",
+            "-D",
+            "warnings",
         ],
     ),
     // What `cargo xtask train` builds. Features of other crates stay as they are in the tests.

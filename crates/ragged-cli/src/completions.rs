@@ -9,7 +9,7 @@ pub(crate) struct Args {
     shell: clap_complete::Shell,
     /// The shell
     #[cfg(not(feature = "completions"))]
-    #[expect(dead_code, reason = "this build knows no shell")]
+    #[allow(dead_code, reason = "this build knows no shell")]
     shell: String,
 }
 

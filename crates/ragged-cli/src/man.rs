@@ -8,7 +8,7 @@ use crate::failure::Failure;
 pub(crate) struct Args {
     /// The folder for ragged.1, ragged-train.1 and the other pages
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    #[cfg_attr(not(feature = "man"), expect(dead_code, reason = "this build writes no pages"))]
+    #[cfg_attr(not(feature = "man"), allow(dead_code, reason = "this build writes no pages"))]
     folder: PathBuf,
 }
 

@@ -13,7 +13,8 @@ use crate::simd::level::SimdLevel;
 use crate::threads::plan::team_size;
 use crate::threads::team::Team;
 
-/// An element type of the kernels: `f32` or `f64`. It cannot be implemented for other types.
+/// An element type of the kernels: `f32` or, with the feature `f64`, `f64`. It cannot be implemented for
+/// other types.
 ///
 /// ```
 /// use ragged_kernels::Element;
@@ -26,6 +27,7 @@ use crate::threads::team::Team;
 pub trait Element: ElementPasses {}
 
 impl Element for f32 {}
+#[cfg(feature = "f64")]
 impl Element for f64 {}
 
 /// The activations that [`forward`] saves for [`backward`].

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
-#[cfg_attr(not(feature = "download"), expect(dead_code, reason = "this build downloads nothing"))]
+#[cfg_attr(not(feature = "download"), allow(dead_code, reason = "this build downloads nothing"))]
 pub(crate) struct Args {
     /// The name of the data set in the archive, such as JapaneseVowels
     #[arg(value_parser = name)]

@@ -70,4 +70,5 @@ macro_rules! element_passes {
 }
 
 element_passes!(f32);
+#[cfg(feature = "f64")]
 element_passes!(f64);

@@ -20,6 +20,10 @@ use crate::op::pass::{CellParameters, OpOutput, Pass};
 
 type Result<T> = candle_core::Result<T>;
 
+/// The element types of a layer, for messages.
+const ELEMENTS: &str =
+    if cfg!(feature = "f64") { "f32 or f64" } else { "f32 (f64 with the feature `f64`)" };
+
 /// Runs one layer and direction over the packed rows `x` `[N, I]`.
 ///
 /// The initial states `h_0` `[B, P]` and `c_0` `[B, H]` are in the caller's order, and zero if
@@ -62,10 +66,11 @@ pub(crate) fn recurrent(
         DType::F32 => {
             multi_op::apply(RecurrentOp::<f32> { call, tape: None }, &inputs, pass.record)
         }
+        #[cfg(feature = "f64")]
         DType::F64 => {
             multi_op::apply(RecurrentOp::<f64> { call, tape: None }, &inputs, pass.record)
         }
-        dtype => bail!("recurrent layer: expected f32 or f64, got {}", dtype.as_str()),
+        dtype => bail!("recurrent layer: expected {ELEMENTS}, got {}", dtype.as_str()),
     }?;
     let mut outputs = outputs.into_iter();
     let (Some(output), Some(h_n)) = (outputs.next(), outputs.next()) else {
