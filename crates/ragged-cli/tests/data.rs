@@ -23,7 +23,10 @@ fn a_file_is_described_with_the_cost_of_batches() {
     for line in [
         "sequences  3",
         "features   2",
-        "names      x, y",
+        "  series_id  names of the sequences",
+        "  x          feature: 1 to 3",
+        "  y          feature: always 2, 1 of 6 missing",
+        "  target     target: names of classes, the same in all rows of a sequence",
         "steps      6: 1 to 3 per sequence, mean 2.0, median 2",
         "missing    1 of 12 values (8.3 %)",
         "classes    2 per sequence: k 1, l 2",
@@ -57,7 +60,12 @@ fn how_a_table_was_understood_is_noted() {
     std::fs::write(folder.path().join("x.csv"), table).unwrap();
     let (code, stdout, stderr) = data(folder.path(), &["x.csv"]);
     assert_eq!(code, 0, "{stderr}");
-    for line in ["names      x", "target: regression, 2 values from 0.5 to 14.25"] {
+    for line in [
+        "  (column 1)  left out: the numbers of the rows",
+        "  x           feature: 1 to 3",
+        "  target      target: numbers, the same in all rows of a sequence",
+        "target: regression, 2 values from 0.5 to 14.25",
+    ] {
         assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
     }
     let notes = "note: x.csv: column 1 has no name and is left out, as the numbers of the rows\n\

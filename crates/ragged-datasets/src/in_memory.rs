@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
 use crate::example::{Example, Target, TargetKind};
+use crate::formats::Column;
 use crate::formats::task::summary;
 
 /// A data set that holds its examples in memory.
@@ -31,6 +32,7 @@ pub struct InMemory {
     ids: Option<Vec<String>>,
     feature_names: Option<Vec<String>>,
     notes: Vec<String>,
+    columns: Vec<Column>,
 }
 
 impl InMemory {
@@ -59,6 +61,7 @@ impl InMemory {
             ids: None,
             feature_names: None,
             notes: vec![],
+            columns: vec![],
         })
     }
 
@@ -99,6 +102,18 @@ impl InMemory {
     pub(crate) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
         self
+    }
+
+    /// Sets what the columns of a file are read as.
+    pub(crate) fn with_columns(mut self, columns: Vec<Column>) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Returns what each column of the file is read as, in the order of the file. Empty for data that was
+    /// not read from a file.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// Describes the targets in one sentence.

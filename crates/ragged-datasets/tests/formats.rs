@@ -234,7 +234,7 @@ fn malformed_tables() {
         &ReadOptions::default(),
         Some(&Schema::from(&kind)),
     );
-    let message = "line 2, column 2: expected one of the 2 known labels, got `c`";
+    let message = "line 2, column 2: expected one of the 2 known labels (a, b), got `c`";
     assert_eq!(error.unwrap_err().to_string(), message);
     let error = parse(b"x,y\n1,\xff\n", Format::Csv).unwrap_err().to_string();
     assert_eq!(error, "line 2, column 2: invalid UTF-8");

@@ -192,6 +192,8 @@ impl RecurrentConfig {
         for (name, got) in sizes {
             check(name, got, got >= 1, "at least 1")?;
         }
+        // Each layer costs time and memory when the model is built, also without its parameters.
+        check("num_layers", self.num_layers, self.num_layers <= 1000, "at most 1000")?;
         let fits = self.hidden_size <= usize::MAX / 16 / self.input_size.max(self.hidden_size);
         check("hidden_size", self.hidden_size, fits, "a size that fits in memory")?;
         if let Some(size) = self.proj_size {

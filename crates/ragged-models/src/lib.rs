@@ -94,6 +94,7 @@ pub use op::pass::Pass;
 pub use ragged_kernels::Direction;
 pub use ragged_sequence::random;
 pub use weights::mismatches::{Mismatches, ShapeMismatch};
+pub use weights::parameter_shapes::ParameterShapes;
 pub use weights::parameters::Parameters;
 pub use weights::state_dict::{Differences, LoadOptions, read_state_dict};
 

@@ -170,7 +170,9 @@ fn runs_train_on_files_and_errors_name_them() {
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true b a\n@data\n1:2:a\n").unwrap();
     check(open(&[]), "Tiny_TEST.ts: expected 1 features per step, as in the training data, got 2");
     std::fs::write(dir.join("Tiny_TEST.ts"), "@classLabel true c\n@data\n1:c\n").unwrap();
-    check(open(&[]), "Tiny_TEST.ts: line 3, column 3: expected one of the 2 known labels, got `c`");
+    let message =
+        "Tiny_TEST.ts: line 3, column 3: expected one of the 2 known labels (a, b), got `c`";
+    check(open(&[]), message);
     std::fs::write(dir.join("Tiny_TRAIN.ts"), "@classLabel true a\n@data\n").unwrap();
     check(open(&[]), "Tiny_TRAIN.ts: line 3, column 1: expected a series, got the end of the file");
     let fixed = config("", &[("model.kind", "fixed"), ("data.dataset", "variable-sums")]).unwrap();

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use ragged_datasets::formats::{self, Format, ReadOptions, Schema, Task};
+use ragged_datasets::formats::{self, Column, Format, ReadOptions, Schema, Task};
 use ragged_datasets::{
     Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, VariableLengthSums,
     VariableLengthSumsConfig,
@@ -69,12 +69,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let options =
         BatchOptions { batch_size: args.batch_size, max_tokens: args.max_tokens, seed: args.seed };
     let mut out = std::io::stdout();
-    for (k, Part { name, data, target }) in open(&args)?.into_iter().enumerate() {
+    for (k, Part { name, data, columns, target }) in open(&args)?.into_iter().enumerate() {
         let summary = Summary::of(&*data)?;
         for note in data.notes() {
             eprintln!("note: {name}: {note}");
         }
         writeln!(out, "{}{name}", if k == 0 { "" } else { "\n" })?;
+        if !columns.is_empty() {
+            summary.print_columns(&columns, &mut out)?;
+        }
         summary.print(&*data, &mut out)?;
         if let Some(target) = target {
             writeln!(out, "{target}")?;
@@ -111,6 +114,8 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
 struct Part {
     name: String,
     data: Box<dyn Dataset>,
+    /// What the columns of the file are read as. Empty for generated data.
+    columns: Vec<Column>,
     /// The decision what is predicted, as a sentence. Absent for generated data.
     target: Option<String>,
 }
@@ -118,7 +123,8 @@ struct Part {
 impl Part {
     fn of_file(path: &Path, data: InMemory) -> Self {
         let target = Some(data.target_summary());
-        Self { name: path.display().to_string(), data: Box::new(data), target }
+        let columns = data.columns().to_vec();
+        Self { name: path.display().to_string(), data: Box::new(data), columns, target }
     }
 }
 
@@ -132,7 +138,7 @@ fn open(args: &Args) -> Result<Vec<Part>, Failure> {
         _ => None,
     };
     if let Some(data) = generated {
-        return Ok(vec![Part { name: args.source.clone(), data, target: None }]);
+        return Ok(vec![Part { name: args.source.clone(), data, columns: vec![], target: None }]);
     }
     let path = Path::new(&args.source);
     if path.exists() || args.format.is_some() || Format::of(path).is_ok() {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use ragged_datasets::formats::{Column, Role};
 use ragged_datasets::{Dataset, Target};
 
 use crate::failure::Failure;
@@ -9,49 +10,110 @@ use crate::failure::Failure;
 /// Counts over all examples.
 pub(super) struct Summary {
     pub(super) lengths: Vec<usize>,
-    features: usize,
-    missing: usize,
+    features: Vec<Values>,
     /// The number of examples of each class, or of time steps where each has a class.
     classes: Vec<usize>,
-    /// The smallest target value, the largest, the sum and the count.
-    values: (f32, f32, f64, usize),
+    targets: Values,
+}
+
+/// The values of a feature or of the targets.
+#[derive(Clone)]
+struct Values {
+    min: f32,
+    max: f32,
+    sum: f64,
+    /// Without the missing ones.
+    count: usize,
+    missing: usize,
+}
+
+impl Values {
+    const NONE: Self =
+        Self { min: f32::INFINITY, max: f32::NEG_INFINITY, sum: 0.0, count: 0, missing: 0 };
+
+    fn add(&mut self, value: f32) {
+        if value.is_nan() {
+            self.missing += 1;
+            return;
+        }
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        self.sum += f64::from(value);
+        self.count += 1;
+    }
+}
+
+/// Writes the range and the number of missing values.
+impl std::fmt::Display for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.count {
+            0 => f.write_str("no values")?,
+            _ if self.min == self.max => write!(f, "always {}", self.min)?,
+            _ => write!(f, "{} to {}", self.min, self.max)?,
+        }
+        match self.missing {
+            0 => Ok(()),
+            missing => write!(f, ", {missing} of {} missing", self.count + missing),
+        }
+    }
 }
 
 /// The number of classes that are listed.
 const CLASSES: usize = 20;
-/// The number of features whose names are listed.
-const NAMES: usize = 20;
+/// The number of features that are listed.
+const FEATURES: usize = 20;
 
 impl Summary {
     pub(super) fn of(data: &dyn Dataset) -> Result<Self, Failure> {
         let mut this = Self {
             lengths: Vec::with_capacity(data.len()),
-            features: data.features(),
-            missing: 0,
+            features: vec![Values::NONE; data.features()],
             classes: vec![0; data.target_kind().labels().map_or(0, <[String]>::len)],
-            values: (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0),
+            targets: Values::NONE,
         };
         for index in 0..data.len() {
             let example = data.get(0, index)?;
             this.lengths.push(example.sequence.len());
-            this.missing += example.sequence.values().iter().filter(|v| v.is_nan()).count();
+            for step in example.sequence.values().chunks_exact(this.features.len()) {
+                this.features.iter_mut().zip(step).for_each(|(feature, &value)| feature.add(value));
+            }
             match &example.target {
                 Target::Class(class) => this.classes[*class as usize] += 1,
                 Target::StepClasses(classes) => {
                     classes.iter().for_each(|&class| this.classes[class as usize] += 1);
                 }
-                Target::Values(values) => this.add(values),
-                Target::StepValues(values) => this.add(values.values()),
+                Target::Values(values) => values.iter().for_each(|&value| this.targets.add(value)),
+                Target::StepValues(values) => {
+                    values.values().iter().for_each(|&value| this.targets.add(value));
+                }
             }
         }
         Ok(this)
     }
 
-    fn add(&mut self, values: &[f32]) {
-        for &value in values {
-            let (min, max, sum, count) = self.values;
-            self.values = (min.min(value), max.max(value), sum + f64::from(value), count + 1);
+    /// Prints what each column of a file is read as, and the range of each feature.
+    pub(super) fn print_columns(
+        &self,
+        columns: &[Column],
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        let is_feature = |column: &&Column| matches!(column.role, Role::Feature(_));
+        let hidden = columns.iter().filter(is_feature).count().saturating_sub(FEATURES);
+        let shown = |column: &&Column| !matches!(column.role, Role::Feature(k) if k >= FEATURES);
+        let names = columns.iter().filter(shown).map(|column| column.name.chars().count());
+        let width = names.max().unwrap_or(0).clamp(7, 30);
+        writeln!(out, "columns")?;
+        for column in columns.iter().filter(shown) {
+            write!(out, "  {:width$}  {column}", column.name)?;
+            match column.role {
+                Role::Feature(k) => writeln!(out, ": {}", self.features[k])?,
+                _ => writeln!(out)?,
+            }
         }
+        if hidden > 0 {
+            writeln!(out, "  {:width$}  {hidden} more features", "...")?;
+        }
+        Ok(())
     }
 
     pub(super) fn print(&self, data: &dyn Dataset, out: &mut impl Write) -> std::io::Result<()> {
@@ -60,12 +122,7 @@ impl Summary {
         let mut sorted = self.lengths.clone();
         sorted.sort_unstable();
         writeln!(out, "sequences  {}", self.lengths.len())?;
-        writeln!(out, "features   {}", self.features)?;
-        if let Some(names) = data.feature_names() {
-            let more = if names.len() > NAMES { ", ..." } else { "" };
-            let names: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
-            writeln!(out, "names      {}{more}", names.join(", "))?;
-        }
+        writeln!(out, "features   {}", self.features.len())?;
         if let (Some(min), Some(max)) = (sorted.first(), sorted.last()) {
             let mean = steps as f64 / sorted.len() as f64;
             let median = sorted[sorted.len() / 2];
@@ -74,9 +131,10 @@ impl Summary {
                 "steps      {steps}: {min} to {max} per sequence, mean {mean:.1}, median {median}"
             )?;
         }
-        let values = steps * self.features;
-        let percent = 100.0 * self.missing as f64 / values.max(1) as f64;
-        writeln!(out, "missing    {} of {values} values ({percent:.1} %)", self.missing)?;
+        let values = steps * self.features.len();
+        let missing: usize = self.features.iter().map(|feature| feature.missing).sum();
+        let percent = 100.0 * missing as f64 / values.max(1) as f64;
+        writeln!(out, "missing    {missing} of {values} values ({percent:.1} %)")?;
         let per = if kind.is_per_step() { "per step" } else { "per sequence" };
         if let Some(labels) = kind.labels() {
             let counts = labels.iter().zip(&self.classes).take(CLASSES);
@@ -86,7 +144,7 @@ impl Summary {
         } else if kind.outputs() == 0 {
             writeln!(out, "targets    none")?;
         } else {
-            let (min, max, sum, count) = self.values;
+            let Values { min, max, sum, count, .. } = self.targets;
             let mean = sum / count.max(1) as f64;
             writeln!(out, "targets    {} {per}: {min} to {max}, mean {mean:.3}", kind.outputs())?;
         }

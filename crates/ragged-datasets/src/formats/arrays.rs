@@ -18,9 +18,11 @@ use std::collections::BTreeMap;
 use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
 use crate::example::Target;
-use crate::formats::collect::{Collector, RawSequence};
+use crate::formats::collect::Collector;
+use crate::formats::column::Role;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::number::narrow;
+use crate::formats::raw_sequence::RawSequence;
 use crate::formats::task::Task;
 use crate::in_memory::InMemory;
 
@@ -105,6 +107,8 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
         Data::Unsigned(values) => values.into_iter().map(|value| value as f64).collect(),
         Data::Text(_) => return Err(error("values: expected numbers, got texts".into())),
     };
+    let has_targets = targets.is_some() && into.wants_targets();
+    let by = if lengths.is_some() { "lengths" } else { "offsets" };
     let lengths = match (lengths, offsets) {
         (Some(lengths), None) => check_lengths(lengths, steps)?,
         (None, Some(offsets)) => lengths_of(offsets, steps)?,
@@ -134,6 +138,7 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
         Some(targets) => raw_targets(targets, labels.as_deref(), &lengths, steps, into.wanted())?,
     };
     let mut begin = 0;
+    let named = ids.is_some();
     for (index, (length, target)) in lengths.into_iter().zip(targets).enumerate() {
         let steps = &numbers[begin * features..(begin + length) * features];
         let values = match &order {
@@ -147,6 +152,17 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
         let id = ids.as_mut().map(|ids| std::mem::take(&mut ids[index]));
         let location = Location::Sequence(index + 1);
         into.push(RawSequence { id, values, features: Some(features), target, location })?;
+    }
+    if named {
+        into.column("ids", Role::Id, "");
+    }
+    into.column(by, Role::Lengths, "");
+    into.feature_columns(|k| format!("values[:, {k}]"));
+    if has_targets {
+        into.column("targets", Role::Target, "");
+    }
+    if labels.is_some() {
+        into.column("labels", Role::Labels, "");
     }
     Ok(())
 }

@@ -4,29 +4,19 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
-use crate::example::{Example, Sequence, Target, TargetKind};
+use crate::example::{Example, Sequence, TargetKind};
+use crate::formats::column::{Column, Role};
+use crate::formats::content;
 use crate::formats::feature_names::FeatureNames;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::labels::{Vocabulary, distinct};
 use crate::formats::number::shown;
 use crate::formats::precision::Precision;
+use crate::formats::raw_sequence::RawSequence;
+use crate::formats::resolve::{resolve, target};
 use crate::formats::schema::Schema;
 use crate::formats::task::{self, Task};
 use crate::in_memory::InMemory;
-
-/// A sequence, as read from a file.
-#[derive(Debug)]
-pub(super) struct RawSequence {
-    /// The name of the sequence.
-    pub(super) id: Option<String>,
-    /// Row-major `[length, features]`.
-    pub(super) values: Vec<f64>,
-    /// The number of features; `None` if it is unknown because there is no step.
-    pub(super) features: Option<usize>,
-    pub(super) target: RawTarget,
-    /// The location of the target.
-    pub(super) location: Location,
-}
 
 /// Collects the sequences of one or more files.
 pub(super) struct Collector<'a> {
@@ -44,6 +34,7 @@ pub(super) struct Collector<'a> {
     notes: Vec<(usize, String)>,
     /// Sentences about the content of all files.
     content_notes: Vec<String>,
+    columns: Vec<Column>,
 }
 
 impl<'a> Collector<'a> {
@@ -61,12 +52,28 @@ impl<'a> Collector<'a> {
             sequences: vec![],
             notes: vec![],
             content_notes: vec![],
+            columns: vec![],
         }
     }
 
     /// Adds a sentence that a person should read about the current file.
     pub(super) fn note(&mut self, note: impl Into<String>) {
         self.notes.push((self.file(), note.into()));
+    }
+
+    /// Records what a column of the current file is read as. Files with the same columns share them.
+    pub(super) fn column(&mut self, name: &str, role: Role, content: &str) {
+        if !self.columns.iter().any(|known| known.name == name && known.role == role) {
+            self.columns.push(Column { name: name.into(), role, content: content.into() });
+        }
+    }
+
+    /// Records all features, by the function of their index that names those without a name.
+    pub(super) fn feature_columns(&mut self, name: impl Fn(usize) -> String) {
+        for k in 0..self.features.unwrap_or(0) {
+            let name = self.names.name(k).map_or_else(|| name(k), String::from);
+            self.column(&name, Role::Feature(k), "");
+        }
     }
 
     /// Returns, for each feature, its index among the names of the current file.
@@ -156,6 +163,10 @@ impl<'a> Collector<'a> {
             given => task::decide(given, targets).map_err(|(file, e)| self.in_file(file, e))?,
         };
         let per_step = task.is_some_and(Task::is_per_step);
+        let content = task.map_or(String::new(), |task| self.target_content(task));
+        for column in self.columns.iter_mut().filter(|column| column.role == Role::Target) {
+            column.content.clone_from(&content);
+        }
         for at in 0..self.sequences.len() {
             let (file, raw) = &mut self.sequences[at];
             let (file, target) = (*file, std::mem::replace(&mut raw.target, RawTarget::None));
@@ -188,10 +199,31 @@ impl<'a> Collector<'a> {
             self.content_notes.push(note);
         }
         let ids = (named == count).then_some(ids);
+        if self.known.is_none() {
+            let content = content::notes(&examples, features, |k| self.names.name(k));
+            self.content_notes.extend(content);
+        }
         let notes = self.notes();
         let names = self.names.into_names();
         let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;
-        Ok(data.with_notes(notes))
+        Ok(data.with_notes(notes).with_columns(self.columns))
+    }
+
+    /// Describes the targets of a task, and why the task is what it is.
+    fn target_content(&self, task: Task) -> String {
+        let what = if task.predicts_numbers() { "numbers" } else { "names of classes" };
+        let in_rows = |(_, sequence): &(usize, RawSequence)| matches!(&sequence.target, RawTarget::Column(rows) if rows.len() > 1);
+        let per = match task.is_per_step() {
+            true => "one for each step",
+            false if self.sequences.iter().any(in_rows) => "the same in all rows of a sequence",
+            false => "one for each sequence",
+        };
+        let why = match (self.known, self.task) {
+            (Some(_), _) => ", as in the training data",
+            (None, Some(_)) => ", by the given task",
+            (None, None) => "",
+        };
+        format!("{what}, {per}{why}")
     }
 
     /// Returns the distinct notes, each with the first of its files if there are several files.
@@ -273,109 +305,5 @@ impl<'a> Collector<'a> {
         }
         let fields = self.sequences.iter().flat_map(|(_, sequence)| sequence.target.fields());
         distinct(fields.map(|(_, field)| field.label()), &mut self.content_notes)
-    }
-}
-
-/// Makes one target per sequence, or one per step, of the cells of a table.
-fn resolve(target: RawTarget, per_step: bool) -> Result<RawTarget> {
-    let rows = match target {
-        RawTarget::Column(rows) if per_step => {
-            return match rows.iter().flatten().find(|field| field.is_empty()) {
-                None => Ok(RawTarget::Rows(rows)),
-                Some(field) => Err(field.location.error("expected a target, got an empty cell")),
-            };
-        }
-        RawTarget::Column(rows) => rows,
-        other => return Ok(other),
-    };
-    let count = rows.first().map_or(0, Vec::len);
-    let mut first: Vec<Option<Field>> = vec![None; count];
-    for (k, field) in rows.into_iter().flat_map(|row| row.into_iter().enumerate()) {
-        match &first[k] {
-            _ if field.is_empty() => {}
-            None => first[k] = Some(field),
-            Some(known) if known.same(&field) => {}
-            Some(known) => {
-                let (first, got) = (known.shown(), field.shown());
-                let reason =
-                    format!("expected one target for the whole series, got {first} and {got}");
-                return Err(field.location.error(reason));
-            }
-        }
-    }
-    let fields: Option<Vec<Field>> = first.into_iter().collect();
-    Ok(match fields {
-        None => RawTarget::None,
-        Some(mut fields) => match (fields.pop(), fields.is_empty()) {
-            (None, _) => RawTarget::None,
-            (Some(field), true) => RawTarget::One(field),
-            (Some(field), false) => {
-                fields.push(field);
-                RawTarget::Many(fields)
-            }
-        },
-    })
-}
-
-/// Converts a target to the kind of the data set.
-fn target(
-    kind: &TargetKind,
-    vocabulary: &Vocabulary,
-    raw: &RawSequence,
-    length: usize,
-) -> Result<Target> {
-    let error = |reason: String| -> Error { raw.location.error(reason) };
-    let class = |field: &Field| -> Result<u32> {
-        let label = field.label();
-        vocabulary.class(&label).ok_or_else(|| {
-            let (known, got) = (vocabulary.len(), shown(&label));
-            let reason = format!("expected one of the {known} known labels, got `{got}`");
-            field.location.error(reason)
-        })
-    };
-    let value = |field: &Field| -> Result<f32> {
-        field.number().map_err(|reason| field.location.error(format!("target: {reason}")))
-    };
-    match (kind, &raw.target) {
-        (TargetKind::Values(0), _) => Ok(Target::Values(vec![])),
-        (TargetKind::Classes(_), RawTarget::One(field)) => Ok(Target::Class(class(field)?)),
-        (TargetKind::Values(1), RawTarget::One(field)) => Ok(Target::Values(vec![value(field)?])),
-        (TargetKind::Values(count), RawTarget::Many(fields)) if fields.len() == *count => {
-            Ok(Target::Values(fields.iter().map(value).collect::<Result<_>>()?))
-        }
-        (TargetKind::StepClasses(_), RawTarget::Many(fields)) if fields.len() == length => {
-            Ok(Target::StepClasses(fields.iter().map(class).collect::<Result<_>>()?))
-        }
-        (TargetKind::StepClasses(_), RawTarget::Rows(rows))
-            if rows.len() == length && rows.iter().all(|fields| fields.len() == 1) =>
-        {
-            Ok(Target::StepClasses(rows.iter().flatten().map(class).collect::<Result<_>>()?))
-        }
-        (TargetKind::StepValues(1), RawTarget::Many(fields)) if fields.len() == length => {
-            let values = fields.iter().map(value).collect::<Result<_>>()?;
-            Ok(Target::StepValues(Sequence::new(values, 1)?))
-        }
-        // For a sequence without a step, a format may not record the number of values per step.
-        (TargetKind::StepValues(count), RawTarget::Many(fields)) if fields.len() + length == 0 => {
-            Ok(Target::StepValues(Sequence::new(vec![], *count)?))
-        }
-        (TargetKind::StepValues(count), RawTarget::Rows(rows))
-            if rows.len() == length && rows.iter().all(|fields| fields.len() == *count) =>
-        {
-            let values = rows.iter().flatten().map(value).collect::<Result<_>>()?;
-            Ok(Target::StepValues(Sequence::new(values, *count)?))
-        }
-        _ => {
-            let expected = match kind {
-                TargetKind::Classes(_) => "one label".to_string(),
-                TargetKind::Values(1) => "one number".into(),
-                TargetKind::Values(count) => format!("{count} numbers"),
-                TargetKind::StepClasses(_) => format!("one label for each of {length} steps"),
-                TargetKind::StepValues(count) => {
-                    format!("{count} numbers for each of {length} steps")
-                }
-            };
-            Err(error(format!("target: expected {expected}, got {}", raw.target.describe())))
-        }
     }
 }

@@ -41,7 +41,7 @@ impl Vocabulary {
 
 /// Returns the distinct labels: in numerical order if all are numbers, and otherwise in alphabetical
 /// order, so that the order of the examples does not matter. Notes name spellings that count as one
-/// label, and labels that differ only in case.
+/// label, and labels that differ only in case or white space.
 pub(super) fn distinct<'a>(
     labels: impl Iterator<Item = Cow<'a, str>>,
     notes: &mut Vec<String>,
@@ -66,9 +66,14 @@ pub(super) fn distinct<'a>(
     }
     let mut by_case: BTreeMap<String, &str> = BTreeMap::new();
     for name in &names {
-        if let Some(other) = by_case.insert(name.to_lowercase(), name) {
+        let folded = name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(other) = by_case.insert(folded, name) {
             let (a, b) = (shown(other), shown(name));
-            notes.push(format!("target: classes `{a}` and `{b}` differ only in case"));
+            let what = match other.to_lowercase() == name.to_lowercase() {
+                true => "case",
+                false => "white space",
+            };
+            notes.push(format!("target: classes `{a}` and `{b}` differ only in {what}"));
         }
     }
     if !names.is_empty() {

@@ -44,6 +44,8 @@
 
 mod arrays;
 mod collect;
+mod column;
+mod content;
 mod csv;
 mod decimal;
 mod encoding;
@@ -61,13 +63,17 @@ mod npz;
 mod number;
 mod options;
 mod precision;
+mod raw_sequence;
 mod read;
+mod resolve;
 mod safetensors;
 mod schema;
 pub(crate) mod task;
+mod time;
 mod ts;
 mod write;
 
+pub use column::{Column, Role};
 pub use csv::CsvColumns;
 pub use format::Format;
 pub use options::ReadOptions;

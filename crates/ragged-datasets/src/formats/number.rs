@@ -1,9 +1,4 @@
-//! Parsing of numbers and times.
-
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-
-use crate::formats::decimal::Decimal;
+//! Parsing of numbers.
 
 /// Parses a number that is finite as a 32-bit float.
 pub(super) fn number(token: &str) -> Result<f64, String> {
@@ -61,28 +56,6 @@ fn too_large(value: &str) -> String {
     format!("{value} is too large for a 32-bit float")
 }
 
-/// Parses a time, without rounding: a number, or a date and time as seconds since 1970 in UTC.
-///
-/// Dates are in ISO 8601, with `T` or a space between date and time. Files of the regression archive
-/// have `-` between hours, minutes and seconds; it is read as `:`.
-pub(super) fn time(token: &str) -> Result<Decimal, String> {
-    if let Some(number) = Decimal::parse(token) {
-        return Ok(number);
-    }
-    let date_time = match token.split_once(' ') {
-        Some((date, clock)) => format!("{date} {}", clock.trim_start().replace('-', ":")),
-        None => token.into(),
-    };
-    let local = || date_time.parse::<DateTime>().ok();
-    let utc = |time: DateTime| time.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
-    let nanoseconds = match token.parse::<Timestamp>() {
-        Ok(instant) => Some(instant.as_nanosecond()),
-        Err(_) => local().map(|time| utc(time).as_nanos()),
-    };
-    let seconds = nanoseconds.map(|nanoseconds| Decimal::new(nanoseconds, -9));
-    seconds.ok_or_else(|| format!("expected a number or a date and time, got `{}`", shown(token)))
-}
-
 /// Returns the beginning of a token on one line, since a token of a damaged file can have any length.
 pub(super) fn shown(token: &str) -> String {
     token.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -91,29 +64,6 @@ pub(super) fn shown(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_numbers_or_dates() {
-        let seconds = |text| Ok(Decimal::parse(text).unwrap());
-        assert_eq!(time("-2.5"), seconds("-2.5"));
-        assert_eq!(time("1970-01-02"), seconds("86400"));
-        for text in ["2004-10-01 18:30:05", "2004-10-01T18:30:05", "2004-10-01 18-30-05"] {
-            // Computed by `date -u -d "2004-10-01 18:30:05" +%s`.
-            assert_eq!(time(text), seconds("1096655405"), "{text}");
-        }
-        assert_eq!(time("2004-10-01T18:30:05.25Z"), seconds("1096655405.25"));
-        assert_eq!(time("2004-10-01T20:30:05+02:00"), seconds("1096655405"));
-        for text in ["", "inf", "NaN", "yesterday", "2004-13-01", "1e9999999999"] {
-            assert!(time(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn times_a_nanosecond_apart_differ() {
-        assert!(time("1700000000000000100") > time("1700000000000000099"));
-        assert!(time("2024-01-01T00:00:00.000000001Z") > time("2024-01-01T00:00:00Z"));
-        assert_eq!(time("2024-03-31T02:00:00+02:00"), time("2024-03-31T00:00:00Z"));
-    }
 
     #[test]
     fn numbers_are_finite_f32() {

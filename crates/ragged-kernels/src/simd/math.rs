@@ -114,7 +114,8 @@ mod tests {
 
     /// From -30 to 30, and more densely around zero.
     fn arguments() -> impl Iterator<Item = f64> {
-        (-30_000..30_000).flat_map(|k| [f64::from(k) * 1e-3, f64::from(k) * 1e-6])
+        let step = if cfg!(miri) { 997 } else { 1 };
+        (-30_000..30_000).step_by(step).flat_map(|k| [f64::from(k) * 1e-3, f64::from(k) * 1e-6])
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod atomic_file;
 pub(crate) mod init;
 pub(crate) mod mismatches;
+pub(crate) mod parameter_shapes;
 pub(crate) mod parameters;
 pub(crate) mod pickle;
 pub(crate) mod pytorch_file;

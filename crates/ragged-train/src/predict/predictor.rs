@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::transforms::Transformed;
 use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
-use ragged_models::{Mode, Model, ModelKind, Parameters};
+use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters};
 
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
@@ -78,6 +78,8 @@ impl Predictor {
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
         let fits = Error::in_file::<ragged_models::Error>(&path);
+        let shapes = ParameterShapes::of(&checkpoint.info.model).map_err(&fits)?;
+        shapes.check(checkpoint.weights()).map_err(&fits)?;
         let parameters = Parameters::new(0);
         let vb = parameters.builder(DType::F32, &Device::Cpu);
         let model = Model::new(&checkpoint.info.model, vb).map_err(&fits)?;

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Location, Result};
 use crate::formats::collect::Collector;
+use crate::formats::column::Role;
 use crate::formats::decimal::Decimal;
 use crate::formats::feature_names::list;
 use crate::formats::number::shown;
+use crate::formats::time::TimeForm;
 
 /// The role of each column of a table, by its name in the header.
 ///
@@ -54,6 +56,8 @@ pub(super) struct Columns {
     pub(super) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
     pub(super) trailing: Option<usize>,
+    /// The number of columns at the beginning that number the rows.
+    numbering: usize,
 }
 
 const SERIES: &str = "series_id";
@@ -158,7 +162,25 @@ impl Columns {
         let order = into.order(&feature_names).map_err(|reason| header.at(0).error(reason))?;
         let features = order.into_iter().map(|k| features[k]).collect();
         let targets = if into.wants_targets() { targets } else { vec![] };
-        Ok(Self { series, time, features, targets, trailing })
+        Ok(Self { series, time, features, targets, trailing, numbering })
+    }
+
+    /// Records the roles of all columns.
+    pub(super) fn describe(&self, names: &[&str], times: Option<TimeForm>, into: &mut Collector) {
+        let times = times.map_or("", TimeForm::plural);
+        for (column, name) in names.iter().enumerate() {
+            let feature = self.features.iter().position(|&feature| feature == column);
+            let (role, content) = match feature {
+                Some(k) => (Role::Feature(k), ""),
+                None if Some(column) == self.series => (Role::Id, ""),
+                None if Some(column) == self.time => (Role::Time, times),
+                None if self.targets.contains(&column) => (Role::Target, ""),
+                None if column < self.numbering => (Role::LeftOut, "the numbers of the rows"),
+                None => (Role::LeftOut, ""),
+            };
+            let unnamed = format!("(column {})", column + 1);
+            into.column(if name.is_empty() { &unnamed } else { name }, role, content);
+        }
     }
 }
 

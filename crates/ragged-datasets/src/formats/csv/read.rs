@@ -36,7 +36,8 @@ pub(in crate::formats) fn read(
     let width = header.len();
     // The reader is at the line after it, and has skipped empty lines before it.
     let line = (reader.position().line() as usize).saturating_sub(1).max(1);
-    let columns = Columns::find(&decoded(&header, line)?, line, names, into)?;
+    let header = decoded(&header, line)?;
+    let columns = Columns::find(&header, line, names, into)?;
     let mut series: Vec<Series> = vec![];
     let mut by_id: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut record = ByteRecord::new();
@@ -68,6 +69,7 @@ pub(in crate::formats) fn read(
         let location = Location::Line { line, column: 1 };
         return Err(location.error("expected a row, got the end of the file"));
     }
+    columns.describe(&header, series[0].time_form(), into);
     series.into_iter().try_for_each(|series| into.push(series.finish(&columns)?))
 }
 

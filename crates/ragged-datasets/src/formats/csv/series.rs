@@ -3,17 +3,19 @@
 use csv::ByteRecord;
 
 use crate::error::{Location, Result};
-use crate::formats::collect::RawSequence;
 use crate::formats::csv::columns::Columns;
 use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
-use crate::formats::number::{is_missing, number, time};
+use crate::formats::number::{is_missing, number};
+use crate::formats::raw_sequence::RawSequence;
+use crate::formats::time::{TimeForm, Times};
 
 /// The rows of one series, in the order of the file.
 pub(super) struct Series {
     id: Option<String>,
     lines: Vec<usize>,
     times: Vec<Decimal>,
+    time_form: Times,
     /// `[rows, features]`.
     values: Vec<f64>,
     /// One list of targets per row.
@@ -22,13 +24,20 @@ pub(super) struct Series {
 
 impl Series {
     pub(super) fn new(id: Option<String>) -> Self {
-        Self { id, lines: vec![], times: vec![], values: vec![], targets: vec![] }
+        Self {
+            id,
+            lines: vec![],
+            times: vec![],
+            time_form: Times::default(),
+            values: vec![],
+            targets: vec![],
+        }
     }
 
     pub(super) fn add(&mut self, cells: &Cells, columns: &Columns) -> Result<()> {
         self.lines.push(cells.line);
         if let Some(column) = columns.time {
-            let time = time(cells.text(column)?);
+            let time = self.time_form.parse(cells.text(column)?);
             self.times.push(time.map_err(|reason| cells.location(column).error(reason))?);
         }
         for &column in &columns.features {
@@ -42,6 +51,11 @@ impl Series {
         };
         self.targets.push(columns.targets.iter().map(target).collect::<Result<_>>()?);
         Ok(())
+    }
+
+    /// Returns how the times are written, if there are any.
+    pub(super) fn time_form(&self) -> Option<TimeForm> {
+        self.time_form.form()
     }
 
     pub(super) fn finish(mut self, columns: &Columns) -> Result<RawSequence> {

@@ -5,11 +5,13 @@ use std::io::BufRead;
 use serde::Deserialize;
 
 use crate::error::{Location, Result};
-use crate::formats::collect::{Collector, RawSequence};
+use crate::formats::collect::Collector;
+use crate::formats::column::Role;
 use crate::formats::field::RawTarget;
 use crate::formats::json_lines::steps::{Steps, Table};
 use crate::formats::json_lines::target::Raw;
 use crate::formats::line::Lines;
+use crate::formats::raw_sequence::RawSequence;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +35,7 @@ enum Id {
 /// Reads all sequences of an input, without empty lines.
 pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
     let mut lines = Lines::new(input);
-    let mut sequences = 0;
+    let (mut sequences, mut ids, mut targets) = (0, false, false);
     while let Some(line) = lines.next()? {
         if line.text().is_empty() {
             continue;
@@ -76,6 +78,8 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
             None => RawTarget::None,
             Some(raw) => raw.target(line.location(0)).map_err(|reason| line.error(0, &reason))?,
         };
+        ids |= record.id.is_some();
+        targets |= !matches!(target, RawTarget::None);
         into.push(RawSequence {
             id: record.id.map(|id| match id {
                 Id::Text(text) => text,
@@ -91,6 +95,13 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
     }
     if sequences == 0 {
         return Err(lines.end().error(0, "expected a sequence, got the end of the file"));
+    }
+    if ids {
+        into.column("id", Role::Id, "");
+    }
+    into.feature_columns(|k| format!("sequence[:, {k}]"));
+    if targets {
+        into.column("target", Role::Target, "");
     }
     Ok(())
 }

@@ -59,6 +59,9 @@ pub(super) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
     match (body, series) {
         (None, _) => Err(lines.end().error(0, "expected @data, got the end of the file")),
         (Some(_), 0) => Err(lines.end().error(0, "expected a series, got the end of the file")),
-        _ => Ok(()),
+        (Some(body), _) => {
+            body.describe(into);
+            Ok(())
+        }
     }
 }

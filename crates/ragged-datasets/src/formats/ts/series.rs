@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::formats::collect::RawSequence;
+use crate::formats::collect::Collector;
+use crate::formats::column::Role;
 use crate::formats::decimal::Decimal;
 use crate::formats::line::Line;
-use crate::formats::number::{number, time};
+use crate::formats::number::number;
+use crate::formats::raw_sequence::RawSequence;
+use crate::formats::time::{TimeForm, Times};
 use crate::formats::ts::header::{Header, Label};
 
 /// The properties that all series must have.
@@ -15,6 +18,7 @@ pub(super) struct Body {
     /// From the header or the first series.
     dimensions: Option<usize>,
     length: Option<usize>,
+    time_form: Option<TimeForm>,
 }
 
 /// The values of one dimension with their times.
@@ -26,7 +30,7 @@ struct Dimension {
 impl Body {
     pub(super) fn new(header: Header) -> Self {
         let (dimensions, length) = (header.dimensions, header.series_length);
-        Self { header, dimensions, length }
+        Self { header, dimensions, length, time_form: None }
     }
 
     /// Parses a series.
@@ -73,6 +77,19 @@ impl Body {
         })
     }
 
+    /// Records what the parts of a series are read as.
+    pub(super) fn describe(&self, into: &mut Collector) {
+        if let Some(form) = self.time_form {
+            into.column("@timeStamps", Role::Time, form.plural());
+        }
+        into.feature_columns(|k| format!("dimension {}", k + 1));
+        match self.header.label {
+            Label::None => {}
+            Label::Classes(_) => into.column("@classLabel", Role::Target, ""),
+            Label::Value => into.column("@targetLabel", Role::Target, ""),
+        }
+    }
+
     /// Parses dimensions that all have the same number of values.
     fn by_position(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
         let mut columns: Vec<Vec<f64>> = vec![];
@@ -99,10 +116,11 @@ impl Body {
     }
 
     /// Parses dimensions with their own times, and aligns them to the times of all dimensions.
-    fn by_time(&self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
-        let dimensions: Result<Vec<_>> =
-            parts.iter().map(|part| self.pairs(line, part.clone())).collect();
-        let dimensions = dimensions?;
+    fn by_time(&mut self, line: &Line, parts: Vec<Range<usize>>) -> Result<Vec<Vec<f64>>> {
+        let mut form = Times::default();
+        let pairs = |part: &Range<usize>| self.pairs(line, part.clone(), &mut form);
+        let dimensions = parts.iter().map(pairs).collect::<Result<Vec<_>>>()?;
+        self.time_form = self.time_form.or(form.form());
         let mut times: Vec<Decimal> = dimensions.iter().flat_map(|d| &d.times).copied().collect();
         times.sort_unstable();
         times.dedup();
@@ -120,7 +138,7 @@ impl Body {
     }
 
     /// Parses `(time,value)` pairs in increasing order of time.
-    fn pairs(&self, line: &Line, range: Range<usize>) -> Result<Dimension> {
+    fn pairs(&self, line: &Line, range: Range<usize>, form: &mut Times) -> Result<Dimension> {
         let mut dimension = Dimension { times: vec![], values: vec![] };
         for pair in split(line, range) {
             let text = &line.text()[pair.clone()];
@@ -130,7 +148,8 @@ impl Body {
                 return Err(line.error(pair.start, "expected `(time,value)`"));
             };
             let at = trim(line, pair.start + 1..comma);
-            let time = time(&line.text()[at.clone()]).map_err(|e| line.error(at.start, &e))?;
+            let time = form.parse(&line.text()[at.clone()]);
+            let time = time.map_err(|reason| line.error(at.start, &reason))?;
             if dimension.times.last().is_some_and(|&last| last >= time) {
                 return Err(line.error(at.start, "expected a time later than the one before"));
             }
