@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ragged_models::SimdLevel;
 use ragged_sequence::random::Generator;
 use rand::Rng;
 
@@ -40,6 +41,42 @@ every_steps = 2
 keep = 2
 ";
 
+/// A table whose validation loss is NaN or whose metric is undefined, with the state of a plateau schedule
+/// and of early stopping. A ReLU overflows at `extreme`.
+const TABLE_CONFIG: &str = "
+name = \"resume\"
+[model]
+cell = \"rnn\"
+nonlinearity = \"relu\"
+hidden_size = 4
+[data]
+dataset = \"table.csv\"
+transforms = []
+valid_fraction = 0.25
+[train]
+epochs = 12
+batch_size = 4
+ema_decay = 0.9
+schedule = { name = \"plateau\", patience = 1 }
+early_stopping = { patience = 11 }
+[checkpoint]
+every_steps = 1
+keep = 2
+";
+
+/// Returns 40 sequences. With seed 0, sequence 7 is one of the validation data.
+fn table(extreme: &str, target: impl Fn(usize) -> usize) -> String {
+    let mut table = String::from("series_id,x,y,z,target\n");
+    for k in 0..40 {
+        for t in 0..2 + k % 4 {
+            let x = (k * 7 + t * 3) % 10;
+            let x = if k == 7 { extreme.to_string() } else { format!("0.{x}") };
+            table += &format!("s{k},{x},{x},{x},0.{}\n", target(k));
+        }
+    }
+    table
+}
+
 /// A folder with the configuration in it, and a run in it that nothing disturbed.
 struct Ground {
     folder: tempfile::TempDir,
@@ -48,8 +85,13 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
+        Self::with(CONFIG, "")
+    }
+
+    fn with(config: &str, table: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("config.toml"), CONFIG).unwrap();
+        fs::write(folder.path().join("config.toml"), config).unwrap();
+        fs::write(folder.path().join("table.csv"), table).unwrap();
         let mut ground = Self { folder, seconds: 0.0 };
         let start = Instant::now();
         let output = ground.train("whole").output().unwrap();
@@ -80,14 +122,20 @@ impl Ground {
     /// The run ends like the one that nothing disturbed, to the last byte.
     #[track_caller]
     fn check_end(&self, run: &str, what: &str) {
-        let kept: Vec<_> = fs::read_dir(self.path("whole/top")).unwrap().collect();
+        let names = |run: &str| -> Vec<String> {
+            let kept = fs::read_dir(self.path(run).join("top")).unwrap();
+            let mut names: Vec<_> =
+                kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        // An epoch whose monitored metric is undefined is not among the best two.
+        let kept = names("whole");
+        assert!(!kept.is_empty() && kept.len() <= 2, "{kept:?}");
+        assert_eq!(names(run), kept, "{what}");
         let mut files: Vec<String> =
             ["metrics.jsonl", "last.safetensors", "best.safetensors"].map(String::from).to_vec();
-        files.extend(
-            kept.into_iter()
-                .map(|entry| format!("top/{}", entry.unwrap().file_name().into_string().unwrap())),
-        );
-        assert_eq!(files.len(), 5, "{files:?}");
+        files.extend(kept.into_iter().map(|name| format!("top/{name}")));
         for file in files {
             let bytes = |run: &str| fs::read(self.path(run).join(&file)).unwrap();
             assert!(bytes(run) == bytes("whole"), "{what}: {file} differs");
@@ -123,13 +171,22 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// SIGKILL at 20 random moments, some runs more than once: between any two writes, in the middle of
-/// an epoch, before the first checkpoint, after the last epoch.
+/// an epoch, before the first checkpoint, after the last epoch. Every third run has a validation loss of
+/// NaN, and every third an undefined metric: JSON has neither, and state was once lost with them.
 #[test]
 fn a_killed_run_ends_with_the_same_bytes() {
-    let ground = Ground::new();
+    let nan = Ground::with(TABLE_CONFIG, &table("3e38", |k| k % 10));
+    let undefined = Ground::with(TABLE_CONFIG, &table("0.5", |_| 5));
+    let metrics = |ground: &Ground| fs::read_to_string(ground.path("whole/metrics.jsonl")).unwrap();
+    for (ground, want) in [(&nan, "\"valid\":{\"loss\":\"NaN"), (&undefined, "\"r2\":\"NaN")] {
+        assert!(metrics(ground).lines().any(|line| line.contains(want)), "{}", metrics(ground));
+    }
+    assert!(!metrics(&undefined).contains("\"loss\":\"NaN"));
+    let grounds = [Ground::new(), nan, undefined];
     let mut rng = Generator::seed(6);
     let (mut kills, mut runs) = (0, 0);
     while kills < 20 {
+        let ground = &grounds[runs % grounds.len()];
         runs += 1;
         let run = format!("killed-{runs}");
         let mut moments = vec![];
@@ -261,4 +318,29 @@ fn what_cannot_be_written_or_resumed_is_said() {
     let output = ground.resume("whole").output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     ground.check_end("whole", "whole");
+}
+
+/// Another machine may have other SIMD instructions, with which results differ in their last bits.
+#[test]
+fn another_simd_level_is_refused_or_forced() {
+    let ground = Ground::new();
+    let mut child = ground.train("moved").env("RAGGED_KERNELS_SIMD", "avx3").spawn().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(!ground.path("moved").exists());
+    let mut child = ground.train("moved").spawn().unwrap();
+    wait_for_lines(&ground.path("moved/metrics.jsonl"), 2, &mut child);
+    signal(&child, "INT");
+    child.wait_with_output().unwrap();
+    if SimdLevel::available().len() == 1 {
+        return;
+    }
+    let mut command = ground.resume("moved");
+    let output = command.env("RAGGED_KERNELS_SIMD", "portable").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("the SIMD level was "), "{}", text(&output));
+    let output = command.arg("--force").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("warning: the SIMD level was "), "{}", text(&output));
+    let summary = fs::read_to_string(ground.path("moved/summary.json")).unwrap();
+    assert!(summary.contains("\"forced\""), "{summary}");
 }

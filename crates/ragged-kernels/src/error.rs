@@ -54,6 +54,14 @@ pub enum Error {
         /// Its value in the tape.
         got: usize,
     },
+    /// The environment variable `RAGGED_KERNELS_SIMD` names no level that this processor has.
+    #[error("RAGGED_KERNELS_SIMD: expected {expected}, the levels of this processor, got `{got}`")]
+    SimdVariable {
+        /// The names of the levels.
+        expected: String,
+        /// The value of the variable.
+        got: String,
+    },
     /// An argument is given that this cell and shape do not have.
     #[error("{name}: expected none for this cell and shape")]
     UnexpectedArgument {

@@ -85,7 +85,7 @@ impl<'a> PackedShape<'a> {
             hidden_size,
             output_size: hidden_size,
             direction,
-            simd: SimdLevel::current(),
+            simd: SimdLevel::current()?,
         })
     }
 

@@ -143,6 +143,9 @@ pub enum Error {
         /// The error.
         source: Box<Error>,
     },
+    /// An error of the kernels.
+    #[error(transparent)]
+    Kernels(#[from] ragged_kernels::Error),
     /// An error of padding or packing.
     #[error(transparent)]
     Sequence(#[from] ragged_sequence::Error),

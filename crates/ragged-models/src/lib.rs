@@ -91,7 +91,7 @@ pub use model::readout::Readout;
 pub use model::stream::ModelStream;
 pub use model::variable_length::VariableLengthLstm;
 pub use op::pass::Pass;
-pub use ragged_kernels::Direction;
+pub use ragged_kernels::{Direction, NUMERICS_VERSION, SimdLevel};
 pub use ragged_sequence::random;
 pub use weights::mismatches::{Mismatches, ShapeMismatch};
 pub use weights::parameter_shapes::ParameterShapes;

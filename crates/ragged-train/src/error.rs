@@ -7,6 +7,7 @@ use ragged_datasets::TargetKind;
 
 use crate::config::error::ConfigError;
 use crate::run::data_fingerprint::DataFingerprint;
+use crate::run::difference::Difference;
 
 /// A configuration, a batch or a file that training or prediction cannot use.
 ///
@@ -111,9 +112,7 @@ pub enum Error {
     },
     /// Data that are not those of the training any more.
     #[error(
-        "the {part} have changed since the training: expected {} sequences with the SHA-256 sum {:.8}.., got {} \
-         with {:.8}..; restore them, or start another run",
-        expected.sequences, expected.sha256, got.sequences, got.sha256
+        "the {part} have changed since the training: expected {expected}, got {got}; restore them"
     )]
     DataChanged {
         /// The training data or the test data.
@@ -122,6 +121,18 @@ pub enum Error {
         expected: DataFingerprint,
         /// The content of the file now.
         got: DataFingerprint,
+    },
+    /// A run whose configuration, data or arithmetic are not those of its checkpoint any more.
+    #[error(
+        "{}: the run has changed since this checkpoint: {}; restore what has changed, start another run, or \
+         force it to go on",
+        path.display(), differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    RunChanged {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Everything that changes results.
+        differences: Vec<Difference>,
     },
     /// A value that the model would read, and that is missing or infinite.
     #[error(

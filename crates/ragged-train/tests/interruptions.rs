@@ -275,3 +275,54 @@ fn batches_of_empty_sequences_count_nothing() {
         }
     }
 }
+
+/// Edited rates, seeds and readouts once went on in silence.
+#[test]
+fn a_changed_run_is_refused_or_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, experiment) = create(&folder.path().join("run"), &[]);
+    let outcome = experiment.run(&run, &mut StopAfter { left: 3 }).unwrap();
+    assert!(matches!(outcome, RunOutcome::Interrupted(_)));
+    let saved = std::fs::read(run.last()).unwrap();
+    let edit = |overrides: &[(&str, &str)]| {
+        std::fs::write(run.config(), config(overrides).to_toml().unwrap()).unwrap();
+    };
+    for (key, value) in [
+        ("seed", "4"),
+        ("train.lr", "0.5"),
+        ("train.batch_size", "5"),
+        ("train.epochs", "3"),
+        ("train.clip_grad_norm", "0.1"),
+        ("model.readout", "\"mean\""),
+        ("model.dropout", "0.5"),
+        ("data.bucket_size", "12"),
+        ("data.sums.seq_length", "8"),
+        ("checkpoint.keep", "2"),
+    ] {
+        edit(&[(key, value)]);
+        let error = Experiment::resume(&run).unwrap_err();
+        let Error::RunChanged { differences, .. } = &error else { panic!("{key}: {error}") };
+        assert_eq!(differences.len(), 1, "{error}");
+        assert_eq!((differences[0].name.as_str(), differences[0].now.as_str()), (key, value));
+        assert_eq!(std::fs::read(run.last()).unwrap(), saved, "{key}");
+    }
+    for (key, value) in
+        [("name", "\"other\""), ("data.workers", "1"), ("checkpoint.every_steps", "2")]
+    {
+        edit(&[(key, value)]);
+        assert!(Experiment::resume(&run).is_ok(), "{key}");
+    }
+    edit(&[("train.epochs", "3"), ("seed", "4")]);
+    let resumed = Experiment::resume_changed(&run).unwrap();
+    assert_eq!(resumed.differences.len(), 2);
+    let summary = finish(resumed.experiment.run(&run, &mut ()));
+    assert_eq!((summary.epochs, summary.forced.len()), (3, 1));
+    assert_eq!(
+        (summary.forced[0].updates, &summary.forced[0].differences),
+        (3, &resumed.differences)
+    );
+    // What was forced is part of the run from then on.
+    let again = Experiment::resume(&run).unwrap();
+    let again = finish(again.experiment.run(&run, &mut ()));
+    assert_eq!(again.forced, summary.forced);
+}

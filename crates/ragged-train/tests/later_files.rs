@@ -127,7 +127,9 @@ fn evaluation_and_resumption_refuse_changed_files() {
     std::fs::write(path("train.csv"), text + "s20,20,1,1\n").unwrap();
     let error = predictor.evaluate(None, None).unwrap_err().to_string();
     let part = "have changed since the training: expected 20 sequences with the SHA-256 sum ";
+    let resumed =
+        "the run has changed since this checkpoint: the training data was 20 sequences with ";
     assert!(error.contains("train.csv") && error.contains(part), "{error}");
     let error = Experiment::resume(&run).unwrap_err().to_string();
-    assert!(error.contains(part) && error.contains(", got 21 with "), "{error}");
+    assert!(error.contains(resumed) && error.contains(" and is 21 sequences "), "{error}");
 }

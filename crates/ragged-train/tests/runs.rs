@@ -108,8 +108,10 @@ fn a_damaged_run_is_refused_by_name() {
     train(&other, &[("model.hidden_size", "7")]);
     let last = path.join("last.safetensors");
     std::fs::copy(other.join("last.safetensors"), &last).unwrap();
-    let resumed = Experiment::resume(&RunDir::open(&path).unwrap());
-    let text = resumed.err().unwrap().to_string();
+    let run = RunDir::open(&path).unwrap();
+    let text = Experiment::resume(&run).unwrap_err().to_string();
+    assert!(text.contains("model.hidden_size was 7 and is 6; restore"), "{text}");
+    let text = Experiment::resume_changed(&run).unwrap_err().to_string();
     assert!(text.contains("last.safetensors: state dict does not fit"), "{text}");
     assert!(text.contains("lstm.bias_hh_l0 has shape [28], expected [24]"), "{text}");
 }

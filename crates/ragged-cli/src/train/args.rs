@@ -52,6 +52,9 @@ pub(crate) struct Args {
         ],
     )]
     pub(super) resume: Option<PathBuf>,
+    /// Resume although the configuration, the data or the SIMD level have changed, and record it
+    #[arg(long, requires = "resume")]
+    pub(super) force: bool,
     /// Train on the first N batches only; a model that cannot learn these by heart has a fault
     #[arg(long, value_name = "N")]
     overfit_batches: Option<String>,

@@ -22,7 +22,7 @@ use crate::train::progress::{Progress, Throughput};
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let signals = Signals::listen()?;
     let (experiment, run) = match &args.resume {
-        Some(path) => resume(path)?,
+        Some(path) => resume(path, args.force)?,
         None => {
             let experiment = args.experiment()?;
             print_notes(experiment.notes());
@@ -55,11 +55,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Opens a run at its last checkpoint, and reports which one that is.
-fn resume(path: &Path) -> Result<(Experiment, RunDir), Failure> {
+fn resume(path: &Path, force: bool) -> Result<(Experiment, RunDir), Failure> {
     let run = RunDir::open(path)?;
-    let Resumed { experiment, damaged } = Experiment::resume(&run)?;
+    let open = if force { Experiment::resume_changed } else { Experiment::resume };
+    let Resumed { experiment, damaged, differences } = open(&run)?;
     for error in damaged {
         eprintln!("warning: {error}: resuming from the checkpoint before it");
+    }
+    for difference in differences {
+        eprintln!("warning: {difference}: this run has other results than an undisturbed one");
     }
     let position = match experiment.position() {
         Some(at) if at.batch > 0 => format!("in epoch {}, after batch {}", at.epoch + 1, at.batch),

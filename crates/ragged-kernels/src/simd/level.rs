@@ -1,6 +1,9 @@
 //! The instruction sets that the kernels are compiled for, and the choice of one at run time.
 
+use std::ffi::OsStr;
 use std::sync::OnceLock;
+
+use crate::error::{Error, Result};
 
 /// The environment variable that chooses a level.
 const VARIABLE: &str = "RAGGED_KERNELS_SIMD";
@@ -16,7 +19,8 @@ const VARIABLE: &str = "RAGGED_KERNELS_SIMD";
 ///
 /// let levels = SimdLevel::available();
 /// assert_eq!(levels[0], SimdLevel::Portable);
-/// assert!(levels.contains(&SimdLevel::current()));
+/// assert!(levels.contains(&SimdLevel::current()?));
+/// # Ok::<(), ragged_kernels::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -48,14 +52,28 @@ impl SimdLevel {
     /// Returns the level that kernels run at by default: the one that the environment variable
     /// `RAGGED_KERNELS_SIMD` names (`portable`, `avx2` or `avx512`, in any case), else the fastest.
     ///
-    /// The variable is read once. A value that names no level of this processor is ignored.
-    pub fn current() -> Self {
-        static CURRENT: OnceLock<SimdLevel> = OnceLock::new();
-        *CURRENT.get_or_init(|| {
-            let levels = Self::available();
-            let wanted = std::env::var(VARIABLE).unwrap_or_default().to_lowercase();
-            let forced = levels.iter().copied().find(|level| level.name() == wanted);
-            forced.or(levels.last().copied()).unwrap_or(Self::Portable)
+    /// The variable is read once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SimdVariable`] for a value that names no level of this processor.
+    pub fn current() -> Result<Self> {
+        static CURRENT: OnceLock<Result<SimdLevel>> = OnceLock::new();
+        CURRENT.get_or_init(|| Self::named(std::env::var_os(VARIABLE).as_deref())).clone()
+    }
+
+    /// Returns the level with a name, or the fastest one for no name or an empty one.
+    fn named(name: Option<&OsStr>) -> Result<Self> {
+        let levels = Self::available();
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            return Ok(levels.last().copied().unwrap_or(Self::Portable));
+        };
+        let got = name.to_string_lossy();
+        let level = levels.iter().find(|level| level.name() == got.to_lowercase());
+        level.copied().ok_or_else(|| {
+            let names: Vec<&str> = levels.iter().map(|level| level.name()).collect();
+            let expected = names.join(" or ");
+            Error::SimdVariable { expected, got: got.chars().take(40).collect() }
         })
     }
 
@@ -88,5 +106,22 @@ impl SimdLevel {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A misspelt level was once ignored.
+    #[test]
+    fn the_variable_names_a_level_of_the_processor() {
+        let named = |name: &str| SimdLevel::named(Some(OsStr::new(name)));
+        assert_eq!(named("Portable"), Ok(SimdLevel::Portable));
+        assert_eq!(named("").ok(), SimdLevel::available().last().copied());
+        assert_eq!(SimdLevel::named(None).ok(), SimdLevel::available().last().copied());
+        let error = named("avx3").unwrap_err().to_string();
+        assert!(error.starts_with("RAGGED_KERNELS_SIMD: expected portable"), "{error}");
+        assert!(error.ends_with("the levels of this processor, got `avx3`"), "{error}");
     }
 }

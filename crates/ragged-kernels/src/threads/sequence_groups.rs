@@ -65,7 +65,8 @@ mod tests {
         for sizes in [&[64; 50][..], &[30, 30, 7, 2, 1, 1, 1], &[1; 9], &[5, 4, 3], &[]] {
             let batch = sizes.first().copied().unwrap_or(0) + 2;
             let shape = PackedShape::new(batch, sizes, 3, 20, Direction::Forward).unwrap();
-            let layout = KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current());
+            let layout =
+                KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current().unwrap());
             for parts in 1..5 {
                 let groups = sequence_groups(&layout, parts);
                 assert!(groups.len() <= parts);
@@ -83,7 +84,8 @@ mod tests {
         let descending: Vec<usize> = (0..50).map(|t| 64 - t * 63 / 49).collect();
         for sizes in [&[64; 50][..], &descending] {
             let shape = PackedShape::new(64, sizes, 3, 20, Direction::Forward).unwrap();
-            let layout = KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current());
+            let layout =
+                KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::current().unwrap());
             for parts in 2..5 {
                 let groups = sequence_groups(&layout, parts);
                 let longest = groups.iter().map(|group| cost(sizes, group)).max().unwrap();

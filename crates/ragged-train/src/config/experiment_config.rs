@@ -119,10 +119,16 @@ impl ExperimentConfig {
     ///
     /// [`Error::Config`] for a number that TOML cannot represent.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|error| {
-            let problem = ConfigProblem::Syntax(one_line(&error.to_string()));
-            ConfigError { key: String::new(), problem, origin: None }.into()
-        })
+        toml::to_string(self).map_err(not_written)
+    }
+
+    /// Returns the configuration as a table.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_toml`](Self::to_toml).
+    pub(crate) fn to_table(&self) -> Result<toml::Table> {
+        toml::Table::try_from(self).map_err(not_written)
     }
 
     /// Returns whether there are validation data. There are none where a few batches are to be
@@ -246,6 +252,12 @@ fn one_line(text: &str) -> String {
 /// Returns whether a character can be part of the name of a run.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// The error of a value that TOML cannot represent.
+fn not_written(error: toml::ser::Error) -> Error {
+    let problem = ConfigProblem::Syntax(one_line(&error.to_string()));
+    ConfigError { key: String::new(), problem, origin: None }.into()
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Predictor {
         let (kind, seed) = (self.targets(), self.config.seed);
         let schema = &self.info.schema;
         let data = match dataset {
-            None => datasets::test_data(&section, seed, schema, &self.info.data)?,
+            None => datasets::test_data(&section, seed, schema, &self.info.identity.data)?,
             Some(name) => datasets::other_data(&section, name, seed, schema)?,
         };
         if data.target_kind() != kind {

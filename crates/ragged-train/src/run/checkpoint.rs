@@ -20,7 +20,8 @@ use crate::fit::observer::TrainState;
 use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
 use crate::run::best_epochs::BestEpochs;
-use crate::run::data_fingerprint::DataFingerprints;
+use crate::run::difference::ForcedResume;
+use crate::run::identity::RunIdentity;
 
 const KEY: &str = "ragged";
 const OPTIMIZER: &str = "optimizer.";
@@ -36,8 +37,11 @@ pub struct CheckpointInfo {
     pub model: ModelConfig,
     /// The kind of targets with the names of classes, and the names of the features.
     pub schema: Schema,
-    /// The content of the data files.
-    pub data: DataFingerprints,
+    /// What the results of the run depend on.
+    pub identity: RunIdentity,
+    /// The times that the run was resumed although something had changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forced: Vec<ForcedResume>,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
     /// The record of the last epoch that had ended.
@@ -160,15 +164,18 @@ mod tests {
     use ragged_models::{ModelKind, RecurrentConfig};
 
     use super::*;
+    use crate::config::experiment_config::ExperimentConfig;
     use crate::fit::early_stopping::EarlyStopping;
     use crate::objective::loss::Loss;
     use crate::objective::monitor::Monitor;
     use crate::optim::schedule::Schedule;
+    use crate::run::data_fingerprint::DataFingerprints;
 
     /// JSON has neither NaN nor infinities. Both were once read as missing values, or not at all.
     #[test]
     fn state_that_is_not_finite_comes_back_with_its_bits() {
         let data = FixedLengthSums::new(FixedLengthSumsConfig::default()).unwrap();
+        let config = ExperimentConfig::parse("", &[]).unwrap();
         for bad in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let mut progress = Progress::new(Loss::Mse, bad);
             let monitor = Monitor::Loss;
@@ -189,7 +196,8 @@ mod tests {
             let info = CheckpointInfo {
                 model: ModelConfig::new(ModelKind::Variable, layer, 1),
                 schema: Schema::of(&data),
-                data: DataFingerprints::default(),
+                identity: RunIdentity::of(&config, &DataFingerprints::default()).unwrap(),
+                forced: vec![],
                 transforms: Pipeline::fit(&[], &data).unwrap(),
                 record: Some(record),
                 progress,

@@ -11,7 +11,9 @@ use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{CheckpointError, Error, Result};
 use crate::objective::monitor::Monitor;
 use crate::run::checkpoint::CheckpointInfo;
-use crate::run::datasets::{Datasets, check_unchanged};
+use crate::run::datasets::Datasets;
+use crate::run::difference::Difference;
+use crate::run::identity::RunIdentity;
 
 /// Checks that a model can be trained on the data, and that the monitored metric is defined.
 pub(crate) fn check_model(
@@ -24,8 +26,15 @@ pub(crate) fn check_model(
     check_monitor(config, data)
 }
 
-/// Checks that a checkpoint was trained on these data: the same content, targets and features.
-pub(crate) fn check_checkpoint(data: &Datasets, info: &CheckpointInfo, path: &Path) -> Result<()> {
+/// Checks that a checkpoint is one of this run: of the same targets, identity and features. Returns what
+/// differs in the identity, where that is forced to be accepted.
+pub(crate) fn check_checkpoint(
+    data: &Datasets,
+    identity: &RunIdentity,
+    info: &CheckpointInfo,
+    path: &Path,
+    force: bool,
+) -> Result<Vec<Difference>> {
     let wrong = |source| Error::Checkpoint { path: path.to_path_buf(), source };
     let Schema { targets, features, .. } = &data.schema;
     let saved = &info.schema;
@@ -33,15 +42,15 @@ pub(crate) fn check_checkpoint(data: &Datasets, info: &CheckpointInfo, path: &Pa
         let (expected, got) = (targets.clone(), saved.targets.clone());
         return Err(wrong(CheckpointError::Targets { expected, got }));
     }
-    let (content, now) = (&info.data, &data.fingerprints);
-    check_unchanged("training data", content.train.as_ref(), now.train.as_ref())
-        .and_then(|()| check_unchanged("test data", content.test.as_ref(), now.test.as_ref()))
-        .map_err(Error::in_file(path))?;
+    let differences = info.identity.differences(identity);
+    if !differences.is_empty() && !force {
+        return Err(Error::RunChanged { path: path.to_path_buf(), differences });
+    }
     if saved.features != *features {
         let (expected, got) = (features.clone(), saved.features.clone());
         return Err(wrong(CheckpointError::Features { expected, got }));
     }
-    Ok(())
+    Ok(differences)
 }
 
 /// Checks that there is one prediction per target: per time step or per sequence.

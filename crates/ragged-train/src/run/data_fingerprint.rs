@@ -34,3 +34,9 @@ impl DataFingerprint {
         Self { sequences: data.len(), sha256: data.fingerprint() }
     }
 }
+
+impl std::fmt::Display for DataFingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} sequences with the SHA-256 sum {:.8}..", self.sequences, self.sha256)
+    }
+}

@@ -133,7 +133,7 @@ pub(crate) fn test_data(
 /// # Errors
 ///
 /// [`Error::DataChanged`] with both fingerprints.
-pub(crate) fn check_unchanged(
+fn check_unchanged(
     part: &'static str,
     expected: Option<&DataFingerprint>,
     got: Option<&DataFingerprint>,

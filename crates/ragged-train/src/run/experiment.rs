@@ -18,6 +18,8 @@ use crate::objective::metrics::MetricSum;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
+use crate::run::difference::{Difference, ForcedResume};
+use crate::run::identity::RunIdentity;
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -44,7 +46,10 @@ pub struct Experiment {
     model_config: ModelConfig,
     model: Model,
     parameters: Parameters,
+    identity: RunIdentity,
     from: Option<Checkpoint>,
+    /// The times that the run was resumed although something had changed.
+    forced: Vec<ForcedResume>,
 }
 
 /// How [`Experiment::run`] ended.
@@ -63,6 +68,8 @@ pub struct Resumed {
     pub experiment: Experiment,
     /// Errors of the checkpoints that were skipped because they are damaged.
     pub damaged: Vec<Error>,
+    /// What has changed since the checkpoint, where the run was forced to go on.
+    pub differences: Vec<Difference>,
 }
 
 impl Experiment {
@@ -75,9 +82,19 @@ impl Experiment {
     pub fn new(config: ExperimentConfig) -> Result<Self> {
         let data = Datasets::open(&config.data, config.seed)?;
         let model_config = config.model_config(data.train.features(), data.targets());
+        let identity = RunIdentity::of(&config, &data.fingerprints)?;
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
-        let experiment = Self { config, data, model_config, model, parameters, from: None };
+        let experiment = Self {
+            config,
+            data,
+            model_config,
+            model,
+            parameters,
+            identity,
+            from: None,
+            forced: vec![],
+        };
         check_model(&experiment.config, &experiment.data, &experiment.model_config)?;
         // Errors of the loaders and of the trainer must come before a directory is created.
         experiment.train_loader()?;
@@ -89,20 +106,43 @@ impl Experiment {
     ///
     /// # Errors
     ///
-    /// [`Error::InFile`] for a configuration that is wrong and for a checkpoint of another model or of data
-    /// that have changed, [`Error::Checkpoint`] for a checkpoint of other targets or features.
+    /// [`Error::RunChanged`] if the configuration, the data or the arithmetic of the kernels have changed since
+    /// the checkpoint in a way that changes results; [`Error::InFile`] for a configuration that is wrong and
+    /// for a checkpoint of another model, [`Error::Checkpoint`] for a checkpoint of other targets or features.
     pub fn resume(run: &RunDir) -> Result<Resumed> {
+        Self::load(run, false)
+    }
+
+    /// Loads a run as [`resume`](Self::resume), but goes on although something has changed. The changes
+    /// are recorded in the later checkpoints and in the summary.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resume`](Self::resume), without [`Error::RunChanged`].
+    pub fn resume_changed(run: &RunDir) -> Result<Resumed> {
+        Self::load(run, true)
+    }
+
+    fn load(run: &RunDir, force: bool) -> Result<Resumed> {
         let config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         let mut experiment = Self::new(config)?;
-        let mut damaged = vec![];
+        let (mut damaged, mut differences) = (vec![], vec![]);
         for path in [run.last(), run.previous(), run.best()] {
             if !path.exists() {
                 continue;
             }
             match load_checkpoint(&path) {
                 Ok(checkpoint) => {
-                    check_checkpoint(&experiment.data, &checkpoint.info, &path)?;
+                    let (data, identity) = (&experiment.data, &experiment.identity);
+                    let info = &checkpoint.info;
+                    differences = check_checkpoint(data, identity, info, &path, force)?;
+                    experiment.forced.clone_from(&checkpoint.info.forced);
+                    if !differences.is_empty() {
+                        let updates = checkpoint.info.progress.updates;
+                        let differences = differences.clone();
+                        experiment.forced.push(ForcedResume { updates, differences });
+                    }
                     experiment.from = Some(checkpoint);
                     experiment.trainer().map_err(Error::in_file(&path))?;
                     break;
@@ -110,7 +150,7 @@ impl Experiment {
                 Err(error) => damaged.push(error),
             }
         }
-        Ok(Resumed { experiment, damaged })
+        Ok(Resumed { experiment, damaged, differences })
     }
 
     /// Returns the position at which the run resumes, or `None` for its start.
@@ -170,7 +210,8 @@ impl Experiment {
             run,
             model: &self.model_config,
             schema: &self.data.schema,
-            data: &self.data.fingerprints,
+            identity: &self.identity,
+            forced: &self.forced,
             transforms: &self.data.transforms,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,
@@ -200,6 +241,7 @@ impl Experiment {
             epochs: trainer.progress.epoch,
             updates: trainer.progress.updates,
             seconds: start.elapsed().as_secs_f64(),
+            forced: self.forced.clone(),
         };
         run.write_summary(&summary)?;
         let loss = summary.test.loss;

@@ -19,7 +19,8 @@ use crate::objective::monitor::Monitor;
 use crate::run::bad_batch::save_bad_batch;
 use crate::run::best_epochs::{BestEpochs, Insertion};
 use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes};
-use crate::run::data_fingerprint::DataFingerprints;
+use crate::run::difference::ForcedResume;
+use crate::run::identity::RunIdentity;
 use crate::run::metrics_file::MetricsFile;
 use crate::run::run_dir::RunDir;
 use crate::run::tensorboard::EventFile;
@@ -34,7 +35,8 @@ pub(crate) struct RunContext<'a> {
     pub(crate) run: &'a RunDir,
     pub(crate) model: &'a ModelConfig,
     pub(crate) schema: &'a Schema,
-    pub(crate) data: &'a DataFingerprints,
+    pub(crate) identity: &'a RunIdentity,
+    pub(crate) forced: &'a [ForcedResume],
     pub(crate) transforms: &'a Pipeline,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
@@ -103,7 +105,8 @@ impl<'a> Recorder<'a> {
         let info = CheckpointInfo {
             model: self.context.model.clone(),
             schema: self.context.schema.clone(),
-            data: self.context.data.clone(),
+            identity: self.context.identity.clone(),
+            forced: self.context.forced.to_vec(),
             transforms: self.context.transforms.clone(),
             record: self.record.clone(),
             progress: state.progress.clone(),

@@ -23,6 +23,7 @@ use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
 use crate::fit::record::EpochRecord;
 use crate::objective::metrics::Metrics;
+use crate::run::difference::ForcedResume;
 
 /// The directory of a run.
 ///
@@ -62,6 +63,9 @@ pub struct RunSummary {
     pub updates: u64,
     /// The wall-clock time of the training in the last process of the run.
     pub seconds: f64,
+    /// The times that the run was resumed although something had changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forced: Vec<ForcedResume>,
 }
 
 impl RunDir {
