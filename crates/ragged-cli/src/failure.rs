@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::console::say;
 use crate::program;
 
 /// The reason why a command did not do what it was asked to do.
@@ -52,7 +53,7 @@ impl Failure {
             Self::Output(error) => (format!("standard output: {error}"), 1),
             Self::Interrupted(code) => return ExitCode::from(code),
         };
-        eprintln!("error: {text}");
+        say(format!("error: {text}"));
         ExitCode::from(code)
     }
 }

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! Results go to stdout, progress and errors to stderr. The exit code is 0 for success, 1 for a
-//! failure, 2 for wrong usage or a wrong configuration, and 130 or 143 for a run that SIGINT or
-//! SIGTERM stopped after it was saved.
+//! failure, 2 for wrong usage or a wrong configuration, and 129, 130 or 143 for a run that SIGHUP, SIGINT or
+//! SIGTERM stopped after it was saved. A command whose stdout nobody reads any more ends with 0, and one
+//! whose stderr is gone goes on.
 //!
 //! The features, all on by default, are the commands that training does not need: `download` (HTTP,
 //! TLS and zip archives), `completions` and `man`. Without its feature a command is an error that
@@ -22,11 +23,10 @@
 //! each command has a file or folder of its name.
 
 #![forbid(unsafe_code)]
-// The command line is where the workspace prints.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
 mod completions;
+mod console;
 mod data;
 mod download;
 mod evaluate;

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: a command finishes its current update, saves, and ends.
+//! SIGHUP, SIGINT and SIGTERM: a command finishes its current update, saves, and ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,10 +14,11 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Replaces the default action of both signals, which would end the process.
+    /// Replaces the default action of the signals, which would end the process. SIGHUP comes when the terminal
+    /// is closed; under `nohup` it is ignored, and stays so.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let received = Arc::new(AtomicUsize::new(0));
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up()) {
             let repeated = Arc::new(AtomicBool::new(false));
             let register = || -> std::io::Result<()> {
                 // Actions run in this order, so the first signal does not see the flag that it sets.
@@ -38,4 +39,20 @@ impl Signals {
             signal => u8::try_from(128 + signal).ok(),
         }
     }
+}
+
+/// Returns SIGHUP, unless the process was started with it ignored, where the system says so: on Linux.
+#[cfg(unix)]
+fn hang_up() -> Option<i32> {
+    use signal_hook::consts::SIGHUP;
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    (ignored >> (SIGHUP - 1) & 1 == 0).then_some(SIGHUP)
+}
+
+#[cfg(not(unix))]
+fn hang_up() -> Option<i32> {
+    None
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::console::say;
+
 /// The columns of a terminal that every line of progress fits into.
 pub(crate) const COLUMNS: usize = 80;
 
@@ -39,7 +41,7 @@ pub(crate) fn wrap(text: &str) -> String {
 /// Prints notes on how a file was read.
 pub(crate) fn print_notes(notes: &[String]) {
     for note in notes {
-        eprintln!("{}", wrap(&format!("note: {note}")));
+        say(wrap(&format!("note: {note}")));
     }
 }
 

@@ -1,45 +1,17 @@
 //! A real process, killed, interrupted or out of disk: what it leaves goes on to the same end.
 #![cfg(unix)]
 
+mod ground;
+
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use ground::{Ground, signal, text, wait_for_lines};
 use ragged_models::SimdLevel;
 use ragged_sequence::random::Generator;
 use rand::Rng;
-
-/// Everything in it that has a position: order, buckets, workers, new examples an epoch, dropout,
-/// accumulation, averaged weights, a schedule with a state, early stopping; checkpoints within
-/// epochs, and the best two.
-const CONFIG: &str = "
-name = \"resume\"
-seed = 5
-[model]
-hidden_size = 6
-num_layers = 2
-dropout = 0.3
-[data]
-bucket_size = 24
-workers = 2
-[data.sums]
-num_samples = 60
-seq_length = 12
-input_size = 2
-held_out = 20
-[train]
-epochs = 12
-batch_size = 8
-accumulate = 2
-ema_decay = 0.9
-schedule = { name = \"plateau\", patience = 1 }
-early_stopping = { patience = 8 }
-[checkpoint]
-every_steps = 2
-keep = 2
-";
 
 /// A table whose validation loss is NaN or whose metric is undefined, with the state of a plateau schedule
 /// and of early stopping. A ReLU overflows at `extreme`.
@@ -75,99 +47,6 @@ fn table(extreme: &str, target: impl Fn(usize) -> usize) -> String {
         }
     }
     table
-}
-
-/// A folder with the configuration in it, and a run in it that nothing disturbed.
-struct Ground {
-    folder: tempfile::TempDir,
-    seconds: f64,
-}
-
-impl Ground {
-    fn new() -> Self {
-        Self::with(CONFIG, "")
-    }
-
-    fn with(config: &str, table: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("config.toml"), config).unwrap();
-        fs::write(folder.path().join("table.csv"), table).unwrap();
-        let mut ground = Self { folder, seconds: 0.0 };
-        let start = Instant::now();
-        let output = ground.train("whole").output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        ground.seconds = start.elapsed().as_secs_f64();
-        ground
-    }
-
-    fn path(&self, run: &str) -> PathBuf {
-        self.folder.path().join(run)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ragged"));
-        command.current_dir(self.folder.path()).args(words);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn train(&self, run: &str) -> Command {
-        self.command(&["train", "--config", "config.toml", "--out", run])
-    }
-
-    fn resume(&self, run: &str) -> Command {
-        self.command(&["train", "--resume", run])
-    }
-
-    /// The run ends like the one that nothing disturbed, to the last byte.
-    #[track_caller]
-    fn check_end(&self, run: &str, what: &str) {
-        let names = |run: &str| -> Vec<String> {
-            let kept = fs::read_dir(self.path(run).join("top")).unwrap();
-            let mut names: Vec<_> =
-                kept.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        };
-        // An epoch whose monitored metric is undefined is not among the best two.
-        let kept = names("whole");
-        assert!(!kept.is_empty() && kept.len() <= 2, "{kept:?}");
-        assert_eq!(names(run), kept, "{what}");
-        let mut files: Vec<String> =
-            ["metrics.jsonl", "last.safetensors", "best.safetensors"].map(String::from).to_vec();
-        files.extend(kept.into_iter().map(|name| format!("top/{name}")));
-        for file in files {
-            let bytes = |run: &str| fs::read(self.path(run).join(&file)).unwrap();
-            assert!(bytes(run) == bytes("whole"), "{what}: {file} differs");
-        }
-        let summary = |run: &str| -> serde_json::Value {
-            let text = fs::read_to_string(self.path(run).join("summary.json")).unwrap();
-            serde_json::from_str(&text).unwrap()
-        };
-        for key in ["epoch", "test", "epochs", "updates"] {
-            assert_eq!(summary(run)[key], summary("whole")[key], "{what}: {key}");
-        }
-    }
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Waits until the run has a file with at least so many lines.
-#[track_caller]
-fn wait_for_lines(path: &Path, lines: usize, child: &mut Child) {
-    let start = Instant::now();
-    while fs::read_to_string(path).map_or(0, |text| text.lines().count()) < lines {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended early");
-        assert!(start.elapsed() < Duration::from_secs(60), "{} never came", path.display());
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
-    assert!(status.unwrap().success());
 }
 
 /// SIGKILL at 20 random moments, some runs more than once: between any two writes, in the middle of
@@ -216,7 +95,7 @@ fn a_killed_run_ends_with_the_same_bytes() {
 #[test]
 fn a_signal_saves_and_says_how_to_go_on() {
     let ground = Ground::new();
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    for (name, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
         let mut child = ground.train(name).spawn().unwrap();
         wait_for_lines(&ground.path(name).join("metrics.jsonl"), 2, &mut child);
         signal(&child, name);
@@ -343,4 +222,50 @@ fn another_simd_level_is_refused_or_forced() {
     assert!(text(&output).contains("warning: the SIMD level was "), "{}", text(&output));
     let summary = fs::read_to_string(ground.path("moved/summary.json")).unwrap();
     assert!(summary.contains("\"forced\""), "{summary}");
+}
+
+/// Returns the writing end of a pipe that nobody reads.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+/// A lost log once ended the training with a panic, in the middle of an epoch.
+#[test]
+fn a_run_goes_on_without_its_log() {
+    let ground = Ground::new();
+    let mut logs = vec![("closed", closed_pipe())];
+    if let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") {
+        logs.push(("full", full.into()));
+    }
+    for (run, log) in logs {
+        let output = ground.train(run).stderr(log).output().unwrap();
+        assert!(output.status.success(), "{run}: {:?}", output.status);
+        ground.check_end(run, run);
+    }
+    // The result has no reader, and is in the folder all the same.
+    for words in
+        [&["train", "--config", "config.toml", "--out", "unread"][..], &["evaluate", "whole"]]
+    {
+        let output = ground.command(words).stdout(closed_pipe()).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+    }
+    ground.check_end("unread", "unread");
+}
+
+/// `nohup` ignores SIGHUP, so that a run outlives its terminal.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let ground = Ground::new();
+    let mut command = Command::new("nohup");
+    command.current_dir(ground.folder.path()).arg(env!("CARGO_BIN_EXE_ragged"));
+    command.args(["train", "--config", "config.toml", "--out", "nohup"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    wait_for_lines(&ground.path("nohup/metrics.jsonl"), 2, &mut child);
+    signal(&child, "HUP");
+    assert!(child.wait_with_output().unwrap().status.success());
+    ground.check_end("nohup", "nohup");
 }

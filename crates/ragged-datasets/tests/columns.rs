@@ -2,7 +2,7 @@
 //! their content.
 
 use ragged_datasets::formats::{self, Format, ReadOptions, Role};
-use ragged_datasets::{Dataset, InMemory};
+use ragged_datasets::{Dataset, InMemory, Target};
 
 fn read(text: &str, format: Format) -> ragged_datasets::Result<InMemory> {
     formats::parse(text.as_bytes(), format, &ReadOptions::default(), None)
@@ -110,4 +110,17 @@ fn a_constant_feature_and_classes_that_look_alike_are_noted() {
             "feature `b` has the same value in every step",
         ]
     );
+}
+
+/// Looking up each name among all others took a minute for 64,000 columns.
+#[test]
+fn very_wide_files_are_read() {
+    const WIDTH: usize = 64_000;
+    let names = |letter: &str| (0..WIDTH).map(|k| format!("{letter}{k}")).collect::<Vec<_>>();
+    let cells = vec!["1"; WIDTH].join(",");
+    let table = format!("{}\n{cells}\n", names("f").join(","));
+    let data = read(&table, Format::Csv).unwrap();
+    assert_eq!((data.features(), data.columns().len()), (WIDTH, WIDTH));
+    let ts = format!("@classLabel true {}\n@data\n1,2:c7\n", names("c").join(" "));
+    assert_eq!(read(&ts, Format::Ts).unwrap().examples()[0].target, Target::Class(7));
 }

@@ -1,9 +1,37 @@
-//! Files that appear complete or not at all.
+//! Files that appear complete or not at all, and the reading of them.
 
 use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+
+/// The beginning of the names of files whose writing is not complete.
+pub(crate) const PARTIAL: &str = ".partial-";
+
+/// Reads a file. A pipe or a device in its place is an error: reading it could wait for ever.
+///
+/// # Errors
+///
+/// [`Error::Io`] where it cannot be read, [`Error::File`] where it is no regular file.
+pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
+    if !metadata.is_file() {
+        return Err(Error::file(path, "expected a regular file"));
+    }
+    std::fs::read(path).map_err(Error::io(path))
+}
+
+/// Makes the names of a directory's files durable.
+#[cfg(unix)]
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
+    std::fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io(path))
+}
+
+/// Other systems cannot open a directory to sync it.
+#[cfg(not(unix))]
+pub(crate) fn sync_directory(_: &Path) -> Result<()> {
+    Ok(())
+}
 
 /// Writes `bytes` to a temporary file in the same directory, syncs it, and renames it to `path`. A
 /// reader, or a process that starts after a crash, finds the old contents or the new ones.
@@ -15,7 +43,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".partial-");
+        builder.prefix(PARTIAL);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -26,11 +54,10 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
-        #[cfg(unix)]
-        std::fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    write().map_err(Error::io(path))
+    write().map_err(Error::io(path))?;
+    sync_directory(folder)
 }
 
 #[cfg(test)]

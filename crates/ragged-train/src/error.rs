@@ -122,6 +122,17 @@ pub enum Error {
         /// The content of the file now.
         got: DataFingerprint,
     },
+    /// A run of which every checkpoint is damaged.
+    #[error(
+        "{}: no checkpoint can be read: {}", path.display(),
+        damaged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    NoCheckpoint {
+        /// The directory of the run.
+        path: PathBuf,
+        /// The error of each checkpoint.
+        damaged: Vec<Error>,
+    },
     /// A run whose configuration, data or arithmetic are not those of its checkpoint any more.
     #[error(
         "{}: the run has changed since this checkpoint: {}; restore what has changed, start another run, or \

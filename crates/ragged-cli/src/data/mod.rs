@@ -14,6 +14,7 @@ use ragged_datasets::{
     VariableLengthSumsConfig,
 };
 
+use crate::console::say;
 use crate::data::batching::BatchOptions;
 use crate::data::histogram::Histogram;
 use crate::data::summary::Summary;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     for (k, Part { name, data, columns, target }) in open(&args)?.into_iter().enumerate() {
         let summary = Summary::of(&*data)?;
         for note in data.notes() {
-            eprintln!("note: {name}: {note}");
+            say(format!("note: {name}: {note}"));
         }
         writeln!(out, "{}{name}", if k == 0 { "" } else { "\n" })?;
         if !columns.is_empty() {
@@ -93,7 +94,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             };
             let svg = histogram.svg(&name).map_err(|error| failed(&error))?;
             write_whole(path, &svg).map_err(|error| failed(&error))?;
-            eprintln!("drew the lengths to {}", path.display());
+            say(format!("drew the lengths to {}", path.display()));
         }
     }
     Ok(())

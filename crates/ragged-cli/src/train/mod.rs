@@ -12,6 +12,7 @@ use ragged_train::{Experiment, RunDir};
 
 pub(crate) use args::Args;
 
+use crate::console::say;
 use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
@@ -35,7 +36,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
                 Some(path) => RunDir::create(path, &text)?,
                 None => RunDir::next("runs".as_ref(), name, &text)?,
             };
-            eprintln!("{}", wrap(&format!("training {}", experiment.describe())));
+            say(wrap(&format!("training {}", experiment.describe())));
             (experiment, run)
         }
     };
@@ -47,8 +48,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         RunOutcome::Finished(summary) => report(&summary, &run, epochs, progress.throughput()),
         RunOutcome::Interrupted(at) => {
             let (program, path) = (program::name(), run.path().display());
-            eprintln!("interrupted and saved after {} updates", at.updates);
-            eprintln!("resume with: {program} train --resume {path}");
+            say(format!("interrupted and saved after {} updates", at.updates));
+            say(format!("resume with: {program} train --resume {path}"));
             Err(Failure::Interrupted(progress.exit_code().unwrap_or(1)))
         }
     }
@@ -58,19 +59,23 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn resume(path: &Path, force: bool) -> Result<(Experiment, RunDir), Failure> {
     let run = RunDir::open(path)?;
     let open = if force { Experiment::resume_changed } else { Experiment::resume };
-    let Resumed { experiment, damaged, differences } = open(&run)?;
+    let Resumed { experiment, damaged, differences, damaged_metrics } = open(&run)?;
     for error in damaged {
-        eprintln!("warning: {error}: resuming from the checkpoint before it");
+        say(format!("warning: {error}: resuming from the checkpoint before it"));
+    }
+    if let Some(line) = damaged_metrics {
+        let path = run.metrics().display().to_string();
+        say(format!("warning: {path}: line {line} is damaged: written anew from the checkpoint"));
     }
     for difference in differences {
-        eprintln!("warning: {difference}: this run has other results than an undisturbed one");
+        say(format!("warning: {difference}: this run has other results than an undisturbed one"));
     }
     let position = match experiment.position() {
         Some(at) if at.batch > 0 => format!("in epoch {}, after batch {}", at.epoch + 1, at.batch),
         Some(at) => format!("after epoch {}", at.epoch),
         None => "at the start".into(),
     };
-    eprintln!("{}", wrap(&format!("resuming {position}: {}", experiment.describe())));
+    say(wrap(&format!("resuming {position}: {}", experiment.describe())));
     Ok((experiment, run))
 }
 

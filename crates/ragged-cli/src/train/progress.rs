@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ragged_train::fit::{EpochRecord, StepRecord, TrainState};
 use ragged_train::{Observer, Result};
 
+use crate::console::say;
 use crate::signals::Signals;
 use crate::text::{count, duration, join_parts, metric};
 
@@ -111,7 +112,7 @@ impl Observer for Progress {
             bar.set_message(join_parts(&epoch));
         } else if due || record.epoch == self.epochs {
             let pace = self.pace(record.epoch as f64 / self.epochs as f64);
-            eprintln!("{}", join_parts(&[&epoch[..], &pace].concat()));
+            say(join_parts(&[&epoch[..], &pace].concat()));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From the sequences in files to a data set with one kind of target, one vocabulary and one number of
 //! features.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
@@ -35,6 +36,7 @@ pub(super) struct Collector<'a> {
     /// Sentences about the content of all files.
     content_notes: Vec<String>,
     columns: Vec<Column>,
+    known_columns: HashSet<(String, Role)>,
 }
 
 impl<'a> Collector<'a> {
@@ -53,6 +55,7 @@ impl<'a> Collector<'a> {
             notes: vec![],
             content_notes: vec![],
             columns: vec![],
+            known_columns: HashSet::new(),
         }
     }
 
@@ -63,7 +66,7 @@ impl<'a> Collector<'a> {
 
     /// Records what a column of the current file is read as. Files with the same columns share them.
     pub(super) fn column(&mut self, name: &str, role: Role, content: &str) {
-        if !self.columns.iter().any(|known| known.name == name && known.role == role) {
+        if self.known_columns.insert((name.into(), role)) {
             self.columns.push(Column { name: name.into(), role, content: content.into() });
         }
     }
@@ -110,12 +113,9 @@ impl<'a> Collector<'a> {
 
     /// Declares classes and their order.
     pub(super) fn declare_labels(&mut self, labels: &[String]) {
-        for label in labels {
-            let label = label.trim();
-            if !self.declared.iter().any(|declared| declared == label) {
-                self.declared.push(label.into());
-            }
-        }
+        let mut known: HashSet<String> = self.declared.iter().cloned().collect();
+        let labels = labels.iter().map(|label| label.trim().to_string());
+        self.declared.extend(labels.filter(|label| known.insert(label.clone())));
     }
 
     /// Adds a sequence, which must have as many features as the ones before.

@@ -25,7 +25,7 @@ pub struct Column {
 }
 
 /// What a [`Column`] is read as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
     /// The names of the sequences.

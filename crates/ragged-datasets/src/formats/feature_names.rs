@@ -1,5 +1,7 @@
 //! The names of the features of all files, by which later files are read.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::formats::number::shown;
 
 /// The names that every file must have, once they are known.
@@ -36,17 +38,26 @@ impl FeatureNames {
     /// Returns, for each feature, its index among the names of a file. The first names are those of all
     /// files.
     pub(super) fn order(&mut self, found: &[String]) -> Result<Vec<usize>, String> {
-        if let Some(name) = (1..found.len()).find(|&k| found[..k].contains(&found[k])) {
-            return Err(format!("feature `{}` occurs twice", shown(&found[name])));
+        if self.known.as_deref() == Some(found) {
+            return Ok((0..found.len()).collect());
+        }
+        let mut index: HashMap<&str, usize> = HashMap::with_capacity(found.len());
+        for (k, name) in found.iter().enumerate() {
+            if index.insert(name, k).is_some() {
+                return Err(format!("feature `{}` occurs twice", shown(name)));
+            }
         }
         let known = self.known.get_or_insert_with(|| found.to_vec());
-        let index = |name: &String| found.iter().position(|found| found == name);
-        let order: Vec<usize> = known.iter().filter_map(index).collect();
+        let order: Vec<usize> =
+            known.iter().filter_map(|name| index.get(name.as_str()).copied()).collect();
         if order.len() == known.len() && found.len() == known.len() {
             return Ok(order);
         }
-        let missing: Vec<&String> = known.iter().filter(|name| !found.contains(name)).collect();
-        let unexpected: Vec<&String> = found.iter().filter(|name| !known.contains(name)).collect();
+        let expected: HashSet<&str> = known.iter().map(String::as_str).collect();
+        let missing: Vec<&String> =
+            known.iter().filter(|name| !index.contains_key(name.as_str())).collect();
+        let unexpected: Vec<&String> =
+            found.iter().filter(|name| !expected.contains(name.as_str())).collect();
         let part = |what: &str, names: &[&String]| match names.is_empty() {
             true => None,
             false => Some(format!("{what} {}", list(names.iter().map(|name| name.as_str())))),

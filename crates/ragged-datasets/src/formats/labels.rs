@@ -8,6 +8,7 @@ use crate::formats::decimal::Decimal;
 use crate::formats::number::shown;
 
 /// The index of each label. Labels that are numbers are compared as numbers: `1.0` is `1`.
+#[derive(Debug)]
 pub(super) struct Vocabulary {
     texts: HashMap<String, u32>,
     /// `None` for a number that several labels have.

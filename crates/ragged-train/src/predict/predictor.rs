@@ -128,7 +128,7 @@ impl Predictor {
             metrics,
             confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
             examples,
-            epoch: self.info.record.as_ref().map_or(0, |record| record.epoch),
+            epoch: self.info.epoch(),
             notes,
         })
     }

@@ -15,6 +15,7 @@ use ragged_models::{ModelConfig, Parameters};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::atomic_file::read_regular;
 use crate::error::{CheckpointError, Error, Result};
 use crate::fit::observer::TrainState;
 use crate::fit::progress::Progress;
@@ -44,15 +45,20 @@ pub struct CheckpointInfo {
     pub forced: Vec<ForcedResume>,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
-    /// The record of the last epoch that had ended.
-    pub record: Option<EpochRecord>,
+    /// The records of all epochs that had ended: the lines of `metrics.jsonl`.
+    pub records: Vec<EpochRecord>,
     /// The position of the run.
     pub progress: Progress,
     /// The best epochs so far.
     #[serde(rename = "ranking")]
     pub best_epochs: BestEpochs,
-    /// The size of `metrics.jsonl` in bytes.
-    pub metrics_bytes: u64,
+}
+
+impl CheckpointInfo {
+    /// Returns the number of the last epoch that had ended, from 1; 0 before the end of the first.
+    pub fn epoch(&self) -> usize {
+        self.records.last().map_or(0, |record| record.epoch)
+    }
 }
 
 /// The JSON in the metadata. The sum comes first, so that its position can be found.
@@ -116,11 +122,13 @@ pub(crate) fn checkpoint_bytes(
 /// [`Error::Io`] for a file that cannot be read, [`Error::Checkpoint`] for one that is damaged or no
 /// checkpoint.
 pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
-    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    let bytes = read_regular(path)?;
     read_checkpoint(bytes).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
 }
 
-fn read_checkpoint(mut bytes: Vec<u8>) -> std::result::Result<Checkpoint, CheckpointError> {
+pub(crate) fn read_checkpoint(
+    mut bytes: Vec<u8>,
+) -> std::result::Result<Checkpoint, CheckpointError> {
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)?;
     let info = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let info = info.ok_or(CheckpointError::NoMetadata { key: KEY })?;
@@ -199,10 +207,9 @@ mod tests {
                 identity: RunIdentity::of(&config, &DataFingerprints::default()).unwrap(),
                 forced: vec![],
                 transforms: Pipeline::fit(&[], &data).unwrap(),
-                record: Some(record),
+                records: vec![record],
                 progress,
                 best_epochs,
-                metrics_bytes: 0,
             };
             let text = serde_json::to_string(&info).unwrap();
             assert!(!text.contains("\"best\":null"), "{text}");

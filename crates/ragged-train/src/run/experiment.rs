@@ -11,6 +11,7 @@ use crate::config::sections::Order;
 use crate::error::{Error, Result};
 use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
+use crate::fit::record::EpochRecord;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::loss::Loss;
@@ -20,6 +21,7 @@ use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::identity::RunIdentity;
+use crate::run::metrics_file::first_damaged_line;
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -70,6 +72,9 @@ pub struct Resumed {
     pub damaged: Vec<Error>,
     /// What has changed since the checkpoint, where the run was forced to go on.
     pub differences: Vec<Difference>,
+    /// The first line of `metrics.jsonl`, from 1, that is not the one of the checkpoint. The file is then
+    /// written anew.
+    pub damaged_metrics: Option<usize>,
 }
 
 impl Experiment {
@@ -108,7 +113,8 @@ impl Experiment {
     ///
     /// [`Error::RunChanged`] if the configuration, the data or the arithmetic of the kernels have changed since
     /// the checkpoint in a way that changes results; [`Error::InFile`] for a configuration that is wrong and
-    /// for a checkpoint of another model, [`Error::Checkpoint`] for a checkpoint of other targets or features.
+    /// for a checkpoint of another model, [`Error::Checkpoint`] for a checkpoint of other targets or features;
+    /// [`Error::NoCheckpoint`] if all checkpoints are damaged. Nothing is changed then.
     pub fn resume(run: &RunDir) -> Result<Resumed> {
         Self::load(run, false)
     }
@@ -150,7 +156,14 @@ impl Experiment {
                 Err(error) => damaged.push(error),
             }
         }
-        Ok(Resumed { experiment, damaged, differences })
+        let damaged_metrics = match &experiment.from {
+            Some(Checkpoint { info, .. }) => first_damaged_line(&run.metrics(), &info.records)?,
+            None => None,
+        };
+        if experiment.from.is_none() && !damaged.is_empty() {
+            return Err(Error::NoCheckpoint { path: run.path().to_path_buf(), damaged });
+        }
+        Ok(Resumed { experiment, damaged, differences, damaged_metrics })
     }
 
     /// Returns the position at which the run resumes, or `None` for its start.
@@ -203,11 +216,12 @@ impl Experiment {
     /// directory.
     pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<RunOutcome> {
         let start = Instant::now();
-        let _lock = run.lock()?;
+        let lock = run.lock()?;
         let (train, valid) = (self.train_loader()?, self.valid_loader()?);
         let mut trainer = self.trainer()?;
         let context = RunContext {
             run,
+            lock: &lock,
             model: &self.model_config,
             schema: &self.data.schema,
             identity: &self.identity,
@@ -230,11 +244,12 @@ impl Experiment {
         self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
         let tested = evaluate(&self.model, &test, self.loss())?;
-        self.draw(run, best, &tested)?;
+        lock.check()?;
+        self.draw(run, recorder.records(), best, &tested)?;
         let summary = RunSummary {
             name: self.config.name.clone(),
             trained: self.describe(),
-            epoch: checkpoint.info.record.as_ref().map_or(0, |record| record.epoch),
+            epoch: checkpoint.info.epoch(),
             test: tested.finish(),
             test_examples: self.data.test.len(),
             parameters: self.parameters.count(),
@@ -252,7 +267,13 @@ impl Experiment {
     }
 
     /// Writes the plots and tables at the end of a run.
-    fn draw(&self, run: &RunDir, best: usize, tested: &MetricSum) -> Result<()> {
+    fn draw(
+        &self,
+        run: &RunDir,
+        records: &[EpochRecord],
+        best: usize,
+        tested: &MetricSum,
+    ) -> Result<()> {
         let failed = |name: &str| {
             let path = run.path().join(name);
             move |source| Error::Plot { path, source }
@@ -262,8 +283,7 @@ impl Experiment {
             Loss::Mse => "mean squared error",
             Loss::CrossEntropy => "cross-entropy in nats",
         };
-        let records = run.read_metrics()?;
-        let svg = plot::losses(&title, unit, &records, best).map_err(failed("loss.svg"))?;
+        let svg = plot::losses(&title, unit, records, best).map_err(failed("loss.svg"))?;
         run.write("loss.svg", &svg)?;
         if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
         {

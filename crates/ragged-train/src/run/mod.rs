@@ -17,6 +17,7 @@ pub(crate) mod metrics_file;
 pub(crate) mod plot;
 pub(crate) mod recorder;
 pub(crate) mod run_dir;
+pub(crate) mod run_lock;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
 
@@ -30,4 +31,5 @@ pub use experiment::{Experiment, Resumed, RunOutcome};
 pub use identity::RunIdentity;
 pub use plot::log_ticks;
 pub use run_dir::{RunDir, RunSummary};
+pub use run_lock::RunLock;
 pub use time_estimate::TimeEstimate;

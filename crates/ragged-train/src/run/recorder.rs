@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ragged_datasets::Batch;
@@ -10,7 +10,7 @@ use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
 
-use crate::atomic_file::write_atomically;
+use crate::atomic_file::{sync_directory, write_atomically};
 use crate::config::sections::CheckpointSection;
 use crate::error::{Error, Result};
 use crate::fit::observer::{Observer, TrainState};
@@ -18,11 +18,12 @@ use crate::fit::record::{EpochRecord, StepRecord};
 use crate::objective::monitor::Monitor;
 use crate::run::bad_batch::save_bad_batch;
 use crate::run::best_epochs::{BestEpochs, Insertion};
-use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes};
+use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes, read_checkpoint};
 use crate::run::difference::ForcedResume;
 use crate::run::identity::RunIdentity;
 use crate::run::metrics_file::MetricsFile;
 use crate::run::run_dir::RunDir;
+use crate::run::run_lock::RunLock;
 use crate::run::tensorboard::EventFile;
 
 /// The shortest time between two checkpoints after epochs. Syncing a file can take longer than an
@@ -33,6 +34,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy)]
 pub(crate) struct RunContext<'a> {
     pub(crate) run: &'a RunDir,
+    pub(crate) lock: &'a RunLock,
     pub(crate) model: &'a ModelConfig,
     pub(crate) schema: &'a Schema,
     pub(crate) identity: &'a RunIdentity,
@@ -49,7 +51,7 @@ pub(crate) struct Recorder<'a> {
     metrics: MetricsFile,
     events: EventFile,
     best_epochs: BestEpochs,
-    record: Option<EpochRecord>,
+    records: Vec<EpochRecord>,
     saved: Instant,
     /// The number of updates at the last checkpoint.
     saved_updates: Option<u64>,
@@ -68,17 +70,17 @@ impl<'a> Recorder<'a> {
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
         let run = context.run;
-        let metrics = MetricsFile::open(run.metrics(), from.map_or(0, |info| info.metrics_bytes))?;
+        let records = from.map(|info| info.records.clone()).unwrap_or_default();
+        let metrics = MetricsFile::open(run.metrics(), &records)?;
         let updates = from.map_or(0, |info| info.progress.updates);
         let events = EventFile::create(&run.tensorboard(), updates)?;
         let best_epochs = from.map(|info| info.best_epochs.clone()).unwrap_or_default();
-        let record = from.and_then(|info| info.record.clone());
         Ok(Self {
             context,
             metrics,
             events,
             best_epochs,
-            record,
+            records,
             saved: Instant::now(),
             saved_updates: None,
             pending: vec![],
@@ -90,6 +92,11 @@ impl<'a> Recorder<'a> {
     /// Returns the best epochs so far.
     pub(crate) fn best_epochs(&self) -> &BestEpochs {
         &self.best_epochs
+    }
+
+    /// Returns the records of all epochs so far.
+    pub(crate) fn records(&self) -> &[EpochRecord] {
+        &self.records
     }
 
     /// Writes a last checkpoint, unless there is one of this state.
@@ -108,10 +115,9 @@ impl<'a> Recorder<'a> {
             identity: self.context.identity.clone(),
             forced: self.context.forced.to_vec(),
             transforms: self.context.transforms.clone(),
-            record: self.record.clone(),
+            records: self.records.clone(),
             progress: state.progress.clone(),
             best_epochs: self.best_epochs.clone(),
-            metrics_bytes: self.metrics.bytes(),
         };
         checkpoint_bytes(&info, self.context.parameters, state)
     }
@@ -120,6 +126,7 @@ impl<'a> Recorder<'a> {
     /// previous one. At every moment at least one of the two is complete.
     fn save(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
         let run = self.context.run;
+        self.context.lock.check()?;
         // The metrics to which a checkpoint refers must be on disk before it.
         self.metrics.sync()?;
         for (path, bytes) in std::mem::take(&mut self.pending) {
@@ -130,10 +137,12 @@ impl<'a> Recorder<'a> {
         let (last, next) = (run.last(), run.path().join("next.safetensors"));
         // The error names the checkpoint, not the file beside it.
         write_atomically(&next, bytes).map_err(Error::in_file(&last))?;
+        verify(&next, bytes).map_err(Error::in_file(&last))?;
         if last.exists() {
             fs::rename(&last, run.previous()).map_err(Error::io(&last))?;
         }
         fs::rename(&next, &last).map_err(Error::io(&last))?;
+        sync_directory(run.path())?;
         // Until now the previous checkpoint referred to these.
         for path in std::mem::take(&mut self.dropped) {
             match fs::remove_file(&path) {
@@ -161,6 +170,17 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// Checks that a checkpoint can be read as it was written, before the older one is given up for it.
+fn verify(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = fs::read(path).map_err(Error::io(path))?;
+    if written != bytes {
+        let reason = "differs from what was written: expected a disk that keeps its content";
+        return Err(Error::file(path, reason));
+    }
+    let read = read_checkpoint(written);
+    read.map(drop).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
+}
+
 impl Observer for Recorder<'_> {
     fn update(&mut self, record: &StepRecord, state: &TrainState) -> Result<ControlFlow<()>> {
         self.events.step(record)?;
@@ -176,9 +196,10 @@ impl Observer for Recorder<'_> {
     }
 
     fn epoch(&mut self, record: &EpochRecord, state: &TrainState) -> Result<()> {
+        self.context.lock.check()?;
         self.metrics.append(record)?;
         self.events.epoch(record)?;
-        self.record = Some(record.clone());
+        self.records.push(record.clone());
         let (monitor, keep) = (self.context.monitor, self.context.checkpoint.keep);
         let value = monitor.value(record.monitored());
         let insertion = self.best_epochs.insert(monitor, value, record.epoch, keep);

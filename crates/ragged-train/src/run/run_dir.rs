@@ -14,16 +14,17 @@
 //! summary.json                 the result, written at the end of the run
 //! ```
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::write_atomically;
+use crate::atomic_file::{PARTIAL, read_regular, write_atomically};
 use crate::error::{Error, Result};
 use crate::fit::record::EpochRecord;
 use crate::objective::metrics::Metrics;
 use crate::run::difference::ForcedResume;
+use crate::run::run_lock::RunLock;
 
 /// The directory of a run.
 ///
@@ -106,7 +107,7 @@ impl RunDir {
     /// taken. A process that is killed leaves nothing, or a directory from which the run resumes.
     fn create_whole(path: &Path, config: &str) -> Result<Option<Self>> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".partial-");
+        builder.prefix(PARTIAL);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -138,21 +139,13 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Prevents other processes from training in the directory while the returned file is open.
+    /// Keeps other processes from training in the directory while the lock exists.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where another process does.
-    pub fn lock(&self) -> Result<File> {
-        let path = self.config();
-        let file = File::open(&path).map_err(Error::io(&path))?;
-        file.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => {
-                Error::file(&self.path, "another process is training in this directory")
-            }
-            fs::TryLockError::Error(error) => Error::io(&path)(error),
-        })?;
-        Ok(file)
+    /// [`Error::File`] where another process has the lock.
+    pub fn lock(&self) -> Result<RunLock> {
+        RunLock::take(&self.path)
     }
 
     /// Returns the path of the directory.
@@ -211,7 +204,7 @@ impl RunDir {
     ///
     /// [`Error::Io`] where it cannot be read.
     pub fn read_config(&self) -> Result<String> {
-        fs::read_to_string(self.config()).map_err(Error::io(&self.config()))
+        read_text(&self.config())
     }
 
     /// Returns the metrics of all epochs.
@@ -221,7 +214,7 @@ impl RunDir {
     /// [`Error::Io`], or [`Error::JsonLine`] for the first line that cannot be understood.
     pub fn read_metrics(&self) -> Result<Vec<EpochRecord>> {
         let path = self.metrics();
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let text = read_text(&path)?;
         let parse = |(k, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|source| Error::JsonLine {
                 path: path.clone(),
@@ -241,6 +234,10 @@ impl RunDir {
     pub(crate) fn write_summary(&self, summary: &RunSummary) -> Result<()> {
         self.write("summary.json", &(serde_json::to_string_pretty(summary)? + "\n"))
     }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read_regular(path)?).map_err(|_| Error::file(path, "expected UTF-8"))
 }
 
 fn parent(path: &Path) -> &Path {

@@ -1,5 +1,7 @@
 //! The roles of the columns of a table, by their names.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Location, Result};
@@ -88,6 +90,8 @@ fn is_numbering(name: &str) -> bool {
 /// The header of a table.
 struct Header<'a> {
     names: Vec<&'a str>,
+    /// The columns by their names.
+    index: HashMap<&'a str, usize>,
     line: usize,
 }
 
@@ -99,8 +103,9 @@ impl Columns {
         csv: &CsvColumns,
         into: &mut Collector,
     ) -> Result<Self> {
-        let header = Header { names: names.to_vec(), line };
+        let mut header = Header { names: names.to_vec(), index: HashMap::new(), line };
         header.check(csv)?;
+        let header = header;
         let names = &header.names;
         let numbering = header.numbering(csv, into);
         let trailing = names.last().is_some_and(|name| name.is_empty()) && numbering < names.len();
@@ -122,14 +127,15 @@ impl Columns {
             }
             None => header.default_targets(into),
         };
-        let taken = |column: usize| {
-            Some(column) == series || Some(column) == time || targets.contains(&column)
-        };
+        let mut is_target = vec![false; names.len()];
+        targets.iter().for_each(|&column| is_target[column] = true);
+        let taken =
+            |column: usize| Some(column) == series || Some(column) == time || is_target[column];
         let features: Vec<usize> = match &csv.features {
             Some(features) => {
                 let features = features.iter().map(|name| header.require(name));
                 let features = features.collect::<Result<Vec<_>>>()?;
-                if let Some(&column) = features.iter().find(|column| targets.contains(column)) {
+                if let Some(&column) = features.iter().find(|&&column| is_target[column]) {
                     let name = shown(names[column]);
                     let reason = format!("column `{name}` is a target: expected other features");
                     return Err(header.at(column).error(reason));
@@ -168,9 +174,10 @@ impl Columns {
     /// Records the roles of all columns.
     pub(super) fn describe(&self, names: &[&str], times: Option<TimeForm>, into: &mut Collector) {
         let times = times.map_or("", TimeForm::plural);
+        let mut feature_of = vec![None; names.len()];
+        self.features.iter().enumerate().for_each(|(k, &column)| feature_of[column] = Some(k));
         for (column, name) in names.iter().enumerate() {
-            let feature = self.features.iter().position(|&feature| feature == column);
-            let (role, content) = match feature {
+            let (role, content) = match feature_of[column] {
                 Some(k) => (Role::Feature(k), ""),
                 None if Some(column) == self.series => (Role::Id, ""),
                 None if Some(column) == self.time => (Role::Time, times),
@@ -191,7 +198,7 @@ impl Header<'_> {
     }
 
     /// Checks that the row consists of distinct names.
-    fn check(&self, csv: &CsvColumns) -> Result<()> {
+    fn check(&mut self, csv: &CsvColumns) -> Result<()> {
         let names = &self.names;
         let others: Vec<char> = [',', ';', '\t', '|']
             .into_iter()
@@ -221,7 +228,7 @@ impl Header<'_> {
                     .at(column)
                     .error("expected a name, got a text with a null character"));
             }
-            if !name.is_empty() && names[..column].contains(name) {
+            if self.index.insert(name, column).is_some() && !name.is_empty() {
                 let reason = format!("column `{}` occurs twice", shown(name));
                 return Err(self.at(column).error(reason));
             }
@@ -230,7 +237,7 @@ impl Header<'_> {
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|found| *found == name)
+        self.index.get(name).copied()
     }
 
     fn require(&self, name: &str) -> Result<usize> {

@@ -1,10 +1,11 @@
 //! The `@key value` lines before the data.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
+use crate::formats::labels::Vocabulary;
 use crate::formats::line::Line;
 use crate::formats::number::{number, shown};
 
@@ -30,7 +31,7 @@ pub(super) enum Label {
     #[default]
     None,
     /// One of these classes.
-    Classes(Vec<String>),
+    Classes(Vec<String>, Vocabulary),
     /// A number.
     Value,
 }
@@ -39,7 +40,7 @@ impl Label {
     /// Returns the declared classes; none if series have no class.
     pub(super) fn classes(&self) -> &[String] {
         match self {
-            Self::Classes(labels) => labels,
+            Self::Classes(labels, _) => labels,
             Self::None | Self::Value => &[],
         }
     }
@@ -55,23 +56,16 @@ impl Label {
                 let value = Value::Number(value);
                 Ok(RawTarget::One(Field::new(value, line.location(part.start))))
             }
-            Self::Classes(labels) if is_declared(labels, label) => {
+            Self::Classes(_, known) if known.class(label).is_some() => {
                 let label = Value::Text(label.into());
                 Ok(RawTarget::One(Field::new(label, line.location(part.start))))
             }
-            Self::Classes(_) => {
+            Self::Classes(..) => {
                 let reason = format!("expected a label of @classLabel, got `{}`", shown(label));
                 Err(line.error(part.start, &reason))
             }
         }
     }
-}
-
-/// Whether a label is declared, perhaps with another spelling of the same number.
-fn is_declared(labels: &[String], label: &str) -> bool {
-    let number = Decimal::parse(label);
-    let same = |known: &String| number.is_some() && number == Decimal::parse(known);
-    labels.iter().any(|known| known == label) || labels.iter().any(same)
 }
 
 /// Parts of keys on which the data depend: an unknown key with one of them may be a misspelt one.
@@ -112,7 +106,9 @@ impl Header {
             "classlabel" => {
                 if boolean(line, &words)? {
                     self.only_label(line)?;
-                    self.label = Label::Classes(labels(line, &words[2..])?);
+                    let labels = labels(line, &words[2..])?;
+                    let known = Vocabulary::new(&labels);
+                    self.label = Label::Classes(labels, known);
                 } else {
                     line.no_more(&words, 2)?;
                 }
@@ -216,9 +212,10 @@ fn labels(line: &Line, words: &[Range<usize>]) -> Result<Vec<String>> {
         return Err(line.error(line.text().len(), "expected class labels, got the end of the line"));
     }
     let mut labels: Vec<String> = vec![];
+    let mut known: HashSet<&str> = HashSet::new();
     for word in words {
         let label = &line.text()[word.clone()];
-        if labels.iter().any(|known| known == label) {
+        if !known.insert(label) {
             let reason = format!("class label `{}` occurs twice", shown(label));
             return Err(line.error(word.start, &reason));
         }

@@ -85,7 +85,7 @@ impl Body {
         into.feature_columns(|k| format!("dimension {}", k + 1));
         match self.header.label {
             Label::None => {}
-            Label::Classes(_) => into.column("@classLabel", Role::Target, ""),
+            Label::Classes(..) => into.column("@classLabel", Role::Target, ""),
             Label::Value => into.column("@targetLabel", Role::Target, ""),
         }
     }
