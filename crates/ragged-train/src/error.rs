@@ -8,6 +8,7 @@ use ragged_datasets::TargetKind;
 use crate::config::error::ConfigError;
 use crate::run::data_fingerprint::DataFingerprint;
 use crate::run::difference::Difference;
+use crate::run::memory_estimate::{MemoryEstimate, size};
 
 /// A configuration, a batch or a file that training or prediction cannot use.
 ///
@@ -121,6 +122,14 @@ pub enum Error {
         expected: DataFingerprint,
         /// The content of the file now.
         got: DataFingerprint,
+    },
+    /// A model that does not fit into memory.
+    #[error("the training needs about {estimate}; {} are available", size(*available))]
+    Memory {
+        /// What is needed.
+        estimate: MemoryEstimate,
+        /// The bytes that there are.
+        available: u64,
     },
     /// A run of which every checkpoint is damaged.
     #[error(

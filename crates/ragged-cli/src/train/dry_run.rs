@@ -18,6 +18,7 @@ pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
         writeln!(out, "# {name:<28} {shape:<14} {:>10}", parameter.elem_count())?;
     }
     writeln!(out, "# {:<28} {:<14} {:>10}", "all parameters", "", experiment.parameters().count())?;
+    writeln!(out, "# memory of the tensors {}", experiment.estimate_memory()?)?;
     let estimate = experiment.estimate_time()?;
     writeln!(
         out,

@@ -126,13 +126,20 @@ pub fn load_checkpoint(path: &Path) -> Result<Checkpoint> {
     read_checkpoint(bytes).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
 }
 
-pub(crate) fn read_checkpoint(
-    mut bytes: Vec<u8>,
-) -> std::result::Result<Checkpoint, CheckpointError> {
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)?;
+/// Parses everything except tensors, without a check of the checksum.
+pub(crate) fn read_info(bytes: &[u8]) -> std::result::Result<CheckpointInfo, CheckpointError> {
+    Ok(read_sealed(bytes)?.info)
+}
+
+fn read_sealed(bytes: &[u8]) -> std::result::Result<Sealed<CheckpointInfo>, CheckpointError> {
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(bytes)?;
     let info = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let info = info.ok_or(CheckpointError::NoMetadata { key: KEY })?;
-    let Sealed { sha256: expected, info } = serde_json::from_str::<Sealed<CheckpointInfo>>(info)?;
+    Ok(serde_json::from_str(info)?)
+}
+
+fn read_checkpoint(mut bytes: Vec<u8>) -> std::result::Result<Checkpoint, CheckpointError> {
+    let Sealed { sha256: expected, info } = read_sealed(&bytes)?;
     let at = find(&bytes, &expected).filter(|_| expected.len() == NO_SUM.len());
     let at = at.ok_or(CheckpointError::NoSum)?;
     bytes[at..at + NO_SUM.len()].copy_from_slice(NO_SUM.as_bytes());

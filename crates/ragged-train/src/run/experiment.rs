@@ -21,6 +21,8 @@ use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::identity::RunIdentity;
+use crate::run::memory_check::{check_memory, estimate_memory};
+use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
@@ -88,6 +90,12 @@ impl Experiment {
         let data = Datasets::open(&config.data, config.seed)?;
         let model_config = config.model_config(data.train.features(), data.targets());
         let identity = RunIdentity::of(&config, &data.fingerprints)?;
+        model_config.validate()?;
+        check_memory(estimate_memory(
+            &config,
+            &model_config,
+            largest_batch(&config, &data, &model_config)?,
+        )?)?;
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
         let experiment = Self {
@@ -323,19 +331,17 @@ impl Experiment {
     ///
     /// Errors of the data.
     pub fn train_loader(&self) -> Result<DataLoader<AnyDataset>> {
-        let seed = self.config.seed;
-        let overfit = self.config.train.overfit_batches > 0;
-        let train = &self.data.train;
-        let sampler = match self.config.data.order {
-            _ if overfit => Sampler::Sequential,
-            Order::Shuffle => Sampler::Shuffle { seed },
-            Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
-            Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
-        };
-        let mut config = self.loader_config(sampler);
-        let bucket = self.config.data.bucket_size;
-        config.bucket_size = (bucket > 0 && !overfit).then_some(bucket);
-        Ok(DataLoader::new(train.clone(), config)?)
+        train_loader(&self.config, &self.data, &self.model_config)
+    }
+
+    /// Estimates the memory that the tensors of the run take.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data.
+    pub fn estimate_memory(&self) -> Result<MemoryEstimate> {
+        let rows = largest_batch(&self.config, &self.data, &self.model_config)?;
+        estimate_memory(&self.config, &self.model_config, rows)
     }
 
     /// Returns the validation examples in batches, if there are any.
@@ -349,17 +355,48 @@ impl Experiment {
     }
 
     fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
-        Ok(DataLoader::new(data, self.loader_config(sampler))?)
+        Ok(DataLoader::new(data, loader_config(&self.config, &self.model_config, sampler))?)
     }
+}
 
-    fn loader_config(&self, sampler: Sampler) -> LoaderConfig {
-        let collate = match self.model_config.kind {
-            ModelKind::Fixed => Collate::Padded,
-            ModelKind::Variable => Collate::Packed,
-        };
-        let (batching, workers) = (self.config.train.batching(), self.config.data.workers);
-        LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
+/// Returns the training examples in batches.
+fn train_loader(
+    config: &ExperimentConfig,
+    data: &Datasets,
+    model: &ModelConfig,
+) -> Result<DataLoader<AnyDataset>> {
+    let seed = config.seed;
+    let overfit = config.train.overfit_batches > 0;
+    let train = &data.train;
+    let sampler = match config.data.order {
+        _ if overfit => Sampler::Sequential,
+        Order::Shuffle => Sampler::Shuffle { seed },
+        Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
+        Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
+    };
+    let bucket = config.data.bucket_size;
+    let bucket_size = (bucket > 0 && !overfit).then_some(bucket);
+    let config = LoaderConfig { bucket_size, ..loader_config(config, model, sampler) };
+    Ok(DataLoader::new(train.clone(), config)?)
+}
+
+fn loader_config(config: &ExperimentConfig, model: &ModelConfig, sampler: Sampler) -> LoaderConfig {
+    let collate = match model.kind {
+        ModelKind::Fixed => Collate::Padded,
+        ModelKind::Variable => Collate::Packed,
+    };
+    let (batching, workers) = (config.train.batching(), config.data.workers);
+    LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
+}
+
+/// Returns the number of time steps of the largest batch of the first epoch.
+fn largest_batch(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<usize> {
+    let mut largest = 0;
+    for batch in train_loader(config, data, model)?.plan(0)?.iter() {
+        let lengths = batch.iter().map(|&index| data.train.length(0, index));
+        largest = largest.max(lengths.sum::<ragged_datasets::Result<usize>>()?);
     }
+    Ok(largest)
 }
 
 impl std::fmt::Debug for Experiment {

@@ -3,6 +3,7 @@
 //! In reading order: [`Experiment`], a whole run; [`Datasets`]; [`RunDir`], the files of a run;
 //! [`Checkpoint`]. The files `recorder.rs`, `tensorboard.rs` and `plot.rs` write to the run directory.
 
+mod available_memory;
 pub(crate) mod bad_batch;
 pub(crate) mod best_epochs;
 pub(crate) mod checkpoint;
@@ -13,6 +14,8 @@ pub(crate) mod difference;
 pub(crate) mod experiment;
 pub(crate) mod identity;
 pub(crate) mod input_check;
+mod memory_check;
+pub(crate) mod memory_estimate;
 pub(crate) mod metrics_file;
 pub(crate) mod plot;
 pub(crate) mod recorder;
@@ -29,6 +32,7 @@ pub use datasets::{AnyDataset, Datasets};
 pub use difference::{Difference, ForcedResume};
 pub use experiment::{Experiment, Resumed, RunOutcome};
 pub use identity::RunIdentity;
+pub use memory_estimate::MemoryEstimate;
 pub use plot::log_ticks;
 pub use run_dir::{RunDir, RunSummary};
 pub use run_lock::RunLock;

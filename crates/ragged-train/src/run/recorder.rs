@@ -1,8 +1,10 @@
 //! Writes the files of a run during training: metrics, TensorBoard events, checkpoints.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ragged_datasets::Batch;
@@ -18,7 +20,7 @@ use crate::fit::record::{EpochRecord, StepRecord};
 use crate::objective::monitor::Monitor;
 use crate::run::bad_batch::save_bad_batch;
 use crate::run::best_epochs::{BestEpochs, Insertion};
-use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes, read_checkpoint};
+use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes, read_info};
 use crate::run::difference::ForcedResume;
 use crate::run::identity::RunIdentity;
 use crate::run::metrics_file::MetricsFile;
@@ -56,7 +58,7 @@ pub(crate) struct Recorder<'a> {
     /// The number of updates at the last checkpoint.
     saved_updates: Option<u64>,
     /// Checkpoints of the best epochs that are written with the next checkpoint.
-    pending: Vec<(PathBuf, Vec<u8>)>,
+    pending: Vec<(PathBuf, Arc<Vec<u8>>)>,
     /// Files to which the next checkpoint no longer refers.
     dropped: Vec<PathBuf>,
     observer: &'a mut dyn Observer,
@@ -157,7 +159,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Keeps the checkpoint of one of the best epochs until the next checkpoint is written.
-    fn keep(&mut self, insertion: &Insertion, epoch: usize, bytes: &[u8]) {
+    fn keep(&mut self, insertion: &Insertion, epoch: usize, bytes: &Arc<Vec<u8>>) {
         let (run, several) = (self.context.run, self.context.checkpoint.keep > 1);
         let mut files = vec![];
         files.extend((insertion.rank == Some(0)).then(|| run.best()));
@@ -165,20 +167,32 @@ impl<'a> Recorder<'a> {
         let dropped = insertion.dropped.filter(|_| several).map(|epoch| run.top(epoch));
         let stale = |path: &PathBuf| files.contains(path) || dropped.as_ref() == Some(path);
         self.pending.retain(|(path, _)| !stale(path));
-        self.pending.extend(files.into_iter().map(|path| (path, bytes.to_vec())));
+        self.pending.extend(files.into_iter().map(|path| (path, bytes.clone())));
         self.dropped.extend(dropped);
     }
 }
 
 /// Checks that a checkpoint can be read as it was written, before the older one is given up for it.
 fn verify(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = fs::read(path).map_err(Error::io(path))?;
-    if written != bytes {
-        let reason = "differs from what was written: expected a disk that keeps its content";
-        return Err(Error::file(path, reason));
+    let failed = Error::io(path);
+    let mut file = BufReader::with_capacity(1 << 16, fs::File::open(path).map_err(&failed)?);
+    let mut rest = bytes;
+    loop {
+        let found = file.fill_buf().map_err(&failed)?;
+        let count = found.len();
+        if count == 0 && rest.is_empty() {
+            break;
+        }
+        if count == 0 || !rest.starts_with(found) {
+            let reason = "differs from what was written: expected a disk that keeps its content";
+            return Err(Error::file(path, reason));
+        }
+        rest = &rest[count..];
+        file.consume(count);
     }
-    let read = read_checkpoint(written);
-    read.map(drop).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
+    drop(failed);
+    let info = read_info(bytes);
+    info.map(drop).map_err(|source| Error::Checkpoint { path: path.to_path_buf(), source })
 }
 
 impl Observer for Recorder<'_> {
@@ -206,7 +220,7 @@ impl Observer for Recorder<'_> {
         let due = self.saved.elapsed() >= SHORTEST_PAUSE;
         self.saved_updates = None;
         if due || insertion.rank.is_some() {
-            let bytes = self.bytes(state)?;
+            let bytes = Arc::new(self.bytes(state)?);
             self.keep(&insertion, record.epoch, &bytes);
             if due {
                 self.save(state, &bytes)?;

@@ -46,8 +46,9 @@ struct Summary {
 struct Value {
     #[prost(string, tag = "1")]
     tag: String,
-    #[prost(float, tag = "2")]
-    simple_value: f32,
+    /// One of the alternatives of a `oneof`: it is written even if it is 0, unlike a plain field.
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
 }
 
 #[derive(Message)]
@@ -129,8 +130,10 @@ impl EventFile {
     }
 
     fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
-        let value =
-            |&(tag, value): &(&str, f64)| Value { tag: tag.into(), simple_value: value as f32 };
+        let value = |&(tag, value): &(&str, f64)| Value {
+            tag: tag.into(),
+            simple_value: Some(value as f32),
+        };
         let value = values.iter().map(value).collect();
         self.event(step as i64, What::Summary(Summary { value }))
     }
@@ -197,7 +200,7 @@ mod tests {
             batches: 9,
             updates: 8,
             loss: 0.5,
-            grad_norm: 2.0,
+            grad_norm: 0.0,
             lr: 0.25,
             steps: 3,
             padded_steps: 6,
@@ -211,6 +214,10 @@ mod tests {
         let Some(What::Summary(summary)) = &events[2].what else { panic!("a summary") };
         let values: Vec<_> =
             summary.value.iter().map(|v| (v.tag.as_str(), v.simple_value)).collect();
-        assert_eq!(values, [("update/loss", 0.5), ("update/grad_norm", 2.0), ("update/lr", 0.25)]);
+        let expected = [("update/loss", 0.5), ("update/grad_norm", 0.0), ("update/lr", 0.25)];
+        assert_eq!(values, expected.map(|(tag, value)| (tag, Some(value))));
+        // Tag 2 of type 5 (four bytes), then 0.0: a reader shows no point without it.
+        let zero = [0x15, 0, 0, 0, 0];
+        assert!(fs::read(&file.path).unwrap().windows(5).any(|bytes| bytes == zero));
     }
 }
