@@ -89,6 +89,15 @@ fn a_column_that_is_likely_to_be_the_target_is_noted() {
 }
 
 #[test]
+fn a_label_under_an_unusual_name_is_refused_with_advice() {
+    refused(
+        "series_id,x,label\na,1,cat\n",
+        "line 2, column 3: expected a number, got `cat`: targets are in a column `target`, or in those \
+         that csv.targets names",
+    );
+}
+
+#[test]
 fn a_table_without_a_header_is_refused() {
     let message = |column: usize, got: &str| {
         format!(

@@ -10,6 +10,9 @@ use crate::formats::number::{is_missing, number};
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::time::{TimeForm, Times};
 
+/// Added to the error of a text among features, in a table without targets.
+const NO_TARGET: &str = ": targets are in a column `target`, or in those that csv.targets names";
+
 /// The rows of one series, in the order of the file.
 pub(super) struct Series {
     id: Option<String>,
@@ -43,7 +46,15 @@ impl Series {
         for &column in &columns.features {
             let text = cells.text(column)?;
             let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
-            self.values.push(value.map_err(|reason| cells.location(column).error(reason))?);
+            self.values.push(value.map_err(|reason| {
+                let is_text = !text.contains(|c: char| c.is_ascii_digit());
+                let is_first = self.lines.len() == 1;
+                let hint = match is_text && is_first && columns.targets.is_empty() {
+                    true => NO_TARGET,
+                    false => "",
+                };
+                cells.location(column).error(reason + hint)
+            })?);
         }
         let target = |&column: &usize| {
             let cell = Value::Cell(cells.text(column)?.to_string());
