@@ -128,3 +128,28 @@ fn a_pipe_in_the_place_of_a_file_is_an_error() {
         fs::write(&path, bytes).unwrap();
     }
 }
+
+/// A relative path was once looked for from the current directory alone.
+#[test]
+fn a_run_finds_its_data_from_everywhere() {
+    let config = "[data]\ndataset = \"table.csv\"\n[train]\nepochs = 2\n";
+    let mut table = String::from("series_id,x,target\n");
+    (0..20).for_each(|k| table += &format!("s{k},{k},{k}\n"));
+    let ground = Ground::with(config, &table);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let run = ground.path("whole").display().to_string();
+    for words in [vec!["evaluate", &run], vec!["train", "--resume", &run]] {
+        let mut command = ground.command(&words);
+        let output = command.current_dir(elsewhere.path()).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+    }
+    // With another file in its place, the run is refused all the same.
+    fs::write(elsewhere.path().join("table.csv"), table.replace("s1,1,1", "s1,1,2")).unwrap();
+    let mut command = ground.command(&["evaluate", &run]);
+    let output = command.current_dir(elsewhere.path()).output().unwrap();
+    assert!(
+        text(&output).contains("table.csv: the training and test data have changed"),
+        "{}",
+        text(&output)
+    );
+}

@@ -85,7 +85,13 @@ impl Args {
                 .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?,
         };
         let overrides = self.overrides();
-        let experiment = ExperimentConfig::parse(&text, &overrides).and_then(Experiment::new);
+        let experiment = ExperimentConfig::parse(&text, &overrides).and_then(|mut config| {
+            if !config.data.is_generated() && config.data.base.is_none() {
+                // Without it, the run finds its data from the current directory alone.
+                config.data.base = std::env::current_dir().ok();
+            }
+            Experiment::new(config)
+        });
         experiment.map_err(|error| {
             match (ExperimentConfig::locate(error, &text, &overrides), &self.config) {
                 (Error::Config(error), Some(path)) if is_in_file(&error) => {

@@ -1,11 +1,19 @@
 //! The limit on the number of threads.
 
+use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 
+/// The number of threads that the machine runs at once, if it is known.
+static PARALLELISM: LazyLock<usize> =
+    LazyLock::new(|| available_parallelism().map_or(usize::MAX, NonZero::get));
+
 /// Sets the largest number of threads that a kernel uses; 0, the default, stands for the number of
-/// threads of rayon's global pool.
+/// threads of rayon's global pool, but at most as many as the machine runs at once: the threads of a call wait
+/// for each other.
 ///
 /// The number of threads changes no bit of a result.
 ///
@@ -26,7 +34,7 @@ pub fn set_num_threads(count: usize) {
 /// ```
 pub fn num_threads() -> usize {
     match LIMIT.load(Ordering::Relaxed) {
-        0 => rayon::current_num_threads(),
+        0 => rayon::current_num_threads().min(*PARALLELISM),
         limit => limit,
     }
 }

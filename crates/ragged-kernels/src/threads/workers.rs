@@ -5,7 +5,10 @@
 //! layer. So a worker whose job is done polls for the next one for a while, and a call starts workers only
 //! where too few are polling. A polling worker yields its core to every other thread.
 //!
-//! *Guarantee.* Every submitted job runs, once, and on a worker that no other job waiting in the queue counts on: under
+//! *Bound.* While the pool is busy with other work, no worker comes, and jobs would pile up with every call. So
+//! the queue takes only [`MAX_QUEUED`] jobs and gives the others up: a call does not need its workers.
+//!
+//! *Guarantee.* Every job that the queue takes runs, once, and on a worker that no other job waiting in the queue counts on: under
 //! the lock, `jobs.len()` is at most the number of workers that poll or are about to start. A worker leaves only after
 //! it has found the queue empty under the lock. `tests/schedules.rs` checks this for two and three jobs.
 
@@ -20,7 +23,10 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 static WORKERS: LazyLock<Arc<Workers>> = LazyLock::new(Workers::new);
 
-/// Has each of the jobs run by another thread. If the pool is busy, they may run late.
+/// The most jobs that wait. More than there are threads in a large pool would wait in vain.
+const MAX_QUEUED: usize = 256;
+
+/// Has each of the jobs run by another thread. If the pool is busy, they may run late or not at all.
 pub(crate) fn submit(jobs: Vec<Job>) {
     Workers::submit(&WORKERS, jobs);
 }
@@ -38,6 +44,17 @@ struct JobQueue {
     idle: usize,
 }
 
+impl JobQueue {
+    /// Queues jobs, and returns the number of workers to start for them.
+    fn accept(&mut self, mut jobs: Vec<Job>) -> usize {
+        let available = self.idle.saturating_sub(self.jobs.len());
+        jobs.truncate(MAX_QUEUED.saturating_sub(self.jobs.len()));
+        let count = jobs.len();
+        self.jobs.extend(jobs);
+        count.saturating_sub(available)
+    }
+}
+
 impl Workers {
     pub(crate) fn new() -> Arc<Self> {
         let queue = Mutex::new(JobQueue { jobs: VecDeque::new(), idle: 0 });
@@ -52,15 +69,10 @@ impl Workers {
         result
     }
 
-    /// Queues the jobs, and starts a worker for each that no idle worker will take.
+    /// Queues the jobs for which there is room, and starts a worker for each of them that no idle worker will
+    /// take.
     pub(crate) fn submit(this: &Arc<Self>, jobs: Vec<Job>) {
-        let count = jobs.len();
-        let available = this.locked(|queue| {
-            let available = queue.idle.saturating_sub(queue.jobs.len());
-            queue.jobs.extend(jobs);
-            available
-        });
-        for _ in available..count {
+        for _ in 0..this.locked(|queue| queue.accept(jobs)) {
             let this = this.clone();
             spawn(move || this.run_jobs());
         }
@@ -89,5 +101,27 @@ impl Workers {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls from within a busy pool once left their jobs in the queue for ever.
+    #[test]
+    fn a_queue_that_nobody_empties_is_bounded() {
+        let mut queue = JobQueue { jobs: VecDeque::new(), idle: 1 };
+        let jobs = |count: usize| (0..count).map(|_| Box::new(|| ()) as Job).collect::<Vec<_>>();
+        let mut started = queue.accept(jobs(3));
+        assert_eq!((queue.jobs.len(), started), (3, 2));
+        for _ in 0..1000 {
+            started += queue.accept(jobs(3));
+        }
+        assert_eq!((queue.jobs.len(), started), (MAX_QUEUED, MAX_QUEUED - 1));
+        // There is room again when a worker has taken some.
+        queue.jobs.drain(..2);
+        queue.accept(jobs(3));
+        assert_eq!(queue.jobs.len(), MAX_QUEUED);
     }
 }

@@ -111,8 +111,12 @@ impl<R: Read + Seek> Storages<R> {
         }
         let name = format!("{}data/{key}", self.root);
         let mut bytes = vec![];
-        let mut entry = self.archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
-        entry.read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
+        let entry = self.archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
+        let (size, compressed) = (entry.size(), entry.compressed_size());
+        check_ratio(size, compressed).map_err(|error| format!("{name}: {error}"))?;
+        // The size is the one that the archive declares. More than that is not read.
+        let read = entry.take(size).read_to_end(&mut bytes);
+        read.map_err(|error| format!("{name}: {error}"))?;
         let width = dtype.size_in_bytes();
         let held = bytes.len() / width;
         bytes.truncate(held * width);
@@ -126,6 +130,25 @@ impl<R: Read + Seek> Storages<R> {
         Ok(tensor)
     }
 }
+
+/// Checks by how much a storage is compressed. PyTorch does not compress; an archive that is built to fill the
+/// memory is compressed by up to 1000 to 1.
+fn check_ratio(size: u64, compressed: u64) -> Result<(), String> {
+    let ratio = size / compressed.max(1);
+    if size > ANY_RATIO && ratio > MAX_RATIO {
+        return Err(format!(
+            "{size} bytes, compressed by {ratio} to 1: expected at most {MAX_RATIO} to 1 for storages above \
+             {ANY_RATIO} bytes"
+        ));
+    }
+    Ok(())
+}
+
+/// Storages up to this size may be compressed by any ratio: 64 MiB.
+const ANY_RATIO: u64 = 64 << 20;
+
+/// The highest ratio by which larger storages may be compressed.
+const MAX_RATIO: u64 = 200;
 
 /// Returns elements of a storage, [N]: from `offset`, along dimensions of (size, stride).
 fn copy(
@@ -177,5 +200,18 @@ fn copy(
         DType::I32 => copy!(i32, i32::wrapping_neg),
         DType::I64 => copy!(i64, i64::wrapping_neg),
         dtype => candle_core::bail!("dtype {} is not supported", dtype.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_that_would_fill_the_memory_is_refused() {
+        assert_eq!(check_ratio(1 << 40, 1 << 40), Ok(()));
+        assert_eq!(check_ratio(1 << 20, 1 << 10), Ok(()));
+        let error = check_ratio(1 << 30, 1 << 20).unwrap_err();
+        assert!(error.starts_with("1073741824 bytes, compressed by 1024 to 1"), "{error}");
     }
 }

@@ -129,6 +129,10 @@ pub struct DataSection {
     pub dataset: String,
     /// The directory that contains `NAME_TRAIN.ts` and `NAME_TEST.ts`. Default `data`.
     pub dir: PathBuf,
+    /// The directory from which relative paths start that do not exist from the current one. `ragged train` sets
+    /// it to the current directory, so that a run finds its data from everywhere. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<PathBuf>,
     /// The fraction of the training examples that is held out for validation, 0 to below 1. Default 0.
     /// Not for generated data, whose validation examples are generated separately.
     pub valid_fraction: f64,
@@ -163,6 +167,7 @@ impl Default for DataSection {
         Self {
             dataset: String::new(),
             dir: "data".into(),
+            base: None,
             valid_fraction: 0.0,
             transforms: None,
             augment: AugmentConfig::default(),
@@ -183,7 +188,7 @@ impl DataSection {
     }
 
     /// Returns whether all examples are generated, including those for validation and test.
-    pub(crate) fn is_generated(&self) -> bool {
+    pub fn is_generated(&self) -> bool {
         self.is_sums() || self.dataset == "synthetic"
     }
 }

@@ -269,8 +269,8 @@ fn is_path(dataset: &str) -> bool {
 /// Returns the training file, and the test file where there is one.
 fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
     let dataset = section.dataset.as_str();
-    if is_path(dataset) {
-        let path = Path::new(dataset);
+    let path = &find(section, Path::new(dataset));
+    if is_path(dataset) || path.is_dir() {
         check_exists(path, None)?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let test = stem.strip_suffix("_TRAIN").map(|stem| {
@@ -279,11 +279,20 @@ fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
         });
         return Ok((path.to_path_buf(), test.filter(|test| test.is_file())));
     }
-    let file = |part: &str| section.dir.join(format!("{dataset}_{part}.ts"));
+    let file = |part: &str| find(section, &section.dir.join(format!("{dataset}_{part}.ts")));
     let (train, test) = (file("TRAIN"), file("TEST"));
     check_exists(&train, Some(dataset))?;
     check_exists(&test, Some(dataset))?;
     Ok((train, Some(test)))
+}
+
+/// Returns a relative path from the current directory, or from [`DataSection::base`] if it exists only there.
+fn find(section: &DataSection, path: &Path) -> PathBuf {
+    let from_base = section.base.as_ref().map(|base| base.join(path));
+    match from_base {
+        Some(from_base) if !path.exists() && from_base.exists() => from_base,
+        _ => path.to_path_buf(),
+    }
 }
 
 fn check_exists(path: &Path, name: Option<&str>) -> Result<()> {

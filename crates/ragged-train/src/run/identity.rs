@@ -12,8 +12,14 @@ use crate::run::difference::Difference;
 
 /// Keys of the configuration that cannot change the weights: names, places, and how often files are written.
 /// The places of files are known by their content.
-const IRRELEVANT: [&str; 5] =
-    ["name", "data.dir", "data.workers", "checkpoint.every_steps", "checkpoint.every_minutes"];
+const IRRELEVANT: [&str; 6] = [
+    "name",
+    "data.dir",
+    "data.base",
+    "data.workers",
+    "checkpoint.every_steps",
+    "checkpoint.every_minutes",
+];
 
 /// What the results of a run depend on, as saved in its checkpoints.
 ///
@@ -117,7 +123,7 @@ mod tests {
     fn what_cannot_change_the_weights_does_not() {
         let before = identity("name = \"a\"\n");
         let now = identity(
-            "name = \"b\"\n[data]\ndir = \"elsewhere\"\nworkers = 3\n[checkpoint]\nevery_steps = 7\n",
+            "name = \"b\"\n[data]\ndir = \"elsewhere\"\nbase = \"/\"\nworkers = 3\n[checkpoint]\nevery_steps = 7\n",
         );
         assert_eq!(before.differences(&now), []);
     }
