@@ -36,7 +36,9 @@ fn main() -> ExitCode {
         Some("ci") if arguments.len() == 1 => return ci::run(),
         Some("ci") => Err("ci takes no arguments".into()),
         Some("bench" | "conformance") => forward::run(forward::COMPARE, &arguments),
-        Some("train" | "evaluate" | "predict" | "data") => forward::run(forward::TRAIN, &arguments),
+        Some("train" | "evaluate" | "predict" | "data" | "runs" | "compare") => {
+            forward::run(forward::TRAIN, &arguments)
+        }
         None => Err("expected a command: `cargo xtask --help` lists them".into()),
         Some("help" | "--help" | "-h") if arguments.len() == 1 => {
             // Nobody may read it.

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{completions, data, download, evaluate, man, predict, program, train};
+use crate::{compare, completions, data, download, evaluate, man, predict, program, runs, train};
 
 /// Shown by `--help` and in the man page, after the options.
 const NOTES: &str = "\
 Results go to standard output, progress and errors to standard error.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 130 and 143 saved after SIGINT and
-SIGTERM.
+Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 129, 130 and 143 saved after SIGHUP,
+SIGINT and SIGTERM.
 
 Environment variables:
   RAYON_NUM_THREADS    number of threads [default: one per core]
@@ -47,6 +47,14 @@ enum Command {
     Predict(predict::Args),
     /// Describe a data set and the cost of several ways of batching
     Data(data::Args),
+    /// List the runs of a folder
+    ///
+    /// Prints the data, the model, the state, the result and the time of each run.
+    Runs(runs::Args),
+    /// Compare runs
+    ///
+    /// Prints what differs in their configurations, and their results.
+    Compare(compare::Args),
     /// Download a data set of the UEA/UCR archive
     Download(download::Args),
     /// Print the completion script of a shell
@@ -90,6 +98,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Data(args) => data::run(args),
+        Command::Runs(args) => runs::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Download(args) => download::run(args),
         Command::Completions(args) => completions::run(args, self::command()),
         Command::Man(args) => man::run(args, self::command()),

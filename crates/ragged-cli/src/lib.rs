@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod compare;
 mod completions;
 mod console;
 mod data;
@@ -34,8 +35,10 @@ mod failure;
 mod man;
 mod predict;
 mod program;
+mod runs;
 mod signals;
 mod text;
 mod train;
+mod whole_file;
 
 pub use cli::{command, run};

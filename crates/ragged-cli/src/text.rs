@@ -78,6 +78,23 @@ pub(crate) fn metric(value: f64) -> String {
     }
 }
 
+/// Aligns the cells of rows. The last cell of a row has no white space after it.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    // The last cell of a row that ends early is a message and does not widen its column.
+    let width = |column: usize| {
+        let aligned = |row: &&Vec<String>| row.len() == columns || column + 1 < row.len();
+        let cells = rows.iter().filter(aligned).map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

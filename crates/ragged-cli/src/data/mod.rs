@@ -19,6 +19,7 @@ use crate::data::batching::BatchOptions;
 use crate::data::histogram::Histogram;
 use crate::data::summary::Summary;
 use crate::failure::Failure;
+use crate::whole_file::write_whole;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -98,17 +99,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Writes the file under another name first, so that an error leaves no incomplete file behind.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let partial = path.with_added_extension("partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    if written.is_err() {
-        // It may not exist.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
 }
 
 /// A part of a data set.

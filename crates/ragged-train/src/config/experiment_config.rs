@@ -1,5 +1,7 @@
 //! A whole experiment as one TOML file: defaults, then the file, then single values that override it.
 
+use std::collections::BTreeMap;
+
 use ragged_datasets::TargetKind;
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{ModelConfig, ModelKind};
@@ -122,13 +124,23 @@ impl ExperimentConfig {
         toml::to_string(self).map_err(not_written)
     }
 
-    /// Returns the configuration as a table.
+    /// Returns all values that are set, as TOML, by their full keys.
     ///
     /// # Errors
     ///
     /// As [`to_toml`](Self::to_toml).
-    pub(crate) fn to_table(&self) -> Result<toml::Table> {
-        toml::Table::try_from(self).map_err(not_written)
+    ///
+    /// ```
+    /// use ragged_train::ExperimentConfig;
+    ///
+    /// let values = ExperimentConfig::parse("[train]\nlr = 0.5\n", &[])?.values()?;
+    /// assert_eq!(values["train.lr"], "0.5");
+    /// # Ok::<(), ragged_train::Error>(())
+    /// ```
+    pub fn values(&self) -> Result<BTreeMap<String, String>> {
+        let mut values = BTreeMap::new();
+        flatten("", &toml::Table::try_from(self).map_err(not_written)?, &mut values);
+        Ok(values)
     }
 
     /// Returns whether there are validation data. There are none where a few batches are to be
@@ -252,6 +264,17 @@ fn one_line(text: &str) -> String {
 /// Returns whether a character can be part of the name of a run.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// Adds the values of a table under their full keys.
+fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(table) => flatten(&format!("{key}."), table, into),
+            value => drop(into.insert(key, value.to_string())),
+        }
+    }
 }
 
 /// The error of a value that TOML cannot represent.

@@ -47,9 +47,7 @@ impl RunIdentity {
     /// An error of the kernels for an environment variable that names no SIMD level of the processor.
     pub(crate) fn of(config: &ExperimentConfig, data: &DataFingerprints) -> Result<Self> {
         let simd = SimdLevel::current().map_err(ragged_models::Error::from)?.name().to_string();
-        let mut values = BTreeMap::new();
-        let table = config.to_table()?;
-        flatten("", &table, &mut values);
+        let mut values = config.values()?;
         for key in IRRELEVANT {
             values.remove(key);
         }
@@ -80,17 +78,6 @@ impl RunIdentity {
         let numerics = |identity: &Self| Some(format!("version {}", identity.numerics));
         compare("the arithmetic of the kernels", numerics(self), numerics(now));
         differences
-    }
-}
-
-/// Adds the values of a table under their full keys.
-fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
-    for (key, value) in table {
-        let key = format!("{prefix}{key}");
-        match value {
-            toml::Value::Table(table) => flatten(&format!("{key}."), table, into),
-            value => drop(into.insert(key, value.to_string())),
-        }
     }
 }
 

@@ -33,7 +33,7 @@ pub use difference::{Difference, ForcedResume};
 pub use experiment::{Experiment, Resumed, RunOutcome};
 pub use identity::RunIdentity;
 pub use memory_estimate::MemoryEstimate;
-pub use plot::log_ticks;
+pub use plot::{curves, log_ticks};
 pub use run_dir::{RunDir, RunSummary};
 pub use run_lock::RunLock;
 pub use time_estimate::TimeEstimate;

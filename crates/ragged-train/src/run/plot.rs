@@ -97,6 +97,82 @@ pub(crate) fn losses(
     Ok(svg)
 }
 
+/// The colours of up to eight curves, which people with a colour-vision deficiency can tell apart (Okabe and Ito
+/// 2008).
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(150, 150, 150),
+];
+
+/// Draws the monitored loss of several runs over the epochs as SVG: that on the validation data, or on the training
+/// data where there are none. Colours repeat after eight runs.
+///
+/// # Errors
+///
+/// Errors of the drawing library.
+pub fn curves(runs: &[(String, Vec<EpochRecord>)]) -> Result<String, Failure> {
+    let points = |records: &[EpochRecord]| -> Vec<(f64, f64)> {
+        let point = |record: &EpochRecord| (record.epoch as f64, record.monitored().loss);
+        records.iter().map(point).filter(|(_, loss)| loss.is_finite()).collect()
+    };
+    let curves: Vec<_> = runs.iter().map(|(name, records)| (name, points(records))).collect();
+    let all = || curves.iter().flat_map(|(_, points)| points);
+    let least = all().fold(f64::INFINITY, |least, point| least.min(point.1));
+    let most = all().fold(0.0f64, |most, point| most.max(point.1));
+    let last = all().fold(2.0f64, |last, point| last.max(point.0));
+    let logarithmic = least > 0.0 && most / least > 20.0;
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (800, 480)).into_drawing_area();
+        area.fill(&WHITE)?;
+        let label = if logarithmic { "loss, logarithmic" } else { "loss" };
+        let mut builder = ChartBuilder::on(&area);
+        builder.margin(16).x_label_area_size(44).y_label_area_size(72);
+        macro_rules! draw {
+            ($axis:expr) => {{
+                let mut chart = builder.build_cartesian_2d(1.0..last, $axis)?;
+                chart
+                    .configure_mesh()
+                    .x_desc("epoch")
+                    .y_desc(label)
+                    .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+                    .y_label_formatter(&|loss| number(*loss))
+                    .max_light_lines(0)
+                    .label_style(("sans-serif", 13))
+                    .draw()?;
+                for (k, (name, points)) in curves.iter().enumerate() {
+                    let style = COLOURS[k % COLOURS.len()].stroke_width(2);
+                    chart
+                        .draw_series(LineSeries::new(points.iter().copied(), style))?
+                        .label(name.as_str())
+                        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+                }
+                chart
+                    .configure_series_labels()
+                    .position(SeriesLabelPosition::UpperRight)
+                    .background_style(WHITE.mix(0.85))
+                    .border_style(BLACK.mix(0.3))
+                    .label_font(("sans-serif", 13))
+                    .draw()?;
+            }};
+        }
+        if logarithmic {
+            let (low, high) = (least / 1.3, most * 1.3);
+            draw!((low..high).log_scale().with_key_points(log_ticks(low, high)));
+        } else {
+            draw!(0.0f64.min(least)..(most * 1.05).max(f64::MIN_POSITIVE));
+        }
+        area.present()?;
+    }
+    Ok(svg)
+}
+
 /// Returns the values to label on a logarithmic axis from `low` to `high`, both positive: 1, 2 and 5
 /// times the powers of ten, or a subset of the powers of ten where those would be more than 12 labels.
 pub fn log_ticks(low: f64, high: f64) -> Vec<f64> {

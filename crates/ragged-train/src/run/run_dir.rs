@@ -225,6 +225,25 @@ impl RunDir {
         text.lines().enumerate().map(parse).collect()
     }
 
+    /// Returns the result of the run, or `None` if it has not ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], or [`Error::File`] for a file that cannot be understood.
+    pub fn read_summary(&self) -> Result<Option<RunSummary>> {
+        let path = self.summary();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let summary = serde_json::from_slice(&read_regular(&path)?);
+        summary.map(Some).map_err(|error| Error::file(&path, error.to_string()))
+    }
+
+    /// Whether a process trains in the directory.
+    pub fn is_training(&self) -> bool {
+        RunLock::is_taken(&self.path)
+    }
+
     /// Writes a file of the directory, completely or not at all.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
         write_atomically(&self.path.join(name), text.as_bytes())

@@ -36,6 +36,12 @@ impl RunLock {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
+    /// Whether a process has the lock.
+    pub(crate) fn is_taken(path: &Path) -> bool {
+        let shared = open(path).map(|file| file.try_lock_shared());
+        matches!(shared, Ok(Err(fs::TryLockError::WouldBlock)))
+    }
+
     /// Checks that the path still names the directory.
     ///
     /// # Errors
@@ -101,9 +107,11 @@ mod tests {
         let path = root.path().join("run");
         fs::create_dir(&path).unwrap();
         let lock = RunLock::take(&path).unwrap();
+        assert!(RunLock::is_taken(&path));
         let error = RunLock::take(&path).unwrap_err().to_string();
         assert!(error.ends_with("run: another process is training in this directory"), "{error}");
         drop(lock);
+        assert!(!RunLock::is_taken(&path));
         RunLock::take(&path).unwrap();
     }
 
