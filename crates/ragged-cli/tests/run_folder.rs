@@ -153,3 +153,20 @@ fn a_run_finds_its_data_from_everywhere() {
         text(&output)
     );
 }
+
+#[test]
+fn a_test_loss_that_is_not_finite_names_its_sequences() {
+    let config = "[model]\ncell = \"rnn\"\nnonlinearity = \"relu\"\n[data]\ndataset = \"table.csv\"\n\
+                  transforms = []\n[train]\nepochs = 2\n";
+    let mut table = String::from("series_id,x,target\n");
+    (0..20).for_each(|k| table += &format!("s{k},0.{k},{k}\n"));
+    let ground = Ground::with(config, &table);
+    let extreme = table.replace("s3,0.3", "s3,3e38").replace("s5,0.5", "s5,3e38");
+    fs::write(ground.path("extreme.csv"), extreme).unwrap();
+    let output =
+        ground.command(&["evaluate", "whole", "--dataset", "extreme.csv"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output);
+    assert!(error.contains("error: the loss on the test data is "), "{error}");
+    assert!(error.contains(" in sequence s3, s5: values of the data"), "{error}");
+}

@@ -187,11 +187,14 @@ pub enum Error {
     },
     /// A loss on the test data that is NaN or infinite.
     #[error(
-        "the loss on the test data is {loss}: values of the data or parameters of the model are too large"
+        "the loss on the test data is {loss}{}: values of the data or parameters of the model are too large",
+        if sequences.is_empty() { String::new() } else { format!(" in sequence {}", sequences.join(", ")) }
     )]
     NonFiniteTest {
         /// NaN or an infinity.
         loss: f64,
+        /// The names of the first sequences whose own loss is not finite, or their numbers from 1.
+        sequences: Vec<String>,
     },
     /// A file or directory that cannot be read or written.
     #[error("{}: {source}", path.display())]

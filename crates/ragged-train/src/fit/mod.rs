@@ -10,6 +10,7 @@ pub(crate) mod chunks;
 pub(crate) mod early_stopping;
 pub(crate) mod epochs;
 pub(crate) mod gradient_accumulator;
+pub(crate) mod non_finite;
 pub(crate) mod observer;
 pub(crate) mod progress;
 pub(crate) mod record;

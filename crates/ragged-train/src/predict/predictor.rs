@@ -11,6 +11,7 @@ use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters};
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
 use crate::fit::batch_model::BatchModel;
+use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
 use crate::objective::confusion_matrix::ConfusionMatrix;
 use crate::objective::loss::Loss;
@@ -118,10 +119,12 @@ impl Predictor {
         }
         let (examples, notes) = (data.len(), data.notes().to_vec());
         let loss = Loss::for_targets(kind);
-        let sum = evaluate(&self.model, &self.loader(data)?, loss)?;
+        let data = self.transformed(data)?;
+        let sum = evaluate(&self.model, &self.loader(data.clone())?, loss)?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
-            return Err(Error::NonFiniteTest { loss: metrics.loss });
+            let sequences = non_finite_sequences(&self.model, data, &self.loader_config(), loss)?;
+            return Err(Error::NonFiniteTest { loss: metrics.loss, sequences });
         }
         let labels = kind.labels().unwrap_or_default().to_vec();
         Ok(Evaluation {
@@ -144,7 +147,8 @@ impl Predictor {
         let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
         let notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
-        let loader = self.loader(data).map_err(Error::in_file(input))?;
+        let loader = self.transformed(data).and_then(|data| self.loader(data));
+        let loader = loader.map_err(Error::in_file(input))?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
             let batch = batch.map_err(Error::in_file(input))?;
@@ -185,22 +189,30 @@ impl Predictor {
         Ok(())
     }
 
-    /// Returns the data with the transforms of the training data, in order.
-    fn loader(&self, data: AnyDataset) -> Result<DataLoader<AnyDataset>> {
+    /// Returns the data with the transforms of the training data.
+    fn transformed(&self, data: AnyDataset) -> Result<AnyDataset> {
         let data: AnyDataset = Arc::new(Transformed::new(data, self.info.transforms.clone())?);
         let (got, features) = (data.features(), self.info.model.layer.input_size);
         if got != features {
             return Err(Error::Features { expected: features, got });
         }
         check_inputs(None, &data)?;
+        Ok(data)
+    }
+
+    /// Returns transformed data in batches, in order.
+    fn loader(&self, data: AnyDataset) -> Result<DataLoader<AnyDataset>> {
+        Ok(DataLoader::new(data, self.loader_config())?)
+    }
+
+    fn loader_config(&self) -> LoaderConfig {
         let collate = match self.info.model.kind {
             ModelKind::Fixed => Collate::Padded,
             ModelKind::Variable => Collate::Packed,
         };
         // The batches of the test at the end of the run, so that the result is the same bit for bit.
         let batching = self.config.train.batching();
-        let config = LoaderConfig { collate, batching, ..LoaderConfig::new(1) };
-        Ok(DataLoader::new(data, config)?)
+        LoaderConfig { collate, batching, ..LoaderConfig::new(1) }
     }
 }
 

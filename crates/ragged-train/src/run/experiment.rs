@@ -9,6 +9,7 @@ use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 use crate::config::experiment_config::ExperimentConfig;
 use crate::config::sections::Order;
 use crate::error::{Error, Result};
+use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
@@ -269,7 +270,9 @@ impl Experiment {
         run.write_summary(&summary)?;
         let loss = summary.test.loss;
         if !loss.is_finite() {
-            return Err(Error::NonFiniteTest { loss });
+            let (data, config) = (self.data.test.clone(), self.loader_config());
+            let sequences = non_finite_sequences(&self.model, data, &config, self.loss())?;
+            return Err(Error::NonFiniteTest { loss, sequences });
         }
         Ok(RunOutcome::Finished(Box::new(summary)))
     }
@@ -355,7 +358,11 @@ impl Experiment {
     }
 
     fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
-        Ok(DataLoader::new(data, loader_config(&self.config, &self.model_config, sampler))?)
+        Ok(DataLoader::new(data, LoaderConfig { sampler, ..self.loader_config() })?)
+    }
+
+    fn loader_config(&self) -> LoaderConfig {
+        loader_config(&self.config, &self.model_config, Sampler::Sequential)
     }
 }
 
