@@ -46,11 +46,13 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
 }
 
 const SERIES: &str = "@classLabel true a b\n@data\n1,2:a\n3:b\n";
-const TINY: [(&str, &str); 4] = [
+const TINY: [(&str, &str); 5] = [
     ("Tiny/", ""),
     ("Tiny/Tiny_TRAIN.ts", SERIES),
     ("Tiny_TEST.ts", SERIES),
     ("Tiny.txt", "about it"),
+    // A file of another data set would replace that one's.
+    ("Tiny/Other_TRAIN.ts", SERIES),
 ];
 
 fn download(folder: &Path, url: &str) -> (i32, String, String) {
@@ -133,6 +135,10 @@ fn errors_leave_no_file_behind() {
     );
     check(whole(&[TINY[1], TINY[2], ("C:\\evil.ts", SERIES)]), "expected a path within the folder");
     check(whole(&[TINY[1], TINY[2], ("Tiny_TEST.ts/x/Tiny_TEST.ts", "")]), "twice");
+    check(
+        whole(&[("Tiny_TRAIN.ts", "<html>"), TINY[2]]),
+        "Tiny_TRAIN.ts: line 1, column 1: expected a line that begins with @",
+    );
     // One changed byte of the compressed data contradicts the checksum of the archive.
     let mut damaged = archive(&[("Tiny_TRAIN.ts", SERIES), TINY[2]]);
     let place = damaged.windows(2).position(|pair| pair == b"ts").unwrap() + 8;
@@ -148,4 +154,23 @@ fn errors_leave_no_file_behind() {
 fn names_cannot_be_paths() {
     let output = Command::cargo_bin("ragged").unwrap().args(["download", "../x"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// A server that is silent once kept the program until the connection ended.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_download_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/archive", listener.local_addr().unwrap());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ragged"));
+    command.current_dir(folder.path()).args(["download", "Tiny", "--url", &url]);
+    let mut child = command.spawn().unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nPK").unwrap();
+    thread::sleep(std::time::Duration::from_millis(200));
+    let words = ["-s", "INT", &child.id().to_string()];
+    assert!(std::process::Command::new("kill").args(words).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(files(folder.path()), Vec::<String>::new());
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use ragged_datasets::formats::{self, ReadOptions};
+use ragged_datasets::formats::{self, ReadOptions, Schema};
 
 use crate::download::{fetch, fingerprints, unpack};
 use crate::failure::Failure;
 use crate::signals::Signals;
+use crate::whole_file::write_whole;
 
 /// The files that were installed, and the SHA-256 sum of their archive.
 pub(super) struct Installed {
@@ -27,18 +28,23 @@ pub(super) fn install(
     let recorded = data.join(format!("{name}.zip.sha256"));
     check_recorded(&recorded, &archive.sha256)?;
     let folder = temporary(data)?;
-    let files = unpack::unpack(archive.file.as_file(), folder.path(), signals)?;
-    for part in ["TRAIN", "TEST"].map(|part| format!("{name}_{part}.ts")) {
-        if !files.contains(&part) {
+    let parts = ["TRAIN", "TEST"].map(|part| format!("{name}_{part}.ts"));
+    let files = unpack::unpack(archive.file.as_file(), folder.path(), &parts, signals)?;
+    for part in &parts {
+        if !files.contains(part) {
             return Err(Failure::Failed(format!("{name}.zip: expected the file {part}, got none")));
         }
     }
+    // Files that cannot be read are not put in place.
+    let [train, test] = parts.map(|part| folder.path().join(part));
+    let data_set = formats::read(&train, &ReadOptions::default())?;
+    formats::read_as(&test, &ReadOptions::default(), Schema::of(&data_set))?;
     check(name, folder.path())?;
     let failed = |error: std::io::Error| Failure::Failed(format!("{}: {error}", data.display()));
     for file in &files {
         std::fs::rename(folder.path().join(file), data.join(file)).map_err(failed)?;
     }
-    std::fs::write(&recorded, format!("{}  {name}.zip\n", archive.sha256)).map_err(failed)?;
+    write_whole(&recorded, &format!("{}  {name}.zip\n", archive.sha256)).map_err(failed)?;
     Ok(Installed { files, sha256: archive.sha256 })
 }
 

@@ -1,4 +1,4 @@
-//! Unpacks the `.ts` files of a zip archive.
+//! Unpacks the files of a data set from a zip archive.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,8 +10,8 @@ use crate::signals::Signals;
 /// The limit of the unpacked files together, for archives that are built to fill a disk.
 const MAX_BYTES: u64 = 64 << 30;
 
-/// Unpacks the files into `folder` under the last part of their paths. Returns their names, in the
-/// order of the archive.
+/// Unpacks the files with these names, wherever they are in the archive, into `folder`. Returns those that the
+/// archive contains, in its order.
 ///
 /// # Errors
 ///
@@ -20,6 +20,7 @@ const MAX_BYTES: u64 = 64 << 30;
 pub(super) fn unpack(
     archive: &File,
     folder: &Path,
+    wanted: &[String],
     signals: &Signals,
 ) -> Result<Vec<String>, Failure> {
     let failed = |name: &str, error: &dyn std::fmt::Display| {
@@ -38,10 +39,10 @@ pub(super) fn unpack(
         let absolute = name.starts_with(['/', '\\']) || name.contains(':');
         let path = entry.enclosed_name().filter(|_| !absolute && !entry.is_symlink());
         let path = path.ok_or_else(|| failed(&name, &"expected a path within the folder"))?;
-        if entry.is_dir() || path.extension().is_none_or(|ending| ending != "ts") {
+        let Some(file) = path.file_name().and_then(|file| file.to_str()) else { continue };
+        if entry.is_dir() || !wanted.iter().any(|wanted| wanted == file) {
             continue;
         }
-        let Some(file) = path.file_name().and_then(|file| file.to_str()) else { continue };
         if files.iter().any(|known| known == file) {
             return Err(failed(&name, &"the archive contains this file twice"));
         }
