@@ -216,7 +216,9 @@ fn another_simd_level_is_refused_or_forced() {
     let mut command = ground.resume("moved");
     let output = command.env("RAGGED_KERNELS_SIMD", "portable").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("the SIMD level was "), "{}", text(&output));
+    let error = text(&output);
+    assert!(error.contains("the SIMD level was "), "{error}");
+    assert!(error.contains("or go on with --force\n"), "{error}");
     let output = command.arg("--force").output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert!(text(&output).contains("warning: the SIMD level was "), "{}", text(&output));

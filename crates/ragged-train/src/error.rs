@@ -144,8 +144,7 @@ pub enum Error {
     },
     /// A run whose configuration, data or arithmetic are not those of its checkpoint any more.
     #[error(
-        "{}: the run has changed since this checkpoint: {}; restore what has changed, start another run, or \
-         force it to go on",
+        "{}: the run has changed since this checkpoint: {}",
         path.display(), differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     RunChanged {
