@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         }
         None => Err("expected a command: `cargo xtask --help` lists them".into()),
         Some("help" | "--help" | "-h") if arguments.len() == 1 => {
-            // Nobody may read it.
+            // An error means that stdout was closed.
             let _ = writeln!(std::io::stdout(), "{HELP}");
             forward::run(forward::TRAIN, &["--help".into()])
         }

@@ -5,8 +5,8 @@ use std::io::Write;
 
 /// Writes a line to standard error.
 ///
-/// A terminal that was closed, a pipe that nobody reads and a full disk are no reason to stop: the work goes on
-/// without its log, whose loss nobody could be told.
+/// An error of writing is ignored, for instance if the terminal was closed or the disk of the log is full. The
+/// command continues without its log.
 pub(crate) fn say(line: impl Display) {
     let line = format!("{line}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());

@@ -12,8 +12,8 @@
 //!
 //! Results go to stdout, progress and errors to stderr. The exit code is 0 for success, 1 for a
 //! failure, 2 for wrong usage or a wrong configuration, and 129, 130 or 143 for a run that SIGHUP, SIGINT or
-//! SIGTERM stopped after it was saved. A command whose stdout nobody reads any more ends with 0, and one
-//! whose stderr is gone goes on.
+//! SIGTERM stopped after it was saved. A command whose stdout was closed ends with 0, and
+//! one whose stderr was closed continues.
 //!
 //! The features, all on by default, are the commands that training does not need: `download` (HTTP,
 //! TLS and zip archives), `completions` and `man`. Without its feature a command is an error that

@@ -226,7 +226,7 @@ fn another_simd_level_is_refused_or_forced() {
     assert!(summary.contains("\"forced\""), "{summary}");
 }
 
-/// Returns the writing end of a pipe that nobody reads.
+/// Returns the writing end of a pipe whose reading end is closed.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

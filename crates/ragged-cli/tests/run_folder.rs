@@ -111,7 +111,7 @@ fn a_run_whose_folder_was_moved_ends() {
     ground.check_end("run", "the second run");
 }
 
-/// Opening a pipe waits until somebody writes to it.
+/// A reader of a named pipe waits until another process opens it for writing.
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_an_error() {
     let ground = Ground::new();

@@ -93,6 +93,7 @@ pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
 pub use crate::shape::{Direction, PackedShape};
 pub use crate::simd::level::SimdLevel;
+pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// The version of the arithmetic: it changes with every change to this crate after which any result differs
 /// in any bit at the same [`SimdLevel`]. A program that saves the state of a computation can record it.
@@ -101,7 +102,6 @@ pub use crate::simd::level::SimdLevel;
 /// assert!(ragged_kernels::NUMERICS_VERSION >= 1);
 /// ```
 pub const NUMERICS_VERSION: u32 = 1;
-pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

@@ -84,8 +84,8 @@ pub(super) fn fetch(url: &str, folder: &Path, signals: &Signals) -> Result<Fetch
     Ok(Fetched { file, sha256 })
 }
 
-/// Starts a thread that reads from the network. It ends with an error when nobody receives any more, or with
-/// the process.
+/// Starts a thread that reads from the network. The thread ends after the download, after an error, or when the
+/// receiver is dropped.
 fn receive(url: String) -> Receiver<Result<Event, String>> {
     let (sender, receiver) = sync_channel(4);
     std::thread::spawn(move || {
@@ -97,7 +97,7 @@ fn receive(url: String) -> Receiver<Result<Event, String>> {
                 .build()
                 .new_agent();
             let response = agent.get(&url).call().map_err(|error| error.to_string())?;
-            // Nobody receives any more after a signal.
+            // This fails if the receiver was dropped, for instance after a signal.
             let send = |event| sender.send(Ok(event)).map_err(|_| String::new());
             send(Event::Response(response.body().content_length()))?;
             let mut body = response.into_body().into_with_config().limit(MAX_BYTES).reader();

@@ -212,7 +212,10 @@ impl<'a> Collector<'a> {
     /// Describes the targets of a task, and why the task is what it is.
     fn target_content(&self, task: Task) -> String {
         let what = if task.predicts_numbers() { "numbers" } else { "names of classes" };
-        let in_rows = |(_, sequence): &(usize, RawSequence)| matches!(&sequence.target, RawTarget::Column(rows) if rows.len() > 1);
+        let in_rows = |(_, sequence): &(usize, RawSequence)| match &sequence.target {
+            RawTarget::Column(rows) => rows.len() > 1,
+            _ => false,
+        };
         let per = match task.is_per_step() {
             true => "one for each step",
             false if self.sequences.iter().any(in_rows) => "the same in all rows of a sequence",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::formats::feature_names::list;
 
 /// The number of sequences from which a repetition is worth a note. A few short ones can be equal by
@@ -66,6 +66,12 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
     for (index, example) in examples.iter().enumerate().filter(|(_, e)| e.sequence.len() > 1) {
         let mut hasher = DefaultHasher::new();
         bits(example).for_each(|value| value.hash(&mut hasher));
+        match &example.target {
+            Target::Class(class) => class.hash(&mut hasher),
+            Target::StepClasses(classes) => classes.hash(&mut hasher),
+            Target::Values(values) => hash_values(values, &mut hasher),
+            Target::StepValues(values) => hash_values(values.values(), &mut hasher),
+        }
         let first = *seen.entry(hasher.finish()).or_insert(index);
         let earlier = &examples[first];
         if first != index && bits(earlier).eq(bits(example)) && earlier.target == example.target {
@@ -76,6 +82,10 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
     found
 }
 
+fn hash_values(values: &[f32], hasher: &mut impl Hasher) {
+    values.iter().for_each(|value| value.to_bits().hash(hasher));
+}
+
 fn bits(example: &Example) -> impl Iterator<Item = u32> {
     example.sequence.values().iter().map(|value| value.to_bits())
 }
@@ -83,7 +93,7 @@ fn bits(example: &Example) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{Sequence, Target};
+    use crate::example::Sequence;
 
     fn example(values: &[f32], class: u32) -> Example {
         Example::new(Sequence::new(values.to_vec(), 2).unwrap(), Target::Class(class))
@@ -113,6 +123,10 @@ mod tests {
         let mut values = examples();
         values.push(example(&[4.0, 1.0, 3.0, 2.0], 1));
         assert!(notes_of(&values).is_empty(), "another target");
+        let mut both = values.clone();
+        both.push(example(&[4.0, 1.0, 3.0, 2.0], 1));
+        let note = "sequence 12 repeats sequence 11: same values, same target";
+        assert_eq!(notes_of(&both), [note], "the first sequence has another target");
         values.push(example(&[4.0, 1.0, 3.0, 2.0], 0));
         let note = "sequence 12 repeats sequence 5: same values, same target";
         assert_eq!(notes_of(&values), [note]);

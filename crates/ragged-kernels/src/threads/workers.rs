@@ -8,9 +8,9 @@
 //! *Bound.* While the pool is busy with other work, no worker comes, and jobs would pile up with every call. So
 //! the queue takes only [`MAX_QUEUED`] jobs and gives the others up: a call does not need its workers.
 //!
-//! *Guarantee.* Every job that the queue takes runs, once, and on a worker that no other job waiting in the queue counts on: under
-//! the lock, `jobs.len()` is at most the number of workers that poll or are about to start. A worker leaves only after
-//! it has found the queue empty under the lock. `tests/schedules.rs` checks this for two and three jobs.
+//! *Guarantee.* Every job in the queue runs once, and has a worker to itself: while the lock is held, there are at least
+//! as many workers that poll or are about to start as jobs in the queue. A worker leaves only after it has found the
+//! queue empty under the lock. `tests/schedules.rs` checks this for two and three jobs.
 
 use std::collections::VecDeque;
 use std::sync::{LazyLock, PoisonError};

@@ -17,7 +17,7 @@ use crate::weights::state_dict::compare;
 /// ```
 /// use ragged_models::{ModelConfig, ModelKind, ParameterShapes, RecurrentConfig};
 ///
-/// // Parameters of 2.7 TB are counted in no time.
+/// // Parameters of 2.6 TB are counted in no time.
 /// let layer = RecurrentConfig::new(7, 400_000);
 /// let shapes = ParameterShapes::of(&ModelConfig::new(ModelKind::Variable, layer, 1))?;
 /// assert_eq!(shapes.count(), 640_014_800_001);

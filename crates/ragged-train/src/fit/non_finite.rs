@@ -10,8 +10,8 @@ use crate::objective::loss::Loss;
 /// The number of sequences that are named.
 const NAMED: usize = 5;
 
-/// Returns the names of the first sequences whose loss is not finite, or their numbers from 1: each is a batch of
-/// its own.
+/// Returns the names of the first sequences whose loss is not finite, or their numbers from 1 where they have no
+/// names. Each sequence is evaluated in a batch of its own.
 ///
 /// # Errors
 ///

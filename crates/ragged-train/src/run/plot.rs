@@ -11,8 +11,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const TRAIN: RGBColor = RGBColor(31, 119, 180);
 const VALID: RGBColor = RGBColor(214, 96, 20);
 
-/// Draws the losses over the epochs as SVG and marks the epoch `best`. The axis of the loss is
-/// logarithmic where the largest loss is more than 20 times the smallest one.
+/// Draws the losses over the epochs as SVG and marks the epoch `best`.
 pub(crate) fn losses(
     title: &str,
     unit: &str,
@@ -25,76 +24,15 @@ pub(crate) fn losses(
     };
     let train = series(|r| Some(r.train.loss));
     let valid = series(|r| Some(r.valid.as_ref()?.loss));
-    let all = || train.iter().chain(&valid).map(|&(_, loss)| loss);
-    let (least, most) = all().fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
-    let logarithmic = least > 0.0 && most / least > 20.0;
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, (800, 480)).into_drawing_area();
-        area.fill(&WHITE)?;
-        let last = records.last().map_or(1.0, |r| r.epoch as f64).max(2.0);
-        let label = format!("loss ({unit}){}", if logarithmic { ", logarithmic" } else { "" });
-        let mut builder = ChartBuilder::on(&area);
-        builder
-            .caption(title, ("sans-serif", 18))
-            .margin(16)
-            .x_label_area_size(44)
-            .y_label_area_size(72);
-        // The linear and the logarithmic axis have different types, so this cannot be a function.
-        macro_rules! draw {
-            ($axis:expr) => {{
-                let mut chart = builder.build_cartesian_2d(1.0..last, $axis)?;
-                chart
-                    .configure_mesh()
-                    .x_desc("epoch")
-                    .y_desc(label)
-                    .x_label_formatter(&|epoch| format!("{epoch:.0}"))
-                    .y_label_formatter(&|loss| number(*loss))
-                    .max_light_lines(0)
-                    .label_style(("sans-serif", 13))
-                    .draw()?;
-                for (name, points, colour) in
-                    [("training", &train, TRAIN), ("validation", &valid, VALID)]
-                {
-                    if points.is_empty() {
-                        continue;
-                    }
-                    chart
-                        .draw_series(LineSeries::new(
-                            points.iter().copied(),
-                            colour.stroke_width(2),
-                        ))?
-                        .label(name)
-                        .legend(move |(x, y)| {
-                            PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
-                        });
-                }
-                let (points, colour) =
-                    if valid.is_empty() { (&train, TRAIN) } else { (&valid, VALID) };
-                if let Some(&point) = points.iter().find(|(epoch, _)| *epoch == best as f64) {
-                    chart
-                        .draw_series([Circle::new(point, 6, colour.stroke_width(2))])?
-                        .label(format!("best epoch: {best}, loss {}", number(point.1)))
-                        .legend(move |(x, y)| Circle::new((x + 9, y), 5, colour.stroke_width(2)));
-                }
-                chart
-                    .configure_series_labels()
-                    .position(SeriesLabelPosition::UpperRight)
-                    .background_style(WHITE.mix(0.85))
-                    .border_style(BLACK.mix(0.3))
-                    .label_font(("sans-serif", 13))
-                    .draw()?;
-            }};
-        }
-        if logarithmic {
-            let (low, high) = (least / 1.3, most * 1.3);
-            draw!((low..high).log_scale().with_key_points(log_ticks(low, high)));
-        } else {
-            draw!(0.0f64.min(least)..(most * 1.05).max(f64::MIN_POSITIVE));
-        }
-        area.present()?;
-    }
-    Ok(svg)
+    let (points, colour) = if valid.is_empty() { (&train, TRAIN) } else { (&valid, VALID) };
+    let mark = points.iter().find(|(epoch, _)| *epoch == best as f64).map(|&point| Mark {
+        point,
+        colour,
+        label: format!("best epoch: {best}, loss {}", number(point.1)),
+    });
+    let last = records.last().map_or(1.0, |r| r.epoch as f64);
+    let curves = [("training", train, TRAIN), ("validation", valid, VALID)];
+    chart(Some(title), &format!("loss ({unit})"), last, &curves, mark)
 }
 
 /// The colours of up to eight curves, which people with a colour-vision deficiency can tell apart (Okabe and Ito
@@ -121,22 +59,47 @@ pub fn curves(runs: &[(String, Vec<EpochRecord>)]) -> Result<String, Failure> {
         let point = |record: &EpochRecord| (record.epoch as f64, record.monitored().loss);
         records.iter().map(point).filter(|(_, loss)| loss.is_finite()).collect()
     };
-    let curves: Vec<_> = runs.iter().map(|(name, records)| (name, points(records))).collect();
-    let all = || curves.iter().flat_map(|(_, points)| points);
-    let least = all().fold(f64::INFINITY, |least, point| least.min(point.1));
-    let most = all().fold(0.0f64, |most, point| most.max(point.1));
-    let last = all().fold(2.0f64, |last, point| last.max(point.0));
+    let curve = |(k, (name, records)): (usize, &(String, Vec<EpochRecord>))| {
+        (name.clone(), points(records), COLOURS[k % COLOURS.len()])
+    };
+    let curves: Vec<_> = runs.iter().enumerate().map(curve).collect();
+    let last = curves.iter().flat_map(|(_, points, _)| points).fold(1.0f64, |a, b| a.max(b.0));
+    chart(None, "loss", last, &curves, None)
+}
+
+/// A point of a curve with a circle around it.
+struct Mark {
+    point: (f64, f64),
+    colour: RGBColor,
+    label: String,
+}
+
+/// Draws curves from epoch 1 to `last` as SVG, each with its name and colour. The axis of the loss is logarithmic
+/// where the largest loss is more than 20 times the smallest one.
+fn chart<N: AsRef<str>>(
+    title: Option<&str>,
+    label: &str,
+    last: f64,
+    curves: &[(N, Vec<(f64, f64)>, RGBColor)],
+    mark: Option<Mark>,
+) -> Result<String, Failure> {
+    let all = || curves.iter().flat_map(|(_, points, _)| points).map(|&(_, loss)| loss);
+    let (least, most) = all().fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
     let logarithmic = least > 0.0 && most / least > 20.0;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (800, 480)).into_drawing_area();
         area.fill(&WHITE)?;
-        let label = if logarithmic { "loss, logarithmic" } else { "loss" };
+        let label = format!("{label}{}", if logarithmic { ", logarithmic" } else { "" });
         let mut builder = ChartBuilder::on(&area);
+        if let Some(title) = title {
+            builder.caption(title, ("sans-serif", 18));
+        }
         builder.margin(16).x_label_area_size(44).y_label_area_size(72);
+        // The linear and the logarithmic axis have different types, so this cannot be a function.
         macro_rules! draw {
             ($axis:expr) => {{
-                let mut chart = builder.build_cartesian_2d(1.0..last, $axis)?;
+                let mut chart = builder.build_cartesian_2d(1.0..last.max(2.0), $axis)?;
                 chart
                     .configure_mesh()
                     .x_desc("epoch")
@@ -146,12 +109,21 @@ pub fn curves(runs: &[(String, Vec<EpochRecord>)]) -> Result<String, Failure> {
                     .max_light_lines(0)
                     .label_style(("sans-serif", 13))
                     .draw()?;
-                for (k, (name, points)) in curves.iter().enumerate() {
-                    let style = COLOURS[k % COLOURS.len()].stroke_width(2);
+                for (name, points, colour) in
+                    curves.iter().filter(|(_, points, _)| !points.is_empty())
+                {
+                    let style = colour.stroke_width(2);
                     chart
                         .draw_series(LineSeries::new(points.iter().copied(), style))?
-                        .label(name.as_str())
+                        .label(name.as_ref())
                         .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+                }
+                if let Some(Mark { point, colour, label }) = mark {
+                    let style = colour.stroke_width(2);
+                    chart
+                        .draw_series([Circle::new(point, 6, style)])?
+                        .label(label)
+                        .legend(move |(x, y)| Circle::new((x + 9, y), 5, style));
                 }
                 chart
                     .configure_series_labels()

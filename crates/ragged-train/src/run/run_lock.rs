@@ -61,7 +61,7 @@ impl RunLock {
     }
 }
 
-/// Opens what is locked: the directory, where the system can open one as a file.
+/// Opens the file that is locked: the directory itself, or `config.toml` on systems that cannot open directories.
 #[cfg(unix)]
 fn open(path: &Path) -> std::io::Result<File> {
     File::open(path)
