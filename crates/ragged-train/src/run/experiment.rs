@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
-use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata};
+use ragged_datasets::{DataLoader, Dataset, LoaderConfig, Sampler};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
 use crate::config::experiment_config::ExperimentConfig;
-use crate::config::sections::Order;
 use crate::error::{Error, Result};
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::observer::Observer;
@@ -22,6 +21,7 @@ use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::identity::RunIdentity;
+use crate::run::loaders::{largest_batch, loader_config, train_loader};
 use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
@@ -364,46 +364,6 @@ impl Experiment {
     fn loader_config(&self) -> LoaderConfig {
         loader_config(&self.config, &self.model_config, Sampler::Sequential)
     }
-}
-
-/// Returns the training examples in batches.
-fn train_loader(
-    config: &ExperimentConfig,
-    data: &Datasets,
-    model: &ModelConfig,
-) -> Result<DataLoader<AnyDataset>> {
-    let seed = config.seed;
-    let overfit = config.train.overfit_batches > 0;
-    let train = &data.train;
-    let sampler = match config.data.order {
-        _ if overfit => Sampler::Sequential,
-        Order::Shuffle => Sampler::Shuffle { seed },
-        Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
-        Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
-    };
-    let bucket = config.data.bucket_size;
-    let bucket_size = (bucket > 0 && !overfit).then_some(bucket);
-    let config = LoaderConfig { bucket_size, ..loader_config(config, model, sampler) };
-    Ok(DataLoader::new(train.clone(), config)?)
-}
-
-fn loader_config(config: &ExperimentConfig, model: &ModelConfig, sampler: Sampler) -> LoaderConfig {
-    let collate = match model.kind {
-        ModelKind::Fixed => Collate::Padded,
-        ModelKind::Variable => Collate::Packed,
-    };
-    let (batching, workers) = (config.train.batching(), config.data.workers);
-    LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
-}
-
-/// Returns the number of time steps of the largest batch of the first epoch.
-fn largest_batch(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<usize> {
-    let mut largest = 0;
-    for batch in train_loader(config, data, model)?.plan(0)?.iter() {
-        let lengths = batch.iter().map(|&index| data.train.length(0, index));
-        largest = largest.max(lengths.sum::<ragged_datasets::Result<usize>>()?);
-    }
-    Ok(largest)
 }
 
 impl std::fmt::Debug for Experiment {

@@ -14,6 +14,7 @@ pub(crate) mod difference;
 pub(crate) mod experiment;
 pub(crate) mod identity;
 pub(crate) mod input_check;
+mod loaders;
 mod memory_check;
 pub(crate) mod memory_estimate;
 pub(crate) mod metrics_file;

@@ -31,7 +31,8 @@ pub(crate) fn losses(
         label: format!("best epoch: {best}, loss {}", number(point.1)),
     });
     let last = records.last().map_or(1.0, |r| r.epoch as f64);
-    let curves = [("training", train, TRAIN), ("validation", valid, VALID)];
+    let curve = |name: &str, points, colour| Curve { name: name.into(), points, colour };
+    let curves = [curve("training", train, TRAIN), curve("validation", valid, VALID)];
     chart(Some(title), &format!("loss ({unit})"), last, &curves, mark)
 }
 
@@ -59,12 +60,22 @@ pub fn curves(runs: &[(String, Vec<EpochRecord>)]) -> Result<String, Failure> {
         let point = |record: &EpochRecord| (record.epoch as f64, record.monitored().loss);
         records.iter().map(point).filter(|(_, loss)| loss.is_finite()).collect()
     };
-    let curve = |(k, (name, records)): (usize, &(String, Vec<EpochRecord>))| {
-        (name.clone(), points(records), COLOURS[k % COLOURS.len()])
+    let curve = |(k, (name, records)): (usize, &(String, Vec<EpochRecord>))| Curve {
+        name: name.clone(),
+        points: points(records),
+        colour: COLOURS[k % COLOURS.len()],
     };
     let curves: Vec<_> = runs.iter().enumerate().map(curve).collect();
-    let last = curves.iter().flat_map(|(_, points, _)| points).fold(1.0f64, |a, b| a.max(b.0));
+    let last = curves.iter().flat_map(|curve| &curve.points).fold(1.0f64, |a, b| a.max(b.0));
     chart(None, "loss", last, &curves, None)
+}
+
+/// A line with its name.
+struct Curve {
+    name: String,
+    /// (epoch, loss).
+    points: Vec<(f64, f64)>,
+    colour: RGBColor,
 }
 
 /// A point of a curve with a circle around it.
@@ -76,14 +87,14 @@ struct Mark {
 
 /// Draws curves from epoch 1 to `last` as SVG, each with its name and colour. The axis of the loss is logarithmic
 /// where the largest loss is more than 20 times the smallest one.
-fn chart<N: AsRef<str>>(
+fn chart(
     title: Option<&str>,
     label: &str,
     last: f64,
-    curves: &[(N, Vec<(f64, f64)>, RGBColor)],
+    curves: &[Curve],
     mark: Option<Mark>,
 ) -> Result<String, Failure> {
-    let all = || curves.iter().flat_map(|(_, points, _)| points).map(|&(_, loss)| loss);
+    let all = || curves.iter().flat_map(|curve| &curve.points).map(|&(_, loss)| loss);
     let (least, most) = all().fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
     let logarithmic = least > 0.0 && most / least > 20.0;
     let mut svg = String::new();
@@ -109,13 +120,12 @@ fn chart<N: AsRef<str>>(
                     .max_light_lines(0)
                     .label_style(("sans-serif", 13))
                     .draw()?;
-                for (name, points, colour) in
-                    curves.iter().filter(|(_, points, _)| !points.is_empty())
+                for Curve { name, points, colour } in curves.iter().filter(|c| !c.points.is_empty())
                 {
                     let style = colour.stroke_width(2);
                     chart
                         .draw_series(LineSeries::new(points.iter().copied(), style))?
-                        .label(name.as_ref())
+                        .label(name)
                         .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
                 }
                 if let Some(Mark { point, colour, label }) = mark {

@@ -1,0 +1,57 @@
+//! The loaders of a run: its examples in the order and in the batches of the configuration.
+
+use ragged_datasets::{Collate, DataLoader, Dataset, LoaderConfig, SampleWeights, Sampler, Strata};
+use ragged_models::{ModelConfig, ModelKind};
+
+use crate::config::experiment_config::ExperimentConfig;
+use crate::config::sections::Order;
+use crate::error::Result;
+use crate::run::datasets::{AnyDataset, Datasets};
+
+/// Returns the training examples in batches.
+pub(crate) fn train_loader(
+    config: &ExperimentConfig,
+    data: &Datasets,
+    model: &ModelConfig,
+) -> Result<DataLoader<AnyDataset>> {
+    let seed = config.seed;
+    let overfit = config.train.overfit_batches > 0;
+    let train = &data.train;
+    let sampler = match config.data.order {
+        _ if overfit => Sampler::Sequential,
+        Order::Shuffle => Sampler::Shuffle { seed },
+        Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
+        Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
+    };
+    let bucket = config.data.bucket_size;
+    let bucket_size = (bucket > 0 && !overfit).then_some(bucket);
+    let config = LoaderConfig { bucket_size, ..loader_config(config, model, sampler) };
+    Ok(DataLoader::new(train.clone(), config)?)
+}
+
+pub(crate) fn loader_config(
+    config: &ExperimentConfig,
+    model: &ModelConfig,
+    sampler: Sampler,
+) -> LoaderConfig {
+    let collate = match model.kind {
+        ModelKind::Fixed => Collate::Padded,
+        ModelKind::Variable => Collate::Packed,
+    };
+    let (batching, workers) = (config.train.batching(), config.data.workers);
+    LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
+}
+
+/// Returns the number of time steps of the largest batch of the first epoch.
+pub(crate) fn largest_batch(
+    config: &ExperimentConfig,
+    data: &Datasets,
+    model: &ModelConfig,
+) -> Result<usize> {
+    let mut largest = 0;
+    for batch in train_loader(config, data, model)?.plan(0)?.iter() {
+        let lengths = batch.iter().map(|&index| data.train.length(0, index));
+        largest = largest.max(lengths.sum::<ragged_datasets::Result<usize>>()?);
+    }
+    Ok(largest)
+}
