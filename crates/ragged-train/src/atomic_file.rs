@@ -1,4 +1,4 @@
-//! Files that appear complete or not at all, and the reading of them.
+//! Files that appear complete or not at all, the directories around them, and the reading of them.
 
 use std::io::Write;
 use std::path::Path;
@@ -33,6 +33,18 @@ pub(crate) fn sync_directory(_: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Creates a directory and the missing ones above it, and makes their names durable.
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    std::fs::create_dir_all(path).map_err(Error::io(path))?;
+    missing.into_iter().try_for_each(|created| sync_directory(parent(created)))
+}
+
+/// Returns the directory in which a path lies.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes `bytes` to a temporary file in the same directory, syncs it, and renames it to `path`. A
 /// reader, or a process that starts after a crash, finds the old contents or the new ones.
 ///
@@ -40,7 +52,7 @@ pub(crate) fn sync_directory(_: &Path) -> Result<()> {
 ///
 /// [`Error::Io`]; a file that existed before is then unchanged.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent(path);
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(PARTIAL);

@@ -12,7 +12,7 @@ use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
 
-use crate::atomic_file::{sync_directory, write_atomically};
+use crate::atomic_file::{create_directory, parent, sync_directory, write_atomically};
 use crate::config::sections::CheckpointSection;
 use crate::error::{Error, Result};
 use crate::fit::observer::{Observer, TrainState};
@@ -77,6 +77,7 @@ impl<'a> Recorder<'a> {
         let updates = from.map_or(0, |info| info.progress.updates);
         let events = EventFile::create(&run.tensorboard(), updates)?;
         let best_epochs = from.map(|info| info.best_epochs.clone()).unwrap_or_default();
+        run.remove_stale_tops(&best_epochs)?;
         Ok(Self {
             context,
             metrics,
@@ -132,8 +133,7 @@ impl<'a> Recorder<'a> {
         // The metrics to which a checkpoint refers must be on disk before it.
         self.metrics.sync()?;
         for (path, bytes) in std::mem::take(&mut self.pending) {
-            let folder = path.with_file_name("");
-            fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+            create_directory(parent(&path))?;
             write_atomically(&path, &bytes)?;
         }
         let (last, next) = (run.last(), run.path().join("next.safetensors"));
@@ -162,8 +162,9 @@ impl<'a> Recorder<'a> {
     fn keep(&mut self, insertion: &Insertion, epoch: usize, bytes: &Arc<Vec<u8>>) {
         let (run, several) = (self.context.run, self.context.checkpoint.keep > 1);
         let mut files = vec![];
-        files.extend((insertion.rank == Some(0)).then(|| run.best()));
+        // `best` comes last: a run can resume from it, and then has the files to which it refers.
         files.extend((several && insertion.rank.is_some()).then(|| run.top(epoch)));
+        files.extend((insertion.rank == Some(0)).then(|| run.best()));
         let dropped = insertion.dropped.filter(|_| several).map(|epoch| run.top(epoch));
         let stale = |path: &PathBuf| files.contains(path) || dropped.as_ref() == Some(path);
         self.pending.retain(|(path, _)| !stale(path));

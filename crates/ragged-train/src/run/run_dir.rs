@@ -19,10 +19,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::atomic_file::{PARTIAL, read_regular, write_atomically};
+use crate::atomic_file::{
+    PARTIAL, create_directory, parent, read_regular, sync_directory, write_atomically,
+};
 use crate::error::{Error, Result};
 use crate::fit::record::EpochRecord;
 use crate::objective::metrics::Metrics;
+use crate::run::best_epochs::BestEpochs;
 use crate::run::difference::ForcedResume;
 use crate::run::run_lock::RunLock;
 
@@ -77,7 +80,7 @@ impl RunDir {
     /// [`Error::Io`] where it cannot be created.
     pub fn next(root: &Path, name: &str, config: &str) -> Result<Self> {
         let parent = root.join(name);
-        fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
+        create_directory(&parent)?;
         let entries = fs::read_dir(&parent).map_err(Error::io(&parent))?;
         let taken = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let mut n: u64 = taken.max().unwrap_or(0) + 1;
@@ -97,8 +100,7 @@ impl RunDir {
     ///
     /// [`Error::File`] where it exists already, [`Error::Io`] where it cannot be created.
     pub fn create(path: &Path, config: &str) -> Result<Self> {
-        let parent = parent(path);
-        fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        create_directory(parent(path))?;
         let run = if path.exists() { None } else { Self::create_whole(path, config)? };
         run.ok_or_else(|| Error::file(path, "exists already: expected a new directory for the run"))
     }
@@ -119,6 +121,7 @@ impl RunDir {
             Ok(()) => {
                 // The directory has been renamed, so there is nothing to delete.
                 let _ = folder.keep();
+                sync_directory(parent(path))?;
                 Ok(Some(Self { path: path.to_path_buf() }))
             }
             Err(_) if path.exists() => Ok(None),
@@ -181,6 +184,25 @@ impl RunDir {
     /// Returns the path of `top/epoch-N.safetensors`.
     pub fn top(&self, epoch: usize) -> PathBuf {
         self.path.join("top").join(format!("epoch-{epoch}.safetensors"))
+    }
+
+    /// Removes the checkpoints in `top/` of epochs that are not among the best: a process that was killed between
+    /// two changes has left them.
+    pub(crate) fn remove_stale_tops(&self, best_epochs: &BestEpochs) -> Result<()> {
+        let folder = self.path.join("top");
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&folder).map_err(Error::io(&folder))? {
+            let path = entry.map_err(Error::io(&folder))?.path();
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let epoch = name.strip_prefix("epoch-").and_then(|epoch| epoch.parse().ok());
+            let Some(epoch) = epoch.filter(|&epoch| self.top(epoch) == path) else { continue };
+            if !best_epochs.epochs().any(|best| best == epoch) {
+                fs::remove_file(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the path of `tensorboard/`.
@@ -259,13 +281,27 @@ fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(read_regular(path)?).map_err(|_| Error::file(path, "expected UTF-8"))
 }
 
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objective::monitor::Monitor;
+
+    /// A run that was killed between two changes of `top/` once ended with one file more than the undisturbed run.
+    #[test]
+    fn only_the_best_epochs_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDir::create(&root.path().join("run"), "").unwrap();
+        let mut best = BestEpochs::default();
+        run.remove_stale_tops(&best).unwrap();
+        best.insert(Monitor::Loss, 0.5, 3, 2);
+        create_directory(&run.path().join("top")).unwrap();
+        let other = run.path().join("top/notes.txt");
+        for path in [run.top(2), run.top(3), other.clone()] {
+            fs::write(path, "").unwrap();
+        }
+        run.remove_stale_tops(&best).unwrap();
+        assert_eq!([run.top(2), run.top(3), other].map(|path| path.exists()), [false, true, true]);
+    }
 
     #[test]
     fn runs_are_numbered_and_never_overwritten() {
