@@ -13,7 +13,18 @@ pub(crate) fn check_forward<T>(
     input: &Input<T>,
     options: ForwardOptions,
 ) -> Result<()> {
-    check_inputs(cell, shape, weights, input)?;
+    check_weights(cell, shape, weights)?;
+    check_forward_inputs(cell, shape, input, options)
+}
+
+/// Checks the arguments of the forward pass, except for the weights.
+pub(crate) fn check_forward_inputs<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    input: &Input<T>,
+    options: ForwardOptions,
+) -> Result<()> {
+    check_inputs(cell, shape, input)?;
     check_available("cell_states", options.cell_states, cell.has_cell_state())
 }
 
@@ -27,7 +38,8 @@ pub(crate) fn check_backward<T>(
     output_gradients: &OutputGradients<T>,
     wanted: &Gradients<bool>,
 ) -> Result<()> {
-    check_inputs(cell, shape, weights, input)?;
+    check_weights(cell, shape, weights)?;
+    check_inputs(cell, shape, input)?;
     let (n, b) = (shape.rows(), shape.batch_size());
     let (h, p) = (shape.hidden_size(), shape.output_size());
     check_len("output", "N x P", output.len(), n * p)?;
@@ -41,17 +53,15 @@ pub(crate) fn check_backward<T>(
     check_available("gradient of c_0", wanted.c_0, lstm)
 }
 
-/// Checks what both passes read.
-fn check_inputs<T>(
+/// Checks the weights against the sizes of the layer.
+pub(crate) fn check_weights<T>(
     cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
-    input: &Input<T>,
 ) -> Result<()> {
-    let (n, b, i) = (shape.rows(), shape.batch_size(), shape.input_size());
-    let (h, p) = (shape.hidden_size(), shape.output_size());
-    let (lstm, gates) = (cell.has_cell_state(), cell.gates() * h);
-    if p != h && !lstm {
+    let (i, h, p) = (shape.input_size(), shape.hidden_size(), shape.output_size());
+    let gates = cell.gates() * h;
+    if p != h && !cell.has_cell_state() {
         return Err(Error::UnexpectedArgument { name: "projection" });
     }
     check_len("weight_ih", "G H x I", weights.weight_ih.len(), gates * i)?;
@@ -62,6 +72,13 @@ fn check_inputs<T>(
     if p != h {
         check_len("weight_hr", "P x H", weights.weight_hr.map_or(0, <[T]>::len), p * h)?;
     }
+    Ok(())
+}
+
+/// Checks the packed rows and initial states.
+fn check_inputs<T>(cell: CellKind, shape: &PackedShape, input: &Input<T>) -> Result<()> {
+    let (n, b, i) = (shape.rows(), shape.batch_size(), shape.input_size());
+    let (h, p, lstm) = (shape.hidden_size(), shape.output_size(), cell.has_cell_state());
     check_len("x", "N x I", input.x.len(), n * i)?;
     check_option("h_0", "B x P", input.h_0, b * p, true)?;
     check_option("c_0", "B x H", input.c_0, b * h, lstm)?;
@@ -69,7 +86,7 @@ fn check_inputs<T>(
 }
 
 /// Checks the length of a slice.
-fn check_len(name: &'static str, shape: &'static str, got: usize, expected: usize) -> Result<()> {
+pub(crate) fn check_len(name: &'static str, shape: &'static str, got: usize, expected: usize) -> Result<()> {
     if got == expected {
         return Ok(());
     }

@@ -54,6 +54,29 @@ pub enum Error {
         /// Its value in the tape.
         got: usize,
     },
+    /// Prepared weights or their states are used with sizes other than their own.
+    #[error("{argument}: expected {name} = {expected}, the size of the prepared weights, got {got}")]
+    Prepared {
+        /// The argument.
+        argument: &'static str,
+        /// The size that differs, as a letter of the crate.
+        name: &'static str,
+        /// Its value in the prepared weights.
+        expected: usize,
+        /// Its value in the argument.
+        got: usize,
+    },
+    /// The states are those of a layer with another cell or SIMD level.
+    #[error("state: expected one that these prepared weights have created")]
+    State,
+    /// A row that the states do not have.
+    #[error("row: expected a number below {rows}, got {got}")]
+    Row {
+        /// The number of rows.
+        rows: usize,
+        /// The row given.
+        got: usize,
+    },
     /// The environment variable `RAGGED_KERNELS_SIMD` names no level that this processor has.
     #[error("RAGGED_KERNELS_SIMD: expected {expected}, the levels of this processor, got `{got}`")]
     SimdVariable {

@@ -93,6 +93,8 @@ impl<T: Element> Tape<T> {
 
 /// Runs the forward pass for inference, without a tape.
 ///
+/// It packs the weights first. [`PreparedWeights`](crate::PreparedWeights) packs them once for many calls.
+///
 /// # Errors
 ///
 /// [`Error::Length`] names the first slice that does not fit `shape`, [`Error::UnexpectedArgument`] one
@@ -120,7 +122,8 @@ pub fn infer<T: Element>(
     check_forward(cell, shape, weights, input, options)?;
     let layout = KernelLayout::new::<T>(cell, shape, shape.simd());
     let team = Team::new(team_size(&layout));
-    let (output, _) = T::forward_pass(&layout, weights, input, options, false, &team);
+    let weights = T::pack_weights(&layout, weights, &team);
+    let (output, _) = T::forward_pass(&layout, &weights, input, options, false, &team);
     Ok(output)
 }
 
@@ -142,7 +145,8 @@ pub fn forward<T: Element>(
     let level = shape.simd();
     let layout = KernelLayout::new::<T>(cell, shape, level);
     let team = Team::new(team_size(&layout));
-    let (output, activations) = T::forward_pass(&layout, weights, input, options, true, &team);
+    let weights = T::pack_weights(&layout, weights, &team);
+    let (output, activations) = T::forward_pass(&layout, &weights, input, options, true, &team);
     let KernelLayout { rows, hidden_size, output_size, .. } = layout;
     Ok((output, Tape { activations, cell, level, rows, hidden_size, output_size }))
 }

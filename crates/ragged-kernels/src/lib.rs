@@ -2,7 +2,8 @@
 //!
 //! The crate computes one layer and direction of an LSTM, GRU or RNN ([`CellKind`]) with PyTorch's
 //! definitions and order of gates, in `f32` and `f64`, with SIMD and several threads. It does not depend
-//! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices.
+//! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices. [`PreparedWeights`] serve
+//! many calls of a trained layer, and single steps.
 //!
 //! # Packed rows
 //!
@@ -60,7 +61,7 @@
 //!
 //! # Modules, in reading order
 //!
-//! - `layer`: the entry points; `operands`: what they read and write; `shape`, `check`, `error`.
+//! - `layer`: the entry points; `prepared_weights` and `step_state`: those for a trained layer; `operands`: what they read and write; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes. Each packs the weights and runs a time loop of `recurrence`.
 //! - `layout`: the order of the elements in the kernels' own buffers.
@@ -82,17 +83,21 @@ mod layout;
 mod memory;
 mod operands;
 mod passes;
+mod prepared_weights;
 mod recurrence;
 mod shape;
 mod simd;
+mod step_state;
 mod threads;
 
 pub use crate::cell::kind::CellKind;
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};
 pub use crate::simd::level::SimdLevel;
+pub use crate::step_state::StepState;
 pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// The version of the arithmetic: it changes with every change to this crate after which any result differs

@@ -33,6 +33,51 @@ impl Narrow for f64 {
     }
 }
 
+/// The bits of each element, which tell NaNs and zeros apart.
+fn bits<T: Narrow>(elements: &[T]) -> Vec<u64> {
+    elements.iter().map(|element| element.wide().to_bits()).collect()
+}
+
+/// Steps through the batch one time step after the other: the bits of `infer`.
+fn check_steps<T: Narrow>(
+    case: &Case,
+    prepared: &PreparedWeights<T>,
+    input: &Input<T>,
+    expected: &Output<T>,
+) {
+    let (p, h) = (case.width, if case.cell == CellKind::Lstm { case.hidden } else { 0 });
+    let mut states: Vec<(Vec<T>, Vec<T>)> = (0..case.batch)
+        .map(|b| {
+            let h_0 = input.h_0.unwrap()[b * p..(b + 1) * p].to_vec();
+            (h_0, input.c_0.map_or(vec![], |c_0| c_0[b * h..(b + 1) * h].to_vec()))
+        })
+        .collect();
+    let mut start = 0;
+    for &rows in &case.batch_sizes {
+        // Sequences that have ended leave; the others are rows of a new state.
+        let mut state = prepared.state(rows);
+        for (row, (h, c)) in states.iter().take(rows).enumerate() {
+            state.set_row(row, h, c).unwrap();
+        }
+        let x = &input.x[start * case.input..(start + rows) * case.input];
+        prepared.step(x, &mut state).unwrap();
+        let output = &expected.output[start * p..(start + rows) * p];
+        assert_eq!(bits(state.hidden()), bits(output), "a step");
+        let mut cells = vec![T::of(0.0); rows * h];
+        if h > 0 {
+            state.copy_cell_states(&mut cells).unwrap();
+        }
+        for (row, to) in states.iter_mut().take(rows).enumerate() {
+            let h_of_row = state.hidden()[row * p..(row + 1) * p].to_vec();
+            *to = (h_of_row, cells[row * h..(row + 1) * h].to_vec());
+        }
+        start += rows;
+    }
+    let (h_n, c_n): (Vec<_>, Vec<_>) = states.into_iter().unzip();
+    assert_eq!(bits(&h_n.concat()), bits(&expected.h_n));
+    assert_eq!(bits(&c_n.concat()), bits(expected.c_n.as_deref().unwrap_or_default()));
+}
+
 /// Both passes through the kernels.
 fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let shape =
@@ -62,10 +107,18 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let with_cell_states = options.with_cell_states(lstm);
     let (result, tape) = forward(case.cell, &shape, &weights, &input, with_cell_states).unwrap();
     let again = infer(case.cell, &shape, &weights, &input, options).unwrap();
-    let bits = |v: &[T]| v.iter().map(|v| v.wide().to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&result.output), bits(&again.output), "inference differs");
     assert_eq!(bits(&result.h_n), bits(&again.h_n));
-    assert_eq!((again.c_n.is_some(), again.cell_states), (lstm, None));
+    assert_eq!((again.c_n.is_some(), &again.cell_states), (lstm, &None));
+    let prepared = PreparedWeights::new(case.cell, &shape, &weights).unwrap();
+    assert_eq!(prepared.simd(), level);
+    let from_prepared = prepared.infer(&shape, &input, options).unwrap();
+    assert_eq!(bits(&from_prepared.output), bits(&again.output), "prepared weights differ");
+    assert_eq!(bits(&from_prepared.h_n), bits(&again.h_n));
+    assert_eq!(from_prepared.c_n.as_deref().map(bits), again.c_n.as_deref().map(bits));
+    if case.direction == Direction::Forward && !case.masked {
+        check_steps(case, &prepared, &input, &again);
+    }
 
     let (d_output, d_h_n) = (narrow(&case.d_output), narrow(&case.d_h_n));
     let (d_c_n, d_cells) = (narrow(&case.d_c_n), narrow(&case.d_cells));
@@ -297,7 +350,7 @@ fn the_reference_differentiates_itself() {
     }
 }
 
-fn bits(results: &Results) -> Vec<(&'static str, Vec<u64>)> {
+fn result_bits(results: &Results) -> Vec<(&'static str, Vec<u64>)> {
     let bits = |values: &Vec<f64>| values.iter().map(|v| v.to_bits()).collect();
     results.iter().map(|(name, values)| (*name, bits(values))).collect()
 }
@@ -313,10 +366,10 @@ fn the_number_of_threads_changes_no_bit() {
     for case in &cases {
         for level in SimdLevel::available() {
             set_num_threads(1);
-            let one = bits(&run::<f32>(case, level));
+            let one = result_bits(&run::<f32>(case, level));
             for threads in [2, 3, 8] {
                 set_num_threads(threads);
-                assert_eq!(bits(&run::<f32>(case, level)), one, "{level:?}, {threads} threads");
+                assert_eq!(result_bits(&run::<f32>(case, level)), one, "{level:?}, {threads} threads");
             }
             set_num_threads(0);
         }

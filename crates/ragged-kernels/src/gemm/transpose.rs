@@ -33,6 +33,19 @@ pub(crate) unsafe fn transpose<T: Float, S: Simd<T>>(
         let columns = S::LANES.min(from.columns - column);
         for row in (0..width).step_by(S::LANES) {
             let mut block = [s.splat(T::default()); MAX_LANES];
+            if columns == S::LANES && row + S::LANES <= from.rows.min(width) {
+                // SAFETY: the caller's: a whole block of rows and columns that exist, and of rows that are written.
+                unsafe {
+                    for (k, vector) in block.iter_mut().enumerate().take(S::LANES) {
+                        *vector = s.load(from.start.add((row + k) * from.row_stride + column));
+                    }
+                    transpose_block::<T, S>(s, &mut block);
+                    for (k, &vector) in block.iter().enumerate().take(S::LANES) {
+                        s.store(to.add((column + k) * row_stride + row), vector);
+                    }
+                }
+                continue;
+            }
             for (k, vector) in block.iter_mut().enumerate().take(S::LANES) {
                 if row + k < from.rows {
                     let at = (row + k) * from.row_stride + column;
@@ -57,10 +70,19 @@ pub(crate) unsafe fn transpose<T: Float, S: Simd<T>>(
 /// that differ in it.
 #[inline(always)]
 fn transpose_block<T: Float, S: Simd<T>>(s: S, block: &mut [S::V; MAX_LANES]) {
-    for bit in [8, 4, 2, 1] {
-        if bit < S::LANES {
-            for k in (0..S::LANES).filter(|k| k & bit == 0) {
-                (block[k], block[k + bit]) = s.exchange(block[k], block[k + bit], bit);
+    stage::<T, S, 8>(s, block);
+    stage::<T, S, 4>(s, block);
+    stage::<T, S, 2>(s, block);
+    stage::<T, S, 1>(s, block);
+}
+
+/// The pairs that differ in `BIT`. A constant lets the compiler unroll the loop and keep the block in registers.
+#[inline(always)]
+fn stage<T: Float, S: Simd<T>, const BIT: usize>(s: S, block: &mut [S::V; MAX_LANES]) {
+    if BIT < S::LANES {
+        for k in 0..S::LANES {
+            if k & BIT == 0 {
+                (block[k], block[k + BIT]) = s.exchange(block[k], block[k + BIT], BIT);
             }
         }
     }

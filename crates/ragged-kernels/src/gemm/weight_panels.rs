@@ -13,17 +13,23 @@ use crate::threads::team::Team;
 /// Elements to pack per thread: copying 128 KiB takes about 10 microseconds.
 const ELEMENTS_PER_THREAD: usize = 1 << 15;
 
+/// Columns that are packed for all slots before the next ones: a panel is then written from its beginning to its end,
+/// and each row is read by whole cache lines.
+const COLUMNS_AT_ONCE: usize = 64;
+
 /// The most vectors of columns per panel; with [`Simd::ROWS`] rows they fill the registers.
 pub(crate) const PANEL_VECTORS: usize = 4;
 
-/// Packs weights `[G H, columns]`, concatenated along the columns, as `[block][column][slot of the
-/// side][lane]` with zeros for the lanes beyond H.
+/// Packs the weight `[G H, columns]` of a side as `[block][column][slot of the side][lane]`, with zeros for the
+/// lanes beyond H.
 pub(crate) fn pack_gate_panels<T: SimdFloat>(
     layout: &KernelLayout,
-    weights: &[(Side, &[T], usize)],
+    side: Side,
+    weight: &[T],
+    columns: usize,
     team: &Team,
 ) -> PooledBuffer<T> {
-    let panel: usize = weights.iter().map(|&(side, _, n)| layout.panel_len(side, n)).sum();
+    let panel = layout.panel_len(side, columns);
     let mut packed = PooledBuffer::<T>::new(layout.blocks * panel);
     let out = SyncPtr::new(packed.as_mut_slice());
     let threads = layout.blocks * panel / ELEMENTS_PER_THREAD;
@@ -32,7 +38,7 @@ pub(crate) fn pack_gate_panels<T: SimdFloat>(
             // SAFETY: each block is packed by one call, into a panel of its own within `packed`.
             let panel =
                 unsafe { std::slice::from_raw_parts_mut(out.get().add(block * panel), panel) };
-            dispatch(layout.level, GatePanel { layout, weights, block, panel });
+            dispatch(layout.level, GatePanel { layout, side, weight, columns, block, panel });
         }
     });
     packed
@@ -41,30 +47,32 @@ pub(crate) fn pack_gate_panels<T: SimdFloat>(
 /// The panel of one block.
 struct GatePanel<'a, T> {
     layout: &'a KernelLayout,
-    /// Side, `[G H, columns]`, columns.
-    weights: &'a [(Side, &'a [T], usize)],
+    side: Side,
+    /// `[G H, columns]`.
+    weight: &'a [T],
+    columns: usize,
     block: usize,
-    /// `[column][slot of the side][lane]`, one side after the other.
+    /// `[column][slot of the side][lane]`.
     panel: &'a mut [T],
 }
 
 impl<T: Float> Task<T> for GatePanel<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        let Self { layout, weights, block, mut panel } = self;
-        for &(side, weight, columns) in weights {
-            let slots = layout.cell.slots(side);
-            let (part, rest) = panel.split_at_mut(layout.panel_len(side, columns));
-            panel = rest;
+        let Self { layout, side, weight, columns, block, panel } = self;
+        let slots = layout.cell.slots(side);
+        let to_stride = slots.len() * S::LANES;
+        for first in (0..columns).step_by(COLUMNS_AT_ONCE) {
+            let count = COLUMNS_AT_ONCE.min(columns - first);
             for (place, &slot) in slots.iter().enumerate() {
                 let rows = layout.weight_rows(block, slot);
                 let from = &weight[rows.start * columns..rows.end * columns];
-                let from =
-                    Matrix { start: from.as_ptr(), row_stride: columns, rows: rows.len(), columns };
-                let to = part.as_mut_ptr().wrapping_add(place * S::LANES);
-                // SAFETY: the matrix was cut from the weight; the part holds a vector for each of its
-                // columns and slots.
-                unsafe { transpose(s, from, to, slots.len() * S::LANES, S::LANES) }
+                let start = from.as_ptr().wrapping_add(first);
+                let from = Matrix { start, row_stride: columns, rows: rows.len(), columns: count };
+                let to = panel.as_mut_ptr().wrapping_add(first * to_stride + place * S::LANES);
+                // SAFETY: the columns were cut from the weight; the panel holds a vector for each of
+                // its columns and slots.
+                unsafe { transpose(s, from, to, to_stride, S::LANES) }
             }
         }
     }
@@ -126,6 +134,20 @@ pub(crate) fn pack_panels<T: Float>(
         }
     });
     packed
+}
+
+/// Packs `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, padded to whole vectors.
+pub(crate) fn pack_projection_panels<T: Float>(
+    layout: &KernelLayout,
+    weight_hr: &[T],
+    team: &Team,
+) -> PooledBuffer<T> {
+    let (h, lanes) = (layout.hidden_size, layout.lanes);
+    pack_panels(lanes, layout.vectors() * lanes, layout.output_size, team, |unit, first, row| {
+        for (column, to) in (first..).zip(row) {
+            *to = if unit < h { weight_hr[column * h + unit] } else { T::default() };
+        }
+    })
 }
 
 /// Packs a weight `[G H, columns]` as the right operand of products with `da`: its rows are in the order

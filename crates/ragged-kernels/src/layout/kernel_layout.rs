@@ -62,6 +62,12 @@ impl KernelLayout {
         }
     }
 
+    /// The same layer over a batch of `rows` sequences of one step each.
+    pub(crate) fn with_single_step(&self, rows: usize) -> Self {
+        let steps = vec![Step { start: 0, batch_size: rows }];
+        Self { batch_size: rows, rows, direction: Direction::Forward, steps, ..*self }
+    }
+
     /// Whether the hidden state is a projection of the units' outputs.
     pub(crate) fn has_projection(&self) -> bool {
         self.output_size != self.hidden_size

@@ -1,12 +1,14 @@
-//! Both passes, compiled for both element types.
+//! The passes, compiled for both element types.
 //!
 //! The methods are not generic, so the passes are compiled once, with this crate, and not in every crate
 //! that calls them.
 
+use crate::gemm::forward_weights::ForwardWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
 use crate::passes::backward::{SavedForBackward, backward_pass};
 use crate::passes::forward::forward_pass;
+use crate::passes::step::{StepBuffers, step};
 use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::team::Team;
@@ -16,9 +18,26 @@ pub trait ElementPasses: SimdFloat {
     // This trait cannot be named outside the crate, so the types in its signatures stay inside it.
     #[allow(private_interfaces)]
     #[doc(hidden)]
-    fn forward_pass(
+    fn pack_weights(
         layout: &KernelLayout,
         weights: &Weights<Self>,
+        team: &Team,
+    ) -> ForwardWeights<Self>;
+
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn step(
+        layout: &KernelLayout,
+        weights: &ForwardWeights<Self>,
+        x: &[Self],
+        buffers: &mut StepBuffers<Self>,
+    );
+
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn forward_pass(
+        layout: &KernelLayout,
+        weights: &ForwardWeights<Self>,
         input: &Input<Self>,
         options: ForwardOptions,
         save_for_backward: bool,
@@ -42,9 +61,28 @@ macro_rules! element_passes {
     ($t:ty) => {
         impl ElementPasses for $t {
             #[allow(private_interfaces)]
-            fn forward_pass(
+            fn pack_weights(
                 layout: &KernelLayout,
                 weights: &Weights<Self>,
+                team: &Team,
+            ) -> ForwardWeights<Self> {
+                ForwardWeights::pack(layout, weights, team)
+            }
+
+            #[allow(private_interfaces)]
+            fn step(
+                layout: &KernelLayout,
+                weights: &ForwardWeights<Self>,
+                x: &[Self],
+                buffers: &mut StepBuffers<Self>,
+            ) {
+                step(layout, weights, x, buffers)
+            }
+
+            #[allow(private_interfaces)]
+            fn forward_pass(
+                layout: &KernelLayout,
+                weights: &ForwardWeights<Self>,
                 input: &Input<Self>,
                 options: ForwardOptions,
                 save_for_backward: bool,

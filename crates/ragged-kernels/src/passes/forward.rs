@@ -1,23 +1,21 @@
-//! The forward pass: packs the weights, computes `W_ih x + b` where the input is wide, and runs the time
-//! loop.
+//! The forward pass: computes `W_ih x + b` where the input is wide, and runs the time loop.
 //!
 //! A narrow input is multiplied in the tile of the recurrent product. For a wide one, `W_ih x + b` is
 //! computed for all rows first, where each weight that is loaded serves many rows.
 
 use crate::cell::gru::Gru;
-use crate::cell::kind::{CellKind, Side};
+use crate::cell::kind::CellKind;
 use crate::cell::lstm::Lstm;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
-use crate::gemm::weight_panels::{pack_biases, pack_gate_panels};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{final_hidden, masked_initial_hidden, pack_states, unpack_states};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::memory::uninit_vec::UninitVec;
-use crate::operands::{ForwardOptions, Input, Output, Weights};
+use crate::operands::{ForwardOptions, Input, Output};
+use crate::gemm::forward_weights::ForwardWeights;
 use crate::passes::input_projection::project_input;
-use crate::passes::projection;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
 use crate::simd::dispatch::SimdFloat;
@@ -32,7 +30,7 @@ const MAX_FUSED_INPUT: usize = 32;
 /// `save_for_backward`.
 pub(crate) fn forward_pass<T: SimdFloat>(
     layout: &KernelLayout,
-    weights: &Weights<T>,
+    weights: &ForwardWeights<T>,
     input: &Input<T>,
     options: ForwardOptions,
     save_for_backward: bool,
@@ -52,7 +50,7 @@ pub(crate) fn forward_pass<T: SimdFloat>(
 fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     cell: A,
     layout: &KernelLayout,
-    weights: &Weights<T>,
+    weights: &ForwardWeights<T>,
     input: &Input<T>,
     options: ForwardOptions,
     save_for_backward: bool,
@@ -70,16 +68,11 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         unprojected: room(layout.has_projection(), layout.row_vectors_len()),
         masked: room(input.hidden_mask.is_some(), layout.rows * p),
     };
-    let bias =
-        pack_biases(layout, [(Side::Input, weights.bias_ih), (Side::Hidden, weights.bias_hh)]);
-    let ih = (Side::Input, weights.weight_ih, layout.input_size);
-    let hh = (Side::Hidden, weights.weight_hh, p);
     if !fused {
         let gates = SyncPtr::new(activations.gates.as_mut_slice());
-        project_input(cell, layout, input.x, &bias, ih, gates, team);
+        project_input(cell, layout, input.x, weights, gates, team);
     }
 
-    let sides = if fused { &[ih, hh][..] } else { &[hh] };
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let mut carry = pack_states(layout, initial_carry.filter(|_| has_carry), h);
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
@@ -87,11 +80,9 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         cell,
         layout,
         x: fused.then_some(input.x),
-        panels: &pack_gate_panels(layout, sides, team),
-        bias: &bias,
-        initial_hidden: &initial_hidden,
+        weights,
+        initial_hidden: initial_hidden.as_slice(),
         mask: input.hidden_mask,
-        weight_hr: weights.weight_hr.map(|w| projection::forward_panels(layout, w, team)),
         gates: SyncPtr::new(activations.gates.as_mut_slice()),
         carries: SyncPtr::new(activations.carries.as_mut_slice()),
         unprojected: SyncPtr::new(activations.unprojected.as_mut_slice()),

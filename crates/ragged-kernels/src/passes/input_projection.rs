@@ -8,11 +8,12 @@ use crate::cell::step::CellStep;
 use crate::element::Float;
 use crate::gemm::microkernel::{for_tiles, repeat_rows};
 use crate::gemm::product::{Lhs, product};
-use crate::gemm::weight_panels::{pack_column_panels, pack_gate_panels};
+use crate::gemm::weight_panels::pack_column_panels;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::memory::uninit_vec::UninitVec;
+use crate::gemm::forward_weights::ForwardWeights;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
@@ -27,17 +28,16 @@ const BACKWARD_ROWS: usize = 96;
 
 /// Computes `W_ih x + b` of all rows into `gates` `[block][row][slot][lane]`.
 ///
-/// `x` is `[N, I]`, `bias` `[block][slot][lane]`, and `weight_ih` the side, `[G H, I]` and I.
+/// `x` is `[N, I]`.
 pub(crate) fn project_input<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     cell: A,
     layout: &KernelLayout,
     x: &[T],
-    bias: &PooledBuffer<T>,
-    weight_ih: (Side, &[T], usize),
+    weights: &ForwardWeights<T>,
     gates: SyncPtr<T>,
     team: &Team,
 ) {
-    let panels = &pack_gate_panels(layout, &[weight_ih], team);
+    let (panels, bias) = (&weights.input, &weights.bias);
     let chunks = layout.rows.div_ceil(FORWARD_ROWS);
     team.parallel_for(layout.blocks * chunks, team.num_threads(), &|tasks| {
         for task in tasks {

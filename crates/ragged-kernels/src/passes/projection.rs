@@ -1,4 +1,4 @@
-//! The LSTM's projection `h = W_hr m` of `m = o tanh(c)` (Sak, Senior and Beaufays 2014): its packed
+//! The LSTM's projection `h = W_hr m` of `m = o tanh(c)` (Sak, Senior and Beaufays 2014), backward: its packed
 //! weights, and their gradient.
 
 use std::ops::Range;
@@ -13,20 +13,6 @@ use crate::memory::uninit_vec::UninitVec;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
-
-/// Packs `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, padded to whole vectors.
-pub(crate) fn forward_panels<T: Float>(
-    layout: &KernelLayout,
-    weight_hr: &[T],
-    team: &Team,
-) -> PooledBuffer<T> {
-    let (h, lanes) = (layout.hidden_size, layout.lanes);
-    pack_panels(lanes, layout.vectors() * lanes, layout.output_size, team, |unit, first, row| {
-        for (column, to) in (first..).zip(row) {
-            *to = if unit < h { weight_hr[column * h + unit] } else { T::default() };
-        }
-    })
-}
 
 /// Packs `W_hr` `[P, H]` for the product `dh W_hr`: depth P.
 pub(crate) fn backward_panels<T: Float>(

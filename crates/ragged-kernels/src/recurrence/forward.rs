@@ -12,31 +12,26 @@ use std::ops::Range;
 
 use crate::cell::kind::Side;
 use crate::cell::step::CellStep;
-use crate::element::Float;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, product};
 use crate::layout::kernel_layout::KernelLayout;
-use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
+use crate::gemm::forward_weights::ForwardWeights;
+use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
 
 /// All steps of all sequences, from the first to the last in the layer's direction.
-pub(crate) struct ForwardLoop<'a, T: Float, A, const U: usize> {
+pub(crate) struct ForwardLoop<'a, T: SimdFloat, A, const U: usize> {
     pub(crate) cell: A,
     pub(crate) layout: &'a KernelLayout,
     /// `[N, I]` where `W_ih x + b` is computed in this loop; otherwise `gates` holds it already.
     pub(crate) x: Option<&'a [T]>,
-    /// `W_ih` (where `x` is given) and `W_hh`, `[block][column][slot of the side][lane]`.
-    pub(crate) panels: &'a PooledBuffer<T>,
-    /// `[block][slot][lane]`.
-    pub(crate) bias: &'a PooledBuffer<T>,
+    pub(crate) weights: &'a ForwardWeights<T>,
     /// `h_0 * mask`, `[B, P]`.
-    pub(crate) initial_hidden: &'a PooledBuffer<T>,
+    pub(crate) initial_hidden: &'a [T],
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
-    /// `W_hr` in panels of depth H.
-    pub(crate) weight_hr: Option<PooledBuffer<T>>,
     /// Of [`Activations`](crate::recurrence::activations::Activations): `[block][row][slot][lane]`.
     pub(crate) gates: SyncPtr<T>,
     /// Likewise, `[vector][row][lane]`.
@@ -55,7 +50,7 @@ pub(crate) struct ForwardLoop<'a, T: Float, A, const U: usize> {
     pub(crate) save_for_backward: bool,
 }
 
-impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
+impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     /// Computes step `k` for some sequences and blocks of units.
     #[inline(always)]
     fn step<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>, blocks: &Range<usize>) {
@@ -94,17 +89,15 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         let (layout, cell) = (self.layout, self.cell);
         let (row, p) = (start + sequence, layout.output_size);
         // SAFETY: rows `row..row + R` lie within the step, hence within [N, ..], and these hidden
-        // states within their source; the panel of a block has a vector for each of I + P columns
-        // and slots, or of P columns without `x`; only this call accesses the gates of these rows
-        // and this block.
+        // states within their source; the panels of a block have a vector for each of their columns
+        // and slots; only this call accesses the gates of these rows and this block.
         let sums = unsafe {
-            let input_len = self.x.map_or(0, |_| layout.panel_len(Side::Input, layout.input_size));
-            let panel_len = input_len + layout.panel_len(Side::Hidden, p);
-            let panel = self.panels.as_ptr().add(block * panel_len);
             let sums = match self.x {
                 Some(x) => {
                     let i = layout.input_size;
-                    let bias = self.bias.as_ptr().add(block * 4 * S::LANES);
+                    let panel = block * layout.panel_len(Side::Input, i);
+                    let panel = self.weights.input.as_ptr().add(panel);
+                    let bias = self.weights.bias.as_ptr().add(block * 4 * S::LANES);
                     let sums = repeat_rows::<T, S, R>(s, bias);
                     let x = x.as_ptr().add(row * i);
                     cell.product::<S, R>(s, Side::Input, sums, x, i, panel)
@@ -121,7 +114,9 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                 }
             };
             let hidden = hidden.add(sequence * p);
-            cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel.add(input_len))
+            let panel = block * layout.panel_len(Side::Hidden, p);
+            let panel = self.weights.hidden.as_ptr().add(panel);
+            cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel)
         };
         for (r, sums) in sums.into_iter().enumerate() {
             self.cell(s, block, sequence + r, row + r, sums);
@@ -161,7 +156,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     let to = cell_states.get().add(row * h + vector * S::LANES);
                     s.store_first(to, after.carry[u], units);
                 }
-                if self.weight_hr.is_some() {
+                if layout.has_projection() {
                     let to = self.unprojected.get().add(layout.row_vector_at(vector, row));
                     s.store(to, hidden);
                 } else {
@@ -206,7 +201,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     /// unprojected `m` that [`step`](Self::step) has stored.
     #[inline(always)]
     fn project<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
-        let Some(panels) = &self.weight_hr else { return };
+        let Some(panels) = &self.weights.projection else { return };
         let layout = self.layout;
         let step = layout.steps[k];
         let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
@@ -232,7 +227,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     }
 }
 
-impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoop<'_, T, A, U> {
+impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoop<'_, T, A, U> {
     fn rounds(&self) -> usize {
         self.layout.steps.len()
     }

@@ -106,6 +106,16 @@ impl Plan {
     }
 }
 
+/// Runs a time loop on the calling thread alone.
+pub(crate) fn run_on_this_thread<T: SimdFloat>(
+    layout: &KernelLayout,
+    time_loop: &impl TimeLoop<T>,
+) {
+    let (rounds, sequences) = (0..time_loop.rounds(), 0..layout.batch_size);
+    let share = Share { rounds, sequences, blocks: 0..layout.blocks, prefetch: false };
+    dispatch(layout.level, LoopTask { time_loop, share });
+}
+
 /// A loop over the time steps: forward, or backward through time.
 pub(crate) trait TimeLoop<T: Float>: Sync {
     /// The number of rounds.

@@ -1,0 +1,36 @@
+//! The weights of one layer and direction in the order in which the forward pass reads them.
+
+use crate::cell::kind::Side;
+use crate::gemm::weight_panels::{pack_biases, pack_gate_panels, pack_projection_panels};
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::operands::Weights;
+use crate::simd::dispatch::SimdFloat;
+use crate::threads::team::Team;
+
+/// Packed weights. They depend on the sizes and the SIMD level of a layout, and not on its batch.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardWeights<T: SimdFloat> {
+    /// The biases of both sides, `[block][slot][lane]`.
+    pub(crate) bias: PooledBuffer<T>,
+    /// `W_ih`, `[block][column][slot of the side][lane]`.
+    pub(crate) input: PooledBuffer<T>,
+    /// `W_hh`, likewise.
+    pub(crate) hidden: PooledBuffer<T>,
+    /// `W_hr` in panels of depth H, with a projection.
+    pub(crate) projection: Option<PooledBuffer<T>>,
+}
+
+impl<T: SimdFloat> ForwardWeights<T> {
+    /// Packs weights that fit the layout.
+    pub(crate) fn pack(layout: &KernelLayout, weights: &Weights<T>, team: &Team) -> Self {
+        let biases = [(Side::Input, weights.bias_ih), (Side::Hidden, weights.bias_hh)];
+        let gates = |side, weight, columns| pack_gate_panels(layout, side, weight, columns, team);
+        Self {
+            bias: pack_biases(layout, biases),
+            input: gates(Side::Input, weights.weight_ih, layout.input_size),
+            hidden: gates(Side::Hidden, weights.weight_hh, layout.output_size),
+            projection: weights.weight_hr.map(|w| pack_projection_panels(layout, w, team)),
+        }
+    }
+}

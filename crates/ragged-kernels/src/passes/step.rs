@@ -1,0 +1,78 @@
+//! One step of the forward pass on this thread, from packed weights and in the caller's memory.
+
+use crate::cell::gru::Gru;
+use crate::cell::kind::CellKind;
+use crate::cell::lstm::Lstm;
+use crate::cell::rnn::Rnn;
+use crate::cell::step::CellStep;
+use crate::gemm::forward_weights::ForwardWeights;
+use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
+use crate::recurrence::forward::ForwardLoop;
+use crate::simd::denormals::FlushDenormals;
+use crate::simd::dispatch::SimdFloat;
+use crate::threads::plan::run_on_this_thread;
+
+/// The states of B rows before a step, and room for those after it.
+#[derive(Debug, Clone)]
+pub(crate) struct StepBuffers<T: SimdFloat> {
+    /// The hidden states before the step, `[B, P]`.
+    pub(crate) hidden: PooledBuffer<T>,
+    /// Room for those after it, `[B, P]`.
+    pub(crate) next: PooledBuffer<T>,
+    /// c of the LSTM, h of the GRU, `[vector][row][lane]`.
+    pub(crate) carry: PooledBuffer<T>,
+    /// Room for the hidden states before their projection, `[vector][row][lane]`; empty without one.
+    pub(crate) unprojected: PooledBuffer<T>,
+}
+
+/// Replaces the states by those after one step with the inputs `x` `[B, I]`. The layout has a single step, of B
+/// rows, and all slices and buffers fit it.
+pub(crate) fn step<T: SimdFloat>(
+    layout: &KernelLayout,
+    weights: &ForwardWeights<T>,
+    x: &[T],
+    buffers: &mut StepBuffers<T>,
+) {
+    match layout.cell {
+        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, x, buffers),
+        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, x, buffers),
+        CellKind::RnnTanh | CellKind::RnnRelu => {
+            let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
+            run::<T, _, 4>(rnn, layout, weights, x, buffers)
+        }
+    }
+}
+
+fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
+    cell: A,
+    layout: &KernelLayout,
+    weights: &ForwardWeights<T>,
+    x: &[T],
+    buffers: &mut StepBuffers<T>,
+) {
+    let StepBuffers { hidden, next, carry, unprojected } = buffers;
+    // Activations that only the backward pass reads.
+    let mut none: [T; 0] = [];
+    let none = SyncPtr::new(&mut none);
+    let forward_loop = ForwardLoop::<T, A, U> {
+        cell,
+        layout,
+        x: Some(x),
+        weights,
+        initial_hidden: hidden.as_slice(),
+        mask: None,
+        gates: none,
+        carries: none,
+        unprojected: SyncPtr::new(unprojected.as_mut_slice()),
+        masked: none,
+        carry: SyncPtr::new(carry.as_mut_slice()),
+        output: SyncPtr::new(next.as_mut_slice()),
+        cell_states: None,
+        save_for_backward: false,
+    };
+    let _flush = FlushDenormals::new();
+    run_on_this_thread(layout, &forward_loop);
+    std::mem::swap(hidden, next);
+}
