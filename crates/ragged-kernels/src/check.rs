@@ -86,7 +86,12 @@ fn check_inputs<T>(cell: CellKind, shape: &PackedShape, input: &Input<T>) -> Res
 }
 
 /// Checks the length of a slice.
-pub(crate) fn check_len(name: &'static str, shape: &'static str, got: usize, expected: usize) -> Result<()> {
+pub(crate) fn check_len(
+    name: &'static str,
+    shape: &'static str,
+    got: usize,
+    expected: usize,
+) -> Result<()> {
     if got == expected {
         return Ok(());
     }

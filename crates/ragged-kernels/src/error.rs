@@ -55,7 +55,9 @@ pub enum Error {
         got: usize,
     },
     /// Prepared weights or their states are used with sizes other than their own.
-    #[error("{argument}: expected {name} = {expected}, the size of the prepared weights, got {got}")]
+    #[error(
+        "{argument}: expected {name} = {expected}, the size of the prepared weights, got {got}"
+    )]
     Prepared {
         /// The argument.
         argument: &'static str,

@@ -369,7 +369,11 @@ fn the_number_of_threads_changes_no_bit() {
             let one = result_bits(&run::<f32>(case, level));
             for threads in [2, 3, 8] {
                 set_num_threads(threads);
-                assert_eq!(result_bits(&run::<f32>(case, level)), one, "{level:?}, {threads} threads");
+                assert_eq!(
+                    result_bits(&run::<f32>(case, level)),
+                    one,
+                    "{level:?}, {threads} threads"
+                );
             }
             set_num_threads(0);
         }

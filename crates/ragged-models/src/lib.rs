@@ -53,7 +53,7 @@
 //! 1. [`Recurrent`], the layer, and the [`Cell`] that makes it an LSTM, GRU or RNN.
 //! 2. [`Model`] with its [`ModelConfig`], [`Readout`] and [`Linear`] head, and the lecture's models.
 //! 3. [`Mode`]: training, evaluation or inference.
-//! 4. [`Stream`] and [`ModelStream`], for sequences that arrive in pieces.
+//! 4. [`Stream`] and [`ModelStream`], for sequences that arrive in pieces; [`PreparedModel`], for inference.
 //! 5. [`Parameters`]: initial values, files, and PyTorch's checkpoints. A `VarMap` of candle works as
 //!    well.
 //!
@@ -87,10 +87,13 @@ pub use model::config::{ModelConfig, ModelKind};
 pub use model::fixed_length::FixedLengthLstm;
 pub use model::linear::Linear;
 pub use model::model_dir::{load_model, save_model};
+pub use model::prepared::PreparedModel;
 pub use model::readout::Readout;
 pub use model::stream::ModelStream;
+pub use model::training_stream::TrainingStream;
 pub use model::variable_length::VariableLengthLstm;
 pub use op::pass::Pass;
+pub use op::prepared::PreparedCell;
 pub use ragged_kernels::{Direction, NUMERICS_VERSION, SimdLevel};
 pub use ragged_sequence::random;
 pub use weights::mismatches::{Mismatches, ShapeMismatch};

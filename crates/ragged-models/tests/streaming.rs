@@ -4,7 +4,8 @@
 use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 use ragged_models::{
-    Lstm, LstmState, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig,
+    LayerKind, Lstm, LstmState, Mode, Model, ModelConfig, ModelKind, Parameters, Readout,
+    RecurrentConfig,
 };
 use ragged_sequence::random::Generator;
 use ragged_sequence::{PackedSequence, pack_sequence, unpack_sequence};
@@ -94,8 +95,8 @@ proptest! {
             for (want, got) in unpack_sequence(&want).unwrap().iter().zip(got) {
                 assert_eq!(bits(want), got);
             }
-            assert_eq!(bits(&last.h), bits(&stream.state().h));
-            assert_eq!(bits(&last.c), bits(&stream.state().c));
+            assert_eq!(bits(&last.h), bits(&stream.state().unwrap().h));
+            assert_eq!(bits(&last.c), bits(&stream.state().unwrap().c));
         });
         for readout in READOUTS {
             let config = ModelConfig { readout, ..ModelConfig::new(ModelKind::Variable, config(), 2) };
@@ -151,10 +152,91 @@ fn rows_do_not_depend_on_other_rows() {
             let mut alone = layer.stream(1).unwrap();
             let outputs: Vec<_> = seeds.iter().map(|&s| alone.step(&step(s)).unwrap()).collect();
             assert_eq!(bits(outputs.last().unwrap()), bits(&last.get(row).unwrap()), "row {row}");
-            let LstmState { h, c } = stream.state();
+            let LstmState { h, c } = stream.state().unwrap();
             let row = |t: &Tensor| bits(&t.narrow(1, row, 1).unwrap());
-            assert_eq!((row(h), row(c)), (bits(&alone.state().h), bits(&alone.state().c)));
+            let alone = alone.state().unwrap();
+            assert_eq!((row(&h), row(&c)), (bits(&alone.h), bits(&alone.c)));
         }
+    });
+}
+
+/// Single steps, each layer in its own kernel call, between chunks: cells, projections and both element types.
+#[test]
+fn single_steps_give_the_results_of_whole_sequences() {
+    let proj = RecurrentConfig { proj_size: Some(3), ..config() };
+    let cells = [
+        (LayerKind::Lstm, config()),
+        (LayerKind::Lstm, proj),
+        (LayerKind::Gru, config()),
+        (LayerKind::Rnn, config()),
+    ];
+    for ((cell, layer), dtype) in cells.iter().zip([DType::F32, DType::F64].into_iter().cycle()) {
+        for readout in READOUTS {
+            let lecture = ModelConfig::new(ModelKind::Variable, layer.clone(), 2);
+            let config = ModelConfig { readout, cell: *cell, ..lecture };
+            parameters(|p| {
+                let model = Model::new(&config, p.builder(dtype, CPU)).unwrap();
+                let whole = random(3, &[2, 6, 3]).to_dtype(dtype).unwrap();
+                let wide = |t: &Tensor| {
+                    let t = t.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
+                    t.to_vec1::<f64>().unwrap().into_iter().map(f64::to_bits).collect::<Vec<_>>()
+                };
+                let want = model.forward_padded(&whole, Mode::Inference).unwrap();
+                let mut stream = model.stream(2).unwrap();
+                for step in 0..6 {
+                    let input = whole.narrow(1, step, 1).unwrap();
+                    let got = match step {
+                        3 => {
+                            let rows = [0, 1].map(|row| input.get(row).unwrap());
+                            stream.chunk(&pack_sequence(&rows, false).unwrap()).unwrap()
+                        }
+                        _ => stream.step(&input.squeeze(1).unwrap()).unwrap(),
+                    };
+                    if readout == Readout::Steps {
+                        let want = want.narrow(1, step, 1).unwrap();
+                        assert_eq!(wide(&got), wide(&want), "{cell:?}, {dtype:?}, step {step}");
+                    } else if step == 5 {
+                        assert_eq!(wide(&got), wide(&want), "{cell:?}, {dtype:?}, {readout:?}");
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// A stream and a prepared model go on with the parameters that they were made with.
+#[test]
+fn training_does_not_reach_a_stream() {
+    let config = ModelConfig::new(ModelKind::Variable, config(), 2);
+    parameters(|p| {
+        let model = Model::new(&config, p.builder(DType::F32, CPU)).unwrap();
+        let (first, second) = (random(1, &[1, 3]), random(2, &[1, 3]));
+        let whole = Tensor::stack(&[&first, &second], 1).unwrap();
+        let want = bits(&model.forward_padded(&whole, Mode::Inference).unwrap());
+        let prepared = model.prepare().unwrap();
+        let mut stream = model.stream(1).unwrap();
+        stream.step(&first).unwrap();
+        for (_, var) in p.named() {
+            var.set(&var.affine(0.5, 0.1).unwrap()).unwrap();
+        }
+        assert_eq!(bits(&stream.step(&second).unwrap()), want);
+        assert_eq!(bits(&prepared.forward_padded(&whole).unwrap()), want);
+        assert_ne!(bits(&model.forward_padded(&whole, Mode::Inference).unwrap()), want);
+    });
+}
+
+/// The copy of a stream has states of its own.
+#[test]
+fn a_copied_stream_goes_its_own_way() {
+    parameters(|p| {
+        let layer = Lstm::new(&config(), p.builder(DType::F32, CPU)).unwrap();
+        let mut stream = layer.stream(1).unwrap();
+        let mut copy = stream.clone();
+        copy.step(&random(1, &[1, 3])).unwrap();
+        let input = random(2, &[1, 3]);
+        let want = layer.stream(1).unwrap().step(&input).unwrap();
+        assert_eq!(bits(&stream.step(&input).unwrap()), bits(&want));
+        assert_ne!(bits(&copy.step(&input).unwrap()), bits(&want));
     });
 }
 
@@ -197,8 +279,12 @@ fn streams_report_what_does_not_fit() {
 
     let layer = Lstm::new(&config(), vb()).unwrap();
     let mut stream = layer.stream(2).unwrap();
-    let message = "h_0: expected shape [2, 3, 5], got shape [2, 2, 5]";
+    let message = "input: expected 2 sequences, got 3";
     check(stream.step(&random(0, &[3, 3])), message);
+    let three = pack_sequence(&[random(0, &[1, 3]), random(0, &[1, 3]), random(0, &[1, 3])], false);
+    check(stream.chunk(&three.unwrap()), message);
+    let wide = random(0, &[2, 4]);
+    check(stream.step(&wide), "input: expected a tensor [B, I] with I = 3, got shape [2, 4]");
     check(stream.reset(&[2]), "rows: expected rows below 2, got 2");
     check(stream.remove(&[0, 7]), "rows: expected rows below 2, got 7");
     let model = Model::new(&ModelConfig::new(ModelKind::Variable, config(), 1), vb()).unwrap();

@@ -63,7 +63,7 @@ pub enum Error {
         /// The length of the first sequence that is shorter.
         got: usize,
     },
-    /// A model without [`BatchModel::stream`](crate::BatchModel::stream), trained with
+    /// A model without [`BatchModel::training_stream`](crate::BatchModel::training_stream), trained with
     /// `bptt_steps`.
     #[error("the model cannot process series chunk by chunk, which train.bptt_steps needs")]
     StreamUnsupported,

@@ -12,11 +12,11 @@ use std::ops::Range;
 
 use crate::cell::kind::Side;
 use crate::cell::step::CellStep;
+use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::gemm::forward_weights::ForwardWeights;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;

@@ -10,6 +10,7 @@ use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::mode::Mode;
 use crate::op::pass::{CellParameters, Pass};
+use crate::op::prepared::PreparedCell;
 use crate::op::recurrent::recurrent;
 use crate::weights::init::init;
 
@@ -120,6 +121,10 @@ impl Cell for LstmCell {
     fn state_sizes(&self) -> Vec<(&'static str, usize)> {
         let weight_hh = self.parameters.weight_hh.dims();
         vec![("h_0", weight_hh[1]), ("c_0", weight_hh[0] / CellKind::Lstm.gates())]
+    }
+
+    fn prepare(&self) -> Result<PreparedCell> {
+        Ok(PreparedCell::new(CellKind::Lstm, &self.parameters)?)
     }
 
     fn run(

@@ -16,6 +16,7 @@ use crate::config::{RecurrentConfig, check};
 use crate::error::{Error, Result};
 use crate::mode::Mode;
 use crate::op::pass::Pass;
+use crate::op::prepared::PreparedCell;
 
 /// The parameters of one layer and direction, and the computation over packed rows.
 ///
@@ -67,6 +68,13 @@ pub trait Cell: Sized + Clone + fmt::Debug {
 
     /// Returns the names of the tensors of a state, and their numbers of features.
     fn state_sizes(&self) -> Vec<(&'static str, usize)>;
+
+    /// Packs the parameters as they are now, for [`Pass::prepared`](crate::Pass::prepared).
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle for parameters that are not `f32` or `f64` on the CPU.
+    fn prepare(&self) -> Result<PreparedCell>;
 
     /// Runs over packed rows `x` `[N, I]`, whose shape the caller has checked. The initial state
     /// `[B, ..]` is in the caller's order, and zero if `None`.

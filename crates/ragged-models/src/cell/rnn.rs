@@ -9,6 +9,7 @@ use crate::config::{Nonlinearity, RecurrentConfig};
 use crate::error::Result;
 use crate::mode::Mode;
 use crate::op::pass::{CellParameters, Pass};
+use crate::op::prepared::PreparedCell;
 use crate::op::recurrent::recurrent;
 use crate::weights::init::init;
 
@@ -117,6 +118,10 @@ impl Cell for RnnCell {
 
     fn state_sizes(&self) -> Vec<(&'static str, usize)> {
         vec![("h_0", self.parameters.weight_hh.dims()[1])]
+    }
+
+    fn prepare(&self) -> Result<PreparedCell> {
+        Ok(PreparedCell::new(self.kind, &self.parameters)?)
     }
 
     fn run(&self, x: &Tensor, state: Option<&Tensor>, pass: &Pass) -> Result<CellOutput<Tensor>> {

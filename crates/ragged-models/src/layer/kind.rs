@@ -17,6 +17,7 @@ use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::layer::outputs::LayerOutputs;
 use crate::layer::recurrent::Recurrent;
+use crate::layer::step_states::StepStates;
 use crate::mode::Mode;
 
 /// A long short-term memory layer: the counterpart of `torch.nn.LSTM` with `batch_first=True`.
@@ -115,6 +116,15 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// Returns the state before the first step of `batch` sequences.
     fn initial_state(&self, batch: usize) -> Result<Vec<Tensor>>;
 
+    /// Returns a copy for inference, with the parameters as they are now.
+    fn prepare(&self) -> Result<Arc<dyn Layer>>;
+
+    /// Returns the states of some rows, for single steps of a prepared layer.
+    fn step_states(&self, state: Vec<Tensor>) -> Result<Box<dyn StepStates>>;
+
+    /// Checks the input `[B, I]` of one step of B rows.
+    fn check_step(&self, input: &Tensor, rows: usize) -> Result<()>;
+
     /// Runs over a packed batch.
     fn run(
         &self,
@@ -124,10 +134,22 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     ) -> Result<LayerOutputs<Vec<Tensor>>>;
 }
 
-impl<C: Cell + Send + Sync> Layer for Recurrent<C>
+impl<C: Cell + Send + Sync + 'static> Layer for Recurrent<C>
 where
-    C::State: Send + Sync,
+    C::State: Send + Sync + 'static,
 {
+    fn prepare(&self) -> Result<Arc<dyn Layer>> {
+        Ok(Arc::new(Recurrent::prepare(self)?))
+    }
+
+    fn step_states(&self, state: Vec<Tensor>) -> Result<Box<dyn StepStates>> {
+        Recurrent::step_states(self, &C::State::from_parts(state))
+    }
+
+    fn check_step(&self, input: &Tensor, rows: usize) -> Result<()> {
+        Recurrent::check_step(self, input, rows)
+    }
+
     fn initial_state(&self, batch: usize) -> Result<Vec<Tensor>> {
         Ok(Recurrent::initial_state(self, batch)?.parts().into_iter().cloned().collect())
     }

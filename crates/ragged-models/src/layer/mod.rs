@@ -4,4 +4,5 @@ pub(crate) mod dropout;
 pub(crate) mod kind;
 pub(crate) mod outputs;
 pub(crate) mod recurrent;
+pub(crate) mod step_states;
 pub(crate) mod stream;

@@ -11,8 +11,11 @@ use crate::config::{RecurrentConfig, check};
 use crate::error::Result;
 use crate::layer::dropout::{dropout, recurrent_mask};
 use crate::layer::outputs::LayerOutputs;
+use crate::layer::step_states::{StepStates, step_states};
+use crate::layer::stream::check_sequences;
 use crate::mode::Mode;
 use crate::op::pass::Pass;
+use crate::op::prepared::PreparedCell;
 
 /// A recurrent layer of one kind of cell: [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) or
 /// [`Rnn`](crate::Rnn).
@@ -61,6 +64,8 @@ pub struct Recurrent<C: Cell> {
     cells: Vec<C>,
     /// `[L * D, ..]`, if the initial states are parameters.
     initial: Option<C::State>,
+    /// The packed weights of the cells, in a [prepared](Self::prepare) layer.
+    prepared: Option<Vec<PreparedCell>>,
 }
 
 impl<C: Cell> Recurrent<C> {
@@ -97,7 +102,22 @@ impl<C: Cell> Recurrent<C> {
             }
             false => None,
         };
-        Ok(Self { config: config.clone(), cells, initial })
+        Ok(Self { config: config.clone(), cells, initial, prepared: None })
+    }
+
+    /// Returns a copy for inference, with the parameters as they are now: later changes of the variables do not
+    /// reach it.
+    pub(crate) fn prepare(&self) -> Result<Self> {
+        let prepared = self.cells.iter().map(Cell::prepare).collect::<Result<_>>()?;
+        let copy = |initial: &C::State| initial.map(|part| Ok(part.copy()?.detach()));
+        let initial = self.initial.as_ref().map(copy).transpose()?;
+        Ok(Self { initial, prepared: Some(prepared), ..self.clone() })
+    }
+
+    /// Returns the states of some rows, `[L, B, ..]`, for single steps of a prepared layer.
+    pub(crate) fn step_states(&self, state: &C::State) -> Result<Box<dyn StepStates>> {
+        let prepared = self.prepared.as_deref().unwrap_or_default();
+        Ok(step_states(prepared, &state.parts())?)
     }
 
     /// Returns the options of the layer.
@@ -301,11 +321,25 @@ impl<C: Cell> Recurrent<C> {
                 let p = self.config.recurrent_dropout;
                 let mask = recurrent_mask(shape, p, &rows, &mut mode)?;
                 let (record, recurrent_mask) = (mode.records_gradients(), mask.as_ref());
-                let pass = Pass { layout, direction, record, recurrent_mask, cell_states };
+                let prepared = self.prepared.as_ref().map(|prepared| &prepared[index]);
+                let pass =
+                    Pass { layout, direction, record, recurrent_mask, prepared, cell_states };
                 outputs.cells.push(cell.run(&rows, state.as_ref(), &pass)?);
             }
         }
         Ok(outputs)
+    }
+
+    /// Checks the input `[B, I]` of one step of B rows.
+    pub(crate) fn check_step(&self, input: &Tensor, rows: usize) -> Result<()> {
+        let (&[batch, features], input_size) = (input.dims(), self.config.input_size) else {
+            return Err(wrong_input("[B, I]", self.config.input_size, input));
+        };
+        if features != input_size {
+            return Err(wrong_input("[B, I]", input_size, input));
+        }
+        check_type("input", input, self.cells[0].weight_ih())?;
+        check_sequences(rows, batch)
     }
 
     /// Checks rows `[N, I]` against the parameters of the first layer.

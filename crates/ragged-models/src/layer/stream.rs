@@ -7,13 +7,17 @@ use crate::cell::Cell;
 use crate::cell::state::{State, select};
 use crate::error::{Error, Result};
 use crate::layer::recurrent::Recurrent;
+use crate::layer::step_states::StepStates;
 use crate::mode::Mode;
 
 /// A layer in one direction that keeps the state of each of its rows between calls.
 ///
 /// Feeding a sequence in pieces gives the same results as feeding the whole sequence, bit for bit.
 /// Rows are counted from 0. They can be reset, removed and added at any time, without an effect on
-/// the other rows. A stream runs in [`Mode::Inference`].
+/// the other rows.
+///
+/// A stream runs in [`Mode::Inference`] with the parameters that the layer had when the stream was created. It packs
+/// them once, so that a step costs little more than its arithmetic; later changes of the parameters do not reach it.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -29,9 +33,9 @@ use crate::mode::Mode;
 /// # Ok::<(), ragged_models::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Stream<'a, C: Cell> {
-    layer: &'a Recurrent<C>,
-    state: C::State,
+pub struct Stream<C: Cell> {
+    layer: Recurrent<C>,
+    states: Box<dyn StepStates>,
 }
 
 impl<C: Cell> Recurrent<C> {
@@ -49,13 +53,15 @@ impl<C: Cell> Recurrent<C> {
     /// assert_eq!(gru.stream(2)?.rows(), 2);
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
-    pub fn stream(&self, rows: usize) -> Result<Stream<'_, C>> {
+    pub fn stream(&self, rows: usize) -> Result<Stream<C>> {
         self.check_one_direction()?;
-        Ok(Stream { layer: self, state: self.initial_state(rows)? })
+        let layer = self.prepare()?;
+        let states = layer.step_states(&layer.initial_state(rows)?)?;
+        Ok(Stream { layer, states })
     }
 }
 
-impl<C: Cell> Stream<'_, C> {
+impl<C: Cell> Stream<C> {
     /// Returns B, the number of rows.
     ///
     /// ```
@@ -67,28 +73,33 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn rows(&self) -> usize {
-        row_count(&self.state)
+        self.states.rows()
     }
 
     /// Returns the state of all rows, `[L, B, ..]`.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
     ///
     /// ```
     /// # use candle_core::{DType, Device};
     /// # use ragged_models::{Gru, Parameters, RecurrentConfig};
     /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
     /// # let gru = Gru::new(&RecurrentConfig::new(3, 4), vb)?;
-    /// assert_eq!(gru.stream(2)?.state().dims(), [1, 2, 4]);
+    /// assert_eq!(gru.stream(2)?.state()?.dims(), [1, 2, 4]);
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
-    pub fn state(&self) -> &C::State {
-        &self.state
+    pub fn state(&self) -> Result<C::State> {
+        Ok(C::State::from_parts(self.states.parts()?))
     }
 
     /// Runs one step of every row: `[B, I]` to `[B, output_features]`.
     ///
     /// # Errors
     ///
-    /// The errors of [`Recurrent::step`]; the state is unchanged then.
+    /// [`Error::Input`], [`Error::Sequences`] and [`Error::DType`] for an input that does not fit; the state is
+    /// unchanged then.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -101,9 +112,8 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn step(&mut self, input: &Tensor) -> Result<Tensor> {
-        let (output, state) = self.layer.step(input, Some(&self.state), Mode::Inference)?;
-        self.state = state;
-        Ok(output)
+        self.layer.check_step(input, self.rows())?;
+        Ok(self.states.step(input)?)
     }
 
     /// Runs several steps, whose number may differ between rows; a row without steps keeps its state.
@@ -125,9 +135,10 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn chunk(&mut self, input: &PackedSequence) -> Result<PackedSequence> {
-        let (output, state) =
-            self.layer.forward_packed(input, Some(&self.state), Mode::Inference)?;
-        self.state = state;
+        check_sequences(self.rows(), input.batch_size())?;
+        let state = self.state()?;
+        let (output, state) = self.layer.forward_packed(input, Some(&state), Mode::Inference)?;
+        self.states = self.layer.step_states(&state)?;
         Ok(output)
     }
 
@@ -148,7 +159,11 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn reset(&mut self, rows: &[usize]) -> Result<()> {
-        self.state = reset(&self.state, &self.layer.initial_state(rows.len())?, rows)?;
+        self.states = self.layer.step_states(&reset(
+            &self.state()?,
+            &self.layer.initial_state(rows.len())?,
+            rows,
+        )?)?;
         Ok(())
     }
 
@@ -169,7 +184,7 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn remove(&mut self, rows: &[usize]) -> Result<()> {
-        self.state = remove(&self.state, rows)?;
+        self.states = self.layer.step_states(&remove(&self.state()?, rows)?)?;
         Ok(())
     }
 
@@ -190,9 +205,15 @@ impl<C: Cell> Stream<'_, C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn add(&mut self, count: usize) -> Result<()> {
-        self.state = append(&self.state, &self.layer.initial_state(count)?)?;
+        self.states =
+            self.layer.step_states(&append(&self.state()?, &self.layer.initial_state(count)?)?)?;
         Ok(())
     }
+}
+
+/// Checks that an input has one sequence per row.
+pub(crate) fn check_sequences(expected: usize, got: usize) -> Result<()> {
+    if expected == got { Ok(()) } else { Err(Error::Sequences { expected, got }) }
 }
 
 /// Returns the number of rows of a state `[.., B, ..]`.

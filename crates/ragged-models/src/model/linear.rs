@@ -58,6 +58,14 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// Returns a copy with parameters of its own, without gradients.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        let copy = |parameter: &Tensor| parameter.copy().map(|copy| copy.detach());
+        Ok(Self { weight: copy(&self.weight)?, bias: copy(&self.bias)? })
+    }
+}
+
 impl Module for Linear {
     /// `[.., I]` to `[.., O]`.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {

@@ -4,8 +4,11 @@ pub(crate) mod config;
 pub(crate) mod fixed_length;
 pub(crate) mod linear;
 pub(crate) mod model_dir;
+pub(crate) mod prepared;
 pub(crate) mod readout;
+mod readout_state;
 pub(crate) mod stream;
+pub(crate) mod training_stream;
 pub(crate) mod variable_length;
 
 use std::sync::Arc;

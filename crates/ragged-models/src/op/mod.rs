@@ -3,4 +3,5 @@
 pub(crate) mod linear;
 pub(crate) mod multi_op;
 pub(crate) mod pass;
+pub(crate) mod prepared;
 pub(crate) mod recurrent;

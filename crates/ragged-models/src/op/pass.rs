@@ -4,6 +4,8 @@ use candle_core::Tensor;
 use ragged_kernels::Direction;
 use ragged_sequence::PackedLayout;
 
+use crate::op::prepared::PreparedCell;
+
 /// How a cell runs over packed rows.
 ///
 /// ```
@@ -33,6 +35,8 @@ pub struct Pass<'a> {
     /// `[B, P]` in the caller's order: the factors by which the hidden state is multiplied before it
     /// enters the next step. Default none.
     pub recurrent_mask: Option<&'a Tensor>,
+    /// Packed weights that take the place of the cell's own, where no gradients are recorded. Default none.
+    pub prepared: Option<&'a PreparedCell>,
     /// Whether the cell states of all steps are returned, for cells that have them. Default false.
     pub cell_states: bool,
 }
@@ -50,8 +54,14 @@ impl<'a> Pass<'a> {
     /// assert!(!pass.record);
     /// ```
     pub fn new(layout: &'a PackedLayout) -> Self {
-        let direction = Direction::Forward;
-        Self { layout, direction, record: false, recurrent_mask: None, cell_states: false }
+        Self {
+            layout,
+            direction: Direction::Forward,
+            record: false,
+            recurrent_mask: None,
+            prepared: None,
+            cell_states: false,
+        }
     }
 }
 

@@ -7,21 +7,23 @@
 //! them, so that its callers see only their own order.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use candle_core::{CpuStorage, DType, Layout, Shape, Storage, StorageRef, Tensor, WithDType, bail};
 use ragged_kernels::{
     CellKind, Direction, Element, ForwardOptions, Gradients, Input, OutputGradients, PackedShape,
-    Tape, Weights, backward, forward, infer,
+    PreparedWeights, Tape, Weights, backward, forward, infer,
 };
 use ragged_sequence::PackedLayout;
 
 use crate::op::multi_op::{self, MultiOp};
 use crate::op::pass::{CellParameters, OpOutput, Pass};
+use crate::op::prepared::PreparedCell;
 
 type Result<T> = candle_core::Result<T>;
 
 /// The element types of a layer, for messages.
-const ELEMENTS: &str =
+pub(crate) const ELEMENTS: &str =
     if cfg!(feature = "f64") { "f32 or f64" } else { "f32 (f64 with the feature `f64`)" };
 
 /// Runs one layer and direction over the packed rows `x` `[N, I]`.
@@ -63,13 +65,9 @@ pub(crate) fn recurrent(
         roles,
     };
     let outputs = match x.dtype() {
-        DType::F32 => {
-            multi_op::apply(RecurrentOp::<f32> { call, tape: None }, &inputs, pass.record)
-        }
+        DType::F32 => multi_op::apply(RecurrentOp::<f32>::new(call, pass)?, &inputs, pass.record),
         #[cfg(feature = "f64")]
-        DType::F64 => {
-            multi_op::apply(RecurrentOp::<f64> { call, tape: None }, &inputs, pass.record)
-        }
+        DType::F64 => multi_op::apply(RecurrentOp::<f64>::new(call, pass)?, &inputs, pass.record),
         dtype => bail!("recurrent layer: expected {ELEMENTS}, got {}", dtype.as_str()),
     }?;
     let mut outputs = outputs.into_iter();
@@ -145,6 +143,7 @@ impl Call {
 /// The operation.
 struct RecurrentOp<T: Element> {
     call: Call,
+    prepared: Option<Arc<PreparedWeights<T>>>,
     /// The values that the forward pass saves for the backward pass, which only reads them.
     tape: Option<Tape<T>>,
 }
@@ -169,6 +168,11 @@ impl<T: Element> InputSlices<'_, T> {
 }
 
 impl<T: Element + WithDType> RecurrentOp<T> {
+    fn new(call: Call, pass: &Pass) -> Result<Self> {
+        let prepared = pass.prepared.map(PreparedCell::weights).transpose()?;
+        Ok(Self { call, prepared, tape: None })
+    }
+
     fn read<'a>(&self, inputs: &'a [(StorageRef<'a>, &'a Layout)]) -> Result<InputSlices<'a, T>> {
         let call = &self.call;
         let find = |role: Role| {
@@ -204,10 +208,15 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         let read = self.read(&inputs)?;
         let (kind, weights, input) = (call.kind, &read.weights, &read.input());
         let options = ForwardOptions::default().with_cell_states(call.cell_states);
-        let result = match record {
-            true => forward(kind, &shape, weights, input, options)
+        let result = match (record, &self.prepared) {
+            (true, _) => forward(kind, &shape, weights, input, options)
                 .map(|(result, tape)| (result, Some(tape))),
-            false => infer(kind, &shape, weights, input, options).map(|result| (result, None)),
+            (false, None) => {
+                infer(kind, &shape, weights, input, options).map(|result| (result, None))
+            }
+            (false, Some(prepared)) => {
+                prepared.infer(&shape, input, options).map(|result| (result, None))
+            }
         };
         let (result, tape) = result.map_err(candle_core::Error::wrap)?;
         let mut outputs = vec![(result.output, (n, p)), (call.unsorted(result.h_n), (b, p))];
@@ -279,7 +288,9 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
 }
 
 /// The elements of a contiguous tensor on the CPU.
-fn slice<'a, T: WithDType>((storage, layout): &'a (StorageRef, &Layout)) -> Result<&'a [T]> {
+pub(crate) fn slice<'a, T: WithDType>(
+    (storage, layout): &'a (StorageRef, &Layout),
+) -> Result<&'a [T]> {
     let (Storage::Cpu(storage), Some((start, end))) = (&**storage, layout.contiguous_offsets())
     else {
         bail!("recurrent layer: expected contiguous tensors on the CPU");

@@ -2,7 +2,9 @@
 
 use candle_core::Tensor;
 use ragged_datasets::BatchInput;
-use ragged_models::{FixedLengthLstm, Mode, Model, ModelKind, ModelStream, VariableLengthLstm};
+use ragged_models::{
+    FixedLengthLstm, Mode, Model, ModelKind, PreparedModel, TrainingStream, VariableLengthLstm,
+};
 use ragged_sequence::PackedSequence;
 
 use crate::error::{Error, Result};
@@ -59,9 +61,19 @@ pub trait BatchModel {
     /// # Errors
     ///
     /// [`Error::StreamUnsupported`] unless the model implements it.
-    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
+    fn training_stream(&self, rows: usize) -> Result<TrainingStream<'_>> {
         let _ = rows;
         Err(Error::StreamUnsupported)
+    }
+
+    /// Returns a copy for the evaluation of many batches with the parameters as they are now, where there is a faster
+    /// one; `None` by default. It is called in [`Mode::Inference`] only.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the model.
+    fn prepare(&self) -> Result<Option<Box<dyn BatchModel>>> {
+        Ok(None)
     }
 }
 
@@ -85,8 +97,22 @@ impl BatchModel for Model {
         })
     }
 
-    fn stream(&self, rows: usize) -> Result<ModelStream<'_>> {
-        Ok(Self::stream(self, rows)?)
+    fn training_stream(&self, rows: usize) -> Result<TrainingStream<'_>> {
+        Ok(Self::training_stream(self, rows)?)
+    }
+
+    fn prepare(&self) -> Result<Option<Box<dyn BatchModel>>> {
+        Ok(Some(Box::new(Self::prepare(self)?)))
+    }
+}
+
+/// Gradients are not recorded, in any mode.
+impl BatchModel for PreparedModel {
+    fn forward(&self, input: &BatchInput, _: Mode) -> Result<Tensor> {
+        Ok(match self.config().kind {
+            ModelKind::Fixed => self.forward_padded(padded(input)?)?,
+            ModelKind::Variable => Self::forward(self, packed(input)?)?,
+        })
     }
 }
 

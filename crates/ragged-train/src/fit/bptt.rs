@@ -30,7 +30,8 @@ impl Trainer<'_> {
             chunks.iter().filter(|chunk| per_step || !chunk.ending().is_empty()).count()
         };
         let steps = updates(&chunks) * self.config.epochs;
-        let mut stream = self.model.stream(chunks.first().map_or(0, |chunk| chunk.parts.len()))?;
+        let rows = chunks.first().map_or(0, |chunk| chunk.parts.len());
+        let mut stream = self.model.training_stream(rows)?;
         if self.progress.batch > 0 {
             stream.set_state(std::mem::take(&mut self.carried))?;
         }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 use ragged_datasets::{Batch, BatchInput, Collate, Dataset, Example, Sequence, Target, TargetKind};
-use ragged_models::ModelStream;
+use ragged_models::TrainingStream;
 use ragged_sequence::random::Generator;
 
 use crate::error::{Error, Result};
@@ -92,7 +92,7 @@ impl Chunk {
     /// any case.
     pub(crate) fn forward(
         &self,
-        stream: &mut ModelStream,
+        stream: &mut TrainingStream,
         batch: &Batch,
         target_per_step: bool,
         rng: &mut Generator,
@@ -102,7 +102,7 @@ impl Chunk {
             return Err(Error::BatchLayout { model: "variable-length", expected, got });
         };
         stream.reset(&self.starting())?;
-        let prediction = stream.train_chunk(packed, rng)?;
+        let prediction = stream.chunk(packed, rng)?;
         if target_per_step {
             let any = packed.layout().rows() > 0;
             return Ok(any.then(|| (prediction, batch.target.clone())));

@@ -89,7 +89,8 @@ pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f
     Ok((value.to_dtype(DType::F64)?.to_scalar()?, prediction))
 }
 
-/// Computes the metrics of a model on a data set, in evaluation mode.
+/// Computes the metrics of a model on a data set, in [`Mode::Inference`]. The parameters are
+/// [prepared](BatchModel::prepare) once.
 ///
 /// # Errors
 ///
@@ -99,6 +100,8 @@ pub fn evaluate<D: Dataset>(
     loader: &DataLoader<D>,
     loss: Loss,
 ) -> Result<MetricSum> {
+    let prepared = model.prepare()?;
+    let model = prepared.as_deref().unwrap_or(model);
     let mut sum = MetricSum::new(loss);
     for batch in loader.epoch(0) {
         let batch = batch?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use ragged_datasets::transforms::Transformed;
 use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
-use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters};
+use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ use crate::run::run_dir::RunDir;
 pub struct Predictor {
     config: ExperimentConfig,
     info: CheckpointInfo,
-    model: Model,
+    model: PreparedModel,
 }
 
 /// The result of [`Predictor::evaluate`].
@@ -85,6 +85,7 @@ impl Predictor {
         let vb = parameters.builder(DType::F32, &Device::Cpu);
         let model = Model::new(&checkpoint.info.model, vb).map_err(&fits)?;
         parameters.load_state_dict(checkpoint.weights()).map_err(&fits)?;
+        let model = model.prepare().map_err(&fits)?;
         drop(fits);
         Ok(Self { config, info: checkpoint.info, model })
     }

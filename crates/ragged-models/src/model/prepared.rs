@@ -1,0 +1,82 @@
+//! A model for inference, with parameters that are packed once.
+
+use candle_core::Tensor;
+use ragged_sequence::PackedSequence;
+
+use crate::error::Result;
+use crate::mode::Mode;
+use crate::model::Model;
+use crate::model::config::ModelConfig;
+
+/// A copy of a [`Model`] for inference. Its parameters are those that the model had when it was prepared, packed for
+/// the kernels; later changes of the model's variables do not reach it.
+///
+/// Its predictions are, bit for bit, those of the model in [`Mode::Inference`], which packs the parameters at each
+/// call. The shorter the sequences and the smaller the batches, the more it gains.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+/// use ragged_sequence::pack_sequence;
+///
+/// let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+/// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+/// let prepared = model.prepare()?;
+/// let sequence = |length| Tensor::ones((length, 7), DType::F32, &Device::Cpu);
+/// let packed = pack_sequence(&[sequence(2)?, sequence(5)?], false)?;
+/// let want = model.forward(&packed, Mode::Inference)?;
+/// assert_eq!(prepared.forward(&packed)?.to_vec2::<f32>()?, want.to_vec2::<f32>()?);
+/// # Ok::<(), ragged_models::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PreparedModel(Model);
+
+impl Model {
+    /// Returns a copy for inference, with its parameters packed once.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle for parameters that are not `f32` or `f64` on the CPU.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device};
+    /// # use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// # let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1);
+    /// # let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// assert_eq!(model.prepare()?.config(), model.config());
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn prepare(&self) -> Result<PreparedModel> {
+        let (layer, linear) = (self.layer.prepare()?, self.linear.copy()?);
+        Ok(PreparedModel(Self { config: self.config.clone(), layer, linear }))
+    }
+}
+
+impl PreparedModel {
+    /// Returns the configuration of the model.
+    pub fn config(&self) -> &ModelConfig {
+        self.0.config()
+    }
+
+    /// Computes the predictions for a packed batch, as [`Model::forward`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward`].
+    pub fn forward(&self, input: &PackedSequence) -> Result<Tensor> {
+        self.0.forward(input, Mode::Inference)
+    }
+
+    /// Computes the predictions for sequences of one length, as [`Model::forward_padded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward_padded`].
+    pub fn forward_padded(&self, input: &Tensor) -> Result<Tensor> {
+        self.0.forward_padded(input, Mode::Inference)
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.0
+    }
+}
