@@ -6,6 +6,7 @@ mod ours;
 mod problem;
 mod pytorch;
 mod report;
+mod stream;
 mod sweep;
 mod timing;
 
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// Measure seed100 with 10 % to 100 % real steps instead, and plot the training times
     #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["names", "shape"])]
     sweep: Option<PathBuf>,
+    /// Measure single steps at batch 1 on one thread instead, beside candle-nn
+    #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "pytorch", "threads"])]
+    stream: bool,
     /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -56,6 +60,9 @@ const PAUSE: Duration = Duration::from_millis(60);
 const LOSS_TOLERANCE: f64 = 1e-3;
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    if args.stream {
+        return stream::run(args.json.as_deref());
+    }
     let threads = args
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -118,7 +125,9 @@ fn measure(
     let problem = Problem::new(shape)?;
     let ours = ours::Ours::new(&problem)?;
     for peer in peers.iter_mut() {
+        peer.resume()?;
         let losses = peer.load(&problem)?;
+        peer.pause()?;
         for (mode, theirs) in [(Mode::Packed, losses.0), (Mode::Padded, losses.1)] {
             let loss = ours.loss(mode)?;
             if (loss - theirs).abs() > LOSS_TOLERANCE * theirs.abs().max(1.0) {
@@ -147,7 +156,10 @@ fn measure(
             for _ in 0..args.rounds {
                 turn(&mut mine, &mut |n| ours.time(mode, pass, n))?;
                 for (peer, times) in peers.iter_mut().zip(&mut theirs) {
+                    // Only one library runs at a time: PyTorch's threads spin for a while after a call.
+                    peer.resume()?;
                     turn(times, &mut |n| peer.time(mode, pass, n))?;
+                    peer.pause()?;
                 }
                 if let (Some(candle), Mode::Padded) = (&candle, mode) {
                     turn(&mut candles, &mut |n| candle.time(pass, n))?;

@@ -34,6 +34,26 @@ impl PyTorch {
         Ok(Self { child, stdin, stdout: BufReader::new(stdout) })
     }
 
+    /// Stops the process, so that its waiting threads take no time from the library that is measured.
+    pub(super) fn pause(&self) -> Result<(), Failure> {
+        self.signal("-STOP")
+    }
+
+    /// Continues the process after [`pause`](Self::pause).
+    pub(super) fn resume(&self) -> Result<(), Failure> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<(), Failure> {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            _ => {
+                Err(Failure::Failed(format!("kill {name}: expected the process of PyTorch to run")))
+            }
+        }
+    }
+
     fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
         let mut line = String::new();
         let asked = writeln!(self.stdin, "{request}").and_then(|()| self.stdin.flush());

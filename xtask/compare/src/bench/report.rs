@@ -80,7 +80,11 @@ impl Row {
 }
 
 pub(super) fn write_json(path: &Path, rows: &[Row]) -> Result<(), Failure> {
-    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    write(path, rows.iter().map(Row::json).collect())
+}
+
+/// Writes rows as JSON.
+pub(super) fn write(path: &Path, rows: Vec<Value>) -> Result<(), Failure> {
     let text = format!("{:#}\n", json!({ "rows": rows }));
     std::fs::write(path, text)
         .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
