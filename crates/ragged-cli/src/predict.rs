@@ -1,10 +1,12 @@
 //! `ragged predict`.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
 
-use ragged_train::Predictor;
+use ragged_datasets::formats::Format;
+use ragged_datasets::{Error as DataError, Location};
 use ragged_train::predict::Predictions;
+use ragged_train::{Error, Predictor};
 
 use crate::failure::Failure;
 use crate::text::print_notes;
@@ -14,16 +16,24 @@ pub(crate) struct Args {
     /// The folder of the run, such as runs/japanese-vowels/1
     #[arg(value_hint = clap::ValueHint::DirPath)]
     run: PathBuf,
-    /// A file or folder of sequences in any supported format; targets in it are ignored
+    /// A file or folder of sequences in any supported format, or - for JSON lines from standard input, each of which
+    /// is answered by a line; targets are ignored
     input: PathBuf,
     /// Write a table (.csv) or one JSON object per line (.jsonl) [default: a table on stdout]
     #[arg(long, value_name = "FILE.csv|jsonl")]
     output: Option<PathBuf>,
 }
 
-/// Predicts for every sequence before it prints the first prediction: a bad row leaves no part of a
-/// table behind.
+/// Predicts for every sequence of a file before it prints the first prediction: a bad row leaves no part of a table
+/// behind.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    if args.input == Path::new("-") {
+        if args.output.is_some() {
+            let text = "--output: expected none with -, whose predictions are written to stdout";
+            return Err(Failure::Usage(text.into()));
+        }
+        return answer_lines(&Predictor::open(&args.run)?);
+    }
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
     let predictions = Predictor::open(&args.run)?.predict(&args.input)?;
     print_notes(&predictions.notes);
@@ -37,4 +47,41 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Answers each line of JSON on standard input with a line of JSON, at once: another program can wait for it.
+fn answer_lines(predictor: &Predictor) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let (mut series, mut notes) = (0, vec![]);
+    for (number, line) in std::io::stdin().lock().split(b'\n').enumerate() {
+        let failed =
+            |text: String| Failure::Failed(format!("standard input: line {}{text}", number + 1));
+        let line = line.map_err(|error| failed(format!(": {error}")))?;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let predictions = predictor.predict_bytes(&line, Format::JsonLines);
+        let mut predictions = predictions.map_err(|error| failed(in_line(&error)))?;
+        predictions.first = series + 1;
+        series += predictions.rows.len();
+        if notes != predictions.notes {
+            notes.clone_from(&predictions.notes);
+            print_notes(&notes);
+        }
+        write!(out, "{}", predictions.to_json_lines())?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// The position in a line and the reason, without the line, which is the first one of its bytes.
+fn in_line(error: &Error) -> String {
+    match error {
+        Error::Data(DataError::Parse {
+            location: Location::Line { column, .. }, reason, ..
+        }) => {
+            format!(", column {column}: {reason}")
+        }
+        error => format!(": {error}"),
+    }
 }

@@ -1,8 +1,9 @@
 //! A run in use: predictions and tests on other data, and what is said before training.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn ragged(folder: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ragged"));
@@ -110,6 +111,38 @@ fn a_run_predicts_in_words_and_in_order() {
     bad(dir, &["evaluate", "run", "--dataset", "none.ts"], "none.ts: no such file");
     fs::write(dir.join("label.jsonl"), "{\"sequence\": [[1, 2]], \"target\": \"left\"}\n").unwrap();
     bad(dir, &["evaluate", "run", "--dataset", "label.jsonl"], "label.jsonl: line 1");
+}
+
+/// Standard input: each line is answered before the next one is written, by the bytes of the prediction for a file.
+#[test]
+fn lines_on_standard_input_are_answered_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::write(dir.join("all.jsonl"), jsonl(30, true)).unwrap();
+    fs::write(dir.join("new.jsonl"), jsonl(6, false)).unwrap();
+    good(dir, &["train", "--dataset", "all.jsonl", "--epochs", "2", "--out", "run"]);
+    good(dir, &["predict", "run", "new.jsonl", "--output", "want.jsonl"]);
+    let want = fs::read_to_string(dir.join("want.jsonl")).unwrap();
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ragged"));
+    command.current_dir(dir).args(["predict", "run", "-"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut requests = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (request, want) in jsonl(6, false).lines().zip(want.lines()) {
+        write!(requests, "{request}\n\n").unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), want);
+    }
+    // The lines between were empty: this is line 13.
+    writeln!(requests, "{{\"sequence\": [[1, x]]}}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.starts_with("error: standard input: line 13, column 19: expected"), "{stderr}");
+
+    let words = ["predict", "run", "-", "--output", "out.csv"];
+    assert_eq!(ragged(dir, &words).status.code(), Some(2));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct Prediction {
 /// use ragged_train::predict::{Prediction, Predictions};
 ///
 /// let rows = vec![Prediction { id: None, values: vec![vec![0.5]] }];
-/// let predictions = Predictions { targets: TargetKind::Values(1), rows, notes: vec![] };
+/// let predictions = Predictions { targets: TargetKind::Values(1), first: 1, rows, notes: vec![] };
 /// assert_eq!(predictions.to_csv()?, "series,value_1\n1,0.5\n");
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
@@ -33,6 +33,8 @@ pub struct Prediction {
 pub struct Predictions {
     /// The kind of targets, with the names of classes.
     pub targets: TargetKind,
+    /// The number of the first sequence: 1 for a whole file.
+    pub first: usize,
     /// One prediction per sequence.
     pub rows: Vec<Prediction>,
     /// Notes on how the file was read, such as columns that were left out.
@@ -66,7 +68,7 @@ impl Predictions {
         }
     }
 
-    /// Returns the predictions as a CSV table. Its columns are `series`, counted from 1; `id`, where the
+    /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
     /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of each class, or the
     /// values.
     ///
@@ -89,7 +91,7 @@ impl Predictions {
         table.write_record(&header)?;
         for (series, prediction) in self.rows.iter().enumerate() {
             for (step, values) in prediction.values.iter().enumerate() {
-                let mut record = vec![(series + 1).to_string()];
+                let mut record = vec![(self.first + series).to_string()];
                 record.extend(with_ids.then(|| prediction.id.clone().unwrap_or_default()));
                 record.extend(self.per_step().then(|| (step + 1).to_string()));
                 record.extend(self.label(values).map(str::to_string));
@@ -116,7 +118,7 @@ impl Predictions {
                 if self.per_step() { format!("[{all}]") } else { all }
             };
             let id = prediction.id.as_ref().map(|id| format!(",\"id\":{}", json!(id)));
-            let series = format!("{}{}", series + 1, id.unwrap_or_default());
+            let series = format!("{}{}", self.first + series, id.unwrap_or_default());
             text += &match self.targets.labels() {
                 Some(labels) => {
                     let label = each(&|values| json!(self.label(values)).to_string());
@@ -157,11 +159,15 @@ impl Predictions {
 mod tests {
     use super::*;
 
+    fn predictions(targets: TargetKind, rows: Vec<Prediction>) -> Predictions {
+        Predictions { targets, first: 1, rows, notes: vec![] }
+    }
+
     #[test]
     fn classes_have_labels_and_probabilities() {
         let targets = TargetKind::Classes(vec!["a".into(), "b, c".into()]);
         let row = |p: f64| Prediction { id: None, values: vec![vec![p, 1.0 - p]] };
-        let predictions = Predictions { targets, rows: vec![row(0.25), row(0.5)], notes: vec![] };
+        let predictions = predictions(targets, vec![row(0.25), row(0.5)]);
         let csv = "series,label,p(a),\"p(b, c)\"\n1,\"b, c\",0.25,0.75\n2,a,0.5,0.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let lines = "{\"series\":1,\"label\":\"b, c\",\"probabilities\":{\"a\":0.25,\"b, c\":0.75}}\n\
@@ -173,7 +179,7 @@ mod tests {
     fn named_sequences_keep_their_names() {
         let row = |id: Option<&str>| Prediction { id: id.map(Into::into), values: vec![vec![1.5]] };
         let rows = vec![row(Some("patient \"9\"")), row(None)];
-        let predictions = Predictions { targets: TargetKind::Values(1), rows, notes: vec![] };
+        let predictions = predictions(TargetKind::Values(1), rows);
         let csv = "series,id,value_1\n1,\"patient \"\"9\"\"\",1.5\n2,,1.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let lines = "{\"series\":1,\"id\":\"patient \\\"9\\\"\",\"values\":[1.5]}\n\
@@ -185,7 +191,7 @@ mod tests {
     fn time_steps_have_rows_or_lists() {
         let rows = [vec![vec![1.5], vec![2.0]], vec![]];
         let rows = rows.into_iter().map(|values| Prediction { id: None, values }).collect();
-        let predictions = Predictions { targets: TargetKind::StepValues(1), rows, notes: vec![] };
+        let predictions = predictions(TargetKind::StepValues(1), rows);
         assert_eq!(predictions.to_csv().unwrap(), "series,step,value_1\n1,1,1.5\n1,2,2\n");
         let lines = "{\"series\":1,\"values\":[[1.5],[2.0]]}\n{\"series\":2,\"values\":[]}\n";
         assert_eq!(predictions.to_json_lines(), lines);

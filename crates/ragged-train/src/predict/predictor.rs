@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use ragged_datasets::transforms::Transformed;
+use ragged_datasets::formats::{self, Format};
+use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
 use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
@@ -95,6 +96,17 @@ impl Predictor {
         &self.info.schema.targets
     }
 
+    /// Returns the model, for streams and for inputs that are tensors. Its input are features after the
+    /// [`transforms`](Self::transforms).
+    pub fn model(&self) -> &PreparedModel {
+        &self.model
+    }
+
+    /// Returns the transforms that were fitted to the training data.
+    pub fn transforms(&self) -> &Pipeline {
+        &self.info.transforms
+    }
+
     /// Tests the model: on the test data of the run, or on `dataset`, which is the name of a data set
     /// or the path of a file or directory, of which all examples are used. `data_dir` replaces the
     /// directory in the configuration.
@@ -146,24 +158,52 @@ impl Predictor {
     /// features than in the training data, and with the first sequence whose prediction is not finite.
     pub fn predict(&self, input: &Path) -> Result<Predictions> {
         let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
+        self.predict_dataset(data).map_err(Error::in_file(input))
+    }
+
+    /// Makes a prediction for every sequence of a file in memory, as [`predict`](Self::predict).
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict), without a path.
+    ///
+    /// ```
+    /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+    /// use ragged_datasets::formats::Format;
+    ///
+    /// # let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\ninput_size = 2\n[train]\nepochs = 1\n";
+    /// # let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
+    /// # let runs = tempfile::tempdir().unwrap();
+    /// # let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
+    /// # experiment.run(&run, &mut ())?;
+    /// let predictor = Predictor::open(run.path())?;
+    /// let request = br#"{"id": "a", "sequence": [[1, 2], [3, 4]]}"#;
+    /// let predictions = predictor.predict_bytes(request, Format::JsonLines)?;
+    /// assert_eq!(predictions.rows[0].id.as_deref(), Some("a"));
+    /// # Ok::<(), ragged_train::Error>(())
+    /// ```
+    pub fn predict_bytes(&self, bytes: &[u8], format: Format) -> Result<Predictions> {
+        let schema = self.info.schema.clone().without_targets();
+        let data = formats::parse(bytes, format, &self.config.data.read, Some(&schema))?;
+        self.predict_dataset(Arc::new(data))
+    }
+
+    fn predict_dataset(&self, data: AnyDataset) -> Result<Predictions> {
         let notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
-        let loader = self.transformed(data).and_then(|data| self.loader(data));
-        let loader = loader.map_err(Error::in_file(input))?;
+        let loader = self.loader(self.transformed(data)?)?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
-            let batch = batch.map_err(Error::in_file(input))?;
-            self.predict_batch(&batch, &mut rows).map_err(Error::in_file(input))?;
+            self.predict_batch(&batch?, &mut rows)?;
         }
         let bad = |p: &Prediction| !p.values.iter().flatten().all(|value| value.is_finite());
         if let Some(index) = rows.iter().position(bad) {
-            let error = Error::NonFinitePrediction { sequence: index + 1 };
-            return Err(Error::in_file(input)(error));
+            return Err(Error::NonFinitePrediction { sequence: index + 1 });
         }
         for (row, id) in rows.iter_mut().zip(ids) {
             row.id = id;
         }
-        Ok(Predictions { targets: self.targets().clone(), rows, notes })
+        Ok(Predictions { targets: self.targets().clone(), first: 1, rows, notes })
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
