@@ -61,7 +61,8 @@
 //!
 //! # Modules, in reading order
 //!
-//! - `layer`: the entry points; `prepared_weights` and `step_state`: those for a trained layer; `operands`: what they read and write; `shape`, `check`, `error`.
+//! - `layer`: the entry points; `prepared_weights` and `step_state`: those for a trained layer; `operands`: what
+//!   they read and write; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes. Each packs the weights and runs a time loop of `recurrence`.
 //! - `layout`: the order of the elements in the kernels' own buffers.

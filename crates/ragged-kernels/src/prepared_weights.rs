@@ -28,7 +28,7 @@ use crate::threads::team::Team;
 /// let prepared = PreparedWeights::new(CellKind::Lstm, &shape, &weights)?;
 ///
 /// // Two sequences, step by step.
-/// let mut state = prepared.state(2);
+/// let mut state = prepared.state(2)?;
 /// prepared.step(&[1.0, -1.0], &mut state)?;
 /// prepared.step(&[2.0, 0.0], &mut state)?;
 /// assert_eq!(state.hidden().len(), 2);
@@ -53,7 +53,7 @@ impl<T: Element> PreparedWeights<T> {
         check_weights(cell, shape, weights)?;
         let layout = KernelLayout::new::<T>(cell, shape, shape.simd()).with_single_step(0);
         let team = Team::new(1);
-        let weights = T::pack_weights(&layout, weights, &team);
+        let weights = T::pack_weights(&layout, weights, &team).to_exact();
         Ok(Self { layout, weights })
     }
 
@@ -102,8 +102,14 @@ impl<T: Element> PreparedWeights<T> {
     }
 
     /// Returns states of zero for `rows` sequences (B), for [`step`](Self::step).
-    pub fn state(&self, rows: usize) -> StepState<T> {
-        StepState::new(self.layout.with_single_step(rows))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`] for more rows than can be addressed.
+    pub fn state(&self, rows: usize) -> Result<StepState<T>> {
+        let KernelLayout { input_size, hidden_size, direction, .. } = self.layout;
+        PackedShape::new(rows, &[], input_size, hidden_size, direction)?;
+        Ok(StepState::new(self.layout.with_single_step(rows)))
     }
 
     /// Runs one step of every row of `state`: `x` is `[B, I]`.

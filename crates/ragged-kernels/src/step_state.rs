@@ -19,7 +19,7 @@ use crate::passes::step::StepBuffers;
 /// let shape = PackedShape::new(0, &[], 1, 1, Direction::Forward)?;
 /// let weights = Weights::new(&[0.5f32, 0.1, 1.0, 0.3], &[0.2, 0.4, 0.1, 0.6]);
 /// let prepared = PreparedWeights::new(CellKind::Lstm, &shape, &weights)?;
-/// let mut state = prepared.state(2);
+/// let mut state = prepared.state(2)?;
 /// prepared.step(&[1.0, -1.0], &mut state)?;
 ///
 /// // The second row goes on from a state of its own; the first is unchanged.
@@ -37,13 +37,9 @@ pub struct StepState<T: Element> {
 
 impl<T: Element> StepState<T> {
     pub(crate) fn new(layout: KernelLayout) -> Self {
-        let zeros = |len: usize| {
-            let mut buffer = PooledBuffer::<T>::new(len);
-            buffer.as_mut_slice().fill(T::default());
-            buffer
-        };
-        let hidden = || zeros(layout.rows * layout.output_size);
-        let vectors = |needed: bool| zeros(if needed { layout.row_vectors_len() } else { 0 });
+        let hidden = || PooledBuffer::exact(layout.rows * layout.output_size);
+        let vectors =
+            |needed: bool| PooledBuffer::exact(if needed { layout.row_vectors_len() } else { 0 });
         let buffers = StepBuffers {
             hidden: hidden(),
             next: hidden(),
@@ -87,7 +83,7 @@ impl<T: Element> StepState<T> {
     /// # let shape = PackedShape::new(0, &[], 1, 1, Direction::Forward)?;
     /// # let weights = Weights::new(&[0.5f32, 0.1, 1.0, 0.3], &[0.2, 0.4, 0.1, 0.6]);
     /// # let prepared = PreparedWeights::new(CellKind::Lstm, &shape, &weights)?;
-    /// let state = prepared.state(2);
+    /// let state = prepared.state(2)?;
     /// let mut c = [1.0; 2];
     /// state.copy_cell_states(&mut c)?;
     /// assert_eq!(c, [0.0; 2]);

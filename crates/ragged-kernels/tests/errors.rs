@@ -74,3 +74,52 @@ fn a_tape_of_another_shape_is_refused() {
         assert_eq!(error, Err(Error::Tape { name, expected, got }));
     }
 }
+
+#[test]
+fn prepared_weights_name_what_does_not_fit() {
+    let shape = |i, h| PackedShape::new(1, &[1], i, h, Direction::Forward).unwrap();
+    let prepare = |cell: CellKind, i, h| {
+        let gates = cell.gates() * h;
+        let (ih, hh) = (vec![0.5f32; gates * i], vec![0.5; gates * h]);
+        PreparedWeights::new(cell, &shape(i, h), &Weights::new(&ih, &hh)).unwrap()
+    };
+    let lstm = prepare(CellKind::Lstm, 2, 3);
+    let mut state = lstm.state(2).unwrap();
+    lstm.step(&[1.0; 4], &mut state).unwrap();
+    let before = state.hidden().to_vec();
+    let message = |error: Error| error.to_string();
+
+    let error = lstm.step(&[1.0; 5], &mut state).unwrap_err();
+    assert_eq!(message(error), "x: expected 4 elements (B x I), got 5");
+    for other in [prepare(CellKind::Lstm, 2, 4), prepare(CellKind::Gru, 2, 3)] {
+        assert_eq!(other.step(&[1.0; 4], &mut state), Err(Error::State));
+    }
+    assert_eq!(state.set_row(2, &[0.0; 3], &[0.0; 3]), Err(Error::Row { rows: 2, got: 2 }));
+    let error = state.set_row(1, &[0.0; 3], &[]).unwrap_err();
+    assert_eq!(message(error), "c: expected 3 elements (H), got 0");
+    assert_eq!(state.hidden(), before, "the states are unchanged");
+
+    let input = Input::new(&[1.0; 2]);
+    let error = lstm.infer(&shape(2, 4), &input, ForwardOptions::default()).unwrap_err();
+    assert_eq!(message(error), "shape: expected H = 3, the size of the prepared weights, got 4");
+    assert!(matches!(lstm.state(usize::MAX / 8), Err(Error::Size { name: "batch_size", .. })));
+    let gru = prepare(CellKind::Gru, 2, 3).state(1).unwrap();
+    assert_eq!(gru.copy_cell_states(&mut []), Err(Error::Unavailable { name: "cell state" }));
+    // No rows are legal.
+    lstm.step(&[], &mut lstm.state(0).unwrap()).unwrap();
+}
+
+/// NaN in one row reaches no other.
+#[test]
+fn rows_of_a_step_are_independent() {
+    let shape = PackedShape::new(0, &[], 1, 5, Direction::Forward).unwrap();
+    let (ih, hh) = (vec![0.5f32; 20], vec![0.25; 100]);
+    let prepared = PreparedWeights::new(CellKind::Lstm, &shape, &Weights::new(&ih, &hh)).unwrap();
+    let (mut both, mut alone) = (prepared.state(2).unwrap(), prepared.state(1).unwrap());
+    for _ in 0..3 {
+        prepared.step(&[f32::NAN, 1.0], &mut both).unwrap();
+        prepared.step(&[1.0], &mut alone).unwrap();
+    }
+    assert!(both.hidden()[..5].iter().all(|h| h.is_nan()));
+    assert_eq!(&both.hidden()[5..], alone.hidden());
+}

@@ -55,7 +55,7 @@ fn check_steps<T: Narrow>(
     let mut start = 0;
     for &rows in &case.batch_sizes {
         // Sequences that have ended leave; the others are rows of a new state.
-        let mut state = prepared.state(rows);
+        let mut state = prepared.state(rows).unwrap();
         for (row, (h, c)) in states.iter().take(rows).enumerate() {
             state.set_row(row, h, c).unwrap();
         }

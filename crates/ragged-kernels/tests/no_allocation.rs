@@ -51,7 +51,7 @@ fn a_step_allocates_nothing() {
         let mut weights = Weights::new(&ih, &hh);
         weights.weight_hr = proj_size.map(|_| &hr[..]);
         let prepared = PreparedWeights::new(cell, &shape, &weights).unwrap();
-        let (mut state, x) = (prepared.state(rows), vec![0.5; rows * i]);
+        let (mut state, x) = (prepared.state(rows).unwrap(), vec![0.5; rows * i]);
         let before = ALLOCATIONS.get();
         for _ in 0..10 {
             prepared.step(&x, &mut state).unwrap();

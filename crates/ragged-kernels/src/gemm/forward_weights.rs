@@ -33,4 +33,11 @@ impl<T: SimdFloat> ForwardWeights<T> {
             projection: weights.weight_hr.map(|w| pack_projection_panels(layout, w, team)),
         }
     }
+
+    /// Returns a copy for long use, in memory of exactly its size.
+    pub(crate) fn to_exact(&self) -> Self {
+        let Self { bias, input, hidden, projection } = self;
+        let [bias, input, hidden] = [bias, input, hidden].map(PooledBuffer::to_exact);
+        Self { bias, input, hidden, projection: projection.as_ref().map(PooledBuffer::to_exact) }
+    }
 }

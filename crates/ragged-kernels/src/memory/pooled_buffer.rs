@@ -45,6 +45,19 @@ impl<T: Float> PooledBuffer<T> {
         Self { memory, len, elements: PhantomData }
     }
 
+    /// Room for `len` elements of zero that is not taken from the pool, for long use: a buffer of the pool may be much
+    /// larger than asked for.
+    pub(crate) fn exact(len: usize) -> Self {
+        Self { memory: AlignedBuffer::new(len * T::BYTES), len, elements: PhantomData }
+    }
+
+    /// Returns a copy that is not taken from the pool.
+    pub(crate) fn to_exact(&self) -> Self {
+        let mut copy = Self::exact(self.len);
+        copy.as_mut_slice().copy_from_slice(self.as_slice());
+        copy
+    }
+
     pub(crate) fn as_ptr(&self) -> *const T {
         self.memory.as_ptr().cast()
     }

@@ -1,5 +1,5 @@
-//! The LSTM's projection `h = W_hr m` of `m = o tanh(c)` (Sak, Senior and Beaufays 2014), backward: its packed
-//! weights, and their gradient.
+//! The LSTM's projection `h = W_hr m` of `m = o tanh(c)` (Sak, Senior and Beaufays 2014) in the backward pass: its
+//! packed weights, and their gradient.
 
 use std::ops::Range;
 

@@ -133,7 +133,7 @@ macro_rules! simd {
             }
             #[inline(always)]
             unsafe fn store_first(self, to: *mut $t, v: $v, count: usize) {
-                // A masked store takes tens of cycles on some processors (AMD Zen 2 and 3).
+                // Most vectors are whole, and a masked store is slow on some processors.
                 if count == $lanes {
                     return unsafe { $store(to, v) };
                 }

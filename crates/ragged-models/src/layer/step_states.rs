@@ -57,7 +57,7 @@ impl<T: Element + WithDType> Typed<T> {
         for (layer, weights) in layers.iter().enumerate() {
             let flat = |part: &&Tensor| part.get(layer)?.flatten_all()?.to_vec1::<T>();
             let parts = parts.iter().map(flat).collect::<Result<Vec<_>>>()?;
-            let mut state = weights.state(rows);
+            let mut state = weights.state(rows).map_err(candle_core::Error::wrap)?;
             for row in 0..rows {
                 let part = |k: usize, size: usize| {
                     parts.get(k).map_or(&[][..], |part| &part[row * size..(row + 1) * size])

@@ -135,7 +135,7 @@ fn time_kernels(
         let prepared = PackedShape::new(0, &[], i, h, Direction::Forward)
             .and_then(|shape| PreparedWeights::new(cell, &shape, &weights))
             .map_err(candle_core::Error::wrap)?;
-        let state = prepared.state(1);
+        let state = prepared.state(1).map_err(candle_core::Error::wrap)?;
         stack.push((prepared, state));
     }
     Times::measure(|| {
