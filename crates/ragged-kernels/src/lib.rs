@@ -64,7 +64,7 @@
 //! - `layer`: the entry points; `prepared_weights` and `step_state`: those for a trained layer; `operands`: what
 //!   they read and write; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
-//! - `passes`: the two passes. Each packs the weights and runs a time loop of `recurrence`.
+//! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
 //! - `layout`: the order of the elements in the kernels' own buffers.
 //! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
 //! - `threads`: how the threads share a pass.
