@@ -66,14 +66,25 @@ pub(crate) unsafe fn microkernel<T: Float, S: Simd<T>, const R: usize, const V: 
         // SAFETY: the caller guarantees these elements.
         unsafe {
             let w = w.add(k * V * S::LANES);
-            let mut weights = [s.splat(T::default()); V];
-            for (v, weight) in weights.iter_mut().enumerate() {
-                *weight = s.load(w.add(v * S::LANES));
-            }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let factor = s.splat(*a.start.add(r * a.row_stride + k * a.column_stride));
-                for (sum, &weight) in sums.iter_mut().zip(&weights) {
-                    *sum = s.mul_add(factor, weight, *sum);
+            let factor = |r: usize| s.splat(*a.start.add(r * a.row_stride + k * a.column_stride));
+            let weight = |v: usize| s.load(w.add(v * S::LANES));
+            // The fewer of the two stay in registers while the others pass by: with the sums, they must not need
+            // more registers than there are.
+            if R < V {
+                let factors: [S::V; R] = std::array::from_fn(factor);
+                for v in 0..V {
+                    let weight = weight(v);
+                    for (sums, &factor) in sums.iter_mut().zip(&factors) {
+                        sums[v] = s.mul_add(factor, weight, sums[v]);
+                    }
+                }
+            } else {
+                let weights: [S::V; V] = std::array::from_fn(weight);
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let factor = factor(r);
+                    for (sum, &weight) in sums.iter_mut().zip(&weights) {
+                        *sum = s.mul_add(factor, weight, *sum);
+                    }
                 }
             }
         }
