@@ -19,10 +19,11 @@ impl<T: Float> CellStep<T, 4> for Rnn {
     #[inline(always)]
     fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; 4]) -> StepOutput<S::V, 4> {
         let zero = s.splat(T::default());
-        let hidden = match self.relu {
-            true => sums.map(|a| s.at_least(zero, a)),
-            false => sums.map(|a| tanh(s, a)),
-        };
+        // Not `map`: the vectors of its closure would not be inlined.
+        let mut hidden = sums;
+        for a in &mut hidden {
+            *a = if self.relu { s.at_least(zero, *a) } else { tanh(s, *a) };
+        }
         StepOutput { hidden, carry, saved: hidden }
     }
 
