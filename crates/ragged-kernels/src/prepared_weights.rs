@@ -53,7 +53,7 @@ impl<T: Element> PreparedWeights<T> {
         check_weights(cell, shape, weights)?;
         let layout = KernelLayout::new::<T>(cell, shape, shape.simd()).with_single_step(0);
         let team = Team::new(1);
-        let weights = T::pack_weights(&layout, weights, &team).to_exact();
+        let weights = T::pack_weights(&layout, weights, &team).trimmed();
         Ok(Self { layout, weights })
     }
 

@@ -34,10 +34,10 @@ impl<T: SimdFloat> ForwardWeights<T> {
         }
     }
 
-    /// Returns a copy for long use, in memory of exactly its size.
-    pub(crate) fn to_exact(&self) -> Self {
+    /// Returns the same weights for long use, in buffers of about their size.
+    pub(crate) fn trimmed(self) -> Self {
         let Self { bias, input, hidden, projection } = self;
-        let [bias, input, hidden] = [bias, input, hidden].map(PooledBuffer::to_exact);
-        Self { bias, input, hidden, projection: projection.as_ref().map(PooledBuffer::to_exact) }
+        let [bias, input, hidden] = [bias, input, hidden].map(PooledBuffer::trimmed);
+        Self { bias, input, hidden, projection: projection.map(PooledBuffer::trimmed) }
     }
 }

@@ -1,8 +1,8 @@
 //! The inner loop of every product: a tile of a few rows by a few vectors, held in registers.
 //!
-//! A tile of R rows and V vectors needs R V accumulators, V registers for the weights and one for the
-//! broadcast factor. With V = 4, the 32 registers of AVX-512 hold six rows (29 registers) and the 16 of
-//! AVX2 hold three, whose weights are partly read from memory by the multiply-add itself.
+//! A tile of R rows and V vectors needs R V accumulators, a register for each of the R broadcast factors or
+//! of the V weights, whichever are fewer, and one for the other. With V = 4, six rows take 29 of the 32
+//! registers of AVX-512, and three rows all 16 of AVX2.
 
 use crate::element::Float;
 use crate::simd::vector::Simd;

@@ -45,14 +45,16 @@ impl<T: Float> PooledBuffer<T> {
         Self { memory, len, elements: PhantomData }
     }
 
-    /// Room for `len` elements of zero that is not taken from the pool, for long use: a buffer of the pool may be much
-    /// larger than asked for.
+    /// Room for `len` elements of zero that is not taken from the pool, for long use.
     pub(crate) fn exact(len: usize) -> Self {
         Self { memory: AlignedBuffer::new(len * T::BYTES), len, elements: PhantomData }
     }
 
-    /// Returns a copy that is not taken from the pool.
-    pub(crate) fn to_exact(&self) -> Self {
+    /// Returns the same elements for long use: a buffer of the pool may be much larger than was asked for.
+    pub(crate) fn trimmed(self) -> Self {
+        if self.memory.len() / 2 <= self.len * T::BYTES {
+            return self;
+        }
         let mut copy = Self::exact(self.len);
         copy.as_mut_slice().copy_from_slice(self.as_slice());
         copy
@@ -109,5 +111,15 @@ mod tests {
         assert_ne!(first.as_ptr(), other.as_ptr());
         first.as_mut_slice().fill(1.0);
         assert!(first.clone().as_mut_slice().iter().all(|&v| v == 1.0));
+    }
+
+    #[test]
+    fn long_use_does_not_keep_a_large_buffer() {
+        let mut small = PooledBuffer::<f64>::new(1000);
+        small.as_mut_slice().fill(2.0);
+        small.len = 10;
+        let small = small.trimmed();
+        assert_eq!((small.as_slice(), small.memory.len()), (&[2.0; 10][..], 80));
+        assert_eq!(small.trimmed().memory.len(), 80);
     }
 }
