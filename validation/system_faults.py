@@ -71,8 +71,11 @@ def main():
             run, problem = folder / name, None
             if found.returncode == PANIC or "panicked" in found.stderr:
                 problem = f"panic: {found.stderr.strip()[-200:]}"
-            elif found.returncode == 0 and content(run) == expected:
-                ends["harmless"] += 1
+            elif found.returncode == 0:
+                if (run / "summary.json").exists() and content(run) == expected:
+                    ends["harmless"] += 1
+                else:
+                    problem = "exit 0, other bytes"
             elif not run.exists():
                 ends["before the run"] += 1
             else:

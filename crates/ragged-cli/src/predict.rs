@@ -49,7 +49,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Answers each line of JSON on standard input with a line of JSON, at once: another program can wait for it.
+/// Answers each line of JSON on standard input with a line of JSON before it reads the next: another program can wait
+/// for it. The first line that cannot be answered ends the command.
 fn answer_lines(predictor: &Predictor) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     let (mut series, mut notes) = (0, vec![]);
@@ -82,6 +83,7 @@ fn in_line(error: &Error) -> String {
         }) => {
             format!(", column {column}: {reason}")
         }
-        error => format!(": {error}"),
+        Error::NonFinitePrediction { .. } => ": the prediction is not finite".into(),
+        error => format!(": {}", error.to_string().lines().next().unwrap_or_default()),
     }
 }

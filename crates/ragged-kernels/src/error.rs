@@ -54,21 +54,17 @@ pub enum Error {
         /// Its value in the tape.
         got: usize,
     },
-    /// Prepared weights or their states are used with sizes other than their own.
-    #[error(
-        "{argument}: expected {name} = {expected}, the size of the prepared weights, got {got}"
-    )]
+    /// Prepared weights are used with a shape of other sizes than their own.
+    #[error("shape: expected {name} = {expected}, the size of the prepared weights, got {got}")]
     Prepared {
-        /// The argument.
-        argument: &'static str,
         /// The size that differs, as a letter of the crate.
         name: &'static str,
         /// Its value in the prepared weights.
         expected: usize,
-        /// Its value in the argument.
+        /// Its value in the shape.
         got: usize,
     },
-    /// The states are those of a layer with another cell or SIMD level.
+    /// The states are those of a layer with another cell, sizes or SIMD level.
     #[error("state: expected one that these prepared weights have created")]
     State,
     /// A row that the states do not have.

@@ -2,7 +2,7 @@
 //!
 //! The crate computes one layer and direction of an LSTM, GRU or RNN ([`CellKind`]) with PyTorch's
 //! definitions and order of gates, in `f32` and `f64`, with SIMD and several threads. It does not depend
-//! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices. [`PreparedWeights`] serve
+//! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices. [`PreparedWeights`] serves
 //! many calls of a trained layer, and single steps.
 //!
 //! # Packed rows

@@ -92,7 +92,7 @@ impl<T: Element> PreparedWeights<T> {
             ("P", self.output_size(), shape.output_size()),
         ] {
             if expected != got {
-                return Err(Error::Prepared { argument: "shape", name, expected, got });
+                return Err(Error::Prepared { name, expected, got });
             }
         }
         check_forward_inputs(cell, shape, input, options)?;

@@ -108,17 +108,20 @@ impl<T: Element> StepState<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Row`] for a row that does not exist, [`Error::Length`] for a slice of another size. The states are
-    /// unchanged then.
+    /// [`Error::Row`] for a row that does not exist, [`Error::Length`] for a slice of another size,
+    /// [`Error::UnexpectedArgument`] for a `c` that the cell does not have. The states are unchanged then.
     pub fn set_row(&mut self, row: usize, h: &[T], c: &[T]) -> Result<()> {
         let Self { layout, buffers } = self;
         if row >= layout.rows {
             return Err(Error::Row { rows: layout.rows, got: row });
         }
         let p = layout.output_size;
-        let cells = if layout.cell.has_cell_state() { layout.hidden_size } else { 0 };
         check_len("h", "P", h.len(), p)?;
-        check_len("c", "H", c.len(), cells)?;
+        match layout.cell.has_cell_state() {
+            true => check_len("c", "H", c.len(), layout.hidden_size)?,
+            false if c.is_empty() => {}
+            false => return Err(Error::UnexpectedArgument { name: "c" }),
+        }
         buffers.hidden.as_mut_slice()[row * p..][..p].copy_from_slice(h);
         if layout.cell.has_carry() {
             let carry = if layout.cell.has_cell_state() { c } else { h };

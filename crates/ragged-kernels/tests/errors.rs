@@ -103,7 +103,9 @@ fn prepared_weights_name_what_does_not_fit() {
     let error = lstm.infer(&shape(2, 4), &input, ForwardOptions::default()).unwrap_err();
     assert_eq!(message(error), "shape: expected H = 3, the size of the prepared weights, got 4");
     assert!(matches!(lstm.state(usize::MAX / 8), Err(Error::Size { name: "batch_size", .. })));
-    let gru = prepare(CellKind::Gru, 2, 3).state(1).unwrap();
+    let mut gru = prepare(CellKind::Gru, 2, 3).state(1).unwrap();
+    let error = gru.set_row(0, &[0.0; 3], &[0.0; 3]);
+    assert_eq!(error, Err(Error::UnexpectedArgument { name: "c" }));
     assert_eq!(gru.copy_cell_states(&mut []), Err(Error::Unavailable { name: "cell state" }));
     // No rows are legal.
     lstm.step(&[], &mut lstm.state(0).unwrap()).unwrap();

@@ -63,6 +63,9 @@ pub enum Error {
         /// The length of the first sequence that is shorter.
         got: usize,
     },
+    /// A [`PreparedModel`](ragged_models::PreparedModel) in a training step.
+    #[error("a prepared model records no gradients: train the model from which it was prepared")]
+    PreparedModel,
     /// A model without [`BatchModel::training_stream`](crate::BatchModel::training_stream), trained with
     /// `bptt_steps`.
     #[error("the model cannot process series chunk by chunk, which train.bptt_steps needs")]

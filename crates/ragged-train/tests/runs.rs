@@ -287,6 +287,15 @@ fn inputs_of_the_wrong_kind_are_refused() {
     let config = LoaderConfig { collate: Collate::Padded, ..LoaderConfig::new(8) };
     let uneven = DataLoader::new(sums, config).unwrap().epoch(0).next().unwrap().unwrap();
     assert!(forward(ModelKind::Fixed, &uneven).contains("expected sequences of one length"));
+
+    // A prepared model would leave every parameter without a gradient.
+    let (model, _) = model(ModelKind::Variable);
+    let (prepared, batch) = (model.prepare().unwrap(), batch(Collate::Packed, |_| ()));
+    let rng = &mut Generator::seed(0);
+    let error = BatchModel::forward(&prepared, &batch.input, Mode::Train(rng)).unwrap_err();
+    let message =
+        "a prepared model records no gradients: train the model from which it was prepared";
+    assert_eq!(error.to_string(), message);
 }
 
 #[test]

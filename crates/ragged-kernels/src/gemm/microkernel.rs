@@ -67,19 +67,24 @@ pub(crate) unsafe fn microkernel<T: Float, S: Simd<T>, const R: usize, const V: 
         unsafe {
             let w = w.add(k * V * S::LANES);
             let factor = |r: usize| s.splat(*a.start.add(r * a.row_stride + k * a.column_stride));
-            let weight = |v: usize| s.load(w.add(v * S::LANES));
-            // The fewer of the two stay in registers while the others pass by: with the sums, they must not need
-            // more registers than there are.
+            // Keep the smaller operand in registers and load the other one by one, so that the tile fits
+            // the register file.
             if R < V {
-                let factors: [S::V; R] = std::array::from_fn(factor);
+                let mut factors = [s.splat(T::default()); R];
+                for (r, to) in factors.iter_mut().enumerate() {
+                    *to = factor(r);
+                }
                 for v in 0..V {
-                    let weight = weight(v);
+                    let weight = s.load(w.add(v * S::LANES));
                     for (sums, &factor) in sums.iter_mut().zip(&factors) {
                         sums[v] = s.mul_add(factor, weight, sums[v]);
                     }
                 }
             } else {
-                let weights: [S::V; V] = std::array::from_fn(weight);
+                let mut weights = [s.splat(T::default()); V];
+                for (v, weight) in weights.iter_mut().enumerate() {
+                    *weight = s.load(w.add(v * S::LANES));
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let factor = factor(r);
                     for (sum, &weight) in sums.iter_mut().zip(&weights) {

@@ -78,7 +78,8 @@ impl<T: Float> PooledBuffer<T> {
 
 impl<T: Float> Clone for PooledBuffer<T> {
     fn clone(&self) -> Self {
-        let mut clone = Self::new(self.len);
+        // A copy may be kept for long.
+        let mut clone = Self::exact(self.len);
         clone.as_mut_slice().copy_from_slice(self.as_slice());
         clone
     }

@@ -42,7 +42,9 @@ use crate::op::prepared::PreparedCell;
 /// assert_eq!(first_step::<GruCell>()?.dims(), [2, 4]);
 /// # Ok::<(), ragged_models::Error>(())
 /// ```
-pub trait Cell: Sized + Clone + fmt::Debug {
+///
+/// The trait is implemented by these three cells only.
+pub trait Cell: Sized + Clone + fmt::Debug + sealed::Sealed {
     /// The state that a step passes on to the next step.
     type State: State;
 
@@ -69,7 +71,7 @@ pub trait Cell: Sized + Clone + fmt::Debug {
     /// Returns the names of the tensors of a state, and their numbers of features.
     fn state_sizes(&self) -> Vec<(&'static str, usize)>;
 
-    /// Packs the parameters as they are now, for [`Pass::prepared`](crate::Pass::prepared).
+    /// Packs the parameters as they are now, for streams and prepared models.
     ///
     /// # Errors
     ///
@@ -147,6 +149,14 @@ pub trait Cell: Sized + Clone + fmt::Debug {
         let pass = Pass { record: mode.records_gradients(), ..Pass::new(&layout) };
         Ok(self.run(input, state, &pass)?.state)
     }
+}
+
+/// Keeps other crates from implementing [`Cell`]: a stream relies on the kernels of the three.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for crate::cell::gru::GruCell {}
+    impl Sealed for crate::cell::lstm::LstmCell {}
+    impl Sealed for crate::cell::rnn::RnnCell {}
 }
 
 /// The output of a cell for packed rows; see [`Pass`] for an example.

@@ -98,8 +98,8 @@ impl<C: Cell> Stream<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`], [`Error::Sequences`] and [`Error::DType`] for an input that does not fit; the state is
-    /// unchanged then.
+    /// [`Error::Input`], [`Error::Sequences`], [`Error::DType`] and [`Error::Device`] for an input that does not fit;
+    /// the state is unchanged then.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -120,7 +120,7 @@ impl<C: Cell> Stream<C> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Recurrent::forward_packed`]; the state is unchanged then.
+    /// The errors of [`step`](Self::step); the state is unchanged then.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -138,7 +138,7 @@ impl<C: Cell> Stream<C> {
         check_sequences(self.rows(), input.batch_size())?;
         let state = self.state()?;
         let (output, state) = self.layer.forward_packed(input, Some(&state), Mode::Inference)?;
-        self.states = self.layer.step_states(&state)?;
+        self.set(&state)?;
         Ok(output)
     }
 
@@ -159,12 +159,8 @@ impl<C: Cell> Stream<C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn reset(&mut self, rows: &[usize]) -> Result<()> {
-        self.states = self.layer.step_states(&reset(
-            &self.state()?,
-            &self.layer.initial_state(rows.len())?,
-            rows,
-        )?)?;
-        Ok(())
+        let initial = self.layer.initial_state(rows.len())?;
+        self.set(&reset(&self.state()?, &initial, rows)?)
     }
 
     /// Removes rows; the rows after them move up.
@@ -184,8 +180,7 @@ impl<C: Cell> Stream<C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn remove(&mut self, rows: &[usize]) -> Result<()> {
-        self.states = self.layer.step_states(&remove(&self.state()?, rows)?)?;
-        Ok(())
+        self.set(&remove(&self.state()?, rows)?)
     }
 
     /// Appends `count` rows in the initial state.
@@ -205,8 +200,11 @@ impl<C: Cell> Stream<C> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn add(&mut self, count: usize) -> Result<()> {
-        self.states =
-            self.layer.step_states(&append(&self.state()?, &self.layer.initial_state(count)?)?)?;
+        self.set(&append(&self.state()?, &self.layer.initial_state(count)?)?)
+    }
+
+    fn set(&mut self, state: &C::State) -> Result<()> {
+        self.states = self.layer.step_states(state)?;
         Ok(())
     }
 }

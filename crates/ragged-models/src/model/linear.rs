@@ -56,9 +56,7 @@ impl Linear {
         let bias = vb.get_with_hints(out_features, "bias", init)?;
         Ok(Self { weight, bias })
     }
-}
 
-impl Linear {
     /// Returns a copy with parameters of its own, without gradients.
     pub(crate) fn copy(&self) -> Result<Self> {
         let copy = |parameter: &Tensor| parameter.copy().map(|copy| copy.detach());

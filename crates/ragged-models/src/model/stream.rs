@@ -4,8 +4,9 @@ use candle_core::Tensor;
 use ragged_sequence::{PackedLayout, PackedSequence};
 
 use crate::cell::CellOutput;
+use crate::cell::state::check_type;
 use crate::config::{Merge, check};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layer::outputs::LayerOutputs;
 use crate::layer::step_states::StepStates;
 use crate::layer::stream::{append, check_sequences, remove, reset};
@@ -50,7 +51,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -78,7 +79,7 @@ impl PreparedModel {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end.
     ///
     /// ```
     /// # use candle_core::{DType, Device};
@@ -107,6 +108,27 @@ pub(crate) fn initial_state(model: &Model, rows: usize) -> Result<(Vec<Tensor>, 
     Ok((states, readout))
 }
 
+/// Returns the states of the layers, then those of the readout, before the first step of `rows` sequences.
+pub(crate) fn all_states(model: &Model, rows: usize) -> Result<Vec<Tensor>> {
+    let (mut states, readout) = initial_state(model, rows)?;
+    states.extend(readout);
+    Ok(states)
+}
+
+/// Checks the shapes and dtypes of all states of some rows.
+pub(crate) fn check_state(model: &Model, state: &[Tensor]) -> Result<()> {
+    let count = state.first().map_or(0, |part| part.dims().get(1).copied().unwrap_or(0));
+    let initial = all_states(model, count)?;
+    let shapes = |parts: &[Tensor]| -> Vec<Vec<usize>> {
+        parts.iter().map(|part| part.dims().to_vec()).collect()
+    };
+    let (expected, got) = (shapes(&initial), shapes(state));
+    if got != expected {
+        return Err(Error::State { expected, got });
+    }
+    state.iter().zip(&initial).try_for_each(|(part, like)| check_type("state", part, like))
+}
+
 impl ModelStream {
     /// Returns B, the number of rows.
     ///
@@ -127,8 +149,8 @@ impl ModelStream {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`](crate::Error::Input), [`Error::Sequences`](crate::Error::Sequences) and
-    /// [`Error::DType`](crate::Error::DType) for an input that does not fit; the state is unchanged then.
+    /// [`Error::Input`], [`Error::Sequences`] and
+    /// [`Error::DType`] for an input that does not fit; the state is unchanged then.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -182,16 +204,57 @@ impl ModelStream {
         let model = self.model.model();
         let outputs = model.layer().run(input, Some(self.states.parts()?), Mode::Inference)?;
         let (read, readout) = read_chunk(model.config().readout, &outputs, &self.readout)?;
-        self.states = model.layer().step_states(outputs.state()?)?;
-        self.readout = readout;
-        model.head(&read, Mode::Inference)
+        let prediction = model.head(&read, Mode::Inference)?;
+        self.set(outputs.state()?, readout)?;
+        Ok(prediction)
+    }
+
+    /// Returns the state of all rows, tensors `[.., B, ..]`, for a later call of [`set_state`](Self::set_state), also
+    /// in another process.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// # let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(3, 4), 1);
+    /// # let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let step = Tensor::ones((2, 3), DType::F32, &Device::Cpu)?;
+    /// let mut stream = model.stream(2)?;
+    /// stream.step(&step)?;
+    /// let state = stream.state()?;
+    /// let want = stream.step(&step)?.to_vec2::<f32>()?;
+    ///
+    /// let mut other = model.stream(1)?;
+    /// other.set_state(state)?;
+    /// assert_eq!(other.step(&step)?.to_vec2::<f32>()?, want);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn state(&self) -> Result<Vec<Tensor>> {
+        let mut state = self.states.parts()?;
+        state.extend(self.readout.iter().cloned());
+        Ok(state)
+    }
+
+    /// Sets the state, and with it the number of rows, to a state that [`state`](Self::state) returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] if the shapes are not those of this model's state,
+    /// [`Error::DType`] for another dtype.
+    pub fn set_state(&mut self, mut state: Vec<Tensor>) -> Result<()> {
+        check_state(self.model.model(), &state)?;
+        let readout = state.split_off(state.len() - 2);
+        self.set(state, readout)
     }
 
     /// Resets rows to the initial state, so that new sequences can take their place.
     ///
     /// # Errors
     ///
-    /// [`Error::Row`](crate::Error::Row) for a row that does not exist.
+    /// [`Error::Row`] for a row that does not exist.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -207,15 +270,14 @@ impl ModelStream {
     pub fn reset(&mut self, rows: &[usize]) -> Result<()> {
         let (states, readout) = initial_state(self.model.model(), rows.len())?;
         let readout = reset(&self.readout, &readout, rows)?;
-        self.set_states(&reset(&self.states.parts()?, &states, rows)?, readout)?;
-        Ok(())
+        self.set(reset(&self.states.parts()?, &states, rows)?, readout)
     }
 
     /// Removes rows; the rows after them move up.
     ///
     /// # Errors
     ///
-    /// [`Error::Row`](crate::Error::Row) for a row that does not exist.
+    /// [`Error::Row`] for a row that does not exist.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -230,8 +292,7 @@ impl ModelStream {
     /// ```
     pub fn remove(&mut self, rows: &[usize]) -> Result<()> {
         let readout = remove(&self.readout, rows)?;
-        self.set_states(&remove(&self.states.parts()?, rows)?, readout)?;
-        Ok(())
+        self.set(remove(&self.states.parts()?, rows)?, readout)
     }
 
     /// Appends `count` rows in the initial state.
@@ -254,11 +315,11 @@ impl ModelStream {
     pub fn add(&mut self, count: usize) -> Result<()> {
         let (states, readout) = initial_state(self.model.model(), count)?;
         let readout = append(&self.readout, &readout)?;
-        self.set_states(&append(&self.states.parts()?, &states)?, readout)
+        self.set(append(&self.states.parts()?, &states)?, readout)
     }
 
-    fn set_states(&mut self, states: &[Tensor], readout: Vec<Tensor>) -> Result<()> {
-        self.states = self.model.model().layer().step_states(states.to_vec())?;
+    fn set(&mut self, states: Vec<Tensor>, readout: Vec<Tensor>) -> Result<()> {
+        self.states = self.model.model().layer().step_states(states)?;
         self.readout = readout;
         Ok(())
     }

@@ -5,12 +5,12 @@ use ragged_sequence::PackedSequence;
 use rand::RngCore;
 
 use crate::cell::state::State;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layer::stream::{check_sequences, reset, row_count};
 use crate::mode::Mode;
 use crate::model::Model;
 use crate::model::readout_state::read_chunk;
-use crate::model::stream::initial_state;
+use crate::model::stream::{all_states, check_state};
 
 /// A [`Model`] that is trained on series chunk by chunk, and keeps the state of each of its rows in between, for
 /// truncated backpropagation through time (Williams and Peng 1990). Gradients flow back to the first step of a chunk
@@ -43,17 +43,11 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`](crate::Error::Config) for a bidirectional layer, whose second direction begins at the end.
     pub fn training_stream(&self, rows: usize) -> Result<TrainingStream<'_>> {
         self.check_one_direction()?;
         Ok(TrainingStream { model: self, state: all_states(self, rows)? })
     }
-}
-
-fn all_states(model: &Model, rows: usize) -> Result<Vec<Tensor>> {
-    let (mut states, readout) = initial_state(model, rows)?;
-    states.extend(readout);
-    Ok(states)
 }
 
 impl TrainingStream<'_> {
@@ -67,8 +61,8 @@ impl TrainingStream<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`], [`Error::Sequences`] and [`Error::DType`] for an input that does not fit; the state is
-    /// unchanged then.
+    /// [`Error::Input`](crate::Error::Input), [`Error::Sequences`](crate::Error::Sequences) and
+    /// [`Error::DType`](crate::Error::DType) for an input that does not fit; the state is unchanged then.
     pub fn chunk(&mut self, input: &PackedSequence, rng: &mut dyn RngCore) -> Result<Tensor> {
         check_sequences(self.rows(), input.batch_size())?;
         let (model, mut mode) = (self.model, Mode::Train(rng));
@@ -86,7 +80,7 @@ impl TrainingStream<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Row`] for a row that does not exist.
+    /// [`Error::Row`](crate::Error::Row) for a row that does not exist.
     pub fn reset(&mut self, rows: &[usize]) -> Result<()> {
         self.state = reset(&self.state, &all_states(self.model, rows.len())?, rows)?;
         Ok(())
@@ -101,7 +95,8 @@ impl TrainingStream<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::State`] if the shapes are not those of this model's state.
+    /// [`Error::State`](crate::Error::State) if the shapes are not those of this model's state,
+    /// [`Error::DType`](crate::Error::DType) for another dtype.
     ///
     /// ```
     /// # use candle_core::{DType, Device};
@@ -115,14 +110,7 @@ impl TrainingStream<'_> {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn set_state(&mut self, state: Vec<Tensor>) -> Result<()> {
-        let count = state.first().map_or(0, |part| part.dims().get(1).copied().unwrap_or(0));
-        let shapes = |parts: &[Tensor]| -> Vec<Vec<usize>> {
-            parts.iter().map(|part| part.dims().to_vec()).collect()
-        };
-        let (expected, got) = (shapes(&all_states(self.model, count)?), shapes(&state));
-        if got != expected {
-            return Err(Error::State { expected, got });
-        }
+        check_state(self.model, &state)?;
         self.state = state;
         Ok(())
     }

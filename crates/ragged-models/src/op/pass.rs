@@ -36,7 +36,7 @@ pub struct Pass<'a> {
     /// enters the next step. Default none.
     pub recurrent_mask: Option<&'a Tensor>,
     /// Packed weights that take the place of the cell's own, where no gradients are recorded. Default none.
-    pub prepared: Option<&'a PreparedCell>,
+    pub(crate) prepared: Option<&'a PreparedCell>,
     /// Whether the cell states of all steps are returned, for cells that have them. Default false.
     pub cell_states: bool,
 }

@@ -55,12 +55,9 @@ fn prepare<T: Element + WithDType>(
     let (bias_ih, bias_hh) = (biases.map(|(ih, _)| ih), biases.map(|(_, hh)| hh));
     let tensors = [Some(weight_ih), Some(weight_hh), bias_ih, bias_hh, weight_hr.as_ref()];
     let contiguous = |tensor: Option<&Tensor>| tensor.map(Tensor::contiguous).transpose();
-    let tensors = tensors.map(contiguous);
-    let mut storages = vec![];
-    for tensor in &tensors {
-        let tensor = tensor.as_ref().map_err(|error| candle_core::Error::Msg(error.to_string()))?;
-        storages.push(tensor.as_ref().map(Tensor::storage_and_layout));
-    }
+    let tensors = tensors.into_iter().map(contiguous).collect::<Result<Vec<_>>>()?;
+    let storages: Vec<_> =
+        tensors.iter().map(|tensor| tensor.as_ref().map(Tensor::storage_and_layout)).collect();
     let slices = storages.iter().map(|storage| storage.as_ref().map(slice::<T>).transpose());
     let slices = slices.collect::<Result<Vec<_>>>()?;
     let &[Some(ih), Some(hh), bias_ih, bias_hh, weight_hr] = slices.as_slice() else {

@@ -170,6 +170,10 @@ impl<T: Element> InputSlices<'_, T> {
 impl<T: Element + WithDType> RecurrentOp<T> {
     fn new(call: Call, pass: &Pass) -> Result<Self> {
         let prepared = pass.prepared.map(PreparedCell::weights).transpose()?;
+        let other = prepared.as_ref().is_some_and(|weights: &Arc<_>| weights.cell() != call.kind);
+        if other {
+            bail!("recurrent layer: expected prepared weights of the same cell");
+        }
         Ok(Self { call, prepared, tape: None })
     }
 

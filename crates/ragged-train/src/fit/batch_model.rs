@@ -106,9 +106,12 @@ impl BatchModel for Model {
     }
 }
 
-/// Gradients are not recorded, in any mode.
+/// In [`Mode::Inference`] only.
 impl BatchModel for PreparedModel {
-    fn forward(&self, input: &BatchInput, _: Mode) -> Result<Tensor> {
+    fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
+        if mode.records_gradients() {
+            return Err(Error::PreparedModel);
+        }
         Ok(match self.config().kind {
             ModelKind::Fixed => self.forward_padded(padded(input)?)?,
             ModelKind::Variable => Self::forward(self, packed(input)?)?,

@@ -69,8 +69,8 @@ impl Predictions {
     }
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
-    /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of each class, or the
-    /// values.
+    /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of
+    /// each class, or the values.
     ///
     /// # Errors
     ///

@@ -96,8 +96,8 @@ impl Predictor {
         &self.info.schema.targets
     }
 
-    /// Returns the model, for streams and for inputs that are tensors. Its input are features after the
-    /// [`transforms`](Self::transforms).
+    /// Returns the model, for streams and for inputs that are tensors. Its inputs are features to which the
+    /// [`transforms`](Self::transforms) have been applied.
     pub fn model(&self) -> &PreparedModel {
         &self.model
     }

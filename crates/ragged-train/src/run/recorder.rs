@@ -77,7 +77,9 @@ impl<'a> Recorder<'a> {
         let updates = from.map_or(0, |info| info.progress.updates);
         let events = EventFile::create(&run.tensorboard(), updates)?;
         let best_epochs = from.map(|info| info.best_epochs.clone()).unwrap_or_default();
-        run.remove_stale_tops(&best_epochs)?;
+        if from.is_some() {
+            run.remove_stale_tops(&best_epochs)?;
+        }
         Ok(Self {
             context,
             metrics,
@@ -125,11 +127,17 @@ impl<'a> Recorder<'a> {
         checkpoint_bytes(&info, self.context.parameters, state)
     }
 
+    /// Saves a checkpoint, unless the directory was moved or deleted: also while it is written.
+    fn save(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
+        let lock = self.context.lock;
+        lock.check()?;
+        self.write_checkpoint(state, bytes).map_err(|error| lock.check().err().unwrap_or(error))
+    }
+
     /// Writes the checkpoints of the best epochs, then replaces the last checkpoint, which becomes the
     /// previous one. At every moment at least one of the two is complete.
-    fn save(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
+    fn write_checkpoint(&mut self, state: &TrainState, bytes: &[u8]) -> Result<()> {
         let run = self.context.run;
-        self.context.lock.check()?;
         // The metrics to which a checkpoint refers must be on disk before it.
         self.metrics.sync()?;
         for (path, bytes) in std::mem::take(&mut self.pending) {

@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Measure seed100 with 10 % to 100 % real steps instead, and plot the training times
     #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["names", "shape"])]
     sweep: Option<PathBuf>,
-    /// Measure single steps at batch 1 on one thread instead, beside candle-nn
-    #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "pytorch", "threads"])]
+    /// Measure single steps at batch 1 on one thread instead, and those of candle-nn
+    #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "pytorch", "candle", "threads", "rounds"])]
     stream: bool,
     /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
