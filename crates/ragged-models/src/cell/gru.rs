@@ -4,11 +4,13 @@ use candle_core::Tensor;
 use candle_nn::{RNN, VarBuilder};
 use ragged_kernels::CellKind;
 
+use crate::cell::sealed::Sealed;
 use crate::cell::{Cell, CellOutput, hidden_states, zero_state};
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::mode::Mode;
-use crate::op::pass::{CellParameters, Pass};
+use crate::op::parameters::CellParameters;
+use crate::op::pass::Pass;
 use crate::op::prepared::PreparedCell;
 use crate::op::recurrent::recurrent;
 use crate::weights::init::init;
@@ -90,6 +92,8 @@ impl RNN for GruCell {
         hidden_states(states)
     }
 }
+
+impl Sealed for GruCell {}
 
 impl Cell for GruCell {
     type State = Tensor;

@@ -4,12 +4,14 @@ use candle_core::Tensor;
 use candle_nn::{RNN, VarBuilder};
 use ragged_kernels::CellKind;
 
+use crate::cell::sealed::Sealed;
 use crate::cell::state::LstmState;
 use crate::cell::{Cell, CellOutput, hidden_states, zero_state};
 use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::mode::Mode;
-use crate::op::pass::{CellParameters, Pass};
+use crate::op::parameters::CellParameters;
+use crate::op::pass::Pass;
 use crate::op::prepared::PreparedCell;
 use crate::op::recurrent::recurrent;
 use crate::weights::init::init;
@@ -96,6 +98,8 @@ impl RNN for LstmCell {
         hidden_states(states)
     }
 }
+
+impl Sealed for LstmCell {}
 
 impl Cell for LstmCell {
     type State = LstmState;

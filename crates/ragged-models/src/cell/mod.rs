@@ -3,6 +3,7 @@
 pub(crate) mod gru;
 pub(crate) mod lstm;
 pub(crate) mod rnn;
+mod sealed;
 pub(crate) mod state;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use ragged_sequence::PackedLayout;
 
+use crate::cell::sealed::Sealed;
 use crate::cell::state::{State, check_like, check_type};
 use crate::config::{RecurrentConfig, check};
 use crate::error::{Error, Result};
@@ -44,7 +46,7 @@ use crate::op::prepared::PreparedCell;
 /// ```
 ///
 /// The trait is implemented by these three cells only.
-pub trait Cell: Sized + Clone + fmt::Debug + sealed::Sealed {
+pub trait Cell: Sized + Clone + fmt::Debug + Sealed {
     /// The state that a step passes on to the next step.
     type State: State;
 
@@ -149,14 +151,6 @@ pub trait Cell: Sized + Clone + fmt::Debug + sealed::Sealed {
         let pass = Pass { record: mode.records_gradients(), ..Pass::new(&layout) };
         Ok(self.run(input, state, &pass)?.state)
     }
-}
-
-/// Keeps other crates from implementing [`Cell`]: a stream relies on the kernels of the three.
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for crate::cell::gru::GruCell {}
-    impl Sealed for crate::cell::lstm::LstmCell {}
-    impl Sealed for crate::cell::rnn::RnnCell {}
 }
 
 /// The output of a cell for packed rows; see [`Pass`] for an example.

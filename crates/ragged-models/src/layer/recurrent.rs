@@ -8,11 +8,10 @@ use ragged_sequence::{PackedSequence, pack_padded_sequence};
 use crate::cell::state::{State, check_like, check_type};
 use crate::cell::{Cell, wrong_input};
 use crate::config::{RecurrentConfig, check};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layer::dropout::{dropout, recurrent_mask};
 use crate::layer::outputs::LayerOutputs;
 use crate::layer::step_states::{StepStates, step_states};
-use crate::layer::stream::check_sequences;
 use crate::mode::Mode;
 use crate::op::pass::Pass;
 use crate::op::prepared::PreparedCell;
@@ -367,6 +366,11 @@ impl<C: Cell> Module for Recurrent<C> {
     fn forward(&self, input: &Tensor) -> candle_core::Result<Tensor> {
         Ok(Recurrent::forward(self, input, None, Mode::Eval)?.0)
     }
+}
+
+/// Checks that an input has one sequence per row.
+pub(crate) fn check_sequences(expected: usize, got: usize) -> Result<()> {
+    if expected == got { Ok(()) } else { Err(Error::Sequences { expected, got }) }
 }
 
 /// Packs a batch `[B, T, I]` of equal lengths.

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Result, Tensor, WithDType, bail};
 use ragged_kernels::{Element, PreparedWeights, StepState};
 
 use crate::op::prepared::PreparedCell;
-use crate::op::recurrent::{ELEMENTS, slice};
+use crate::op::storage::{ELEMENTS, slice};
 
 /// The prepared weights of all layers, in one direction, and the states of B rows.
 pub(crate) trait StepStates: fmt::Debug + Send + Sync {

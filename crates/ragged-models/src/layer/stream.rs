@@ -6,7 +6,7 @@ use ragged_sequence::PackedSequence;
 use crate::cell::Cell;
 use crate::cell::state::{State, select};
 use crate::error::{Error, Result};
-use crate::layer::recurrent::Recurrent;
+use crate::layer::recurrent::{Recurrent, check_sequences};
 use crate::layer::step_states::StepStates;
 use crate::mode::Mode;
 
@@ -207,11 +207,6 @@ impl<C: Cell> Stream<C> {
         self.states = self.layer.step_states(state)?;
         Ok(())
     }
-}
-
-/// Checks that an input has one sequence per row.
-pub(crate) fn check_sequences(expected: usize, got: usize) -> Result<()> {
-    if expected == got { Ok(()) } else { Err(Error::Sequences { expected, got }) }
 }
 
 /// Returns the number of rows of a state `[.., B, ..]`.

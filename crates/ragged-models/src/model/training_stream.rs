@@ -6,7 +6,8 @@ use rand::RngCore;
 
 use crate::cell::state::State;
 use crate::error::Result;
-use crate::layer::stream::{check_sequences, reset, row_count};
+use crate::layer::recurrent::check_sequences;
+use crate::layer::stream::{reset, row_count};
 use crate::mode::Mode;
 use crate::model::Model;
 use crate::model::readout_state::read_chunk;

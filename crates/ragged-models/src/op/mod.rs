@@ -2,6 +2,8 @@
 
 pub(crate) mod linear;
 pub(crate) mod multi_op;
+pub(crate) mod parameters;
 pub(crate) mod pass;
 pub(crate) mod prepared;
 pub(crate) mod recurrent;
+pub(crate) mod storage;

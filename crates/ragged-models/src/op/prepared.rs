@@ -7,8 +7,8 @@ use std::sync::Arc;
 use candle_core::{DType, Result, Tensor, WithDType, bail};
 use ragged_kernels::{CellKind, Direction, Element, PackedShape, PreparedWeights, Weights};
 
-use crate::op::pass::CellParameters;
-use crate::op::recurrent::{ELEMENTS, slice};
+use crate::op::parameters::CellParameters;
+use crate::op::storage::{ELEMENTS, slice};
 
 /// The weights of a [`Cell`](crate::Cell) as they were when this was made, in the order in which the kernels read
 /// them.

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, DType, Layout, Shape, Storage, StorageRef, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, DType, Layout, Shape, StorageRef, Tensor, WithDType, bail};
 use ragged_kernels::{
     CellKind, Direction, Element, ForwardOptions, Gradients, Input, OutputGradients, PackedShape,
     PreparedWeights, Tape, Weights, backward, forward, infer,
@@ -17,14 +17,12 @@ use ragged_kernels::{
 use ragged_sequence::PackedLayout;
 
 use crate::op::multi_op::{self, MultiOp};
-use crate::op::pass::{CellParameters, OpOutput, Pass};
+use crate::op::parameters::CellParameters;
+use crate::op::pass::{OpOutput, Pass};
 use crate::op::prepared::PreparedCell;
+use crate::op::storage::{ELEMENTS, slice};
 
 type Result<T> = candle_core::Result<T>;
-
-/// The element types of a layer, for messages.
-pub(crate) const ELEMENTS: &str =
-    if cfg!(feature = "f64") { "f32 or f64" } else { "f32 (f64 with the feature `f64`)" };
 
 /// Runs one layer and direction over the packed rows `x` `[N, I]`.
 ///
@@ -289,15 +287,4 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         };
         call.roles.iter().zip(inputs).map(tensor).collect()
     }
-}
-
-/// The elements of a contiguous tensor on the CPU.
-pub(crate) fn slice<'a, T: WithDType>(
-    (storage, layout): &'a (StorageRef, &Layout),
-) -> Result<&'a [T]> {
-    let (Storage::Cpu(storage), Some((start, end))) = (&**storage, layout.contiguous_offsets())
-    else {
-        bail!("recurrent layer: expected contiguous tensors on the CPU");
-    };
-    Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }

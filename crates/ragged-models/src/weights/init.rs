@@ -5,7 +5,7 @@ use candle_nn::{Init, VarBuilder};
 
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::op::pass::CellParameters;
+use crate::op::parameters::CellParameters;
 
 /// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, and the
 /// projection `weight_hr` from `vb`.
