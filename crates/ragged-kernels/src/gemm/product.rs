@@ -38,8 +38,19 @@ impl<T> Lhs<T> {
     }
 }
 
-/// Computes `lhs x panels` for some rows and some vectors of columns, and calls `store(row, vector,
-/// sum)` for each vector of the result.
+/// Takes the vectors of the result of a product. It is not a closure, since that could not be forced to be
+/// inlined: without the features of its level, each of its intrinsics would be a call.
+pub(crate) trait Sums<T: Float, S: Simd<T>> {
+    /// Stores a vector of columns of a row.
+    ///
+    /// # Safety
+    ///
+    /// The row and the vector belong to the product whose sums these are.
+    unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V);
+}
+
+/// Computes `lhs x panels` for some rows and some vectors of columns, and stores each vector of the result in
+/// `sums`.
 ///
 /// `panels` are those of [`pack_panels`](crate::gemm::weight_panels::pack_panels) with depth
 /// `segments * segment_len`. `vectors` starts at the border of a panel; `all` is the number of vectors
@@ -47,7 +58,7 @@ impl<T> Lhs<T> {
 ///
 /// # Safety
 ///
-/// All elements of `lhs` and all panels can be read, and `store` may write where it does.
+/// All elements of `lhs` and all panels can be read, and the sums of these rows and vectors can be stored.
 #[inline(always)]
 pub(crate) unsafe fn product<T: Float, S: Simd<T>>(
     s: S,
@@ -56,23 +67,18 @@ pub(crate) unsafe fn product<T: Float, S: Simd<T>>(
     panels: *const T,
     vectors: Range<usize>,
     all: usize,
-    store: impl Fn(usize, usize, S::V),
+    sums: &impl Sums<T, S>,
 ) {
     for first in vectors.step_by(PANEL_VECTORS) {
         // SAFETY: the caller's.
         unsafe {
             match all - first {
-                1 => panel_product::<T, S, 1>(s, lhs, rows.clone(), panels, first, &store),
-                2 => panel_product::<T, S, 2>(s, lhs, rows.clone(), panels, first, &store),
-                3 => panel_product::<T, S, 3>(s, lhs, rows.clone(), panels, first, &store),
-                _ => panel_product::<T, S, PANEL_VECTORS>(
-                    s,
-                    lhs,
-                    rows.clone(),
-                    panels,
-                    first,
-                    &store,
-                ),
+                1 => panel_product::<T, S, 1>(s, lhs, rows.clone(), panels, first, sums),
+                2 => panel_product::<T, S, 2>(s, lhs, rows.clone(), panels, first, sums),
+                3 => panel_product::<T, S, 3>(s, lhs, rows.clone(), panels, first, sums),
+                _ => {
+                    panel_product::<T, S, PANEL_VECTORS>(s, lhs, rows.clone(), panels, first, sums)
+                }
             }
         }
     }
@@ -90,11 +96,11 @@ unsafe fn panel_product<T: Float, S: Simd<T>, const V: usize>(
     rows: Range<usize>,
     panels: *const T,
     first: usize,
-    store: &impl Fn(usize, usize, S::V),
+    sums: &impl Sums<T, S>,
 ) {
     let panel = MicroPanel::<T, V> { lhs, panels, first };
     // SAFETY: the caller's.
-    for_tiles!(<S as Simd<T>>::ROWS, rows, |R, row| panel.tile::<S, R>(s, row, store));
+    for_tiles!(<S as Simd<T>>::ROWS, rows, |R, row| panel.tile::<S, R>(s, row, sums));
 }
 
 /// A panel of `V` vectors and the left operand; built only where the conditions of [`product`] hold.
@@ -108,12 +114,7 @@ struct MicroPanel<T, const V: usize> {
 impl<T: Float, const V: usize> MicroPanel<T, V> {
     /// Computes the tile of `R` rows from `row` on.
     #[inline(always)]
-    fn tile<S: Simd<T>, const R: usize>(
-        &self,
-        s: S,
-        row: usize,
-        store: &impl Fn(usize, usize, S::V),
-    ) {
+    fn tile<S: Simd<T>, const R: usize>(&self, s: S, row: usize, to: &impl Sums<T, S>) {
         let Lhs { start, row_stride, segments, segment_stride, segment_len, reversed } = self.lhs;
         let mut sums = zero_tile::<T, S, R, V>(s);
         for k in 0..segments {
@@ -133,7 +134,8 @@ impl<T: Float, const V: usize> MicroPanel<T, V> {
         }
         for (r, sums) in sums.into_iter().enumerate() {
             for (v, sum) in sums.into_iter().enumerate() {
-                store(row + r, self.first + v, sum);
+                // SAFETY: a row and a vector of this product.
+                unsafe { to.store(s, row + r, self.first + v, sum) };
             }
         }
     }

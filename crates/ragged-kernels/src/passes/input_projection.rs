@@ -8,7 +8,7 @@ use crate::cell::step::CellStep;
 use crate::element::Float;
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows};
-use crate::gemm::product::{Lhs, product};
+use crate::gemm::product::{Lhs, Sums, product};
 use crate::gemm::weight_panels::pack_column_panels;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -131,18 +131,22 @@ struct InputGradient<'a, T: Float> {
 impl<T: Float> Task<T> for InputGradient<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        let i = self.layout.input_size;
-        let vectors = i.div_ceil(S::LANES);
+        let vectors = self.layout.input_size.div_ceil(S::LANES);
         let lhs = Lhs::of_da(self.layout, self.da.as_ptr());
-        let store = |row: usize, vector: usize, sum: S::V| {
-            let feature = vector * S::LANES;
-            // SAFETY: only this task writes these rows of dx, and only features that exist are stored.
-            unsafe {
-                let to = self.dx.get().add(row * i + feature);
-                s.store_first(to, sum, S::LANES.min(i - feature));
-            }
-        };
+        let (rows, panels) = (self.rows.clone(), self.panels.as_ptr());
         // SAFETY: `da` has all rows; the panels have its depth.
-        unsafe { product(s, lhs, self.rows, self.panels.as_ptr(), 0..vectors, vectors, store) }
+        unsafe { product(s, lhs, rows, panels, 0..vectors, vectors, &self) }
+    }
+}
+
+impl<T: Float, S: Simd<T>> Sums<T, S> for InputGradient<'_, T> {
+    #[inline(always)]
+    unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
+        let (i, feature) = (self.layout.input_size, vector * S::LANES);
+        // SAFETY: only this task writes these rows of dx, and only features that exist are stored.
+        unsafe {
+            let to = self.dx.get().add(row * i + feature);
+            s.store_first(to, sum, S::LANES.min(i - feature));
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use crate::cell::step::CellStep;
 use crate::element::Float;
-use crate::gemm::product::{Lhs, product};
+use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
@@ -155,28 +155,13 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
         let all = p.div_ceil(S::LANES);
         let vectors = vectors.start..vectors.end.min(all);
         let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
-        let store = |row: usize, vector: usize, sum: S::V| {
-            let sequence = row - step.start;
-            // SAFETY: sequences of this step and vectors that this call alone writes; only elements of
-            // the mask that exist are read.
-            unsafe {
-                let sum = match self.mask {
-                    None => sum,
-                    Some(mask) => {
-                        let column = vector * S::LANES;
-                        let mask = mask.as_ptr().add(sequence * p + column);
-                        s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
-                    }
-                };
-                s.store(self.dh.get().add(layout.state_at(vector, sequence)), sum);
-            }
-        };
         // Alternate the order of the sums: a cache still holds the weights used last. The order depends
         // on the time, not on `k`, so that a sequence's result does not depend on its batch.
         let reversed = layout.time(k) % 2 == 1;
         let lhs = Lhs { reversed, ..Lhs::of_da(layout, self.da.get().cast_const()) };
+        let sums = HiddenGradients { backward_loop: self, start: step.start };
         // SAFETY: `da` of all blocks of these rows is written; the panels have its depth.
-        unsafe { product(s, lhs, rows, self.panels.as_ptr(), vectors, all, store) }
+        unsafe { product(s, lhs, rows, self.panels.as_ptr(), vectors, all, &sums) }
     }
 
     /// With a projection: stores `dh` of step `k` in `dh_rows`, for the gradient of `W_hr`, and computes
@@ -211,15 +196,55 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
         };
         let rows = step.start + sequences.start..step.start + sequences.end;
         let all = layout.hidden_size.div_ceil(S::LANES);
-        let store = |row: usize, vector: usize, sum: S::V| {
-            // SAFETY: sequences of this group's step.
-            unsafe {
-                let at = layout.state_at(vector, row - step.start);
-                s.store(self.d_unprojected.get().add(at), sum);
-            }
-        };
+        let sums = UnprojectedGradients { backward_loop: self, start: step.start };
         // SAFETY: `dh_rows` of these rows was written above; the panels have depth P.
-        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..all, all, store) }
+        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..all, all, &sums) }
+    }
+}
+
+/// `dh` of the step whose rows begin at `start`.
+struct HiddenGradients<'a, 'b, T: Float, A, const U: usize> {
+    backward_loop: &'a BackwardLoop<'b, T, A, U>,
+    start: usize,
+}
+
+impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
+    for HiddenGradients<'_, '_, T, A, U>
+{
+    #[inline(always)]
+    unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
+        let BackwardLoop { layout, mask, dh, .. } = self.backward_loop;
+        let (sequence, p) = (row - self.start, layout.output_size);
+        // SAFETY: sequences of a step and vectors that one call alone writes; only elements of the mask that
+        // exist are read.
+        unsafe {
+            let sum = match mask {
+                None => sum,
+                Some(mask) => {
+                    let column = vector * S::LANES;
+                    let mask = mask.as_ptr().add(sequence * p + column);
+                    s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
+                }
+            };
+            s.store(dh.get().add(layout.state_at(vector, sequence)), sum);
+        }
+    }
+}
+
+/// `dm` of the step whose rows begin at `start`.
+struct UnprojectedGradients<'a, 'b, T: Float, A, const U: usize> {
+    backward_loop: &'a BackwardLoop<'b, T, A, U>,
+    start: usize,
+}
+
+impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
+    for UnprojectedGradients<'_, '_, T, A, U>
+{
+    #[inline(always)]
+    unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
+        let at = self.backward_loop.layout.state_at(vector, row - self.start);
+        // SAFETY: sequences of a group's step.
+        unsafe { s.store(self.backward_loop.d_unprojected.get().add(at), sum) }
     }
 }
 

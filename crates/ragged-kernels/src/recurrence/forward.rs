@@ -14,7 +14,7 @@ use crate::cell::kind::Side;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
-use crate::gemm::product::{Lhs, product};
+use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::simd::dispatch::SimdFloat;
@@ -205,7 +205,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         let layout = self.layout;
         let step = layout.steps[k];
         let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
-        let (p, vectors) = (layout.output_size, layout.output_size.div_ceil(S::LANES));
+        let vectors = layout.output_size.div_ceil(S::LANES);
         let lhs = Lhs {
             start: self.unprojected.get().cast_const(),
             row_stride: S::LANES,
@@ -214,16 +214,27 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             segment_len: S::LANES,
             reversed: false,
         };
-        let store = |row: usize, vector: usize, sum: S::V| {
-            let (sequence, column) = (row - step.start, vector * S::LANES);
-            // SAFETY: rows and sequences of this group's step, and only columns that exist.
-            unsafe {
-                let count = S::LANES.min(p - column);
-                self.store_hidden(s, row * p, sequence * p, column, sum, count);
-            }
-        };
+        let sums = ProjectedStates { forward_loop: self, start: step.start };
         // SAFETY: `unprojected` of these rows was written by this task; the panels have its depth.
-        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..vectors, vectors, store) }
+        unsafe { product(s, lhs, rows, panels.as_ptr(), 0..vectors, vectors, &sums) }
+    }
+}
+
+/// The hidden states of the step whose rows begin at `start`, as the results of a projection.
+struct ProjectedStates<'a, 'b, T: SimdFloat, A, const U: usize> {
+    forward_loop: &'a ForwardLoop<'b, T, A, U>,
+    start: usize,
+}
+
+impl<T: SimdFloat, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
+    for ProjectedStates<'_, '_, T, A, U>
+{
+    #[inline(always)]
+    unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
+        let (p, column) = (self.forward_loop.layout.output_size, vector * S::LANES);
+        let (sequence, count) = (row - self.start, S::LANES.min(p - column));
+        // SAFETY: rows and sequences of a group's step, and only columns that exist.
+        unsafe { self.forward_loop.store_hidden(s, row * p, sequence * p, column, sum, count) }
     }
 }
 
