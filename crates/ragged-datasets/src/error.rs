@@ -75,18 +75,9 @@ pub enum Error {
         /// The number of features.
         features: usize,
     },
-    /// Parameters of a fitted transform that cannot be applied.
-    #[error("{transform} has {got:?} for feature {feature}: expected {expected}")]
-    Fitted {
-        /// The transform.
-        transform: &'static str,
-        /// The feature, counted from 0.
-        feature: usize,
-        /// The parameters of this feature.
-        got: Vec<f64>,
-        /// What they must be.
-        expected: &'static str,
-    },
+    /// A transform that cannot be applied.
+    #[error(transparent)]
+    Transform(#[from] ragged_transforms::Error),
     /// Buckets were requested of a sampler whose order must not change.
     #[error("bucket_size is {bucket_size}: expected none, since the sampler is sequential")]
     BucketsOfSequential {
@@ -274,7 +265,7 @@ impl Error {
                 | Self::Choice { .. }
                 | Self::Count { .. }
                 | Self::FeatureIndices { .. }
-                | Self::Fitted { .. }
+                | Self::Transform(_)
                 | Self::BucketsOfSequential { .. }
                 | Self::ZeroWeights { .. }
                 | Self::PartialStep { .. }

@@ -1,7 +1,7 @@
 //! The names of features and sequences: later files are read by name, in every format.
 
 use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Schema};
-use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed};
+use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed, fit};
 use ragged_datasets::{
     AugmentConfig, Augmented, Chunks, Dataset, Example, InMemory, Result, Sequence, Subset, Target,
     TargetKind,
@@ -128,7 +128,7 @@ fn names_and_ids_belong_to_parts_and_transforms_of_the_data() {
     let part = Subset::new(data.clone(), vec![2, 0]).unwrap();
     assert_eq!((part.id(0), part.id(1), part.id(2)), (Some("u"), Some("s"), None));
     assert_eq!(part.feature_names(), data.feature_names());
-    let pipeline = Pipeline::fit(&[TransformConfig::MissingIndicator], &data).unwrap();
+    let pipeline = fit(&[TransformConfig::MissingIndicator], &data).unwrap();
     let transformed = Transformed::new(part, pipeline).unwrap();
     assert_eq!(transformed.feature_names(), Some(&names(&["a", "b", "b is missing"])[..]));
     assert_eq!(transformed.id(1), Some("s"));

@@ -1,7 +1,7 @@
 //! Values that 32 bits cannot hold keep their differences until a transform reduces them.
 
 use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
-use ragged_datasets::transforms::{Pipeline, Transform, TransformConfig, Transformed};
+use ragged_datasets::transforms::{Pipeline, Transform, TransformConfig, Transformed, fit};
 use ragged_datasets::{Dataset, InMemory};
 
 /// Two series of Unix seconds with a spread of 40 s.
@@ -14,7 +14,7 @@ fn csv(text: &str, schema: Option<&Schema>) -> InMemory {
 
 /// The first feature of an example after a transform that is fitted to `train`.
 fn transformed(config: TransformConfig, train: &InMemory, data: &InMemory) -> Vec<f32> {
-    let pipeline = Pipeline::fit(&[config], train).unwrap();
+    let pipeline = fit(&[config], train).unwrap();
     let data = Transformed::new(data.clone(), pipeline).unwrap();
     let example = data.get(0, 0).unwrap();
     example.sequence.steps().map(|step| step[0]).collect()
@@ -30,7 +30,7 @@ fn a_large_offset_keeps_its_spread() {
     assert_eq!(exact, [1_700_000_000.0, 0.1, 1_700_000_020.0, 0.2]);
 
     // Mean 1700000017.5, variance (17.5² + 2.5² + 7.5² + 22.5²) / 4 = 218.75.
-    let pipeline = Pipeline::fit(&[TransformConfig::Standardize], &data).unwrap();
+    let pipeline = fit(&[TransformConfig::Standardize], &data).unwrap();
     let Transform::Standardize(scale) = &pipeline.transforms()[0] else { panic!("standardize") };
     assert_eq!(scale.mean[0], 1_700_000_017.5);
     assert!((scale.std[0] - 218.75f64.sqrt()).abs() < 1e-9, "{}", scale.std[0]);
@@ -51,7 +51,7 @@ fn a_pipeline_of_filling_and_scaling_keeps_the_spread() {
         TransformConfig::MeanFill,
         TransformConfig::Standardize,
     ];
-    let pipeline = Pipeline::fit(&configs, &data).unwrap();
+    let pipeline = fit(&configs, &data).unwrap();
     let data = Transformed::new(data, pipeline).unwrap();
     let first = data.get(0, 0).unwrap().sequence;
     // The mean is filled in, which becomes 0.

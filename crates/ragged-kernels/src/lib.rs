@@ -61,7 +61,8 @@
 //!
 //! # Modules, in reading order
 //!
-//! - `layer`: the entry points; `prepared_weights` and `step_state`: those for a trained layer; `operands`: what
+//! - `layer`: the entry points; `prepared_weights`, `step_state` and `prepared_linear`: those for a trained model;
+//!   `operands`: what
 //!   they read and write; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
@@ -84,6 +85,7 @@ mod layout;
 mod memory;
 mod operands;
 mod passes;
+mod prepared_linear;
 mod prepared_weights;
 mod recurrence;
 mod shape;
@@ -95,6 +97,7 @@ pub use crate::cell::kind::CellKind;
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::prepared_linear::PreparedLinear;
 pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};
 pub use crate::simd::level::SimdLevel;
@@ -107,7 +110,7 @@ pub use crate::threads::num_threads::{num_threads, set_num_threads};
 /// ```
 /// assert!(ragged_kernels::NUMERICS_VERSION >= 1);
 /// ```
-pub const NUMERICS_VERSION: u32 = 1;
+pub const NUMERICS_VERSION: u32 = 2;
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

@@ -1,5 +1,6 @@
 //! The errors of this crate.
 
+#[cfg(feature = "candle")]
 use candle_core::{DType, DeviceLocation};
 
 /// An input that PyTorch accepts silently, or that no tensor operation supports.
@@ -59,6 +60,7 @@ pub enum Error {
         previous: usize,
     },
     /// A sequence whose dtype is not the first one's.
+    #[cfg(feature = "candle")]
     #[error(
         "sequence at index {index} has dtype {}: expected {}, as at index 0",
         got.as_str(),
@@ -73,6 +75,7 @@ pub enum Error {
         got: DType,
     },
     /// A sequence whose device is not the first one's.
+    #[cfg(feature = "candle")]
     #[error("sequence at index {index} has device {got:?}: expected {expected:?}, as at index 0")]
     Device {
         /// The index of the sequence.
@@ -95,6 +98,7 @@ pub enum Error {
         got: Vec<usize>,
     },
     /// A padding value that the dtype cannot represent.
+    #[cfg(feature = "candle")]
     #[error("padding value {value} cannot be represented by dtype {}", dtype.as_str())]
     PaddingValue {
         /// The padding value.
@@ -161,10 +165,12 @@ pub enum Error {
         got: usize,
     },
     /// An error of candle.
+    #[cfg(feature = "candle")]
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
 }
 
+#[cfg(feature = "candle")]
 impl From<Error> for candle_core::Error {
     /// Lets `?` convert errors in functions that return candle's.
     fn from(error: Error) -> Self {

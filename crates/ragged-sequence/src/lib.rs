@@ -62,28 +62,41 @@
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(feature = "candle")]
 mod gather;
 mod layout;
+#[cfg(feature = "candle")]
 mod lengths;
+#[cfg(feature = "candle")]
 mod packed_sequence;
+#[cfg(feature = "candle")]
 mod pad;
+#[cfg(feature = "candle")]
 mod pool;
+#[cfg(feature = "candle")]
 pub mod random;
+#[cfg(feature = "candle")]
 mod reverse;
+#[cfg(feature = "candle")]
 mod softmax;
 
 pub use error::{Error, Result};
 pub use layout::{PackedLayout, invert_permutation};
+#[cfg(feature = "candle")]
 pub use lengths::{lengths_from_tensor, lengths_to_mask, mask_to_lengths};
+#[cfg(feature = "candle")]
 pub use packed_sequence::{
     PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence,
 };
+#[cfg(feature = "candle")]
 pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};
+#[cfg(feature = "candle")]
 pub use pool::{Pooling, pool};
+#[cfg(feature = "candle")]
 pub use reverse::{reverse_packed_sequence, reverse_padded_sequence};
+#[cfg(feature = "candle")]
 pub use softmax::{masked_softmax, packed_softmax};
 
-/// Compiles and runs the example of the crate page.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

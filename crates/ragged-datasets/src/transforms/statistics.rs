@@ -1,5 +1,7 @@
 //! Statistics of each feature of the training examples.
 
+use ragged_transforms::{MinMax, Standardize};
+
 use crate::error::Result;
 use crate::example::Example;
 
@@ -11,9 +13,9 @@ pub(super) struct Statistics {
     /// The sum of squared deviations from the mean.
     squares: Vec<f64>,
     /// NaN for a feature that is always missing.
-    pub(super) min: Vec<f64>,
+    min: Vec<f64>,
     /// NaN for a feature that is always missing.
-    pub(super) max: Vec<f64>,
+    max: Vec<f64>,
     /// Whether any value is missing.
     pub(super) missing: Vec<bool>,
 }
@@ -59,8 +61,21 @@ impl Statistics {
         self.mean.clone()
     }
 
+    /// Scales each feature to mean 0 and standard deviation 1.
+    pub(super) fn standardize(&self) -> Standardize {
+        Standardize { mean: self.mean(), std: self.deviation() }
+    }
+
+    /// Scales each feature to a range.
+    pub(super) fn min_max(&self, low: f32, high: f32) -> MinMax {
+        // A feature that is always missing has no range, and any range leaves it missing.
+        let known =
+            |values: &[f64]| values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
+        MinMax { min: known(&self.min), max: known(&self.max), low, high }
+    }
+
     /// Returns the standard deviation of each feature; 1 for a constant feature.
-    pub(super) fn deviation(&self) -> Vec<f64> {
+    fn deviation(&self) -> Vec<f64> {
         let deviation = |(&squares, &count): (&f64, &f64)| {
             let deviation = (squares / count).sqrt();
             if deviation.is_finite() && deviation > 0.0 { deviation } else { 1.0 }

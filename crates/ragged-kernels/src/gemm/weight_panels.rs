@@ -7,6 +7,7 @@ use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
+use crate::simd::level::SimdLevel;
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
@@ -134,6 +135,59 @@ pub(crate) fn pack_panels<T: Float>(
         }
     });
     packed
+}
+
+/// Packs the transpose of a matrix `[columns, depth]` into panels, as [`pack_panels`].
+pub(crate) fn pack_transposed_panels<T: SimdFloat>(
+    level: SimdLevel,
+    matrix: &[T],
+    depth: usize,
+    columns: usize,
+    team: &Team,
+) -> PooledBuffer<T> {
+    let lanes = level.lanes(T::BYTES);
+    let padded = columns.div_ceil(lanes) * lanes;
+    let mut packed = PooledBuffer::<T>::new(depth * padded);
+    let out = SyncPtr::new(packed.as_mut_slice());
+    let wide = PANEL_VECTORS * lanes;
+    team.parallel_for(padded.div_ceil(wide), depth * padded / ELEMENTS_PER_THREAD, &|panels| {
+        for first in panels.map(|panel| panel * wide) {
+            let width = wide.min(padded - first);
+            let rows = &matrix[first * depth..columns.min(first + width) * depth];
+            // SAFETY: as in `pack_panels`.
+            let panel = unsafe {
+                std::slice::from_raw_parts_mut(out.get().add(depth * first), depth * width)
+            };
+            dispatch(level, TransposedPanel { rows, depth, width, panel });
+        }
+    });
+    packed
+}
+
+/// One panel of a transposed matrix.
+struct TransposedPanel<'a, T> {
+    /// The rows that become the columns of the panel, each of `depth` elements.
+    rows: &'a [T],
+    depth: usize,
+    /// The columns of the panel with its padding.
+    width: usize,
+    /// `[depth, width]`.
+    panel: &'a mut [T],
+}
+
+impl<T: Float> Task<T> for TransposedPanel<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        let Self { rows, depth, width, panel } = self;
+        for first in (0..depth).step_by(COLUMNS_AT_ONCE) {
+            let columns = COLUMNS_AT_ONCE.min(depth - first);
+            let start = rows.as_ptr().wrapping_add(first);
+            let from = Matrix { start, row_stride: depth, rows: rows.len() / depth, columns };
+            let to = panel.as_mut_ptr().wrapping_add(first * width);
+            // SAFETY: the columns were cut from the rows; the panel has a row for each of them.
+            unsafe { transpose(s, from, to, width, width) }
+        }
+    }
 }
 
 /// Packs `W_hr` `[P, H]` for the product `m W_hr^T`: depth H, padded to whole vectors.

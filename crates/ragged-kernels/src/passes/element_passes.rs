@@ -8,6 +8,7 @@ use crate::layout::kernel_layout::KernelLayout;
 use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
 use crate::passes::backward::{SavedForBackward, backward_pass};
 use crate::passes::forward::forward_pass;
+use crate::passes::linear::{LinearWeights, linear};
 use crate::passes::step::{StepBuffers, step};
 use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::SimdFloat;
@@ -55,6 +56,11 @@ pub trait ElementPasses: SimdFloat {
         wanted: &Gradients<bool>,
         team: &Team,
     ) -> Gradients<Option<Vec<Self>>>;
+
+    /// Stores `W x + b` for rows `[N, I]` in `y` `[N, O]`.
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn linear(weights: &LinearWeights<Self>, x: &[Self], y: &mut [Self]);
 }
 
 macro_rules! element_passes {
@@ -102,6 +108,11 @@ macro_rules! element_passes {
                 team: &Team,
             ) -> Gradients<Option<Vec<Self>>> {
                 backward_pass(layout, weights, input, saved, output_gradients, wanted, team)
+            }
+
+            #[allow(private_interfaces)]
+            fn linear(weights: &LinearWeights<Self>, x: &[Self], y: &mut [Self]) {
+                linear(weights, x, y)
             }
         }
     };

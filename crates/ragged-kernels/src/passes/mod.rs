@@ -10,6 +10,7 @@ pub(crate) mod backward;
 pub(crate) mod element_passes;
 pub(crate) mod forward;
 mod input_projection;
+pub(crate) mod linear;
 mod projection;
 pub(crate) mod step;
 mod weight_gradient;

@@ -7,7 +7,11 @@ mod step_scheduler;
 mod sync;
 pub(crate) mod team;
 mod wait;
+#[cfg(feature = "threads")]
+mod workers;
+#[cfg(not(feature = "threads"))]
+#[path = "no_workers.rs"]
 mod workers;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "threads"))]
 mod tests;

@@ -1,13 +1,17 @@
 //! The limit on the number of threads.
 
+#[cfg(feature = "threads")]
 use std::num::NonZero;
+#[cfg(feature = "threads")]
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "threads")]
 use std::thread::available_parallelism;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of threads that the machine runs at once, if it is known.
+#[cfg(feature = "threads")]
 static PARALLELISM: LazyLock<usize> =
     LazyLock::new(|| available_parallelism().map_or(usize::MAX, NonZero::get));
 
@@ -15,13 +19,13 @@ static PARALLELISM: LazyLock<usize> =
 /// threads of rayon's global pool, but at most as many as the machine runs at once: the threads of a call wait
 /// for each other.
 ///
-/// The number of threads changes no bit of a result.
+/// The number of threads changes no bit of a result. Without the feature `threads` it is always 1.
 ///
 /// ```
 /// use ragged_kernels::{num_threads, set_num_threads};
 ///
 /// set_num_threads(2);
-/// assert_eq!(num_threads(), 2);
+/// assert_eq!(num_threads(), if cfg!(feature = "threads") { 2 } else { 1 });
 /// ```
 pub fn set_num_threads(count: usize) {
     LIMIT.store(count, Ordering::Relaxed);
@@ -33,6 +37,9 @@ pub fn set_num_threads(count: usize) {
 /// assert!(ragged_kernels::num_threads() >= 1);
 /// ```
 pub fn num_threads() -> usize {
+    #[cfg(not(feature = "threads"))]
+    return 1;
+    #[cfg(feature = "threads")]
     match LIMIT.load(Ordering::Relaxed) {
         0 => rayon::current_num_threads().min(*PARALLELISM),
         limit => limit,

@@ -2,8 +2,10 @@
 //!
 //! `tests/schedules.rs` compiles the scheduling with those of the model checker loom in their place.
 
+pub(crate) use std::sync::Arc;
+#[cfg(feature = "threads")]
+pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Arc, Mutex};
 
 /// [`std::cell::UnsafeCell`] with loom's interface, which limits each access to a closure.
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -25,6 +27,7 @@ impl<T> UnsafeCell<T> {
 }
 
 /// Runs `f` on a thread of rayon's global pool.
+#[cfg(feature = "threads")]
 pub(crate) fn spawn(f: impl FnOnce() + Send + 'static) {
     rayon::spawn(f);
 }

@@ -19,6 +19,7 @@ const SLEEP_INTERVAL: Duration = Duration::from_micros(50);
 
 /// How long a worker without a job polls for the next one. It bridges the time between the layers of a
 /// training step.
+#[cfg(feature = "threads")]
 const IDLE_POLL_LIMIT: Duration = Duration::from_micros(300);
 
 /// Polls after which a thread takes over pieces of another one, which has probably lost its core.
@@ -45,6 +46,7 @@ pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
 }
 
 /// Waits until `done` returns true, for a limited time, and yields the core to all other threads meanwhile.
+#[cfg(feature = "threads")]
 pub(crate) fn poll_while_idle(mut done: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !done() && begin.elapsed() < IDLE_POLL_LIMIT {

@@ -1,26 +1,21 @@
 //! The product of a linear layer, `y = W x + b` for each row x, with its gradients.
 //!
-//! A row's result does not depend on the other rows, in any bit. Two operations guarantee it:
-//!
-//! - [`DotProducts`], for few weights or few outputs, computes one dot product after another.
-//!   Candle's matrix product is made for large matrices: on Linux it queries the number of cores at
-//!   each call, which takes longer than the whole product of a small head.
-//! - [`BlockedProducts`], for all others, calls candle's matrix product (the `gemm` crate) in such a
-//!   way that it adds the terms of every sum in the same order for any number of rows.
+//! A row's result and the gradient of a row do not depend on the other rows, in any bit. The kernels compute
+//! the values. The gradients of a head with few weights or few outputs are sums of our own, since candle's
+//! matrix product is made for large matrices: on Linux it queries the number of cores at each call, which takes
+//! longer than the whole product of a small head. All others call candle's matrix product (the `gemm` crate)
+//! in such a way that it adds the terms of every sum in the same order for any number of rows.
 
 use std::marker::PhantomData;
 
-use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, WithDType, bail};
+use ragged_kernels::{Element, PreparedLinear};
 
-/// The largest number of weights for which [`DotProducts`] is used for any number of outputs.
+/// The largest number of weights for which gradients are summed here for any number of outputs.
 const FEW_WEIGHTS: usize = 1 << 14;
 
-/// The largest number of outputs for which [`DotProducts`] is used for any number of weights.
+/// The largest number of outputs for which gradients are summed here for any number of weights.
 const FEW_OUTPUTS: usize = 16;
-
-/// The number of independent partial sums of a dot product.
-const LANES: usize = 16;
 
 /// `gemm` computes matrices of at most this many elements with dot products of its own.
 const GEMM_DOT_PRODUCTS: usize = 256;
@@ -38,23 +33,20 @@ pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Optio
     if !x.device().is_cpu() || !weight.device().is_cpu() || x.dtype() != weight.dtype() {
         return Ok(None);
     }
-    let (rows, (outputs, _)) = (x.dim(0)?, weight.dims2()?);
     let x = x.contiguous()?;
-    let few = weight.elem_count() <= FEW_WEIGHTS || outputs <= FEW_OUTPUTS || rows == 0;
-    match (x.dtype(), few) {
-        (DType::F32, true) => x.apply_op3(weight, bias, DotProducts::<f32>(PhantomData)),
-        (DType::F64, true) => x.apply_op3(weight, bias, DotProducts::<f64>(PhantomData)),
-        (DType::F32, false) => x.apply_op3(weight, bias, BlockedProducts::<f32>(PhantomData)),
-        (DType::F64, false) => x.apply_op3(weight, bias, BlockedProducts::<f64>(PhantomData)),
+    match x.dtype() {
+        DType::F32 => x.apply_op3(weight, bias, LinearOp::<f32>(PhantomData)),
+        #[cfg(feature = "f64")]
+        DType::F64 => x.apply_op3(weight, bias, LinearOp::<f64>(PhantomData)),
         _ => return Ok(None),
     }
     .map(Some)
 }
 
-/// The operation that computes dot products one by one.
-struct DotProducts<T>(PhantomData<T>);
+/// The operation on elements of one type.
+struct LinearOp<T>(PhantomData<T>);
 
-impl<T: WithDType> CustomOp3 for DotProducts<T> {
+impl<T: Element + WithDType> CustomOp3 for LinearOp<T> {
     fn name(&self) -> &'static str {
         "linear"
     }
@@ -71,15 +63,13 @@ impl<T: WithDType> CustomOp3 for DotProducts<T> {
         let (rows, inputs) = x_layout.shape().dims2()?;
         let (x, weight) = (slice::<T>(x, x_layout)?, slice::<T>(weight, weight_layout)?);
         let bias = slice::<T>(bias, bias_layout)?;
-        let mut y = Vec::with_capacity(rows * bias.len());
-        for x in x.chunks_exact(inputs) {
-            let units = weight.chunks_exact(inputs).zip(bias);
-            y.extend(units.map(|(weight, &bias)| dot(x, weight) + bias));
-        }
+        let mut y = vec![T::zero(); rows * bias.len()];
+        PreparedLinear::new(inputs, weight, bias)
+            .and_then(|linear| linear.forward(x, &mut y))
+            .map_err(candle_core::Error::wrap)?;
         Ok((T::to_cpu_storage_owned(y), (rows, bias.len()).into()))
     }
 
-    /// `dx = W^T dy`, `dW = sum dy x^T`, `db = sum dy`.
     fn bwd(
         &self,
         x: &Tensor,
@@ -88,108 +78,73 @@ impl<T: WithDType> CustomOp3 for DotProducts<T> {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (dims, outputs, inputs) = (x.dims(), weight.dims()[0], weight.dims()[1]);
-        let [x_values, weight_values, dy] = [x, weight, dy].map(Tensor::flatten_all);
-        let (x_values, weight_values) = (x_values?.to_vec1::<T>()?, weight_values?.to_vec1::<T>()?);
-        let dy = dy?.to_vec1::<T>()?;
-        let mut dx = vec![T::zero(); x_values.len()];
-        let mut dw = vec![T::zero(); weight_values.len()];
-        let mut db = vec![T::zero(); outputs];
-        let rows = x_values.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
-        for ((x, dx), dy) in rows.zip(dy.chunks_exact(outputs)) {
-            for (o, &dy) in dy.iter().enumerate() {
-                let unit = o * inputs..(o + 1) * inputs;
-                add_scaled(dx, dy, &weight_values[unit.clone()]);
-                add_scaled(&mut dw[unit], dy, x);
-                db[o] += dy;
-            }
+        let (rows, (outputs, _)) = (x.dim(0)?, weight.dims2()?);
+        match weight.elem_count() <= FEW_WEIGHTS || outputs <= FEW_OUTPUTS || rows == 0 {
+            true => summed_gradients::<T>(x, weight, bias, dy),
+            false => product_gradients(x, weight, bias, dy),
         }
-        let tensor = |of: &Tensor, values, dims: &[usize]| {
-            of.track_op().then(|| Tensor::from_vec(values, dims, of.device())).transpose()
-        };
-        let (dx, dw) = (tensor(x, dx, dims)?, tensor(weight, dw, &[outputs, inputs])?);
-        Ok((dx, dw, tensor(bias, db, &[outputs])?))
     }
 }
 
-/// The operation that calls candle's matrix product.
+/// The gradients of the input, the weight and the bias, of those that are tracked.
+type LinearGradients = (Option<Tensor>, Option<Tensor>, Option<Tensor>);
+
+/// `dx = W^T dy`, `dW = sum dy x^T`, `db = sum dy`, row by row.
+fn summed_gradients<T: WithDType>(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    dy: &Tensor,
+) -> Result<LinearGradients> {
+    let (dims, outputs, inputs) = (x.dims(), weight.dims()[0], weight.dims()[1]);
+    let [x_values, weight_values, dy] = [x, weight, dy].map(Tensor::flatten_all);
+    let (x_values, weight_values) = (x_values?.to_vec1::<T>()?, weight_values?.to_vec1::<T>()?);
+    let dy = dy?.to_vec1::<T>()?;
+    let mut dx = vec![T::zero(); x_values.len()];
+    let mut dw = vec![T::zero(); weight_values.len()];
+    let mut db = vec![T::zero(); outputs];
+    let rows = x_values.chunks_exact(inputs).zip(dx.chunks_exact_mut(inputs));
+    for ((x, dx), dy) in rows.zip(dy.chunks_exact(outputs)) {
+        for (o, &dy) in dy.iter().enumerate() {
+            let unit = o * inputs..(o + 1) * inputs;
+            add_scaled(dx, dy, &weight_values[unit.clone()]);
+            add_scaled(&mut dw[unit], dy, x);
+            db[o] += dy;
+        }
+    }
+    let tensor = |of: &Tensor, values, dims: &[usize]| {
+        of.track_op().then(|| Tensor::from_vec(values, dims, of.device())).transpose()
+    };
+    let (dx, dw) = (tensor(x, dx, dims)?, tensor(weight, dw, &[outputs, inputs])?);
+    Ok((dx, dw, tensor(bias, db, &[outputs])?))
+}
+
+/// `dx = dy W`, `dW = dy^T x`, `db = sum dy`, by candle's matrix product.
 ///
 /// `gemm` chooses among its algorithms by the shape of the result. Two measures keep the choice, and
 /// with it the order of the additions, the same for any number of rows: a few rows are padded with
 /// zeros up to [`padded_rows`], and long sums are split into [`blocks`].
-struct BlockedProducts<T>(PhantomData<T>);
-
-impl<T: WithDType> CustomOp3 for BlockedProducts<T> {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = x_layout.shape().dims2()?;
-        let bias = slice::<T>(bias, bias_layout)?;
-        let outputs = bias.len();
-        let padded = padded_rows(rows, outputs);
-        let padded_x = (padded > rows).then(|| -> Result<_> {
-            let mut values = slice::<T>(x, x_layout)?.to_vec();
-            values.resize(padded * inputs, T::zero());
-            Ok((T::to_cpu_storage_owned(values), Layout::contiguous((padded, inputs))))
-        });
-        let padded_x = padded_x.transpose()?;
-        let (x, x_layout) = padded_x.as_ref().map_or((x, x_layout), |(x, layout)| (x, layout));
-        let mut sum: Option<Vec<T>> = None;
-        for (start, len) in blocks(inputs, outputs) {
-            let x_layout = x_layout.narrow(1, start, len)?;
-            let weight_layout = weight_layout.narrow(1, start, len)?.transpose(0, 1)?;
-            let shape = (1, padded, outputs, len);
-            let product = x.matmul(weight, shape, &x_layout, &weight_layout)?;
-            let product = T::cpu_storage_as_slice(&product)?;
-            match &mut sum {
-                None => sum = Some(product.to_vec()),
-                Some(sum) => sum.iter_mut().zip(product).for_each(|(sum, &part)| *sum += part),
-            }
-        }
-        let mut y = sum.unwrap_or_default();
-        y.truncate(rows * outputs);
-        for y in y.chunks_exact_mut(outputs) {
-            y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
-        }
-        Ok((T::to_cpu_storage_owned(y), (rows, outputs).into()))
-    }
-
-    /// `dx = dy W`, `dW = dy^T x`, `db = sum dy`.
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (x_tracked, weight_tracked) = (x.track_op(), weight.track_op());
-        let (x, weight, dy) = (x.detach(), weight.detach(), dy.contiguous()?.detach());
-        let (rows, (outputs, inputs)) = (x.dim(0)?, weight.dims2()?);
-        let input_gradient = || -> Result<Tensor> {
-            let dy = dy.pad_with_zeros(0, 0, padded_rows(rows, inputs) - rows)?;
-            let parts = blocks(outputs, inputs).map(|(start, len)| {
-                dy.narrow(1, start, len)?.matmul(&weight.narrow(0, start, len)?)
-            });
-            let sum = parts.reduce(|sum, part| sum? + part?);
-            sum.unwrap_or_else(|| x.zeros_like())?.narrow(0, 0, rows)?.contiguous()
-        };
-        Ok((
-            x_tracked.then(input_gradient).transpose()?,
-            weight_tracked.then(|| dy.t()?.matmul(&x)).transpose()?,
-            bias.track_op().then(|| dy.sum(0)).transpose()?,
-        ))
-    }
+fn product_gradients(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    dy: &Tensor,
+) -> Result<LinearGradients> {
+    let (x_tracked, weight_tracked) = (x.track_op(), weight.track_op());
+    let (x, weight, dy) = (x.detach(), weight.detach(), dy.contiguous()?.detach());
+    let (rows, (outputs, inputs)) = (x.dim(0)?, weight.dims2()?);
+    let input_gradient = || -> Result<Tensor> {
+        let dy = dy.pad_with_zeros(0, 0, padded_rows(rows, inputs) - rows)?;
+        let parts = blocks(outputs, inputs)
+            .map(|(start, len)| dy.narrow(1, start, len)?.matmul(&weight.narrow(0, start, len)?));
+        let sum = parts.reduce(|sum, part| sum? + part?);
+        sum.unwrap_or_else(|| x.zeros_like())?.narrow(0, 0, rows)?.contiguous()
+    };
+    Ok((
+        x_tracked.then(input_gradient).transpose()?,
+        weight_tracked.then(|| dy.t()?.matmul(&x)).transpose()?,
+        bias.track_op().then(|| dy.sum(0)).transpose()?,
+    ))
 }
 
 /// Returns the number of rows, at least `rows`, for which `gemm` computes a matrix with `columns`
@@ -203,21 +158,6 @@ fn padded_rows(rows: usize, columns: usize) -> usize {
 fn blocks(terms: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = if columns > GEMM_SMALL_SIDE { 1 } else { terms.div_ceil(GEMM_SMALL_DEPTH) };
     (0..count).map(move |k| (k * terms / count, (k + 1) * terms / count - k * terms / count))
-}
-
-/// The dot product of two slices of one length.
-fn dot<T: WithDType>(a: &[T], b: &[T]) -> T {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [T::zero(); LANES];
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    for ((sum, &a), &b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
-        *sum += a * b;
-    }
-    sums.into_iter().fold(T::zero(), |sum, part| sum + part)
 }
 
 /// Adds `scale * from` to `to`.

@@ -175,7 +175,7 @@ fn hex(digest: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ragged_datasets::{FixedLengthSums, FixedLengthSumsConfig};
+    use ragged_datasets::{Dataset, FixedLengthSums, FixedLengthSumsConfig};
     use ragged_models::{ModelKind, RecurrentConfig};
 
     use super::*;
@@ -213,7 +213,7 @@ mod tests {
                 schema: Schema::of(&data),
                 identity: RunIdentity::of(&config, &DataFingerprints::default()).unwrap(),
                 forced: vec![],
-                transforms: Pipeline::fit(&[], &data).unwrap(),
+                transforms: Pipeline::identity(data.features()),
                 records: vec![record],
                 progress,
                 best_epochs,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
-use ragged_datasets::transforms::{Pipeline, Transformed};
+use ragged_datasets::transforms::{Pipeline, Transformed, fit};
 use ragged_datasets::{
     Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, TargetKind,
     VariableLengthSums, VariableLengthSumsConfig, split,
@@ -63,7 +63,7 @@ impl Datasets {
         };
         let schema = Schema::of(&train);
         let configs = section.transforms.as_deref().unwrap_or_default();
-        let pipeline = Arc::new(Pipeline::fit(configs, &train)?);
+        let pipeline = Arc::new(fit(configs, &train)?);
         let transformed = |data: AnyDataset| -> Result<AnyDataset> {
             Ok(Arc::new(Transformed::new(data, pipeline.clone())?))
         };

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::transforms::statistics::Statistics;
 
 /// Scales each feature to mean 0 and standard deviation 1 over the training steps:
 /// `(value - mean) / std`.
@@ -17,17 +16,13 @@ pub struct Standardize {
 }
 
 impl Standardize {
-    pub(super) fn fit(statistics: &Statistics) -> Self {
-        Self { mean: statistics.mean(), std: statistics.deviation() }
-    }
-
-    pub(super) fn check(&self, features: usize) -> Result<()> {
+    pub(crate) fn check(&self, features: usize) -> Result<()> {
         let usable = |mean: f64, std: f64| mean.is_finite() && std.is_finite() && std > 0.0;
         let expected = "a finite mean and a positive standard deviation";
         check_pairs("standardize", &self.mean, &self.std, features, usable, expected)
     }
 
-    pub(super) fn apply(&self, values: &mut [f64]) {
+    pub(crate) fn apply(&self, values: &mut [f64]) {
         let Self { mean, std } = self;
         for step in values.chunks_exact_mut(mean.len()) {
             for ((value, mean), std) in step.iter_mut().zip(mean).zip(std) {
@@ -52,14 +47,7 @@ pub struct MinMax {
 }
 
 impl MinMax {
-    pub(super) fn fit(statistics: &Statistics, low: f32, high: f32) -> Self {
-        // A feature that is always missing has no range, and any range leaves it missing.
-        let known =
-            |values: &[f64]| values.iter().map(|v| if v.is_nan() { 0.0 } else { *v }).collect();
-        Self { min: known(&statistics.min), max: known(&statistics.max), low, high }
-    }
-
-    pub(super) fn check(&self, features: usize) -> Result<()> {
+    pub(crate) fn check(&self, features: usize) -> Result<()> {
         check_range("min-max", self.low, self.high)?;
         let usable = |min: f64, max: f64| min.is_finite() && max.is_finite() && min <= max;
         let expected = "a finite minimum and a maximum of at least the minimum";
@@ -67,7 +55,7 @@ impl MinMax {
     }
 
     /// A constant feature becomes `low`, as in scikit-learn.
-    pub(super) fn apply(&self, values: &mut [f64]) {
+    pub(crate) fn apply(&self, values: &mut [f64]) {
         let Self { min, max, low, high } = self;
         for step in values.chunks_exact_mut(min.len()) {
             for ((value, min), max) in step.iter_mut().zip(min).zip(max) {
@@ -81,7 +69,7 @@ impl MinMax {
 }
 
 /// Checks that two bounds are finite and in increasing order.
-pub(super) fn check_range(name: &'static str, low: f32, high: f32) -> Result<()> {
+pub(crate) fn check_range(name: &'static str, low: f32, high: f32) -> Result<()> {
     if low.is_finite() && high.is_finite() && low < high {
         return Ok(());
     }
@@ -100,7 +88,7 @@ fn check_pairs(
     if (first.len(), second.len()) != (features, features) {
         // Blames the first list unless only the second has another length.
         let got = if first.len() == features { second.len() } else { first.len() };
-        return Err(Error::Count { name, of: "features", got, expected: features });
+        return Err(Error::Count { name, got, expected: features });
     }
     match first.iter().zip(second).position(|(&a, &b)| !usable(a, b)) {
         None => Ok(()),

@@ -1,0 +1,79 @@
+//! The values of a sequence on their way through a pipeline.
+
+use crate::error::{Error, Result};
+
+/// The values of a sequence in 64 bits, row-major `[T, features]`.
+///
+/// Values that a model reads have 32 bits. A value that 32 bits cannot hold well enough, such as seconds since 1970,
+/// is *exact*: it keeps its 64 bits until a transform scales it.
+///
+/// ```
+/// use ragged_transforms::Values;
+///
+/// assert_eq!(Values::rounded(&[0.1], 1)?.as_slice(), [f64::from(0.1f32)]);
+/// assert_eq!(Values::exact(vec![0.1], 1)?.as_slice(), [0.1]);
+/// # Ok::<(), ragged_transforms::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    pub(crate) values: Vec<f64>,
+    pub(crate) features: usize,
+    pub(crate) exact: bool,
+}
+
+impl Values {
+    /// Takes values that are rounded to 32 bits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Zero`] for steps of no features, [`Error::PartialStep`] for values that do not form whole steps.
+    pub fn rounded<T: Copy + Into<f64>>(values: &[T], features: usize) -> Result<Self> {
+        let round = |&value: &T| f64::from(value.into() as f32);
+        Self::new(values.iter().map(round).collect(), features, false)
+    }
+
+    /// Takes values that keep their 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`rounded`](Self::rounded).
+    pub fn exact(values: Vec<f64>, features: usize) -> Result<Self> {
+        Self::new(values, features, true)
+    }
+
+    fn new(values: Vec<f64>, features: usize, exact: bool) -> Result<Self> {
+        if features == 0 {
+            return Err(Error::Zero { name: "features" });
+        }
+        if !values.len().is_multiple_of(features) {
+            return Err(Error::PartialStep { values: values.len(), features });
+        }
+        Ok(Self { values, features, exact })
+    }
+
+    /// Returns the values, row-major `[T, features]`.
+    pub fn as_slice(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Returns the values, row-major `[T, features]`.
+    pub fn into_vec(self) -> Vec<f64> {
+        self.values
+    }
+
+    /// Returns the number of features of a step.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Whether the values keep their 64 bits.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// Rounds the values to 32 bits.
+    pub(crate) fn round(&mut self) {
+        self.exact = false;
+        self.values.iter_mut().for_each(|value| *value = f64::from(*value as f32));
+    }
+}
