@@ -1,7 +1,7 @@
 //! The names of features and sequences: later files are read by name, in every format.
 
 use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Schema};
-use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed, fit};
+use ragged_datasets::transforms::{TransformConfig, Transformed, fit};
 use ragged_datasets::{
     AugmentConfig, Augmented, Chunks, Dataset, Example, InMemory, Result, Sequence, Subset, Target,
     TargetKind,

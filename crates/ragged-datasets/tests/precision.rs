@@ -1,7 +1,7 @@
 //! Values that 32 bits cannot hold keep their differences until a transform reduces them.
 
 use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
-use ragged_datasets::transforms::{Pipeline, Transform, TransformConfig, Transformed, fit};
+use ragged_datasets::transforms::{Transform, TransformConfig, Transformed, fit};
 use ragged_datasets::{Dataset, InMemory};
 
 /// Two series of Unix seconds with a spread of 40 s.

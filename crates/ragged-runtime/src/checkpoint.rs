@@ -1,0 +1,113 @@
+//! Reading the checkpoint of a run.
+
+use ragged_transforms::Pipeline;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest, Sha256};
+
+use crate::config::ModelConfig;
+use crate::error::{Error, Result};
+use crate::targets::Targets;
+
+/// The key of the metadata.
+const KEY: &str = "ragged";
+
+/// Averaged weights, which predictions use where there are any.
+const EMA: &str = "ema.";
+
+/// What is read of the metadata.
+#[derive(Deserialize)]
+struct Sealed {
+    sha256: String,
+    info: Info,
+}
+
+/// The parts that a model needs.
+#[derive(Deserialize)]
+pub(crate) struct Info {
+    pub(crate) model: ModelConfig,
+    pub(crate) schema: Schema,
+    pub(crate) transforms: Pipeline,
+    records: Vec<IgnoredAny>,
+}
+
+/// What the training data were.
+#[derive(Deserialize)]
+pub(crate) struct Schema {
+    pub(crate) targets: Targets,
+    #[serde(default)]
+    pub(crate) features: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) exact: bool,
+}
+
+/// A checkpoint whose checksum was right.
+pub(crate) struct Checkpoint<'a> {
+    pub(crate) info: Info,
+    /// The checksum.
+    pub(crate) sha256: [u8; 32],
+    tensors: SafeTensors<'a>,
+    averaged: bool,
+}
+
+impl<'a> Checkpoint<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
+        let other =
+            |expected: &str, got: String| Error::Checkpoint { expected: expected.into(), got };
+        let no_file = |error: safetensors::SafeTensorError| {
+            other("a .safetensors file", format!("an error: {error}"))
+        };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(no_file)?;
+        let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| other("metadata of a run", "a file without them".into()))?;
+        let Sealed { sha256, info } = serde_json::from_str(text)
+            .map_err(|error| other("metadata of a run", format!("an error: {error}")))?;
+        let sum = checksum(bytes, &sha256).ok_or_else(|| other("a SHA-256 sum", sha256.clone()))?;
+        let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        if hex != sha256 {
+            return Err(other(&format!("the SHA-256 sum {sha256}"), hex));
+        }
+        if info.records.is_empty() {
+            return Err(Error::NoEpoch);
+        }
+        info.model.check()?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(no_file)?;
+        let averaged = tensors.names().iter().any(|name| name.starts_with(EMA));
+        Ok(Self { info, sha256: sum, tensors, averaged })
+    }
+
+    /// Returns a parameter of this shape.
+    pub(crate) fn parameter(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let stored = if self.averaged { format!("{EMA}{name}") } else { name.to_string() };
+        let error = |got: String| {
+            let expected = format!("F32 {shape:?}");
+            Error::Parameter { name: stored.clone(), expected, got }
+        };
+        let tensor: TensorView = match self.tensors.tensor(&stored) {
+            Ok(tensor) => tensor,
+            Err(_) => return Err(error("none".into())),
+        };
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+            return Err(error(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+        }
+        let (values, _) = tensor.data().as_chunks::<4>();
+        let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        match values.iter().find(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(value) => Err(error(format!("the value {value}"))),
+        }
+    }
+}
+
+/// Computes the checksum of the bytes with zeros in the place of the sum itself.
+fn checksum(bytes: &[u8], sum: &str) -> Option<[u8; 32]> {
+    const LEN: usize = 64;
+    let at = bytes.windows(LEN).position(|window| window == sum.as_bytes())?;
+    let mut hash = Sha256::new();
+    hash.update(&bytes[..at]);
+    hash.update([b'0'; LEN]);
+    hash.update(&bytes[at + LEN..]);
+    Some(hash.finalize().into())
+}

@@ -1,0 +1,271 @@
+//! A trained model.
+
+use std::path::Path;
+
+use ragged_kernels::PreparedLinear;
+use ragged_sequence::PackedLayout;
+use ragged_transforms::{Pipeline, PipelineState, Values};
+
+use crate::checkpoint::{Checkpoint, Info};
+use crate::config::Readout;
+use crate::error::{Error, Result};
+use crate::layers::{LayerOutputs, Layers, States};
+use crate::readout::{Pooled, add_rows};
+use crate::session::{Session, gather, scatter};
+use crate::targets::Targets;
+
+/// The model of a run: its transforms, recurrent layers, readout and head.
+///
+/// It can be shared by threads. Its results are, bit for bit, those of `ragged predict` on the same machine.
+///
+/// ```no_run
+/// use ragged_runtime::Model;
+///
+/// let model = Model::open("runs/gestures".as_ref())?;
+/// // Two sequences of two and one steps, three features.
+/// let sequences = [&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6][..], &[0.7, 0.8, 0.9]];
+/// for outputs in model.predict(&sequences)? {
+///     println!("{:?}", model.targets().label(&outputs));
+/// }
+/// # Ok::<(), ragged_runtime::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) transforms: Pipeline,
+    pub(crate) layers: Layers,
+    pub(crate) readout: Readout,
+    pub(crate) head: PreparedLinear<f32>,
+    targets: Targets,
+    feature_names: Option<Vec<String>>,
+    /// Whether values keep 64 bits until a transform scales them.
+    exact: bool,
+    /// The checksum of the checkpoint.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+impl Model {
+    /// Reads the model of a run from its folder, or from a checkpoint. Of a folder, it takes the best epoch, or the
+    /// last where there were no validation data.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCheckpoint`] for a folder without one, and [`Error::Io`] and [`Error::InFile`] for a file that
+    /// cannot be read or used.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = path.to_path_buf();
+        if path.is_dir() {
+            let names = ["best.safetensors", "last.safetensors"];
+            let found = names.iter().map(|name| path.join(name)).find(|file| file.exists());
+            file = found.ok_or_else(|| Error::NoCheckpoint { path: path.to_path_buf() })?;
+        }
+        let io = |source| Error::Io { path: file.clone(), source };
+        // A pipe or a device would never end.
+        if !std::fs::metadata(&file).map_err(io)?.is_file() {
+            return Err(io(std::io::Error::other("expected a regular file")));
+        }
+        let bytes = std::fs::read(&file).map_err(io)?;
+        Self::from_bytes(&bytes)
+            .map_err(|source| Error::InFile { path: file.clone(), source: Box::new(source) })
+    }
+
+    /// Reads the model from the bytes of a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Checkpoint`] for other or damaged bytes, [`Error::NoEpoch`] for a run that has not completed an epoch,
+    /// [`Error::Parameter`] for a parameter that does not fit.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let checkpoint = Checkpoint::read(bytes)?;
+        let Info { model, schema, transforms, .. } = &checkpoint.info;
+        let (input, got) = (model.layer.input_size, transforms.output_features());
+        if input != got {
+            let expected = format!("transforms with an output of {input} features");
+            return Err(Error::Checkpoint { expected, got: got.to_string() });
+        }
+        let layers = Layers::new(model, &checkpoint)?;
+        let (outputs, inputs) = (model.num_outputs, model.layer.output_features());
+        let weight = checkpoint.parameter("linear.weight", &[outputs, inputs])?;
+        let bias = checkpoint.parameter("linear.bias", &[outputs])?;
+        Ok(Self {
+            transforms: transforms.clone(),
+            layers,
+            readout: model.readout,
+            head: PreparedLinear::new(inputs, &weight, &bias)?,
+            targets: schema.targets.clone(),
+            feature_names: schema.features.clone(),
+            exact: schema.exact,
+            fingerprint: checkpoint.sha256,
+        })
+    }
+
+    /// Returns what the model predicts.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Returns the names of the features of a step, in their order, if the training data had names.
+    pub fn feature_names(&self) -> Option<&[String]> {
+        self.feature_names.as_deref()
+    }
+
+    /// Returns I, the number of features of a step.
+    pub fn features(&self) -> usize {
+        self.transforms.features()
+    }
+
+    /// Returns O, the number of outputs: one value or logit each.
+    pub fn outputs(&self) -> usize {
+        self.head.output_size()
+    }
+
+    /// Whether the model has outputs for each step, and not for each sequence.
+    pub fn is_per_step(&self) -> bool {
+        self.readout == Readout::Steps
+    }
+
+    /// Makes a prediction for each sequence `[T, I]`: `[O]` values or logits, or `[T, O]` if it is
+    /// [per step](Self::is_per_step). Sequences may have any lengths, also zero; missing values are NaN.
+    ///
+    /// Sequences are one batch. The prediction of each does not depend on the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transforms`] for values that do not form whole steps, [`Error::Input`] for the first value that is not
+    /// finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite.
+    pub fn predict<T: Copy + Into<f64>>(&self, sequences: &[&[T]]) -> Result<Vec<Vec<f32>>> {
+        let mut rows = vec![];
+        for (index, sequence) in sequences.iter().enumerate() {
+            let values = self.transforms.apply(self.values(sequence)?)?;
+            rows.push(model_input(index, &values)?);
+        }
+        let states = self.layers.initial_states(sequences.len());
+        let mut pooled = vec![Pooled::new(self.layers.config.output_features()); sequences.len()];
+        let (_, predictions) =
+            self.run(&rows, &states, &mut pooled.iter_mut().collect::<Vec<_>>())?;
+        Ok(predictions)
+    }
+
+    /// Makes predictions for the next steps of each session, which may differ in number.
+    ///
+    /// A prediction is that for all steps of the session so far, or for the new steps if it is
+    /// [per step](Self::is_per_step).
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict); [`Error::Sequences`] unless there is one sequence for each session. All sessions
+    /// are unchanged then.
+    pub fn chunk<T: Copy + Into<f64>>(
+        &self,
+        sessions: &mut [&mut Session],
+        sequences: &[&[T]],
+    ) -> Result<Vec<Vec<f32>>> {
+        self.check_sessions(sessions, sequences.len())?;
+        let (mut rows, mut transforms): (Vec<Vec<f32>>, Vec<PipelineState>) = (vec![], vec![]);
+        for (index, (session, sequence)) in sessions.iter().zip(sequences).enumerate() {
+            let mut state = session.transforms.clone();
+            let values = self.transforms.apply_next(self.values(sequence)?, &mut state)?;
+            rows.push(model_input(index, &values)?);
+            transforms.push(state);
+        }
+        let states = gather(sessions);
+        let mut pooled: Vec<Pooled> = sessions.iter().map(|s| s.pooled.clone()).collect();
+        let (states, predictions) =
+            self.run(&rows, &states, &mut pooled.iter_mut().collect::<Vec<_>>())?;
+        scatter(&states, sessions);
+        for ((session, pooled), transforms) in sessions.iter_mut().zip(pooled).zip(transforms) {
+            (session.pooled, session.transforms) = (pooled, transforms);
+        }
+        Ok(predictions)
+    }
+
+    /// Runs the model over the inputs of the layers.
+    fn run(
+        &self,
+        sequences: &[Vec<f32>],
+        states: &States,
+        pooled: &mut [&mut Pooled],
+    ) -> Result<(States, Vec<Vec<f32>>)> {
+        let (features, input) =
+            (self.layers.config.output_features(), self.layers.config.input_size);
+        let lengths: Vec<usize> = sequences.iter().map(|rows| rows.len() / input).collect();
+        let layout = PackedLayout::from_lengths(&lengths);
+        let mut x = Vec::with_capacity(layout.rows() * input);
+        for (sequence, step) in layout.positions() {
+            x.extend_from_slice(&sequences[sequence][step * input..(step + 1) * input]);
+        }
+        let LayerOutputs { rows, states } = self.layers.run(&layout, x, states)?;
+        add_rows(self.readout, &layout, &rows, pooled);
+        let mut predictions = vec![vec![]; sequences.len()];
+        if self.is_per_step() {
+            let outputs = self.apply_head(&rows)?;
+            for ((sequence, _), row) in layout.positions().zip(outputs.chunks_exact(self.outputs()))
+            {
+                predictions[sequence].extend_from_slice(row);
+            }
+        } else {
+            let hidden = self.layers.final_hidden(&states);
+            let mut read = vec![0.0; hidden.len()];
+            let rows = read.chunks_exact_mut(features).zip(hidden.chunks_exact(features));
+            for ((to, hidden), pooled) in rows.zip(pooled.iter()) {
+                pooled.read(self.readout, hidden, to);
+            }
+            let outputs = self.apply_head(&read)?;
+            predictions = outputs.chunks_exact(self.outputs()).map(<[f32]>::to_vec).collect();
+        }
+        for (index, prediction) in predictions.iter().enumerate() {
+            check_prediction(index, prediction)?;
+        }
+        Ok((states, predictions))
+    }
+
+    fn apply_head(&self, rows: &[f32]) -> Result<Vec<f32>> {
+        let mut outputs = vec![0.0; rows.len() / self.head.input_size() * self.outputs()];
+        self.head.forward(rows, &mut outputs)?;
+        Ok(outputs)
+    }
+
+    /// Checks that there is one sequence for each session, and that the sessions are of this model.
+    pub(crate) fn check_sessions(&self, sessions: &[&mut Session], got: usize) -> Result<()> {
+        if got != sessions.len() {
+            return Err(Error::Sequences { expected: sessions.len(), got });
+        }
+        match sessions.iter().position(|session| session.fingerprint != self.fingerprint) {
+            None => Ok(()),
+            Some(index) => Err(Error::Session {
+                expected: "a session of this model",
+                got: format!("one of another model at index {index}"),
+            }),
+        }
+    }
+
+    /// Takes the values of a sequence with the precision of the training data.
+    pub(crate) fn values<T: Copy + Into<f64>>(&self, sequence: &[T]) -> Result<Values> {
+        let features = self.features();
+        Ok(match self.exact {
+            true => Values::exact(sequence.iter().map(|&value| value.into()).collect(), features)?,
+            false => Values::rounded(sequence, features)?,
+        })
+    }
+}
+
+/// Rounds transformed values to the input of the layers; all must be finite.
+pub(crate) fn model_input(index: usize, values: &Values) -> Result<Vec<f32>> {
+    let features = values.features();
+    let rounded: Vec<f32> = values.as_slice().iter().map(|&value| value as f32).collect();
+    match rounded.iter().position(|value| !value.is_finite()) {
+        None => Ok(rounded),
+        Some(at) => Err(Error::Input {
+            sequence: index + 1,
+            step: at / features + 1,
+            feature: at % features + 1,
+            got: rounded[at],
+        }),
+    }
+}
+
+pub(crate) fn check_prediction(index: usize, prediction: &[f32]) -> Result<()> {
+    match prediction.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(&got) => Err(Error::Prediction { sequence: index + 1, got }),
+    }
+}

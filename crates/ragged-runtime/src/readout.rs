@@ -1,0 +1,65 @@
+//! What the head receives of the outputs: one row per sequence, or every step.
+
+use ragged_sequence::PackedLayout;
+
+use crate::config::Readout;
+
+/// What a readout knows of the steps so far of one sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pooled {
+    /// The pooled outputs, `[output_features]`; zeros before the first step.
+    pub(crate) row: Vec<f32>,
+    /// The number of steps.
+    pub(crate) steps: u64,
+}
+
+impl Pooled {
+    pub(crate) fn new(features: usize) -> Self {
+        Self { row: vec![0.0; features], steps: 0 }
+    }
+
+    /// Takes the outputs of the next step.
+    pub(crate) fn add(&mut self, readout: Readout, output: &[f32]) {
+        let first = self.steps == 0;
+        self.steps += 1;
+        match readout {
+            Readout::Final | Readout::Steps => {}
+            Readout::First if !first => {}
+            Readout::Mean | Readout::Sum => {
+                self.row.iter_mut().zip(output).for_each(|(sum, x)| *sum += x);
+            }
+            Readout::Max if !first => {
+                for (most, x) in self.row.iter_mut().zip(output).filter(|(most, x)| **x > **most) {
+                    *most = *x;
+                }
+            }
+            Readout::First | Readout::Last | Readout::Max => self.row.copy_from_slice(output),
+        }
+    }
+
+    /// Stores the row for the head in `to`. `hidden` is the last hidden state.
+    pub(crate) fn read(&self, readout: Readout, hidden: &[f32], to: &mut [f32]) {
+        match readout {
+            Readout::Final | Readout::Steps => to.copy_from_slice(hidden),
+            Readout::Mean => {
+                let steps = self.steps.max(1) as f32;
+                to.iter_mut().zip(&self.row).for_each(|(to, sum)| *to = sum / steps);
+            }
+            _ => to.copy_from_slice(&self.row),
+        }
+    }
+}
+
+/// Takes the outputs of packed rows, each for its sequence.
+pub(crate) fn add_rows<'a>(
+    readout: Readout,
+    layout: &PackedLayout,
+    rows: &[f32],
+    pooled: &mut [impl std::ops::DerefMut<Target = Pooled> + 'a],
+) {
+    if let Some(features) = pooled.first().map(|pooled| pooled.row.len()) {
+        for ((sequence, _), row) in layout.positions().zip(rows.chunks_exact(features)) {
+            pooled[sequence].add(readout, row);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Single steps of many sessions at once.
+
+use ragged_kernels::StepState;
+use ragged_transforms::PipelineState;
+
+use crate::config::Readout;
+use crate::error::{Error, Result};
+use crate::model::{Model, check_prediction, model_input};
+use crate::readout::Pooled;
+use crate::session::Session;
+
+/// Room for the intermediate results of [`Model::step`], which the caller keeps from step to step. It belongs to no
+/// session, and any model can use it.
+///
+/// As long as the number of sessions and the model stay the same, a step allocates nothing, unless the model has
+/// transforms.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The checksum of the model's checkpoint.
+    fingerprint: [u8; 32],
+    /// The states of the rows that step, for each layer.
+    states: Vec<StepState<f32>>,
+    /// The sessions that step.
+    rows: Vec<usize>,
+    /// The input of the layers, `[rows, input_size]`.
+    x: Vec<f32>,
+    /// The input of the head, `[B, output_features]`.
+    read: Vec<f32>,
+    /// The states of transforms after the step.
+    transforms: Vec<PipelineState>,
+    cell: Vec<f32>,
+    refused: Vec<Refused>,
+}
+
+/// A session that a step has left unchanged, since its input or its prediction cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The index of the session.
+    pub session: usize,
+    /// Why it was refused.
+    pub error: Error,
+}
+
+impl Model {
+    /// Creates a session before its first step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, and
+    /// [`Error::Transforms`] for transforms that need the whole sequence.
+    pub fn session(&self) -> Result<Session> {
+        if self.layers.config.bidirectional {
+            return Err(Error::Stepwise { name: "bidirectional", expected: "false" });
+        }
+        Ok(Session {
+            states: self.layers.initial.clone(),
+            pooled: Pooled::new(self.layers.config.output_features()),
+            transforms: self.transforms.state()?,
+            fingerprint: self.fingerprint,
+        })
+    }
+
+    /// Runs one step of each session: `x` is `[B, I]`, and `y` `[B, O]` receives the predictions for all steps so far,
+    /// or those for this step if the model is [per step](Self::is_per_step).
+    ///
+    /// Sessions may differ from call to call, in number and in order. Those whose input is not finite are refused:
+    /// they stay as they are, and their predictions are NaN. The others do not notice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] for an `x` or `y` of another size, [`Error::Session`] for a session of another model. All
+    /// sessions are unchanged then.
+    ///
+    /// ```no_run
+    /// use ragged_runtime::{Model, Scratch};
+    ///
+    /// let model = Model::open("runs/gestures".as_ref())?;
+    /// let (mut left, mut right) = (model.session()?, model.session()?);
+    /// let mut scratch = Scratch::default();
+    /// let mut y = vec![0.0; 2 * model.outputs()];
+    /// let x = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+    /// let refused = model.step(&mut [&mut left, &mut right], &x, &mut y, &mut scratch)?;
+    /// assert!(refused.is_empty());
+    /// # Ok::<(), ragged_runtime::Error>(())
+    /// ```
+    pub fn step<'s, T: Copy + Into<f64>>(
+        &self,
+        sessions: &mut [&mut Session],
+        x: &[T],
+        y: &mut [f32],
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [Refused]> {
+        let (count, features) = (sessions.len(), self.features());
+        check_len("x", "B x I", x.len(), count * features)?;
+        check_len("y", "B x O", y.len(), count * self.outputs())?;
+        self.check_sessions(sessions, count)?;
+        self.take_inputs(sessions, x, scratch)?;
+        self.step_layers(sessions, scratch)?;
+        self.read_predictions(sessions, y, scratch)?;
+        self.commit(sessions, y, scratch);
+        Ok(&scratch.refused)
+    }
+
+    /// Transforms the inputs, and finds the sessions that step and those that are refused.
+    fn take_inputs<T: Copy + Into<f64>>(
+        &self,
+        sessions: &[&mut Session],
+        x: &[T],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Scratch { rows, x: inputs, transforms, refused, .. } = scratch;
+        rows.clear();
+        inputs.clear();
+        transforms.clear();
+        refused.clear();
+        for (index, (session, x)) in
+            sessions.iter().zip(x.chunks_exact(self.features())).enumerate()
+        {
+            if self.transforms.transforms().is_empty() {
+                let start = inputs.len();
+                inputs.extend(x.iter().map(|&value| value.into() as f32));
+                if let Some(at) = inputs[start..].iter().position(|value| !value.is_finite()) {
+                    let (step, feature, got) = (session.next_step(), at + 1, inputs[start + at]);
+                    let error = Error::Input { sequence: index + 1, step, feature, got };
+                    refused.push(Refused { session: index, error });
+                    inputs.truncate(start);
+                } else {
+                    rows.push(index);
+                }
+                continue;
+            }
+            let mut state = session.transforms.clone();
+            let values = self.transforms.apply_next(self.values(x)?, &mut state)?;
+            let refusal = match model_input(index, &values) {
+                Ok(input) if input.is_empty() && self.is_per_step() => {
+                    Some(Error::Truncated { sequence: index + 1 })
+                }
+                // A step beyond the truncation changes nothing.
+                Ok(input) if input.is_empty() => None,
+                Ok(input) => {
+                    inputs.extend(input);
+                    rows.push(index);
+                    transforms.push(state);
+                    None
+                }
+                Err(Error::Input { sequence, feature, got, .. }) => {
+                    Some(Error::Input { sequence, step: session.next_step(), feature, got })
+                }
+                Err(other) => return Err(other),
+            };
+            refused.extend(refusal.map(|error| Refused { session: index, error }));
+        }
+        Ok(())
+    }
+
+    /// Runs the layers for the sessions that step.
+    fn step_layers(&self, sessions: &[&mut Session], scratch: &mut Scratch) -> Result<()> {
+        let Scratch { fingerprint, states, rows, x, .. } = scratch;
+        let room = states.first().map_or(0, StepState::rows);
+        if room != rows.len() || *fingerprint != self.fingerprint {
+            *states = self.layers.step_states(rows.len())?;
+            *fingerprint = self.fingerprint;
+        }
+        for (row, &session) in rows.iter().enumerate() {
+            let from = &sessions[session].states;
+            for (layer, state) in states.iter_mut().enumerate() {
+                let c = from.cell.get(layer).map_or(&[][..], Vec::as_slice);
+                state.set_row(row, &from.hidden[layer], c)?;
+            }
+        }
+        self.layers.step(x, states)
+    }
+
+    /// Computes the predictions of all sessions.
+    fn read_predictions(
+        &self,
+        sessions: &[&mut Session],
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Scratch { states, rows, read, .. } = scratch;
+        let features = self.layers.config.output_features();
+        read.resize(sessions.len() * features, 0.0);
+        let mut stepped = rows.iter().enumerate().peekable();
+        for (index, (session, to)) in
+            sessions.iter().zip(read.chunks_exact_mut(features)).enumerate()
+        {
+            let last = &session.states.hidden[session.states.hidden.len() - 1];
+            match stepped.next_if(|(_, session)| **session == index) {
+                None => session.pooled.read(self.readout, last, to),
+                Some((row, _)) => {
+                    let hidden = states.last().map_or(&[][..], StepState::hidden);
+                    let hidden = &hidden[row * features..(row + 1) * features];
+                    match self.readout {
+                        Readout::Final | Readout::Steps => to.copy_from_slice(hidden),
+                        // Of the pooled outputs, only a copy may change before the predictions are checked.
+                        readout => {
+                            let mut pooled = session.pooled.clone();
+                            pooled.add(readout, hidden);
+                            pooled.read(readout, hidden, to);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(self.head.forward(read, y)?)
+    }
+
+    /// Gives the sessions that have stepped their new states, unless the prediction is not finite.
+    fn commit(&self, sessions: &mut [&mut Session], y: &mut [f32], scratch: &mut Scratch) {
+        let Scratch { states, rows, transforms, cell, refused, .. } = scratch;
+        let (outputs, h) = (self.outputs(), self.layers.config.hidden_size);
+        for (layer, state) in states.iter().enumerate() {
+            cell.resize(state.rows() * h, 0.0);
+            let has_cells = state.copy_cell_states(cell).is_ok();
+            let p = self.layers.config.output_size();
+            for (row, &session) in rows.iter().enumerate() {
+                if check_prediction(session, &y[session * outputs..][..outputs]).is_err() {
+                    continue;
+                }
+                let to = &mut sessions[session].states;
+                to.hidden[layer].copy_from_slice(&state.hidden()[row * p..(row + 1) * p]);
+                if has_cells {
+                    to.cell[layer].copy_from_slice(&cell[row * h..(row + 1) * h]);
+                }
+            }
+        }
+        let mut transforms = transforms.drain(..);
+        for (row, &index) in rows.iter().enumerate() {
+            let transforms = transforms.next();
+            if let Err(error) = check_prediction(index, &y[index * outputs..][..outputs]) {
+                refused.push(Refused { session: index, error });
+                continue;
+            }
+            let features = self.layers.config.output_features();
+            let hidden = states.last().map_or(&[][..], StepState::hidden);
+            let session = &mut *sessions[index];
+            session.pooled.add(self.readout, &hidden[row * features..(row + 1) * features]);
+            if let Some(transforms) = transforms {
+                session.transforms = transforms;
+            }
+        }
+        for refused in refused.iter() {
+            y[refused.session * outputs..][..outputs].fill(f32::NAN);
+        }
+    }
+
+    /// Sets a session back to the state before its first step.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub fn reset(&self, session: &mut Session) -> Result<()> {
+        *session = self.session()?;
+        Ok(())
+    }
+}
+
+impl Session {
+    /// The number of the next step, from 1.
+    fn next_step(&self) -> usize {
+        usize::try_from(self.steps()).map_or(usize::MAX, |steps| steps.saturating_add(1))
+    }
+}
+
+fn check_len(name: &'static str, shape: &'static str, got: usize, expected: usize) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Length { name, shape, expected, got })
+}
