@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use ragged_datasets::formats::{self, Format};
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
@@ -207,11 +207,11 @@ impl Predictor {
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
-        let mut output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
+        let output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
+        let mut output = output.to_dtype(DType::F64)?.to_vec2::<f64>()?;
         if self.targets().labels().is_some() {
-            output = softmax(&output)?;
+            output.iter_mut().for_each(|logits| softmax(logits));
         }
-        let output = output.to_dtype(DType::F64)?.to_vec2::<f64>()?;
         match (self.targets(), &batch.input) {
             (
                 TargetKind::StepClasses(_) | TargetKind::StepValues(_),
@@ -267,9 +267,10 @@ impl std::fmt::Debug for Predictor {
     }
 }
 
-/// `e^x / sum(e^x)` over the last dimension, computed after subtracting the largest logit.
-fn softmax(logits: &Tensor) -> Result<Tensor> {
-    let logits = logits.to_dtype(DType::F64)?;
-    let exp = logits.broadcast_sub(&logits.max_keepdim(1)?)?.exp()?;
-    Ok(exp.broadcast_div(&exp.sum_keepdim(1)?)?)
+/// Replaces logits by `e^x / sum(e^x)`, computed after subtracting the largest logit.
+fn softmax(logits: &mut [f64]) {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    logits.iter_mut().for_each(|x| *x = (*x - largest).exp());
+    let sum = logits.iter().fold(0.0, |sum, exp| sum + exp);
+    logits.iter_mut().for_each(|x| *x /= sum);
 }
