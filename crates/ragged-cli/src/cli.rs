@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::{compare, completions, data, download, evaluate, man, predict, program, runs, train};
+use crate::{
+    compare, completions, data, download, evaluate, export, man, predict, program, runs, train,
+};
 
 /// Shown by `--help` and in the man page, after the options.
 const NOTES: &str = "\
@@ -45,6 +47,11 @@ enum Command {
     ///
     /// Uses the best checkpoint of a run. Predictions keep the order of the sequences.
     Predict(predict::Args),
+    /// Write the model of a run as an ONNX file
+    ///
+    /// Uses the best checkpoint of a run. The file contains the transforms of the training data, and runs in ONNX
+    /// Runtime and other programs. Its inputs are `x`, padded sequences, and `lengths`.
+    Export(export::Args),
     /// Describe a data set and the cost of several ways of batching
     Data(data::Args),
     /// List the runs of a folder
@@ -97,6 +104,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Train(args) => train::run(*args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Export(args) => export::run(args),
         Command::Data(args) => data::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Compare(args) => compare::run(args),

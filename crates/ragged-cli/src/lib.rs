@@ -31,6 +31,7 @@ mod console;
 mod data;
 mod download;
 mod evaluate;
+mod export;
 mod failure;
 mod man;
 mod predict;

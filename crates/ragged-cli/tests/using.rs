@@ -145,6 +145,57 @@ fn lines_on_standard_input_are_answered_one_by_one() {
     assert_eq!(ragged(dir, &words).status.code(), Some(2));
 }
 
+/// A file of sequences without steps was once an error of the softmax.
+#[test]
+fn sequences_without_steps_have_no_labels_of_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let line = "{\"sequence\": [[1], [2]], \"target\": [\"a\", \"b\"]}\n";
+    fs::write(dir.join("all.jsonl"), line.repeat(20)).unwrap();
+    fs::write(dir.join("new.jsonl"), "{\"sequence\": []}\n".repeat(2)).unwrap();
+    good(dir, &["train", "--dataset", "all.jsonl", "--epochs", "1", "--out", "run"]);
+    assert_eq!(good(dir, &["predict", "run", "new.jsonl"]), "series,step,label,p(a),p(b)\n");
+}
+
+/// `validation/check_onnx.py` checks the predictions of exported models.
+#[test]
+fn a_run_is_exported_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::write(dir.join("all.jsonl"), jsonl(30, true)).unwrap();
+    let train = ["train", "--dataset", "all.jsonl", "--epochs", "2", "--out", "run"];
+    good(dir, &train);
+    let said = good(dir, &["export", "run", "model.onnx"]);
+    assert_eq!(said, "exported the model of epoch 2, in model.onnx\n");
+    let bytes = fs::read(dir.join("model.onnx")).unwrap();
+    // Field 1 is the version of the format, 8. The labels are in the metadata.
+    assert_eq!(bytes[..2], [8, 8]);
+    let labels = br#"["down","up, or so"]"#;
+    assert!(bytes.windows(labels.len()).any(|window| window == labels));
+    // The same run gives the same bytes, which replace those of the file.
+    good(dir, &["export", "run", "model.onnx"]);
+    assert_eq!(fs::read(dir.join("model.onnx")).unwrap(), bytes);
+
+    let ending = "model.txt: expected a name that ends in .onnx";
+    bad(dir, &["export", "run", "model.txt"], ending);
+    bad(dir, &["export", "nowhere", "new.onnx"], "nowhere: not a run directory");
+    bad(dir, &["export", "run", "no/where.onnx"], "no/where.onnx: ");
+    fs::create_dir(dir.join("taken.onnx")).unwrap();
+    bad(dir, &["export", "run", "taken.onnx"], "taken.onnx: ");
+    assert_eq!(fs::read_dir(dir.join("taken.onnx")).unwrap().count(), 0);
+    fs::create_dir(dir.join("begun")).unwrap();
+    fs::copy(dir.join("run/config.toml"), dir.join("begun/config.toml")).unwrap();
+    bad(dir, &["export", "begun", "new.onnx"], "begun/last.safetensors: ");
+    let projected =
+        [&train[..6], &["projected", "--set", "model.proj_size=3", "--set", "model.hidden_size=5"]];
+    good(dir, &projected.concat());
+    let reason =
+        "model.proj_size is 3: the LSTM operator of ONNX has no projection; expected a model";
+    bad(dir, &["export", "projected", "new.onnx"], reason);
+    bad(dir, &["export", "projected", "model.onnx"], reason);
+    assert_eq!(fs::read(dir.join("model.onnx")).unwrap(), bytes);
+}
+
 #[test]
 fn a_dry_run_says_all_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();

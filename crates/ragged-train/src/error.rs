@@ -251,6 +251,26 @@ pub enum Error {
         /// What is wrong with its contents.
         source: Box<Error>,
     },
+    /// A part of a model that ONNX has no operator for.
+    #[error("{key} is {got}: {reason}; expected {expected}")]
+    OnnxUnsupported {
+        /// The key of the configuration.
+        key: &'static str,
+        /// Its value.
+        got: String,
+        /// What ONNX lacks.
+        reason: &'static str,
+        /// What can be exported.
+        expected: &'static str,
+    },
+    /// A model that is too large for one file in the ONNX format.
+    #[error("the model takes {bytes} bytes: expected at most {most}, the limit of one ONNX file")]
+    OnnxSize {
+        /// The size of the model.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// A plot that cannot be drawn.
     #[error("{}: cannot draw the plot: {source}", path.display())]
     Plot {

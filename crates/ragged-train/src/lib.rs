@@ -51,7 +51,7 @@
 //! - [`fit`]: the training loop and its steps;
 //! - [`config`]: the configuration file, and errors that blame the key that is wrong;
 //! - [`run`]: a whole run: data, checkpoints, run directory;
-//! - [`predict`]: a trained model in use.
+//! - [`predict`]: a trained model in use, or exported to ONNX.
 
 #![forbid(unsafe_code)]
 
@@ -59,6 +59,7 @@ mod atomic_file;
 pub mod config;
 mod error;
 mod exact_float;
+mod export;
 pub mod fit;
 pub mod objective;
 pub mod optim;

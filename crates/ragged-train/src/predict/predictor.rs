@@ -9,8 +9,10 @@ use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
 use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
+use crate::atomic_file::write_atomically;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
+use crate::export::onnx::{TrainedModel, encode};
 use crate::fit::batch_model::BatchModel;
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
@@ -48,6 +50,8 @@ pub struct Predictor {
     config: ExperimentConfig,
     info: CheckpointInfo,
     model: PreparedModel,
+    /// The parameters of the model, which share its memory.
+    parameters: Parameters,
 }
 
 /// The result of [`Predictor::evaluate`].
@@ -88,7 +92,7 @@ impl Predictor {
         parameters.load_state_dict(checkpoint.weights()).map_err(&fits)?;
         let model = model.prepare().map_err(&fits)?;
         drop(fits);
-        Ok(Self { config, info: checkpoint.info, model })
+        Ok(Self { config, info: checkpoint.info, model, parameters })
     }
 
     /// Returns the kind of targets, with the names of classes.
@@ -105,6 +109,72 @@ impl Predictor {
     /// Returns the transforms that were fitted to the training data.
     pub fn transforms(&self) -> &Pipeline {
         &self.info.transforms
+    }
+
+    /// Returns the epoch from which the parameters are.
+    pub fn epoch(&self) -> usize {
+        self.info.epoch()
+    }
+
+    /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
+    ///
+    /// The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
+    /// `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step, which is zero after the end of a
+    /// sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the training data.
+    /// The graph does not check its input: a value that is missing after the transforms makes the prediction for its
+    /// sequence meaningless.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OnnxUnsupported`] for a model with a projection, [`Error::OnnxSize`] for more than 2 GiB.
+    ///
+    /// ```
+    /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+    /// # let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\ninput_size = 2\n[train]\nepochs = 1\n";
+    /// # let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
+    /// # let runs = tempfile::tempdir().unwrap();
+    /// # let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
+    /// # experiment.run(&run, &mut ())?;
+    /// let predictor = Predictor::open(run.path())?;
+    /// let bytes = predictor.to_onnx()?;
+    /// // Or directly to a file.
+    /// let path = runs.path().join("model.onnx");
+    /// predictor.write_onnx(&path)?;
+    /// assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    /// # Ok::<(), ragged_train::Error>(())
+    /// ```
+    pub fn to_onnx(&self) -> Result<Vec<u8>> {
+        encode(&TrainedModel {
+            name: &self.config.name,
+            epoch: self.epoch(),
+            config: &self.info.model,
+            weights: &self.parameters.state_dict(),
+            transforms: &self.info.transforms,
+            schema: &self.info.schema,
+        })
+    }
+
+    /// Writes the model to an ONNX file, completely or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_onnx`](Self::to_onnx); [`Error::File`] for a name that does not end in `.onnx`, [`Error::Io`] where the
+    /// file cannot be written.
+    pub fn write_onnx(&self, path: &Path) -> Result<()> {
+        Self::check_onnx_path(path)?;
+        write_atomically(path, &self.to_onnx()?)
+    }
+
+    /// Checks that a path has the ending `.onnx`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] for another ending.
+    pub fn check_onnx_path(path: &Path) -> Result<()> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("onnx") => Ok(()),
+            _ => Err(Error::file(path, "expected a name that ends in .onnx")),
+        }
     }
 
     /// Tests the model: on the test data of the run, or on `dataset`, which is the name of a data set
@@ -144,7 +214,7 @@ impl Predictor {
             metrics,
             confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
             examples,
-            epoch: self.info.epoch(),
+            epoch: self.epoch(),
             notes,
         })
     }

@@ -1,0 +1,3 @@
+//! Trained models in formats of other programs.
+
+pub(crate) mod onnx;

@@ -1,0 +1,363 @@
+//! A trained model as an ONNX file.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use prost::Message;
+use ragged_datasets::formats::Schema;
+use ragged_datasets::transforms::{Pipeline, Transform};
+use ragged_models::{ModelConfig, Readout};
+
+use crate::error::{Error, Result};
+use crate::export::onnx::graph::{Dim, Element, GraphBuilder};
+use crate::export::onnx::messages::{Model, OperatorSet};
+use crate::export::onnx::sequences::Sequences;
+use crate::export::onnx::weights::Weights;
+use crate::export::onnx::{metadata, readout, recurrent, transforms};
+
+/// The version of the operators.
+const OPSET: i64 = 18;
+/// The version of the file format that came with them.
+const IR_VERSION: i64 = 8;
+/// Readers of protocol buffers refuse more bytes.
+const MOST_BYTES: usize = i32::MAX as usize;
+
+/// What an exported model consists of.
+pub(crate) struct TrainedModel<'a> {
+    /// The name of the run.
+    pub(crate) name: &'a str,
+    /// The epoch from which the weights are.
+    pub(crate) epoch: usize,
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) weights: &'a BTreeMap<String, Tensor>,
+    pub(crate) transforms: &'a Pipeline,
+    pub(crate) schema: &'a Schema,
+}
+
+/// Returns the bytes of an ONNX file.
+///
+/// # Errors
+///
+/// [`Error::OnnxUnsupported`] for what ONNX has no operator for, [`Error::OnnxSize`] for a model that is too large.
+pub(crate) fn encode(model: &TrainedModel<'_>) -> Result<Vec<u8>> {
+    let bytes = Weights(model.weights).bytes();
+    // Checked first: there is no second copy of weights that are too large.
+    check_size(bytes)?;
+    let message = build(model)?;
+    check_size(message.encoded_len())?;
+    Ok(message.encode_to_vec())
+}
+
+fn check_size(bytes: usize) -> Result<()> {
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(Error::OnnxSize { bytes, most: MOST_BYTES })
+}
+
+fn build(model: &TrainedModel<'_>) -> Result<Model> {
+    let TrainedModel { config, schema, .. } = model;
+    if let Some(size) = config.layer.proj_size {
+        return Err(Error::OnnxUnsupported {
+            key: "model.proj_size",
+            got: size.to_string(),
+            reason: "the LSTM operator of ONNX has no projection",
+            expected: "a model that was trained without it",
+        });
+    }
+    let mut graph = GraphBuilder::new(model.name, String::new());
+    let mut sequences = inputs(&mut graph, model);
+    for transform in model.transforms.transforms() {
+        transforms::apply(&mut graph, transform, &mut sequences);
+    }
+    sequences.round(&mut graph);
+
+    let weights = Weights(model.weights);
+    let read = readout::reads(config.readout);
+    let rows = recurrent::layers(&mut graph, config, &weights, &sequences, read)?;
+    let rows = readout::read(&mut graph, config.readout, &sequences, &rows);
+    let classes = schema.targets.labels().is_some();
+    let mut prediction = readout::head(&mut graph, config, &weights, &rows, classes)?;
+    let mut dims = vec![Dim::Any("batch"), Dim::Size(config.num_outputs)];
+    if config.readout == Readout::Steps {
+        let (mask, zero) = (sequences.mask(&mut graph), graph.number(Element::Float, 0.0));
+        prediction = graph.node("Where", [&mask, &prediction, &zero], vec![]);
+        let cut = |transform: &Transform| matches!(transform, Transform::Truncate { .. });
+        let truncated = model.transforms.transforms().iter().any(cut);
+        dims.insert(1, Dim::Any(if truncated { "kept" } else { "time" }));
+    }
+    let doc = metadata::prediction_doc(&schema.targets);
+    graph.output(&prediction, "prediction", Element::Float, &dims, doc);
+    Ok(Model {
+        ir_version: IR_VERSION,
+        producer_name: "ragged".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        doc_string: format!("The model of the run {}, epoch {}.", model.name, model.epoch),
+        graph: Some(graph.finish()),
+        opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        metadata_props: metadata::properties(model.name, model.epoch, schema),
+    })
+}
+
+/// Declares the inputs: `x` `[B, T, I]` and `lengths` `[B]`.
+fn inputs(graph: &mut GraphBuilder, model: &TrainedModel<'_>) -> Sequences {
+    let features = model.transforms.features();
+    let element = if model.schema.exact { Element::Double } else { Element::Float };
+    let dims = [Dim::Any("batch"), Dim::Any("time"), Dim::Size(features)];
+    let x = graph.input("x", element, &dims, metadata::input_doc(model.schema));
+    let doc = "The number of steps of each sequence, from 0 to the size of the time axis.";
+    let lengths = graph.input("lengths", Element::Int64, &[Dim::Any("batch")], doc.into());
+    Sequences { x, element, features, lengths }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use candle_core::{DType, Device};
+    use ragged_datasets::TargetKind;
+    use ragged_datasets::transforms::{Keep, TransformConfig, fit};
+    use ragged_datasets::{Example, InMemory, Sequence, Target};
+    use ragged_models::{LayerKind, Merge, ModelKind, Parameters, RecurrentConfig};
+
+    use super::*;
+    use crate::export::onnx::messages::{self, TensorType};
+
+    /// Everything that a model consists of, with new weights.
+    struct Case {
+        config: ModelConfig,
+        transforms: Pipeline,
+        schema: Schema,
+    }
+
+    impl Case {
+        /// A model of three features and two classes.
+        fn new(readout: Readout) -> Self {
+            let layer = RecurrentConfig::new(3, 4);
+            let config = ModelConfig { readout, ..ModelConfig::new(ModelKind::Variable, layer, 2) };
+            let labels = vec!["a".into(), "b, \"c\"".into()];
+            let targets = match readout {
+                Readout::Steps => TargetKind::StepClasses(labels),
+                _ => TargetKind::Classes(labels),
+            };
+            let features = Some(["x", "y", "z"].map(String::from).to_vec());
+            let schema = Schema { targets, features, exact: false };
+            Self { config, transforms: Pipeline::identity(3), schema }
+        }
+
+        /// The same with fitted transforms. The second feature has a missing value.
+        fn transformed(mut self, transforms: &[TransformConfig]) -> Self {
+            let values = vec![1.0, f32::NAN, 3.0, 4.0, 5.0, 6.0];
+            let example = Example::new(Sequence::new(values, 3).unwrap(), Target::Values(vec![]));
+            let data = InMemory::new(vec![example], TargetKind::NONE).unwrap();
+            self.transforms = fit(transforms, &data).unwrap();
+            self.config.layer.input_size = self.transforms.output_features();
+            self
+        }
+
+        fn weights(&self) -> BTreeMap<String, Tensor> {
+            let parameters = Parameters::new(1);
+            let vb = parameters.builder(DType::F32, &Device::Cpu);
+            ragged_models::Model::new(&self.config, vb).unwrap();
+            parameters.state_dict()
+        }
+
+        fn encode(&self, weights: &BTreeMap<String, Tensor>) -> Result<Model> {
+            let Self { config, transforms, schema } = self;
+            let model = TrainedModel { name: "r", epoch: 7, config, weights, transforms, schema };
+            Ok(Model::decode(&*encode(&model)?).unwrap())
+        }
+
+        fn graph(&self) -> messages::Graph {
+            self.encode(&self.weights()).unwrap().graph.unwrap()
+        }
+    }
+
+    /// Checks that each name is defined once, before its first use, and used, and that no graph repeats a name of the
+    /// graph around it.
+    #[track_caller]
+    fn check_names(graph: &messages::Graph, outer: &HashSet<String>) {
+        let mut defined = outer.clone();
+        let mut used: HashSet<&str> = graph.output.iter().map(|info| info.name.as_str()).collect();
+        let given = graph.input.iter().map(|info| &info.name);
+        for name in given.chain(graph.initializer.iter().map(|tensor| &tensor.name)) {
+            assert!(defined.insert(name.clone()), "{name} is defined twice");
+        }
+        for node in &graph.node {
+            for name in node.input.iter().filter(|name| !name.is_empty()) {
+                assert!(defined.contains(name), "{}: {name} is not defined", node.name);
+                used.insert(name);
+            }
+            for body in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
+                check_names(body, &defined);
+            }
+            for name in node.output.iter().filter(|name| !name.is_empty()) {
+                assert!(defined.insert(name.clone()), "{name} is defined twice");
+            }
+        }
+        for output in &graph.output {
+            assert!(defined.contains(&output.name), "{} is not defined", output.name);
+        }
+        let states = graph.node.iter().filter(|node| node.op_type == "Scan");
+        used.extend(states.map(|node| node.output[0].as_str()));
+        let unused: Vec<_> = defined
+            .iter()
+            .filter(|name| !outer.contains(*name) && !used.contains(&***name))
+            .collect();
+        assert!(unused.is_empty(), "{unused:?} is not used");
+    }
+
+    fn tensor_type(info: &messages::ValueInfo) -> TensorType {
+        info.r#type.clone().unwrap().tensor_type.unwrap()
+    }
+
+    /// The dimensions of an input or output, in words.
+    fn dims(info: &messages::ValueInfo) -> Vec<String> {
+        let dims = tensor_type(info).shape.unwrap().dim.into_iter();
+        dims.map(|dim| dim.param.unwrap_or_else(|| dim.value.unwrap().to_string())).collect()
+    }
+
+    fn operators(graph: &messages::Graph) -> Vec<&str> {
+        graph.node.iter().map(|node| node.op_type.as_str()).collect()
+    }
+
+    #[test]
+    fn the_file_says_what_it_is() {
+        let case = Case::new(Readout::Final);
+        let model = case.encode(&case.weights()).unwrap();
+        assert_eq!((model.ir_version, model.producer_name.as_str()), (8, "ragged"));
+        assert_eq!(model.producer_version, env!("CARGO_PKG_VERSION"));
+        let opset = OperatorSet { domain: String::new(), version: 18 };
+        assert_eq!(model.opset_import, [opset]);
+        let properties: BTreeMap<_, _> =
+            model.metadata_props.into_iter().map(|p| (p.key, p.value)).collect();
+        let expected = [
+            ("epoch", "7"),
+            ("features", r#"["x","y","z"]"#),
+            ("labels", r#"["a","b, \"c\""]"#),
+            ("name", "r"),
+            ("prediction_per", "sequence"),
+            ("task", "classification"),
+        ];
+        assert_eq!(properties, expected.map(|(k, v)| (k.to_string(), v.to_string())).into());
+
+        let graph = model.graph.unwrap();
+        assert_eq!(dims(&graph.input[0]), ["batch", "time", "3"]);
+        assert_eq!((graph.input[0].name.as_str(), graph.input[1].name.as_str()), ("x", "lengths"));
+        assert_eq!(dims(&graph.input[1]), ["batch"]);
+        assert_eq!(tensor_type(&graph.input[0]).elem_type, Element::Float as i32);
+        assert_eq!(tensor_type(&graph.input[1]).elem_type, Element::Int64 as i32);
+        assert_eq!(graph.output.len(), 1);
+        assert_eq!(
+            (graph.output[0].name.as_str(), dims(&graph.output[0])),
+            ("prediction", vec!["batch".into(), "2".into()])
+        );
+        assert_eq!(operators(&graph).last(), Some(&"Softmax"));
+    }
+
+    #[test]
+    fn outputs_per_step_and_wide_inputs_have_types_of_their_own() {
+        let mut case = Case::new(Readout::Steps);
+        assert_eq!(dims(&case.graph().output[0]), ["batch", "time", "2"]);
+        let truncate = TransformConfig::Truncate { max_length: 5, keep: Keep::Last };
+        case = case.transformed(&[truncate]);
+        case.schema.exact = true;
+        let graph = case.graph();
+        assert_eq!(dims(&graph.output[0]), ["batch", "kept", "2"]);
+        assert_eq!(tensor_type(&graph.input[0]).elem_type, Element::Double as i32);
+        // Values predicted per sequence have no softmax.
+        case = Case::new(Readout::Mean);
+        case.schema.targets = TargetKind::Values(2);
+        assert!(!operators(&case.graph()).contains(&"Softmax"));
+    }
+
+    #[test]
+    fn every_graph_is_connected() {
+        use TransformConfig as T;
+        let all = [
+            T::MissingIndicator,
+            T::Clip { low: -1.0, high: 1.0 },
+            T::ForwardFill,
+            T::ForwardFill,
+            T::Standardize,
+            T::MinMax { low: 0.0, high: 1.0 },
+            T::Difference,
+            T::MeanFill,
+            T::Truncate { max_length: usize::MAX, keep: Keep::First },
+            T::Truncate { max_length: 3, keep: Keep::Last },
+        ];
+        let readouts = [
+            Readout::Final,
+            Readout::Last,
+            Readout::First,
+            Readout::Mean,
+            Readout::Max,
+            Readout::Sum,
+            Readout::Steps,
+        ];
+        for readout in readouts {
+            for cell in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
+                for merge in [Merge::Concat, Merge::Sum, Merge::Mean] {
+                    let mut case = Case::new(readout).transformed(&all);
+                    case.config.cell = cell;
+                    case.config.layer.merge = merge;
+                    case.config.layer.bidirectional = merge != Merge::Mean;
+                    case.config.layer.num_layers = 2;
+                    case.config.layer.bias = merge != Merge::Sum;
+                    case.config.layer.trainable_state = merge != Merge::Concat;
+                    case.schema.exact = merge == Merge::Sum;
+                    check_names(&case.graph(), &HashSet::new());
+                }
+            }
+        }
+    }
+
+    /// The gates i, f, g, o become i, o, f, c.
+    #[test]
+    fn gates_change_their_order_and_the_weight_of_the_head_is_transposed() {
+        let case = Case::new(Readout::Final);
+        let mut weights = case.weights();
+        let gates: Vec<f32> = (0..16).map(|row| (row / 4) as f32).collect();
+        let column = Tensor::from_vec(gates, (16, 1), &Device::Cpu).unwrap();
+        let rows = column.broadcast_as((16, 3)).unwrap().contiguous().unwrap();
+        weights.insert("lstm.weight_ih_l0".into(), rows);
+        let head = Tensor::arange(0f32, 8.0, &Device::Cpu).unwrap().reshape((2, 4)).unwrap();
+        weights.insert("linear.weight".into(), head);
+        let graph = case.encode(&weights).unwrap().graph.unwrap();
+        let constant = |name: &str| {
+            let tensor = graph.initializer.iter().find(|tensor| tensor.name == name).unwrap();
+            let values = tensor.raw_data.chunks_exact(4);
+            let values = values.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
+            (tensor.dims.clone(), values.collect::<Vec<f32>>())
+        };
+        let (dims, values) = constant("lstm.W_l0");
+        assert_eq!(dims, [1, 16, 3]);
+        assert_eq!(values, [0.0, 3.0, 1.0, 2.0].map(|gate| [gate; 12]).concat());
+        let transposed = vec![0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0];
+        assert_eq!(constant("linear.weight"), (vec![4, 2], transposed));
+    }
+
+    #[test]
+    fn what_onnx_cannot_express_is_refused() {
+        let mut case = Case::new(Readout::Final);
+        case.config.layer.proj_size = Some(2);
+        let error = case.encode(&case.weights()).unwrap_err();
+        assert!(matches!(error, Error::OnnxUnsupported { key: "model.proj_size", .. }));
+        assert_eq!(
+            error.to_string(),
+            "model.proj_size is 2: the LSTM operator of ONNX has no projection; expected a model that was trained \
+             without it"
+        );
+
+        check_size(MOST_BYTES).unwrap();
+        let error = check_size(1 << 31).unwrap_err().to_string();
+        let expected = "the model takes 2147483648 bytes: expected at most 2147483647, the limit of one ONNX file";
+        assert_eq!(error, expected);
+
+        let case = Case::new(Readout::Final);
+        let mut weights = case.weights();
+        weights.remove("linear.bias");
+        let error = case.encode(&weights).unwrap_err().to_string();
+        assert_eq!(error, "linear.bias: expected shape [2], got no such tensor");
+    }
+}
