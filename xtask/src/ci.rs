@@ -61,7 +61,7 @@ const TESTS: Step = step("tests", &["test", "--quiet", "--workspace"]);
 
 pub(crate) fn run() -> ExitCode {
     let result = CHECKS.iter().try_for_each(check).and_then(|()| dependencies());
-    let result = result.and_then(|()| public_api()).and_then(|()| {
+    let result = result.and_then(|()| public_api()).and_then(|()| wasm()).and_then(|()| {
         announce(TESTS.name);
         let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
         if status.success() { Ok(()) } else { Err("tests failed".into()) }
@@ -112,6 +112,45 @@ fn public_api() -> Result<(), String> {
     announce("public API");
     let mut command = cargo(&step("", &["semver-checks", "--workspace", "--baseline-rev"]));
     report("public API", command.arg(tag.trim()))
+}
+
+/// Runs the small model of `ragged-runtime` on WebAssembly with its vector instructions, under node.
+fn wasm() -> Result<(), String> {
+    const NAME: &str = "WebAssembly under node";
+    const TARGET: &str = "wasm32-wasip1";
+    let works = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).current_dir(root());
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    if !works("node", &["--version"]) {
+        eprintln!("ci: {NAME}: skipped, node is not installed");
+        return Ok(());
+    }
+    if !works("rustup", &["target", "add", TARGET]) {
+        eprintln!("ci: {NAME}: skipped, rustup cannot add the target {TARGET}");
+        return Ok(());
+    }
+    announce(NAME);
+    let arguments = &[
+        "test",
+        "--quiet",
+        "--package",
+        "ragged-runtime",
+        "--no-default-features",
+        "--target",
+        TARGET,
+        "--test",
+        "small_model",
+    ];
+    let mut command = cargo(&step(NAME, arguments));
+    let script = root().join("xtask/wasi.mjs");
+    command.env(
+        "CARGO_TARGET_WASM32_WASIP1_RUNNER",
+        format!("node --no-warnings {}", script.display()),
+    );
+    command.env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-C target-feature=+simd128");
+    report(NAME, &mut command)
 }
 
 /// Returns whether cargo has the subcommand, and reports that its check is skipped if not.
