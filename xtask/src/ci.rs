@@ -61,11 +61,14 @@ const TESTS: Step = step("tests", &["test", "--quiet", "--workspace"]);
 
 pub(crate) fn run() -> ExitCode {
     let result = CHECKS.iter().try_for_each(check).and_then(|()| dependencies());
-    let result = result.and_then(|()| public_api()).and_then(|()| wasm()).and_then(|()| {
-        announce(TESTS.name);
-        let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
-        if status.success() { Ok(()) } else { Err("tests failed".into()) }
-    });
+    let result = result
+        .and_then(|()| public_api())
+        .and_then(|()| TARGETS.iter().try_for_each(emulated))
+        .and_then(|()| {
+            announce(TESTS.name);
+            let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
+            if status.success() { Ok(()) } else { Err("tests failed".into()) }
+        });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -114,43 +117,65 @@ fn public_api() -> Result<(), String> {
     report("public API", command.arg(tag.trim()))
 }
 
-/// Runs the small model of `ragged-runtime` on WebAssembly with its vector instructions, under node.
-fn wasm() -> Result<(), String> {
-    const NAME: &str = "WebAssembly under node";
-    const TARGET: &str = "wasm32-wasip1";
+/// A target that this machine emulates.
+struct Target {
+    name: &'static str,
+    triple: &'static str,
+    /// The programs that must be installed.
+    programs: &'static [&'static str],
+    /// The part of the names of cargo's environment variables.
+    variable: &'static str,
+    /// Settings of cargo for the target.
+    settings: &'static [(&'static str, &'static str)],
+}
+
+const TARGETS: [Target; 2] = [
+    Target {
+        name: "WebAssembly under node",
+        triple: "wasm32-wasip1",
+        programs: &["node"],
+        variable: "WASM32_WASIP1",
+        settings: &[
+            ("RUNNER", "node --no-warnings ../../xtask/wasi.mjs"),
+            ("RUSTFLAGS", "-C target-feature=+simd128"),
+        ],
+    },
+    Target {
+        name: "aarch64 under qemu",
+        triple: "aarch64-unknown-linux-gnu",
+        programs: &["qemu-aarch64", "aarch64-linux-gnu-gcc"],
+        variable: "AARCH64_UNKNOWN_LINUX_GNU",
+        settings: &[
+            ("RUNNER", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+            ("LINKER", "aarch64-linux-gnu-gcc"),
+        ],
+    },
+];
+
+/// Runs the small model of `ragged-runtime` on another target, where the tools for it are installed.
+fn emulated(target: &Target) -> Result<(), String> {
+    let Target { name, triple, programs, variable, settings } = target;
     let works = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).current_dir(root());
         command.output().is_ok_and(|output| output.status.success())
     };
-    if !works("node", &["--version"]) {
-        eprintln!("ci: {NAME}: skipped, node is not installed");
+    if let Some(program) = programs.iter().find(|program| !works(program, &["--version"])) {
+        eprintln!("ci: {name}: skipped, {program} is not installed");
         return Ok(());
     }
-    if !works("rustup", &["target", "add", TARGET]) {
-        eprintln!("ci: {NAME}: skipped, rustup cannot add the target {TARGET}");
+    if !works("rustup", &["target", "add", triple]) {
+        eprintln!("ci: {name}: skipped, rustup cannot add the target {triple}");
         return Ok(());
     }
-    announce(NAME);
-    let arguments = &[
-        "test",
-        "--quiet",
-        "--package",
-        "ragged-runtime",
-        "--no-default-features",
-        "--target",
-        TARGET,
-        "--test",
-        "small_model",
-    ];
-    let mut command = cargo(&step(NAME, arguments));
-    let script = root().join("xtask/wasi.mjs");
-    command.env(
-        "CARGO_TARGET_WASM32_WASIP1_RUNNER",
-        format!("node --no-warnings {}", script.display()),
-    );
-    command.env("CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS", "-C target-feature=+simd128");
-    report(NAME, &mut command)
+    announce(name);
+    let package = ["test", "--quiet", "--package", "ragged-runtime", "--no-default-features"];
+    let mut command = cargo(&step(name, &[]));
+    command.args(package).args(["--target", triple, "--test", "small_model"]);
+    for (setting, value) in *settings {
+        command.env(format!("CARGO_TARGET_{variable}_{setting}"), value);
+    }
+    report(name, &mut command)
 }
 
 /// Returns whether cargo has the subcommand, and reports that its check is skipped if not.

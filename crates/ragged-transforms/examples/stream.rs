@@ -4,6 +4,8 @@
 //! cargo run -p ragged-transforms --example stream
 //! ```
 
+#![allow(clippy::print_stdout)]
+
 use ragged_transforms::{Pipeline, Result, Standardize, Transform, Values};
 
 fn main() -> Result<()> {
