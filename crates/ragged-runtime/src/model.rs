@@ -135,8 +135,7 @@ impl Model {
     pub fn predict<T: Copy + Into<f64>>(&self, sequences: &[&[T]]) -> Result<Vec<Vec<f32>>> {
         let mut rows = vec![];
         for (index, sequence) in sequences.iter().enumerate() {
-            let values = self.transforms.apply(self.values(sequence)?)?;
-            rows.push(model_input(index, &values)?);
+            rows.push(self.inputs(index, sequence, |values| self.transforms.apply(values))?);
         }
         let states = self.layers.initial_states(sequences.len());
         let mut pooled = vec![Pooled::new(self.layers.config.output_features()); sequences.len()];
@@ -163,8 +162,8 @@ impl Model {
         let (mut rows, mut transforms): (Vec<Vec<f32>>, Vec<PipelineState>) = (vec![], vec![]);
         for (index, (session, sequence)) in sessions.iter().zip(sequences).enumerate() {
             let mut state = session.transforms.clone();
-            let values = self.transforms.apply_next(self.values(sequence)?, &mut state)?;
-            rows.push(model_input(index, &values)?);
+            let transform = |values| self.transforms.apply_next(values, &mut state);
+            rows.push(self.inputs(index, sequence, transform)?);
             transforms.push(state);
         }
         let states = gather(sessions);
@@ -238,6 +237,26 @@ impl Model {
         }
     }
 
+    /// Returns the inputs of the layers for a sequence.
+    fn inputs<T: Copy + Into<f64>>(
+        &self,
+        index: usize,
+        sequence: &[T],
+        transform: impl FnOnce(Values) -> ragged_transforms::Result<Values>,
+    ) -> Result<Vec<f32>> {
+        let features = self.features();
+        if !self.transforms.transforms().is_empty() {
+            let values = transform(self.values(sequence)?)?;
+            return check_input(index, values.as_slice(), values.features());
+        }
+        // Most of the time of a short sequence would be spent in copies.
+        if !sequence.len().is_multiple_of(features) {
+            let values = sequence.len();
+            return Err(ragged_transforms::Error::PartialStep { values, features }.into());
+        }
+        check_input(index, sequence, features)
+    }
+
     /// Takes the values of a sequence with the precision of the training data.
     pub(crate) fn values<T: Copy + Into<f64>>(&self, sequence: &[T]) -> Result<Values> {
         let features = self.features();
@@ -248,10 +267,13 @@ impl Model {
     }
 }
 
-/// Rounds transformed values to the input of the layers; all must be finite.
-pub(crate) fn model_input(index: usize, values: &Values) -> Result<Vec<f32>> {
-    let features = values.features();
-    let rounded: Vec<f32> = values.as_slice().iter().map(|&value| value as f32).collect();
+/// Rounds values to the input of the layers; all must be finite.
+pub(crate) fn check_input<T: Copy + Into<f64>>(
+    index: usize,
+    values: &[T],
+    features: usize,
+) -> Result<Vec<f32>> {
+    let rounded: Vec<f32> = values.iter().map(|&value| value.into() as f32).collect();
     match rounded.iter().position(|value| !value.is_finite()) {
         None => Ok(rounded),
         Some(at) => Err(Error::Input {

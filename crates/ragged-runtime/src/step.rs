@@ -5,7 +5,7 @@ use ragged_transforms::PipelineState;
 
 use crate::config::Readout;
 use crate::error::{Error, Result};
-use crate::model::{Model, check_prediction, model_input};
+use crate::model::{Model, check_input, check_prediction};
 use crate::readout::Pooled;
 use crate::session::Session;
 
@@ -132,7 +132,7 @@ impl Model {
             }
             let mut state = session.transforms.clone();
             let values = self.transforms.apply_next(self.values(x)?, &mut state)?;
-            let refusal = match model_input(index, &values) {
+            let refusal = match check_input(index, values.as_slice(), values.features()) {
                 Ok(input) if input.is_empty() && self.is_per_step() => {
                     Some(Error::Truncated { sequence: index + 1 })
                 }
