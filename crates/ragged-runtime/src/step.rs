@@ -26,6 +26,8 @@ pub struct Scratch {
     x: Vec<f32>,
     /// The input of the head, `[B, output_features]`.
     read: Vec<f32>,
+    /// A copy of the pooled outputs of one session.
+    pooled: Vec<f32>,
     /// The states of transforms after the step.
     transforms: Vec<PipelineState>,
     cell: Vec<f32>,
@@ -179,7 +181,7 @@ impl Model {
         y: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let Scratch { states, rows, read, .. } = scratch;
+        let Scratch { states, rows, read, pooled: copy, .. } = scratch;
         let features = self.layers.config.output_features();
         read.resize(sessions.len() * features, 0.0);
         let mut stepped = rows.iter().enumerate().peekable();
@@ -196,9 +198,12 @@ impl Model {
                         Readout::Final | Readout::Steps => to.copy_from_slice(hidden),
                         // Of the pooled outputs, only a copy may change before the predictions are checked.
                         readout => {
-                            let mut pooled = session.pooled.clone();
+                            copy.clone_from(&session.pooled.row);
+                            let (row, steps) = (std::mem::take(copy), session.pooled.steps);
+                            let mut pooled = Pooled { row, steps };
                             pooled.add(readout, hidden);
                             pooled.read(readout, hidden, to);
+                            *copy = pooled.row;
                         }
                     }
                 }
