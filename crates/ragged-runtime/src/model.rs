@@ -38,7 +38,7 @@ pub struct Model {
     targets: Targets,
     feature_names: Option<Vec<String>>,
     /// Whether values keep 64 bits until a transform scales them.
-    exact: bool,
+    pub(crate) exact: bool,
     /// The checksum of the checkpoint.
     pub(crate) fingerprint: [u8; 32],
 }
@@ -162,7 +162,9 @@ impl Model {
         let (mut rows, mut transforms): (Vec<Vec<f32>>, Vec<PipelineState>) = (vec![], vec![]);
         for (index, (session, sequence)) in sessions.iter().zip(sequences).enumerate() {
             let mut state = session.transforms.clone();
-            let transform = |values| self.transforms.apply_next(values, &mut state);
+            let transform = |mut values: Values| {
+                self.transforms.apply_next(&mut values, &mut state).map(|()| values)
+            };
             rows.push(self.inputs(index, sequence, transform)?);
             transforms.push(state);
         }
@@ -244,21 +246,23 @@ impl Model {
         sequence: &[T],
         transform: impl FnOnce(Values) -> ragged_transforms::Result<Values>,
     ) -> Result<Vec<f32>> {
-        let features = self.features();
+        let (features, mut inputs) = (self.features(), vec![]);
         if !self.transforms.transforms().is_empty() {
             let values = transform(self.values(sequence)?)?;
-            return check_input(index, values.as_slice(), values.features());
+            push_inputs(index, values.as_slice(), values.features(), &mut inputs)?;
+            return Ok(inputs);
         }
         // Most of the time of a short sequence would be spent in copies.
         if !sequence.len().is_multiple_of(features) {
             let values = sequence.len();
             return Err(ragged_transforms::Error::PartialStep { values, features }.into());
         }
-        check_input(index, sequence, features)
+        push_inputs(index, sequence, features, &mut inputs)?;
+        Ok(inputs)
     }
 
     /// Takes the values of a sequence with the precision of the training data.
-    pub(crate) fn values<T: Copy + Into<f64>>(&self, sequence: &[T]) -> Result<Values> {
+    fn values<T: Copy + Into<f64>>(&self, sequence: &[T]) -> Result<Values> {
         let features = self.features();
         Ok(match self.exact {
             true => Values::exact(sequence.iter().map(|&value| value.into()).collect(), features)?,
@@ -267,22 +271,22 @@ impl Model {
     }
 }
 
-/// Rounds values to the input of the layers; all must be finite.
-pub(crate) fn check_input<T: Copy + Into<f64>>(
+/// Rounds values to inputs of the layers, and appends them to `inputs` if all are finite.
+pub(crate) fn push_inputs<T: Copy + Into<f64>>(
     index: usize,
     values: &[T],
     features: usize,
-) -> Result<Vec<f32>> {
-    let rounded: Vec<f32> = values.iter().map(|&value| value.into() as f32).collect();
-    match rounded.iter().position(|value| !value.is_finite()) {
-        None => Ok(rounded),
-        Some(at) => Err(Error::Input {
-            sequence: index + 1,
-            step: at / features + 1,
-            feature: at % features + 1,
-            got: rounded[at],
-        }),
-    }
+    inputs: &mut Vec<f32>,
+) -> Result<()> {
+    let start = inputs.len();
+    inputs.extend(values.iter().map(|&value| value.into() as f32));
+    let Some(at) = inputs[start..].iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let got = inputs[start + at];
+    inputs.truncate(start);
+    let (step, feature) = (at / features + 1, at % features + 1);
+    Err(Error::Input { sequence: index + 1, step, feature, got })
 }
 
 pub(crate) fn check_prediction(index: usize, prediction: &[f32]) -> Result<()> {

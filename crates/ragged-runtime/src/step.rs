@@ -1,19 +1,19 @@
 //! Single steps of many sessions at once.
 
 use ragged_kernels::StepState;
-use ragged_transforms::PipelineState;
+use ragged_transforms::{PipelineState, Values};
 
 use crate::config::Readout;
 use crate::error::{Error, Result};
-use crate::model::{Model, check_input, check_prediction};
+use crate::model::{Model, check_prediction, push_inputs};
 use crate::readout::Pooled;
 use crate::session::Session;
 
 /// Room for the intermediate results of [`Model::step`], which the caller keeps from step to step. It belongs to no
 /// session, and any model can use it.
 ///
-/// As long as the number of sessions and the model stay the same, a step allocates nothing, unless the model has
-/// transforms.
+/// As long as the number of sessions and the model stay the same, a step allocates nothing, except for indicators of
+/// missing values and for sessions that are refused.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The checksum of the model's checkpoint.
@@ -28,7 +28,9 @@ pub struct Scratch {
     read: Vec<f32>,
     /// A copy of the pooled outputs of one session.
     pooled: Vec<f32>,
-    /// The states of transforms after the step.
+    /// The values of one step on their way through the transforms.
+    values: Values,
+    /// The states of transforms after the step, for each row.
     transforms: Vec<PipelineState>,
     cell: Vec<f32>,
     refused: Vec<Refused>,
@@ -111,41 +113,34 @@ impl Model {
         x: &[T],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let Scratch { rows, x: inputs, transforms, refused, .. } = scratch;
+        let Scratch { rows, x: inputs, values, transforms, refused, .. } = scratch;
         rows.clear();
         inputs.clear();
-        transforms.clear();
         refused.clear();
         for (index, (session, x)) in
             sessions.iter().zip(x.chunks_exact(self.features())).enumerate()
         {
-            if self.transforms.transforms().is_empty() {
-                let start = inputs.len();
-                inputs.extend(x.iter().map(|&value| value.into() as f32));
-                if let Some(at) = inputs[start..].iter().position(|value| !value.is_finite()) {
-                    let (step, feature, got) = (session.next_step(), at + 1, inputs[start + at]);
-                    let error = Error::Input { sequence: index + 1, step, feature, got };
-                    refused.push(Refused { session: index, error });
-                    inputs.truncate(start);
-                } else {
-                    rows.push(index);
+            let before = inputs.len();
+            let result = match self.transforms.transforms().is_empty() {
+                true => push_inputs(index, x, self.features(), inputs),
+                false => {
+                    let row = rows.len();
+                    match transforms.get_mut(row) {
+                        Some(state) => state.clone_from(&session.transforms),
+                        None => transforms.push(session.transforms.clone()),
+                    }
+                    values.refill(x, self.features(), self.exact)?;
+                    self.transforms.apply_next(values, &mut transforms[row])?;
+                    push_inputs(index, values.as_slice(), values.features(), inputs)
                 }
-                continue;
-            }
-            let mut state = session.transforms.clone();
-            let values = self.transforms.apply_next(self.values(x)?, &mut state)?;
-            let refusal = match check_input(index, values.as_slice(), values.features()) {
-                Ok(input) if input.is_empty() && self.is_per_step() => {
-                    Some(Error::Truncated { sequence: index + 1 })
-                }
-                // A step beyond the truncation changes nothing.
-                Ok(input) if input.is_empty() => None,
-                Ok(input) => {
-                    inputs.extend(input);
+            };
+            let refusal = match result {
+                Ok(()) if inputs.len() > before => {
                     rows.push(index);
-                    transforms.push(state);
                     None
                 }
+                // A step beyond the truncation changes nothing, but has no prediction of its own.
+                Ok(()) => self.is_per_step().then_some(Error::Truncated { sequence: index + 1 }),
                 Err(Error::Input { sequence, feature, got, .. }) => {
                     Some(Error::Input { sequence, step: session.next_step(), feature, got })
                 }
@@ -231,9 +226,7 @@ impl Model {
                 }
             }
         }
-        let mut transforms = transforms.drain(..);
         for (row, &index) in rows.iter().enumerate() {
-            let transforms = transforms.next();
             if let Err(error) = check_prediction(index, &y[index * outputs..][..outputs]) {
                 refused.push(Refused { session: index, error });
                 continue;
@@ -242,8 +235,8 @@ impl Model {
             let hidden = states.last().map_or(&[][..], StepState::hidden);
             let session = &mut *sessions[index];
             session.pooled.add(self.readout, &hidden[row * features..(row + 1) * features]);
-            if let Some(transforms) = transforms {
-                session.transforms = transforms;
+            if !self.transforms.transforms().is_empty() {
+                std::mem::swap(&mut session.transforms, &mut transforms[row]);
             }
         }
         for refused in refused.iter() {

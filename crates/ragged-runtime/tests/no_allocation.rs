@@ -1,5 +1,5 @@
-//! A step of sessions allocates nothing. `fixtures/plain-model.safetensors` is a run's `best.safetensors`: a GRU, the mean of
-//! all steps, no transforms.
+//! A step of sessions allocates nothing. `fixtures/plain-model.safetensors` is a run's `best.safetensors`: a GRU, the mean
+//! of all steps, standardised input.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -15,7 +15,8 @@ fn main() -> Result<()> {
     println!("{:?}", pipeline.apply(Values::rounded(&series, 1)?)?.as_slice());
     let mut state = pipeline.state()?;
     for value in series {
-        let scaled = pipeline.apply_next(Values::rounded(&[value], 1)?, &mut state)?;
+        let mut scaled = Values::rounded(&[value], 1)?;
+        pipeline.apply_next(&mut scaled, &mut state)?;
         println!("{value} becomes {}", scaled.as_slice()[0]);
     }
     Ok(())

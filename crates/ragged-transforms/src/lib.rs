@@ -17,7 +17,8 @@
 //!
 //! let mut state = pipeline.state()?;
 //! for (value, want) in [1.0, 2.0, 4.0].into_iter().zip(whole.as_slice()) {
-//!     let next = pipeline.apply_next(Values::rounded(&[value], 1)?, &mut state)?;
+//!     let mut next = Values::rounded(&[value], 1)?;
+//!     pipeline.apply_next(&mut next, &mut state)?;
 //!     assert_eq!(next.as_slice(), [*want]);
 //! }
 //! # Ok::<(), ragged_transforms::Error>(())

@@ -54,8 +54,19 @@ impl TryFrom<Saved> for Pipeline {
 /// PipelineState::from_slice(&pipeline, state.as_slice())?;
 /// # Ok::<(), ragged_transforms::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct PipelineState(Vec<f64>);
+
+impl Clone for PipelineState {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Copies a state of the same pipeline without an allocation.
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl PipelineState {
     /// Takes a state that was saved.
@@ -144,8 +155,9 @@ impl Pipeline {
     /// # Errors
     ///
     /// [`Error::Features`] for another number of features than the pipeline was fitted to.
-    pub fn apply(&self, values: Values) -> Result<Values> {
-        self.apply_all(values, &mut self.initial_state())
+    pub fn apply(&self, mut values: Values) -> Result<Values> {
+        self.apply_all(&mut values, &mut self.initial_state())?;
+        Ok(values)
     }
 
     /// Returns the state before the first step of a sequence, for [`apply_next`](Self::apply_next).
@@ -158,15 +170,16 @@ impl Pipeline {
         Ok(PipelineState(self.initial_state()))
     }
 
-    /// Applies all transforms to the next steps of a sequence; those beyond a truncation are left out.
+    /// Applies all transforms to the next steps of a sequence; those beyond a truncation are left out. Only an indicator
+    /// of missing values allocates.
     ///
     /// The values of all calls are, bit for bit, those of [`apply`](Self::apply) on the whole sequence.
     ///
     /// # Errors
     ///
     /// [`Error::Features`] for another number of features than the pipeline was fitted to, [`Error::State`] for a
-    /// state of another pipeline. The state is unchanged then.
-    pub fn apply_next(&self, values: Values, state: &mut PipelineState) -> Result<Values> {
+    /// state of another pipeline. The values and the state are unchanged then.
+    pub fn apply_next(&self, values: &mut Values, state: &mut PipelineState) -> Result<()> {
         let (expected, got) = (self.state_len(), state.0.len());
         if got != expected {
             return Err(Error::State { expected, got });
@@ -176,11 +189,11 @@ impl Pipeline {
 
     fn initial_state(&self) -> Vec<f64> {
         let states = self.with_features().map(|(t, features)| t.initial_state(features));
-        states.flatten().collect()
+        states.flat_map(|(len, number)| std::iter::repeat_n(number, len)).collect()
     }
 
     fn state_len(&self) -> usize {
-        self.with_features().map(|(t, features)| t.initial_state(features).len()).sum()
+        self.with_features().map(|(t, features)| t.initial_state(features).0).sum()
     }
 
     /// The transforms, each with the number of features that it receives.
@@ -192,16 +205,16 @@ impl Pipeline {
         })
     }
 
-    fn apply_all(&self, mut values: Values, mut state: &mut [f64]) -> Result<Values> {
+    fn apply_all(&self, values: &mut Values, mut state: &mut [f64]) -> Result<()> {
         let (expected, got) = (self.features, values.features());
         if got != expected {
             return Err(Error::Features { expected, got });
         }
         for (transform, features) in self.with_features() {
-            let (own, rest) = state.split_at_mut(transform.initial_state(features).len());
-            transform.apply(&mut values, own);
+            let (own, rest) = state.split_at_mut(transform.initial_state(features).0);
+            transform.apply(values, own);
             state = rest;
         }
-        Ok(values)
+        Ok(())
     }
 }

@@ -132,17 +132,17 @@ impl Transform {
         }
     }
 
-    /// Returns the state before the first of several steps of `features`, which [`apply`](Self::apply) reads and
-    /// changes.
-    pub(crate) fn initial_state(&self, features: usize) -> Vec<f64> {
+    /// The size of the state between steps of `features`, which [`apply`](Self::apply) reads and changes, and its numbers
+    /// before the first step.
+    pub(crate) fn initial_state(&self, features: usize) -> (usize, f64) {
         match self {
             // The last value of each feature; there is none yet.
-            Self::ForwardFill => vec![f64::NAN; features],
+            Self::ForwardFill => (features, f64::NAN),
             // Whether there was a step, and the last one.
-            Self::Difference => vec![0.0; 1 + features],
+            Self::Difference => (1 + features, 0.0),
             // The number of steps so far.
-            Self::Truncate { .. } => vec![0.0],
-            _ => vec![],
+            Self::Truncate { .. } => (1, 0.0),
+            _ => (0, 0.0),
         }
     }
 

@@ -11,7 +11,10 @@ use crate::error::{Error, Result};
 /// use ragged_transforms::Values;
 ///
 /// assert_eq!(Values::rounded(&[0.1], 1)?.as_slice(), [f64::from(0.1f32)]);
-/// assert_eq!(Values::exact(vec![0.1], 1)?.as_slice(), [0.1]);
+/// let mut values = Values::exact(vec![0.1], 1)?;
+/// assert_eq!(values.as_slice(), [0.1]);
+/// values.refill(&[0.5, 0.25], 2, false)?;
+/// assert_eq!((values.as_slice(), values.features()), (&[0.5, 0.25][..], 2));
 /// # Ok::<(), ragged_transforms::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +22,13 @@ pub struct Values {
     pub(crate) values: Vec<f64>,
     pub(crate) features: usize,
     pub(crate) exact: bool,
+}
+
+/// No steps, of one feature.
+impl Default for Values {
+    fn default() -> Self {
+        Self { values: vec![], features: 1, exact: false }
+    }
 }
 
 impl Values {
@@ -42,13 +52,30 @@ impl Values {
     }
 
     fn new(values: Vec<f64>, features: usize, exact: bool) -> Result<Self> {
-        if features == 0 {
-            return Err(Error::Zero { name: "features" });
-        }
-        if !values.len().is_multiple_of(features) {
-            return Err(Error::PartialStep { values: values.len(), features });
-        }
+        check_steps(values.len(), features)?;
         Ok(Self { values, features, exact })
+    }
+
+    /// Takes values in the memory of other values, without an allocation if they fit. `exact` says whether they keep their
+    /// 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`rounded`](Self::rounded); the values are unchanged then.
+    pub fn refill<T: Copy + Into<f64>>(
+        &mut self,
+        values: &[T],
+        features: usize,
+        exact: bool,
+    ) -> Result<()> {
+        check_steps(values.len(), features)?;
+        (self.features, self.exact) = (features, exact);
+        self.values.clear();
+        self.values.extend(values.iter().map(|&value| value.into()));
+        if !exact {
+            self.round();
+        }
+        Ok(())
     }
 
     /// Returns the values, row-major `[T, features]`.
@@ -76,4 +103,15 @@ impl Values {
         self.exact = false;
         self.values.iter_mut().for_each(|value| *value = f64::from(*value as f32));
     }
+}
+
+/// Checks that values form whole steps.
+fn check_steps(values: usize, features: usize) -> Result<()> {
+    if features == 0 {
+        return Err(Error::Zero { name: "features" });
+    }
+    if !values.is_multiple_of(features) {
+        return Err(Error::PartialStep { values, features });
+    }
+    Ok(())
 }

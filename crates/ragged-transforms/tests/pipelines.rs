@@ -70,7 +70,9 @@ proptest! {
         let (mut rest, mut parts) = (&rows[..], vec![]);
         for cut in cuts {
             let (chunk, after) = rest.split_at(cut.min(rest.len()));
-            parts.extend(pipeline.apply_next(values(chunk), &mut state).unwrap().into_vec());
+            let mut next = values(chunk);
+            pipeline.apply_next(&mut next, &mut state).unwrap();
+            parts.extend(next.into_vec());
             // A state that was saved goes on as if it had not been.
             state = PipelineState::from_slice(&pipeline, state.as_slice()).unwrap();
             rest = after;
@@ -94,8 +96,8 @@ fn values_and_states_that_do_not_fit_change_nothing() {
     let pipeline = Pipeline::new(2, vec![Transform::Difference]).unwrap();
     let mut state = pipeline.state().unwrap();
     let before = state.clone();
-    let values = Values::rounded(&[1.0, 2.0, 3.0], 3).unwrap();
-    let error = pipeline.apply_next(values, &mut state).unwrap_err();
+    let mut values = Values::rounded(&[1.0, 2.0, 3.0], 3).unwrap();
+    let error = pipeline.apply_next(&mut values, &mut state).unwrap_err();
     assert_eq!(error, Error::Features { expected: 2, got: 3 });
     assert_eq!(state, before);
     let error = PipelineState::from_slice(&pipeline, &[0.0]).unwrap_err();
