@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ragged_datasets::Sequence;
 use ragged_datasets::formats::Format;
 use ragged_runtime::{Error, Model, Scratch, Session, softmax};
 use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
@@ -127,6 +128,9 @@ fn predictions_have_the_bits_of_the_trainer() {
         let model = Model::open(&folder.path().join("run")).unwrap();
         let text: String = later.iter().map(|steps| line(steps, None)).collect();
         let want = predictor.predict_bytes(text.as_bytes(), Format::JsonLines).unwrap();
+        let in_memory = later.iter().map(|steps| Sequence::new(steps.as_flattened().to_vec(), 2));
+        let in_memory: Vec<Sequence> = in_memory.map(Result::unwrap).collect();
+        assert_eq!(predictor.predict_sequences(&in_memory, None).unwrap().rows, want.rows);
         let flat: Vec<Vec<f32>> = later.iter().map(|steps| steps.as_flattened().to_vec()).collect();
         let slices: Vec<&[f32]> = flat.iter().map(Vec::as_slice).collect();
         let got = model.predict(&slices).unwrap();

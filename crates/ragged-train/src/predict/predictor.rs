@@ -6,7 +6,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use ragged_datasets::formats::{self, Format};
 use ragged_datasets::transforms::{Pipeline, Transformed};
-use ragged_datasets::{Batch, BatchInput, Collate, DataLoader, Dataset, LoaderConfig, TargetKind};
+use ragged_datasets::{
+    Batch, BatchInput, Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence,
+    Target, TargetKind,
+};
 use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
 use crate::atomic_file::write_atomically;
@@ -255,6 +258,44 @@ impl Predictor {
     pub fn predict_bytes(&self, bytes: &[u8], format: Format) -> Result<Predictions> {
         let schema = self.info.schema.clone().without_targets();
         let data = formats::parse(bytes, format, &self.config.data.read, Some(&schema))?;
+        self.predict_dataset(Arc::new(data))
+    }
+
+    /// Makes a prediction for each sequence. `ids` are their names, which the predictions keep.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Features`] or [`Error::Data`] for sequences with another number of features than the training data, or a
+    /// wrong number of names; [`Error::Input`] for a value that is not finite after the transforms.
+    ///
+    /// ```
+    /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+    /// use ragged_datasets::Sequence;
+    ///
+    /// # let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\ninput_size = 2\n[train]\nepochs = 1\n";
+    /// # let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
+    /// # let runs = tempfile::tempdir().unwrap();
+    /// # let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
+    /// # experiment.run(&run, &mut ())?;
+    /// let predictor = Predictor::open(run.path())?;
+    /// // Two steps of two features.
+    /// let sequence = Sequence::new(vec![1.0, 2.0, 3.0, 4.0], 2)?;
+    /// let predictions = predictor.predict_sequences(&[sequence], Some(vec!["a".into()]))?;
+    /// assert_eq!(predictions.rows[0].id.as_deref(), Some("a"));
+    /// # Ok::<(), ragged_train::Error>(())
+    /// ```
+    pub fn predict_sequences(
+        &self,
+        sequences: &[Sequence],
+        ids: Option<Vec<String>>,
+    ) -> Result<Predictions> {
+        if sequences.is_empty() {
+            let targets = self.targets().clone();
+            return Ok(Predictions { targets, first: 1, rows: vec![], notes: vec![] });
+        }
+        let example = |sequence: &Sequence| Example::new(sequence.clone(), Target::Values(vec![]));
+        let examples = sequences.iter().map(example).collect();
+        let data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
         self.predict_dataset(Arc::new(data))
     }
 
