@@ -61,7 +61,8 @@ impl<T: Element> PreparedLinear<T> {
     pub fn forward(&self, x: &[T], y: &mut [T]) -> Result<()> {
         let rows = x.len() / self.input_size();
         check_len("x", "N x I", x.len(), rows * self.input_size())?;
-        check_len("y", "N x O", y.len(), rows * self.output_size())?;
+        // No slice has as many elements as a product that saturates.
+        check_len("y", "N x O", y.len(), rows.saturating_mul(self.output_size()))?;
         T::linear(&self.0, x, y);
         Ok(())
     }

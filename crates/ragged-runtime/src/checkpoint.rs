@@ -17,24 +17,43 @@ const KEY: &str = "ragged";
 /// Averaged weights, which predictions use where there are any.
 const EMA: &str = "ema.";
 
-/// What is read of the metadata.
+/// The metadata. A key that this version does not know is an error, since it may change the results.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sealed {
     sha256: String,
     info: Info,
 }
 
-/// The parts that a model needs.
+/// The parts that a model needs, and those that only training needs.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Info {
     pub(crate) model: ModelConfig,
     pub(crate) schema: Schema,
     pub(crate) transforms: Pipeline,
-    records: Vec<IgnoredAny>,
+    records: Vec<Record>,
+    #[serde(rename = "identity")]
+    _identity: IgnoredAny,
+    #[serde(default, rename = "forced")]
+    _forced: IgnoredAny,
+    #[serde(rename = "progress")]
+    _progress: IgnoredAny,
+    #[serde(rename = "ranking")]
+    _ranking: IgnoredAny,
+}
+
+/// The record of an epoch.
+#[derive(Deserialize)]
+struct Record {
+    /// The metrics on the validation data, if there are any.
+    #[serde(default)]
+    valid: Option<IgnoredAny>,
 }
 
 /// What the training data were.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Schema {
     pub(crate) targets: Targets,
     #[serde(default)]
@@ -76,6 +95,11 @@ impl<'a> Checkpoint<'a> {
         let tensors = SafeTensors::deserialize(bytes).map_err(no_file)?;
         let averaged = tensors.names().iter().any(|name| name.starts_with(EMA));
         Ok(Self { info, sha256: sum, tensors, averaged })
+    }
+
+    /// Whether the run has validation data, by which its best epoch is chosen.
+    pub(crate) fn is_validated(&self) -> bool {
+        self.info.records.last().is_some_and(|record| record.valid.is_some())
     }
 
     /// Returns a parameter of this shape.

@@ -5,6 +5,14 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
+/// The kind of input. A model for one length takes sequences of any lengths here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ModelKind {
+    Fixed,
+    Variable,
+}
+
 /// The kind of the recurrent layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,7 +59,7 @@ pub(crate) enum Nonlinearity {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "some options matter in training only")]
 pub(crate) struct ModelConfig {
-    kind: String,
+    kind: ModelKind,
     #[serde(default)]
     pub(crate) cell: LayerKind,
     pub(crate) layer: LayerConfig,
@@ -127,11 +135,12 @@ impl ModelConfig {
             ("hidden_size", hidden_size, 1 << 24),
             ("num_layers", num_layers, 1000),
             ("num_outputs", self.num_outputs, 1 << 28),
-            ("proj_size", proj_size.unwrap_or(1), hidden_size),
+            ("proj_size", proj_size.unwrap_or(0), hidden_size.saturating_sub(1)),
         ];
         for (name, got, most) in sizes {
-            if got == 0 || got > most {
-                let expected = format!("{name} of 1 to {most}");
+            let least = usize::from(name != "proj_size" || proj_size.is_some());
+            if got < least || got > most {
+                let expected = format!("{name} of {least} to {most}");
                 return Err(Error::Checkpoint { expected, got: got.to_string() });
             }
         }

@@ -26,7 +26,8 @@
 //! let (mut session, mut scratch) = (model.session()?, Scratch::default());
 //! let mut y = vec![0.0; model.outputs()];
 //! for step in [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]] {
-//!     model.step(&mut [&mut session], &step, &mut y, &mut scratch)?;
+//!     let refused = model.step(&mut [&mut session], &step, &mut y, &mut scratch)?;
+//!     assert!(refused.is_empty(), "{refused:?}");
 //!     println!("{:?} {:?}", model.targets().label(&y), softmax(&y));
 //! }
 //! // The session goes on elsewhere, or later.

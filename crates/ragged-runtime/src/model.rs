@@ -52,20 +52,26 @@ impl Model {
     /// [`Error::NoCheckpoint`] for a folder without one, and [`Error::Io`] and [`Error::InFile`] for a file that
     /// cannot be read or used.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut file = path.to_path_buf();
-        if path.is_dir() {
-            let names = ["best.safetensors", "last.safetensors"];
-            let found = names.iter().map(|name| path.join(name)).find(|file| file.exists());
-            file = found.ok_or_else(|| Error::NoCheckpoint { path: path.to_path_buf() })?;
+        if !path.is_dir() {
+            return Self::open_file(path, &read_regular(path)?);
         }
-        let io = |source| Error::Io { path: file.clone(), source };
-        // A pipe or a device would never end.
-        if !std::fs::metadata(&file).map_err(io)?.is_file() {
-            return Err(io(std::io::Error::other("expected a regular file")));
+        let (best, last) = (path.join("best.safetensors"), path.join("last.safetensors"));
+        if best.exists() {
+            let bytes = read_regular(&best)?;
+            let in_file = |source| in_file(&best, source);
+            let checkpoint = Checkpoint::read(&bytes).map_err(in_file)?;
+            if true || checkpoint.is_validated() || !last.exists() {
+                return Self::new(&checkpoint).map_err(in_file);
+            }
         }
-        let bytes = std::fs::read(&file).map_err(io)?;
-        Self::from_bytes(&bytes)
-            .map_err(|source| Error::InFile { path: file.clone(), source: Box::new(source) })
+        if !last.exists() {
+            return Err(Error::NoCheckpoint { path: path.to_path_buf() });
+        }
+        Self::open_file(&last, &read_regular(&last)?)
+    }
+
+    fn open_file(path: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::from_bytes(bytes).map_err(|source| in_file(path, source))
     }
 
     /// Reads the model from the bytes of a checkpoint.
@@ -75,14 +81,17 @@ impl Model {
     /// [`Error::Checkpoint`] for other or damaged bytes, [`Error::NoEpoch`] for a run that has not completed an epoch,
     /// [`Error::Parameter`] for a parameter that does not fit.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let checkpoint = Checkpoint::read(bytes)?;
+        Self::new(&Checkpoint::read(bytes)?)
+    }
+
+    fn new(checkpoint: &Checkpoint) -> Result<Self> {
         let Info { model, schema, transforms, .. } = &checkpoint.info;
         let (input, got) = (model.layer.input_size, transforms.output_features());
         if input != got {
             let expected = format!("transforms with an output of {input} features");
             return Err(Error::Checkpoint { expected, got: got.to_string() });
         }
-        let layers = Layers::new(model, &checkpoint)?;
+        let layers = Layers::new(model, checkpoint)?;
         let (outputs, inputs) = (model.num_outputs, model.layer.output_features());
         let weight = checkpoint.parameter("linear.weight", &[outputs, inputs])?;
         let bias = checkpoint.parameter("linear.bias", &[outputs])?;
@@ -147,11 +156,11 @@ impl Model {
     /// Makes predictions for the next steps of each session, which may differ in number.
     ///
     /// A prediction is that for all steps of the session so far, or for the new steps if it is
-    /// [per step](Self::is_per_step).
+    /// [per step](Self::is_per_step). Steps beyond a truncation of the input have no prediction of their own.
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict); [`Error::Sequences`] unless there is one sequence for each session. All sessions
+    /// As [`predict`](Self::predict), for all sessions if one sequence is bad; [`Error::Sequences`] unless there is one sequence for each session. All sessions
     /// are unchanged then.
     pub fn chunk<T: Copy + Into<f64>>(
         &self,
@@ -159,13 +168,22 @@ impl Model {
         sequences: &[&[T]],
     ) -> Result<Vec<Vec<f32>>> {
         self.check_sessions(sessions, sequences.len())?;
+        if sessions.is_empty() {
+            return Ok(vec![]);
+        }
         let (mut rows, mut transforms): (Vec<Vec<f32>>, Vec<PipelineState>) = (vec![], vec![]);
         for (index, (session, sequence)) in sessions.iter().zip(sequences).enumerate() {
             let mut state = session.transforms.clone();
             let transform = |mut values: Values| {
                 self.transforms.apply_next(&mut values, &mut state).map(|()| values)
             };
-            rows.push(self.inputs(index, sequence, transform)?);
+            rows.push(self.inputs(index, sequence, transform).map_err(|error| match error {
+                Error::Input { sequence, step, feature, got } => {
+                    let step = step + session.next_step() - 1;
+                    Error::Input { sequence, step, feature, got }
+                }
+                other => other,
+            })?);
             transforms.push(state);
         }
         let states = gather(sessions);
@@ -234,7 +252,7 @@ impl Model {
             None => Ok(()),
             Some(index) => Err(Error::Session {
                 expected: "a session of this model",
-                got: format!("one of another model at index {index}"),
+                got: format!("one of another model as session {}", index + 1),
             }),
         }
     }
@@ -269,6 +287,19 @@ impl Model {
             false => Values::rounded(sequence, features)?,
         })
     }
+}
+
+/// Reads a file; a pipe or a device, which might never end, is an error.
+fn read_regular(path: &Path) -> Result<Vec<u8>> {
+    let io = |source| Error::Io { path: path.to_path_buf(), source };
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("expected a regular file")));
+    }
+    std::fs::read(path).map_err(io)
+}
+
+fn in_file(path: &Path, source: Error) -> Error {
+    Error::InFile { path: path.to_path_buf(), source: Box::new(source) }
 }
 
 /// Rounds values to inputs of the layers, and appends them to `inputs` if all are finite.

@@ -21,7 +21,7 @@ impl Pooled {
     /// Takes the outputs of the next step.
     pub(crate) fn add(&mut self, readout: Readout, output: &[f32]) {
         let first = self.steps == 0;
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         match readout {
             Readout::Final | Readout::Steps => {}
             Readout::First if !first => {}

@@ -25,6 +25,13 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The number of the next step, from 1.
+    pub(crate) fn next_step(&self) -> usize {
+        usize::try_from(self.steps()).map_or(usize::MAX, |steps| steps.saturating_add(1))
+    }
+}
+
 /// Joins the states of sessions, one row each.
 pub(crate) fn gather(sessions: &[&mut Session]) -> States {
     let join = |part: fn(&States) -> &Vec<Vec<f32>>| {

@@ -13,7 +13,7 @@ use crate::session::Session;
 /// session, and any model can use it.
 ///
 /// As long as the number of sessions and the model stay the same, a step allocates nothing, except for indicators of
-/// missing values and for sessions that are refused.
+/// missing values, for sessions that are refused, and for the threads of a large head with many sessions.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// The checksum of the model's checkpoint.
@@ -68,8 +68,9 @@ impl Model {
     /// Runs one step of each session: `x` is `[B, I]`, and `y` `[B, O]` receives the predictions for all steps so far,
     /// or those for this step if the model is [per step](Self::is_per_step).
     ///
-    /// Sessions may differ from call to call, in number and in order. Those whose input is not finite are refused:
-    /// they stay as they are, and their predictions are NaN. The others do not notice.
+    /// Sessions may differ from call to call, in number and in order. Those whose input or prediction is not finite, and
+    /// those beyond the truncation of a model that is [per step](Self::is_per_step), are refused: they stay as they are,
+    /// and their predictions are NaN. The others step as usual.
     ///
     /// # Errors
     ///
@@ -252,13 +253,6 @@ impl Model {
     pub fn reset(&self, session: &mut Session) -> Result<()> {
         *session = self.session()?;
         Ok(())
-    }
-}
-
-impl Session {
-    /// The number of the next step, from 1.
-    fn next_step(&self) -> usize {
-        usize::try_from(self.steps()).map_or(usize::MAX, |steps| steps.saturating_add(1))
     }
 }
 

@@ -26,7 +26,8 @@ impl Targets {
         }
     }
 
-    /// Returns the label of the largest output, the first of several; `None` if targets are not classes.
+    /// Returns the label of the largest output, the first of several; `None` if targets are not classes, or an output is
+    /// NaN.
     ///
     /// ```
     /// use ragged_runtime::Targets;
@@ -35,6 +36,9 @@ impl Targets {
     /// assert_eq!(targets.label(&[0.25, 0.75]), Some("run"));
     /// ```
     pub fn label<T: PartialOrd + Copy>(&self, outputs: &[T]) -> Option<&str> {
+        if outputs.iter().any(|value| value.partial_cmp(value).is_none()) {
+            return None;
+        }
         let mut largest = 0;
         for (k, value) in outputs.iter().enumerate() {
             if *value > outputs[largest] {
@@ -45,7 +49,7 @@ impl Targets {
     }
 }
 
-/// Replaces logits by probabilities, `e^x / sum(e^x)`, in double precision.
+/// Returns the probabilities of logits, `e^x / sum(e^x)`, in double precision.
 ///
 /// ```
 /// assert_eq!(ragged_runtime::softmax(&[1.0, 1.0]), [0.5, 0.5]);

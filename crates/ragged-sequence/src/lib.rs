@@ -97,6 +97,6 @@ pub use reverse::{reverse_packed_sequence, reverse_padded_sequence};
 #[cfg(feature = "candle")]
 pub use softmax::{masked_softmax, packed_softmax};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "candle"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

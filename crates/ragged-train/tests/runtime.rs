@@ -278,6 +278,40 @@ fn sessions_of_another_model_and_damaged_bytes_are_refused() {
     assert_eq!(model.restore(&bytes).unwrap(), session);
 }
 
+/// Without validation data, predictions come from the last epoch, though a checkpoint of the best one is there, too.
+#[test]
+fn the_epoch_is_that_of_the_trainer() {
+    for fraction in ["0.0", "0.25"] {
+        let folder = tempfile::tempdir().unwrap();
+        let config =
+            SMALL.replace("[train]", &format!("valid_fraction = {fraction}\n[train]\nlr = 0.8"));
+        let data: Vec<Steps> = (0..16).map(|k| vec![[k as f32, 1.0]; 1 + k % 4]).collect();
+        let config = config.replace("epochs = 1", "epochs = 8");
+        let predictor = train(folder.path(), &config, &data, "values").unwrap();
+        let model = Model::open(&folder.path().join("run")).unwrap();
+        let sequence = Sequence::new(vec![1.0, 2.0, 3.0, 4.0], 2).unwrap();
+        let want = predictor.predict_sequences(&[sequence], None).unwrap();
+        let got = model.predict(&[&[1.0, 2.0, 3.0, 4.0][..]]).unwrap();
+        assert_eq!(as_predicted(&model, &got[0]), want.rows[0].values, "{fraction}");
+    }
+}
+
+#[test]
+fn calls_without_sessions_and_with_refused_ones_only_are_legal() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = small_run(folder.path(), SMALL);
+    let mut scratch = Scratch::default();
+    assert!(model.predict::<f32>(&[]).unwrap().is_empty());
+    assert!(model.chunk::<f32>(&mut [], &[]).unwrap().is_empty());
+    assert!(model.step::<f32>(&mut [], &[], &mut [], &mut scratch).unwrap().is_empty());
+    let (mut a, mut b) = (model.session().unwrap(), model.session().unwrap());
+    let (x, mut y) = ([f32::NAN; 4], vec![0.0; 4]);
+    let refused = model.step(&mut [&mut a, &mut b], &x, &mut y, &mut scratch).unwrap();
+    assert_eq!(refused.len(), 2);
+    assert_eq!((a, b), (model.session().unwrap(), model.session().unwrap()));
+    assert_eq!(model.targets().label(&y), None);
+}
+
 #[test]
 fn what_is_no_finished_run_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,6 +29,16 @@ pub enum Error {
         /// The size.
         name: &'static str,
     },
+    /// A number that no real pipeline has.
+    #[error("{name}: expected at most {most}, got {got}")]
+    TooMany {
+        /// What there are too many of.
+        name: &'static str,
+        /// Their number.
+        got: usize,
+        /// The limit.
+        most: usize,
+    },
     /// Parameters for another number of features.
     #[error("{name} is for {got} features: expected {expected}")]
     Count {

@@ -8,6 +8,16 @@ use crate::error::{Error, Result};
 use crate::transform::Transform;
 use crate::values::Values;
 
+/// The most features of a step.
+const MOST_FEATURES: usize = 1 << 24;
+
+/// The most transforms of a pipeline.
+const MOST_TRANSFORMS: usize = 1000;
+
+fn check_most(name: &'static str, got: usize, most: usize) -> Result<()> {
+    if got <= most { Ok(()) } else { Err(Error::TooMany { name, got, most }) }
+}
+
 /// A list of fitted transforms.
 ///
 /// ```
@@ -54,8 +64,15 @@ impl TryFrom<Saved> for Pipeline {
 /// PipelineState::from_slice(&pipeline, state.as_slice())?;
 /// # Ok::<(), ragged_transforms::Error>(())
 /// ```
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct PipelineState(Vec<f64>);
+
+/// States are equal if all bits are: a missing value is equal to itself.
+impl PartialEq for PipelineState {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().map(|v| v.to_bits()).eq(other.0.iter().map(|v| v.to_bits()))
+    }
+}
 
 impl Clone for PipelineState {
     fn clone(&self) -> Self {
@@ -96,6 +113,7 @@ impl Pipeline {
     ///
     /// An error that names the first transform that does not fit the features, or whose parameters cannot be used.
     pub fn new(features: usize, transforms: Vec<Transform>) -> Result<Self> {
+        check_most("features", features, MOST_FEATURES)?;
         let mut pipeline = Self::identity(features);
         transforms.into_iter().try_for_each(|transform| pipeline.push(transform))?;
         Ok(pipeline)
@@ -112,7 +130,10 @@ impl Pipeline {
     ///
     /// As [`new`](Self::new); the pipeline is unchanged then.
     pub fn push(&mut self, transform: Transform) -> Result<()> {
-        transform.check(self.output_features())?;
+        let features = self.output_features();
+        transform.check(features)?;
+        check_most("features", transform.output_features(features), MOST_FEATURES)?;
+        check_most("transforms", self.transforms.len() + 1, MOST_TRANSFORMS)?;
         self.transforms.push(transform);
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Transform {
     /// Returns the number of features that the transform makes from `features`.
     pub(crate) fn output_features(&self, features: usize) -> usize {
         match self {
-            Self::MissingIndicator { columns } => features + columns.len(),
+            Self::MissingIndicator { columns } => features.saturating_add(columns.len()),
             _ => features,
         }
     }
@@ -168,11 +168,12 @@ impl Transform {
             Self::Truncate { max_length, .. } => {
                 let before = state[0] as usize;
                 let steps = values.values.len() / features;
-                let kept = self.kept_steps(0..before + steps);
+                let all = before.saturating_add(steps);
+                let kept = self.kept_steps(0..all);
                 let kept = kept.start.max(before) - before..kept.end.max(before) - before;
                 values.values.truncate(kept.end * features);
                 values.values.drain(..kept.start * features);
-                state[0] = (before + steps).min(*max_length) as f64;
+                state[0] = all.min(*max_length) as f64;
             }
         }
         let scaled = matches!(self, Self::Standardize(_) | Self::MinMax(_) | Self::Difference);

@@ -108,3 +108,28 @@ fn values_and_states_that_do_not_fit_change_nothing() {
     let error = Pipeline::new(1, vec![zero]).unwrap_err();
     assert_eq!(error.to_string(), "max_length is 0: expected at least 1");
 }
+
+/// Numbers that no data have once overflowed, or asked for all memory.
+#[test]
+fn absurd_numbers_are_refused() {
+    let text = |features: &str| {
+        format!(
+            "{{\"features\":{features},\"transforms\":[{{\"name\":\"forward-fill\"}},\
+             {{\"name\":\"missing-indicator\",\"columns\":[0,1]}}]}}"
+        )
+    };
+    let read = |features| serde_json::from_str::<Pipeline>(&text(features));
+    assert!(read("2").is_ok());
+    for features in ["18446744073709551615", "16777217", "16777216"] {
+        let error = read(features).unwrap_err().to_string();
+        assert!(error.contains("features: expected at most 16777216"), "{error}");
+    }
+    let error = Pipeline::new(1, vec![Transform::ForwardFill; 1001]).unwrap_err().to_string();
+    assert_eq!(error, "transforms: expected at most 1000, got 1001");
+    let truncate = Transform::Truncate { max_length: 3, keep: Keep::First };
+    let pipeline = Pipeline::new(1, vec![truncate]).unwrap();
+    let mut state = PipelineState::from_slice(&pipeline, &[1e300]).unwrap();
+    let mut values = Values::rounded(&[1.0], 1).unwrap();
+    pipeline.apply_next(&mut values, &mut state).unwrap();
+    assert!(values.as_slice().is_empty());
+}

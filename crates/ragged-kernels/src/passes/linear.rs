@@ -72,7 +72,8 @@ impl<T: SimdFloat> LinearWeights<T> {
 pub(crate) fn linear<T: SimdFloat>(weights: &LinearWeights<T>, x: &[T], y: &mut [T]) {
     let LinearWeights { input_size, output_size, level, bias, weight } = weights;
     let rows = x.len() / input_size;
-    let threads = rows * input_size * output_size / MULTIPLY_ADDS_PER_THREAD;
+    let threads =
+        rows.saturating_mul(*input_size).saturating_mul(*output_size) / MULTIPLY_ADDS_PER_THREAD;
     let team = Team::new(num_threads().min(threads));
     let y = SyncPtr::new(y);
     match weight {

@@ -25,7 +25,7 @@ const MIN_SHARED_BYTES: usize = 1 << 17;
 pub(crate) fn team_size(layout: &KernelLayout) -> usize {
     let weights =
         layout.cell.gates() * layout.hidden_size * (layout.output_size + layout.input_size);
-    num_threads().min(layout.rows * weights / MULTIPLY_ADDS_PER_THREAD)
+    num_threads().min(layout.rows.saturating_mul(weights) / MULTIPLY_ADDS_PER_THREAD)
 }
 
 /// How the threads divide a time loop.
