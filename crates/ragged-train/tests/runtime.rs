@@ -282,17 +282,30 @@ fn sessions_of_another_model_and_damaged_bytes_are_refused() {
 #[test]
 fn the_epoch_is_that_of_the_trainer() {
     for fraction in ["0.0", "0.25"] {
-        let folder = tempfile::tempdir().unwrap();
-        let config =
-            SMALL.replace("[train]", &format!("valid_fraction = {fraction}\n[train]\nlr = 0.8"));
-        let data: Vec<Steps> = (0..16).map(|k| vec![[k as f32, 1.0]; 1 + k % 4]).collect();
-        let config = config.replace("epochs = 1", "epochs = 8");
-        let predictor = train(folder.path(), &config, &data, "values").unwrap();
-        let model = Model::open(&folder.path().join("run")).unwrap();
-        let sequence = Sequence::new(vec![1.0, 2.0, 3.0, 4.0], 2).unwrap();
-        let want = predictor.predict_sequences(&[sequence], None).unwrap();
-        let got = model.predict(&[&[1.0, 2.0, 3.0, 4.0][..]]).unwrap();
-        assert_eq!(as_predicted(&model, &got[0]), want.rows[0].values, "{fraction}");
+        let mut differ = 0;
+        for epochs in 3..9 {
+            let folder = tempfile::tempdir().unwrap();
+            let run = folder.path().join("run");
+            let config = format!(
+                "[model]\nhidden_size = 4\n[data]\ndataset = DATASET\nvalid_fraction = {fraction}\n\
+                 [train]\nepochs = {epochs}\nbatch_size = 2\nlr = 5.0\n"
+            );
+            let steps =
+                |k: usize| vec![[(k * 7 % 5) as f32 - 2.0, (k * 3 % 4) as f32 - 1.0]; 1 + k % 4];
+            let data: Vec<Steps> = (0..16).map(steps).collect();
+            let predictor = train(folder.path(), &config, &data, "classes").unwrap();
+            let values = [1.0, 2.0, 3.0, 4.0];
+            let sequence = Sequence::new(values.to_vec(), 2).unwrap();
+            let want = predictor.predict_sequences(&[sequence], None).unwrap();
+            let predict = |path: &Path| {
+                let model = Model::open(path).unwrap();
+                as_predicted(&model, &model.predict(&[&values[..]]).unwrap()[0])
+            };
+            assert_eq!(predict(&run), want.rows[0].values, "{fraction}, {epochs} epochs");
+            let files = [run.join("best.safetensors"), run.join("last.safetensors")];
+            differ += usize::from(predict(&files[0]) != predict(&files[1]));
+        }
+        assert!(differ > 0, "{fraction}: the last epoch is always the best");
     }
 }
 
