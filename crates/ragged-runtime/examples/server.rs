@@ -5,8 +5,11 @@
 //! curl --data '{"id": "a", "sequence": [[1, 2, 3], [4, null, 6]]}' http://127.0.0.1:3000/predict
 //! ```
 //!
-//! `POST /predict` takes JSON lines and answers each with a line. `GET /stream` opens a WebSocket with a session of its
-//! own: each message is one step, such as `[1, 2, 3]`, and each answer the prediction after it.
+//! `POST /predict` takes JSON lines, one sequence each, and returns one line for each of them. If a line is wrong, the
+//! response is an error that names it.
+//!
+//! `GET /stream` opens a WebSocket. Each message is one step, such as `[1, 2, 3]`. Each response is the prediction for all
+//! steps so far.
 
 #![allow(clippy::print_stderr)]
 
@@ -66,7 +69,7 @@ fn run_batches(model: &Model, mut queue: mpsc::Receiver<Job>) {
             }
         };
         for ((_, reply), result) in waiting.drain(..).zip(results) {
-            // A client that has gone away needs no answer.
+            // The client may have closed its connection.
             let _ = reply.send(result);
         }
     }

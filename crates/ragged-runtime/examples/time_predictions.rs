@@ -6,9 +6,8 @@
 //!
 //! Prints medians in microseconds.
 
-#![allow(clippy::print_stdout)]
-
 use std::error::Error;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ragged_runtime::{Model, Scratch};
@@ -17,11 +16,12 @@ use ragged_runtime::{Model, Scratch};
 const TIME: Duration = Duration::from_millis(500);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout();
     let mut arguments = std::env::args().skip(1);
     let run = arguments.next().ok_or("expected the folder of a run")?;
     let begin = Instant::now();
     let model = Model::open(run.as_ref())?;
-    println!("open {:.0}", microseconds(begin.elapsed()));
+    writeln!(out, "open {:.0}", microseconds(begin.elapsed()))?;
     let features = model.features();
     let wave = |count: usize| -> Vec<f32> { (0..count).map(|k| (k as f32 * 0.37).sin()).collect() };
 
@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             (wave(features), vec![0.0; model.outputs()], Scratch::default());
         let mut step = || model.step(&mut [&mut session], &x, &mut y, &mut scratch).map(|_| ());
         let time = median(|| (0..100).try_for_each(|_| step()))?;
-        println!("step {:.2}", time / 100.0);
+        writeln!(out, "step {:.2}", time / 100.0)?;
     }
     for cell in arguments {
         let (count, steps) = cell.split_once('x').ok_or("expected B x T, such as 8x100")?;
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let length = |k: usize| steps - k * steps / (2 * count);
         let sequences: Vec<Vec<f32>> = (0..count).map(|k| wave(length(k) * features)).collect();
         let slices: Vec<&[f32]> = sequences.iter().map(Vec::as_slice).collect();
-        println!("{cell} {:.1}", median(|| model.predict(&slices).map(drop))?);
+        writeln!(out, "{cell} {:.1}", median(|| model.predict(&slices).map(drop))?)?;
     }
     Ok(())
 }

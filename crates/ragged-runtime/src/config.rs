@@ -130,21 +130,22 @@ impl ModelConfig {
     /// Checks the sizes, so that no number of elements overflows.
     pub(crate) fn check(&self) -> Result<()> {
         let LayerConfig { input_size, hidden_size, num_layers, proj_size, .. } = self.layer;
-        let sizes = [
+        let check = |name: &str, got: usize, most: usize| {
+            if (1..=most).contains(&got) {
+                return Ok(());
+            }
+            let expected = format!("{name} of 1 to {most}");
+            Err(Error::Checkpoint { expected, got: got.to_string() })
+        };
+        for (name, got, most) in [
             ("input_size", input_size, 1 << 24),
             ("hidden_size", hidden_size, 1 << 24),
             ("num_layers", num_layers, 1000),
             ("num_outputs", self.num_outputs, 1 << 28),
-            ("proj_size", proj_size.unwrap_or(0), hidden_size.saturating_sub(1)),
-        ];
-        for (name, got, most) in sizes {
-            let least = usize::from(name != "proj_size" || proj_size.is_some());
-            if got < least || got > most {
-                let expected = format!("{name} of {least} to {most}");
-                return Err(Error::Checkpoint { expected, got: got.to_string() });
-            }
+        ] {
+            check(name, got, most)?;
         }
-        Ok(())
+        proj_size.map_or(Ok(()), |size| check("proj_size", size, hidden_size - 1))
     }
 }
 

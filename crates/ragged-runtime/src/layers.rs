@@ -164,7 +164,7 @@ fn packed_shape<'a>(
 }
 
 /// Returns the rows of `width` elements at these indices.
-pub(crate) fn select_rows(from: &[f32], indices: &[usize], width: usize) -> Vec<f32> {
+fn select_rows(from: &[f32], indices: &[usize], width: usize) -> Vec<f32> {
     let mut rows = Vec::with_capacity(indices.len() * width);
     for &index in indices {
         rows.extend_from_slice(&from[index * width..(index + 1) * width]);

@@ -4,8 +4,8 @@
 //! predictions in two ways:
 //!
 //! - [`Model::predict`]: a batch of whole sequences of any lengths.
-//! - [`Model::session`]: sequences whose steps arrive one after another. [`Model::step`] runs one step of many sessions,
-//!   [`Model::chunk`] several steps of each.
+//! - [`Model::session`]: sequences whose steps arrive one after another. [`Model::step`] runs one step of many
+//!   sessions, [`Model::chunk`] several steps of each.
 //!
 //! ```text
 //! values of a step -> transforms -> recurrent layers -> readout -> head -> outputs
@@ -41,8 +41,8 @@
 //!
 //! # In reading order
 //!
-//! `model` (whole sequences), `session` and `step`, `saved_session`; below them `checkpoint` and `config` (what is read),
-//! `layers`, `readout`, `targets`.
+//! `model` (whole sequences), `session` and `step`, `saved_session`; below them `checkpoint` and `config` (what is
+//! read), `layers`, `readout`, `targets`.
 
 #![forbid(unsafe_code)]
 

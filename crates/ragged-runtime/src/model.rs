@@ -79,7 +79,8 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Checkpoint`] for other or damaged bytes, [`Error::NoEpoch`] for a run that has not completed an epoch,
-    /// [`Error::Parameter`] for a parameter that does not fit.
+    /// [`Error::Parameter`] for a parameter that does not fit, [`Error::Kernels`] for layers that the kernels do not
+    /// have.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::new(&Checkpoint::read(bytes)?)
     }
@@ -148,8 +149,7 @@ impl Model {
         }
         let states = self.layers.initial_states(sequences.len());
         let mut pooled = vec![Pooled::new(self.layers.config.output_features()); sequences.len()];
-        let (_, predictions) =
-            self.run(&rows, &states, &mut pooled.iter_mut().collect::<Vec<_>>())?;
+        let (_, predictions) = self.run(&rows, &states, &mut pooled)?;
         Ok(predictions)
     }
 
@@ -160,8 +160,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict), for all sessions if one sequence is bad; [`Error::Sequences`] unless there is one sequence for each session. All sessions
-    /// are unchanged then.
+    /// As [`predict`](Self::predict), for all sessions if one sequence is bad; [`Error::Sequences`] unless there is one
+    /// sequence for each session. All sessions are unchanged then.
     pub fn chunk<T: Copy + Into<f64>>(
         &self,
         sessions: &mut [&mut Session],
@@ -188,8 +188,7 @@ impl Model {
         }
         let states = gather(sessions);
         let mut pooled: Vec<Pooled> = sessions.iter().map(|s| s.pooled.clone()).collect();
-        let (states, predictions) =
-            self.run(&rows, &states, &mut pooled.iter_mut().collect::<Vec<_>>())?;
+        let (states, predictions) = self.run(&rows, &states, &mut pooled)?;
         scatter(&states, sessions);
         for ((session, pooled), transforms) in sessions.iter_mut().zip(pooled).zip(transforms) {
             (session.pooled, session.transforms) = (pooled, transforms);
@@ -202,7 +201,7 @@ impl Model {
         &self,
         sequences: &[Vec<f32>],
         states: &States,
-        pooled: &mut [&mut Pooled],
+        pooled: &mut [Pooled],
     ) -> Result<(States, Vec<Vec<f32>>)> {
         let (features, input) =
             (self.layers.config.output_features(), self.layers.config.input_size);
@@ -264,28 +263,11 @@ impl Model {
         sequence: &[T],
         transform: impl FnOnce(Values) -> ragged_transforms::Result<Values>,
     ) -> Result<Vec<f32>> {
-        let (features, mut inputs) = (self.features(), vec![]);
-        if !self.transforms.transforms().is_empty() {
-            let values = transform(self.values(sequence)?)?;
-            push_inputs(index, values.as_slice(), values.features(), &mut inputs)?;
-            return Ok(inputs);
-        }
-        // Most of the time of a short sequence would be spent in copies.
-        if !sequence.len().is_multiple_of(features) {
-            let values = sequence.len();
-            return Err(ragged_transforms::Error::PartialStep { values, features }.into());
-        }
-        push_inputs(index, sequence, features, &mut inputs)?;
+        let mut values = Values::default();
+        values.refill(sequence, self.features(), self.exact)?;
+        let (values, mut inputs) = (transform(values)?, vec![]);
+        push_inputs(index, &values, &mut inputs)?;
         Ok(inputs)
-    }
-
-    /// Takes the values of a sequence with the precision of the training data.
-    fn values<T: Copy + Into<f64>>(&self, sequence: &[T]) -> Result<Values> {
-        let features = self.features();
-        Ok(match self.exact {
-            true => Values::exact(sequence.iter().map(|&value| value.into()).collect(), features)?,
-            false => Values::rounded(sequence, features)?,
-        })
     }
 }
 
@@ -303,14 +285,9 @@ fn in_file(path: &Path, source: Error) -> Error {
 }
 
 /// Rounds values to inputs of the layers, and appends them to `inputs` if all are finite.
-pub(crate) fn push_inputs<T: Copy + Into<f64>>(
-    index: usize,
-    values: &[T],
-    features: usize,
-    inputs: &mut Vec<f32>,
-) -> Result<()> {
-    let start = inputs.len();
-    inputs.extend(values.iter().map(|&value| value.into() as f32));
+pub(crate) fn push_inputs(index: usize, values: &Values, inputs: &mut Vec<f32>) -> Result<()> {
+    let (start, features) = (inputs.len(), values.features());
+    inputs.extend(values.as_slice().iter().map(|&value| value as f32));
     let Some(at) = inputs[start..].iter().position(|value| !value.is_finite()) else {
         return Ok(());
     };

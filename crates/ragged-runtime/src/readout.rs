@@ -5,7 +5,7 @@ use ragged_sequence::PackedLayout;
 use crate::config::Readout;
 
 /// What a readout knows of the steps so far of one sequence.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Pooled {
     /// The pooled outputs, `[output_features]`; zeros before the first step.
     pub(crate) row: Vec<f32>,
@@ -16,6 +16,12 @@ pub(crate) struct Pooled {
 impl Pooled {
     pub(crate) fn new(features: usize) -> Self {
         Self { row: vec![0.0; features], steps: 0 }
+    }
+
+    /// Copies another sequence's, without an allocation if the sizes are equal.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.row.clone_from(&other.row);
+        self.steps = other.steps;
     }
 
     /// Takes the outputs of the next step.
@@ -51,15 +57,14 @@ impl Pooled {
 }
 
 /// Takes the outputs of packed rows, each for its sequence.
-pub(crate) fn add_rows<'a>(
+pub(crate) fn add_rows(
     readout: Readout,
     layout: &PackedLayout,
     rows: &[f32],
-    pooled: &mut [impl std::ops::DerefMut<Target = Pooled> + 'a],
+    pooled: &mut [Pooled],
 ) {
-    if let Some(features) = pooled.first().map(|pooled| pooled.row.len()) {
-        for ((sequence, _), row) in layout.positions().zip(rows.chunks_exact(features)) {
-            pooled[sequence].add(readout, row);
-        }
+    let Some(features) = pooled.first().map(|pooled| pooled.row.len()) else { return };
+    for ((sequence, _), row) in layout.positions().zip(rows.chunks_exact(features)) {
+        pooled[sequence].add(readout, row);
     }
 }

@@ -33,7 +33,8 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Session`] for damaged bytes, or a session of another model; also of another epoch of the same run.
+    /// [`Error::Session`] for damaged bytes, or a session of another model; also of another epoch of the same run. For
+    /// a model that has no sessions, as [`session`](Self::session).
     pub fn restore(&self, bytes: &[u8]) -> Result<Session> {
         let mut session = self.session()?;
         let wrong = |expected, got: &str| Error::Session { expected, got: got.into() };

@@ -23,9 +23,7 @@ impl Session {
     pub fn steps(&self) -> u64 {
         self.pooled.steps
     }
-}
 
-impl Session {
     /// The number of the next step, from 1.
     pub(crate) fn next_step(&self) -> usize {
         usize::try_from(self.steps()).map_or(usize::MAX, |steps| steps.saturating_add(1))

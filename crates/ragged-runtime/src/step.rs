@@ -3,7 +3,6 @@
 use ragged_kernels::StepState;
 use ragged_transforms::{PipelineState, Values};
 
-use crate::config::Readout;
 use crate::error::{Error, Result};
 use crate::model::{Model, check_prediction, push_inputs};
 use crate::readout::Pooled;
@@ -27,11 +26,12 @@ pub struct Scratch {
     /// The input of the head, `[B, output_features]`.
     read: Vec<f32>,
     /// A copy of the pooled outputs of one session.
-    pooled: Vec<f32>,
+    pooled: Pooled,
     /// The values of one step on their way through the transforms.
     values: Values,
     /// The states of transforms after the step, for each row.
     transforms: Vec<PipelineState>,
+    /// The cell states of one layer, `[rows, H]`.
     cell: Vec<f32>,
     refused: Vec<Refused>,
 }
@@ -40,7 +40,7 @@ pub struct Scratch {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The index of the session.
+    /// The index of the session, from 0.
     pub session: usize,
     /// Why it was refused.
     pub error: Error,
@@ -121,21 +121,14 @@ impl Model {
         for (index, (session, x)) in
             sessions.iter().zip(x.chunks_exact(self.features())).enumerate()
         {
-            let before = inputs.len();
-            let result = match self.transforms.transforms().is_empty() {
-                true => push_inputs(index, x, self.features(), inputs),
-                false => {
-                    let row = rows.len();
-                    match transforms.get_mut(row) {
-                        Some(state) => state.clone_from(&session.transforms),
-                        None => transforms.push(session.transforms.clone()),
-                    }
-                    values.refill(x, self.features(), self.exact)?;
-                    self.transforms.apply_next(values, &mut transforms[row])?;
-                    push_inputs(index, values.as_slice(), values.features(), inputs)
-                }
-            };
-            let refusal = match result {
+            let (row, before) = (rows.len(), inputs.len());
+            match transforms.get_mut(row) {
+                Some(state) => state.clone_from(&session.transforms),
+                None => transforms.push(session.transforms.clone()),
+            }
+            values.refill(x, self.features(), self.exact)?;
+            self.transforms.apply_next(values, &mut transforms[row])?;
+            let refusal = match push_inputs(index, values, inputs) {
                 Ok(()) if inputs.len() > before => {
                     rows.push(index);
                     None
@@ -177,7 +170,7 @@ impl Model {
         y: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let Scratch { states, rows, read, pooled: copy, .. } = scratch;
+        let Scratch { states, rows, read, pooled, .. } = scratch;
         let features = self.layers.config.output_features();
         read.resize(sessions.len() * features, 0.0);
         let mut stepped = rows.iter().enumerate().peekable();
@@ -190,18 +183,10 @@ impl Model {
                 Some((row, _)) => {
                     let hidden = states.last().map_or(&[][..], StepState::hidden);
                     let hidden = &hidden[row * features..(row + 1) * features];
-                    match self.readout {
-                        Readout::Final | Readout::Steps => to.copy_from_slice(hidden),
-                        // Of the pooled outputs, only a copy may change before the predictions are checked.
-                        readout => {
-                            copy.clone_from(&session.pooled.row);
-                            let (row, steps) = (std::mem::take(copy), session.pooled.steps);
-                            let mut pooled = Pooled { row, steps };
-                            pooled.add(readout, hidden);
-                            pooled.read(readout, hidden, to);
-                            *copy = pooled.row;
-                        }
-                    }
+                    // Only a copy may change before the predictions are checked.
+                    pooled.copy_from(&session.pooled);
+                    pooled.add(self.readout, hidden);
+                    pooled.read(self.readout, hidden, to);
                 }
             }
         }
@@ -236,9 +221,7 @@ impl Model {
             let hidden = states.last().map_or(&[][..], StepState::hidden);
             let session = &mut *sessions[index];
             session.pooled.add(self.readout, &hidden[row * features..(row + 1) * features]);
-            if !self.transforms.transforms().is_empty() {
-                std::mem::swap(&mut session.transforms, &mut transforms[row]);
-            }
+            std::mem::swap(&mut session.transforms, &mut transforms[row]);
         }
         for refused in refused.iter() {
             y[refused.session * outputs..][..outputs].fill(f32::NAN);

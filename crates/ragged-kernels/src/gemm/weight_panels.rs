@@ -115,26 +115,14 @@ pub(crate) fn pack_panels<T: Float>(
     team: &Team,
     fill: impl Fn(usize, usize, &mut [T]) + Sync,
 ) -> PooledBuffer<T> {
-    let padded = columns.div_ceil(lanes) * lanes;
-    let mut packed = PooledBuffer::<T>::new(depth * padded);
-    let out = SyncPtr::new(packed.as_mut_slice());
-    let wide = PANEL_VECTORS * lanes;
-    team.parallel_for(padded.div_ceil(wide), depth * padded / ELEMENTS_PER_THREAD, &|panels| {
-        for first in panels.map(|panel| panel * wide) {
-            let (width, filled) = (wide.min(padded - first), wide.min(columns - first));
-            // SAFETY: each panel is packed by one call. Panels begin at `depth * first` and hold
-            // `depth` rows of `width`, so this one lies within `packed`.
-            let panel = unsafe {
-                std::slice::from_raw_parts_mut(out.get().add(depth * first), depth * width)
-            };
-            for (k, row) in panel.chunks_exact_mut(width).enumerate() {
-                let (row, padding) = row.split_at_mut(filled);
-                fill(k, first, row);
-                padding.fill(T::default());
-            }
+    for_each_panel(lanes, depth, columns, team, |first, width, panel| {
+        let filled = width.min(columns - first);
+        for (k, row) in panel.chunks_exact_mut(width).enumerate() {
+            let (row, padding) = row.split_at_mut(filled);
+            fill(k, first, row);
+            padding.fill(T::default());
         }
-    });
-    packed
+    })
 }
 
 /// Packs the transpose of a matrix `[columns, depth]` into panels, as [`pack_panels`].
@@ -145,7 +133,21 @@ pub(crate) fn pack_transposed_panels<T: SimdFloat>(
     columns: usize,
     team: &Team,
 ) -> PooledBuffer<T> {
-    let lanes = level.lanes(T::BYTES);
+    for_each_panel(level.lanes(T::BYTES), depth, columns, team, |first, width, panel| {
+        let rows = &matrix[first * depth..columns.min(first + width) * depth];
+        dispatch(level, TransposedPanel { rows, depth, width, panel });
+    })
+}
+
+/// Calls `fill(first, width, panel)` for each panel: its first column, its number of columns with padding, and its
+/// `depth * width` elements.
+fn for_each_panel<T: Float>(
+    lanes: usize,
+    depth: usize,
+    columns: usize,
+    team: &Team,
+    fill: impl Fn(usize, usize, &mut [T]) + Sync,
+) -> PooledBuffer<T> {
     let padded = columns.div_ceil(lanes) * lanes;
     let mut packed = PooledBuffer::<T>::new(depth * padded);
     let out = SyncPtr::new(packed.as_mut_slice());
@@ -153,12 +155,12 @@ pub(crate) fn pack_transposed_panels<T: SimdFloat>(
     team.parallel_for(padded.div_ceil(wide), depth * padded / ELEMENTS_PER_THREAD, &|panels| {
         for first in panels.map(|panel| panel * wide) {
             let width = wide.min(padded - first);
-            let rows = &matrix[first * depth..columns.min(first + width) * depth];
-            // SAFETY: as in `pack_panels`.
+            // SAFETY: each panel is packed by one call. Panels begin at `depth * first` and hold
+            // `depth` rows of `width`, so this one lies within `packed`.
             let panel = unsafe {
                 std::slice::from_raw_parts_mut(out.get().add(depth * first), depth * width)
             };
-            dispatch(level, TransposedPanel { rows, depth, width, panel });
+            fill(first, width, panel);
         }
     });
     packed
