@@ -30,6 +30,32 @@ pub enum Error {
         /// The shape of the input.
         got: Vec<usize>,
     },
+    /// An index of a token beyond the rows of an embedding.
+    #[error("token id {got} at position {position}: expected an id below {count}")]
+    TokenId {
+        /// The position of the id.
+        position: usize,
+        /// The id.
+        got: u32,
+        /// V, the number of rows.
+        count: usize,
+    },
+    /// A batch of tokens with other parts than the model reads: the number of features that are numbers, the number of
+    /// columns of ids, and whether the steps consist of sequences.
+    #[error(
+        "tokens: expected {} numbers, {} columns of ids and {} inner sequences, got {}, {} and {}",
+        expected.0, expected.1, if expected.2 { "some" } else { "no" },
+        got.0, got.1, if got.2 { "some" } else { "none" }
+    )]
+    Tokens {
+        /// The parts that the model reads.
+        expected: (usize, usize, bool),
+        /// The parts of the batch.
+        got: (usize, usize, bool),
+    },
+    /// A batch of tokens for a model without embeddings.
+    #[error("input: expected features, as the model has no embedding, got tokens")]
+    NoEmbedding,
     /// A padded input whose readout needs at least one time step.
     #[error("input: expected a tensor [B, T, I] with T of at least 1, got shape {got:?}")]
     NoSteps {

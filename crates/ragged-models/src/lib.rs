@@ -64,6 +64,7 @@
 
 mod cell;
 mod config;
+mod embedding;
 mod error;
 mod layer;
 mod mode;
@@ -77,6 +78,8 @@ pub use cell::rnn::RnnCell;
 pub use cell::state::{LstmState, State};
 pub use cell::{Cell, CellOutput};
 pub use config::{Merge, Nonlinearity, RecurrentConfig};
+pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
+pub use embedding::table::Embedding;
 pub use error::{Error, Result};
 pub use layer::kind::{Gru, LayerKind, Lstm, Rnn};
 pub use layer::recurrent::Recurrent;

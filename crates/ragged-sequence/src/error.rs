@@ -164,6 +164,23 @@ pub enum Error {
         /// That index.
         got: usize,
     },
+    /// Indices of tokens of another dtype than `u32`.
+    #[cfg(feature = "candle")]
+    #[error("token ids have dtype {}: expected u32", got.as_str())]
+    TokenDType {
+        /// The dtype of the indices.
+        got: DType,
+    },
+    /// A step that consists of an inner sequence that does not exist.
+    #[error("step {step} consists of inner sequence {got}: expected one below {count}")]
+    InnerSequence {
+        /// The packed row of the step.
+        step: usize,
+        /// The index of the inner sequence.
+        got: usize,
+        /// The number of inner sequences.
+        count: usize,
+    },
     /// An error of candle.
     #[cfg(feature = "candle")]
     #[error(transparent)]

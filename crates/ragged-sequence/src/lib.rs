@@ -54,10 +54,11 @@
 //! 2. [`pad_sequence`] and [`unpad_sequence`]: padding.
 //! 3. [`PackedSequence`] with [`pack_sequence`], [`unpack_sequence`], [`pack_padded_sequence`] and
 //!    [`pad_packed_sequence`]: packing.
-//! 4. [`lengths_from_tensor`], [`lengths_to_mask`] and [`mask_to_lengths`]: forms of lengths.
-//! 5. [`pool`] (one row per sequence), [`packed_softmax`] and [`reverse_packed_sequence`]: operations on
+//! 4. [`PackedTokens`]: packed batches of token ids, also of sequences that consist of sequences.
+//! 5. [`lengths_from_tensor`], [`lengths_to_mask`] and [`mask_to_lengths`]: forms of lengths.
+//! 6. [`pool`] (one row per sequence), [`packed_softmax`] and [`reverse_packed_sequence`]: operations on
 //!    packed rows.
-//! 6. [`random`]: the seeded generators of the whole workspace.
+//! 7. [`random`]: the seeded generators of the whole workspace.
 
 #![forbid(unsafe_code)]
 
@@ -69,6 +70,8 @@ mod layout;
 mod lengths;
 #[cfg(feature = "candle")]
 mod packed_sequence;
+#[cfg(feature = "candle")]
+mod packed_tokens;
 #[cfg(feature = "candle")]
 mod pad;
 #[cfg(feature = "candle")]
@@ -88,6 +91,8 @@ pub use lengths::{lengths_from_tensor, lengths_to_mask, mask_to_lengths};
 pub use packed_sequence::{
     PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, unpack_sequence,
 };
+#[cfg(feature = "candle")]
+pub use packed_tokens::{InnerSequences, PackedTokens};
 #[cfg(feature = "candle")]
 pub use pad::{Padding, PaddingSide, pad_sequence, unpad_sequence};
 #[cfg(feature = "candle")]

@@ -97,6 +97,12 @@ pub enum Error {
         /// The transform.
         transform: &'static str,
     },
+    /// An entry that a vocabulary has twice.
+    #[error("vocabulary: entry `{entry}` is listed twice")]
+    DuplicateEntry {
+        /// The second of the two.
+        entry: String,
+    },
     /// A state of another pipeline.
     #[error("state of transforms: expected {expected} numbers, got {got}")]
     State {

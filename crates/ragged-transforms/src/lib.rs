@@ -29,6 +29,7 @@
 //! 1. [`Values`]: the values of a sequence.
 //! 2. [`Transform`] with [`Standardize`], [`MinMax`] and [`Keep`]: one transform.
 //! 3. [`Pipeline`] and [`PipelineState`].
+//! 4. [`Tokenizer`], [`Vocabulary`] and [`TokenEncoder`]: texts as indices.
 
 #![forbid(unsafe_code)]
 
@@ -36,12 +37,14 @@ mod error;
 mod missing;
 mod pipeline;
 mod scaling;
+mod tokens;
 mod transform;
 mod values;
 
 pub use error::{Error, Result};
 pub use pipeline::{Pipeline, PipelineState};
 pub use scaling::{MinMax, Standardize};
+pub use tokens::{TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig};
 pub use transform::{Keep, Transform};
 pub use values::Values;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{RecurrentConfig, check};
+use crate::embedding::config::TokenConfig;
 use crate::error::Result;
 use crate::layer::kind::LayerKind;
 use crate::model::readout::Readout;
@@ -46,6 +47,9 @@ pub struct ModelConfig {
     /// The kind of the recurrent layer. Default LSTM.
     #[serde(default)]
     pub cell: LayerKind,
+    /// How tokens become the input of the recurrent layer. Default none: steps are features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenConfig>,
     /// The options of the recurrent layer.
     pub layer: RecurrentConfig,
     /// The outputs of the layer that the head receives.
@@ -73,7 +77,15 @@ impl ModelConfig {
             ModelKind::Fixed => Readout::Last,
             ModelKind::Variable => Readout::Final,
         };
-        Self { kind, cell: LayerKind::Lstm, layer, readout, head_dropout: 0.0, num_outputs }
+        Self {
+            kind,
+            cell: LayerKind::Lstm,
+            tokens: None,
+            layer,
+            readout,
+            head_dropout: 0.0,
+            num_outputs,
+        }
     }
 
     /// Checks every value.
@@ -93,6 +105,12 @@ impl ModelConfig {
         check("num_outputs", self.num_outputs, self.num_outputs >= 1, "at least 1")?;
         let p = self.head_dropout;
         check("head_dropout", p, (0.0..=1.0).contains(&p), "0 to 1")?;
+        if let Some(tokens) = &self.tokens {
+            tokens.validate()?;
+            let (got, expected) = (self.layer.input_size, tokens.output_features());
+            let reason = format!("{expected}, the features of the tokens");
+            check("input_size", got, got == expected, &reason)?;
+        }
         self.layer.validate()
     }
 }

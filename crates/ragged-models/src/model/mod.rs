@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candle_nn::{Module, VarBuilder};
-use ragged_sequence::PackedSequence;
+use ragged_sequence::{PackedSequence, PackedTokens};
 
+use crate::embedding::token_rows::TokenRows;
 use crate::error::{Error, Result};
 use crate::layer::dropout::dropout;
 use crate::layer::kind::{Layer, layer};
@@ -26,7 +27,7 @@ use crate::model::config::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::readout::Readout;
 
-/// A recurrent layer of any kind, then a linear layer on the outputs that the readout selects.
+/// Embeddings of tokens if there are any, a recurrent layer of any kind, then a linear layer on the outputs that the readout selects.
 ///
 /// It serves the four usual tasks: one or several target values, or one label, per sequence or per
 /// step. For labels the outputs are logits. The tasks differ in the loss, which is not part of a
@@ -48,13 +49,14 @@ use crate::model::readout::Readout;
 #[derive(Debug, Clone)]
 pub struct Model {
     config: ModelConfig,
+    tokens: Option<TokenRows>,
     layer: Arc<dyn Layer>,
     linear: Linear,
 }
 
 impl Model {
     /// Takes the parameters from `vb`. Their names begin with the name of the layer (`lstm.`, `gru.`,
-    /// `rnn.`) and with `linear.`.
+    /// `rnn.`) and with `linear.`, and for tokens with `embedding.` and `inner.`.
     ///
     /// # Errors
     ///
@@ -72,10 +74,11 @@ impl Model {
     /// ```
     pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
+        let tokens = config.tokens.as_ref().map(|tokens| TokenRows::new(tokens, vb.clone()));
         let layer = layer(config.cell, &config.layer, vb.clone())?;
         let features = config.layer.output_features();
         let linear = Linear::new(features, config.num_outputs, vb.pp("linear"))?;
-        Ok(Self { config: config.clone(), layer, linear })
+        Ok(Self { config: config.clone(), tokens: tokens.transpose()?, layer, linear })
     }
 
     /// Returns the configuration of the model.
@@ -118,6 +121,48 @@ impl Model {
     pub fn forward(&self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
         let outputs = self.layer.run(input, None, mode.reborrow())?;
         self.head(&self.config.readout.read(&outputs)?, mode)
+    }
+
+    /// Computes the predictions for a packed batch of tokens, as [`forward`](Self::forward) does for features.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`embed`](Self::embed) and [`forward`](Self::forward).
+    pub fn forward_tokens(&self, tokens: &PackedTokens, mut mode: Mode) -> Result<Tensor> {
+        let rows = self.embed(tokens, mode.reborrow())?;
+        self.forward(&rows, mode)
+    }
+
+    /// Returns the rows `[N, I]` that the recurrent layer reads for a packed batch of tokens; also what a
+    /// [`ModelStream`](crate::ModelStream) takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoEmbedding`] for a model of features, [`Error::Tokens`] for tokens with other parts,
+    /// [`Error::TokenId`] for an id beyond a table.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use ragged_models::{
+    ///     EmbeddingSize, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, TokenConfig,
+    /// };
+    /// use ragged_sequence::{PackedTokens, pack_sequence};
+    ///
+    /// let words = EmbeddingSize { num_embeddings: 10, embedding_dim: 7 };
+    /// let config = ModelConfig {
+    ///     tokens: Some(TokenConfig::new(vec![words])),
+    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 2)
+    /// };
+    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let text = |ids: &[[u32; 1]]| Tensor::new(ids, &Device::Cpu);
+    /// let texts = [text(&[[3], [1], [4]])?, text(&[[1]])?];
+    /// let tokens = PackedTokens::new(pack_sequence(&texts, false)?)?;
+    /// assert_eq!(model.embed(&tokens, Mode::Inference)?.data().dims(), [4, 7]);
+    /// assert_eq!(model.forward_tokens(&tokens, Mode::Inference)?.dims(), [2, 2]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn embed(&self, tokens: &PackedTokens, mode: Mode) -> Result<PackedSequence> {
+        self.tokens.as_ref().ok_or(Error::NoEmbedding)?.forward(tokens, mode)
     }
 
     /// Computes the predictions for sequences of one length, `[B, T, I]`: `[B, O]`, or `[B, T, O]` if

@@ -1,8 +1,9 @@
 //! A model for inference, with parameters that are packed once.
 
 use candle_core::Tensor;
-use ragged_sequence::PackedSequence;
+use ragged_sequence::{PackedSequence, PackedTokens};
 
+use crate::embedding::token_rows::TokenRows;
 use crate::error::Result;
 use crate::mode::Mode;
 use crate::model::Model;
@@ -47,8 +48,9 @@ impl Model {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn prepare(&self) -> Result<PreparedModel> {
+        let tokens = self.tokens.as_ref().map(TokenRows::prepare).transpose()?;
         let (layer, linear) = (self.layer.prepare()?, self.linear.copy()?);
-        Ok(PreparedModel(Self { config: self.config.clone(), layer, linear }))
+        Ok(PreparedModel(Self { config: self.config.clone(), tokens, layer, linear }))
     }
 }
 
@@ -65,6 +67,24 @@ impl PreparedModel {
     /// As [`Model::forward`].
     pub fn forward(&self, input: &PackedSequence) -> Result<Tensor> {
         self.0.forward(input, Mode::Inference)
+    }
+
+    /// Computes the predictions for a packed batch of tokens, as [`Model::forward_tokens`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward_tokens`].
+    pub fn forward_tokens(&self, tokens: &PackedTokens) -> Result<Tensor> {
+        self.0.forward_tokens(tokens, Mode::Inference)
+    }
+
+    /// Returns the rows that the recurrent layer reads for a packed batch of tokens, as [`Model::embed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::embed`].
+    pub fn embed(&self, tokens: &PackedTokens) -> Result<PackedSequence> {
+        self.0.embed(tokens, Mode::Inference)
     }
 
     /// Computes the predictions for sequences of one length, as [`Model::forward_padded`].

@@ -1,0 +1,90 @@
+//! The stage of a model that makes the rows of its recurrent layer from tokens.
+
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+use ragged_sequence::{PackedSequence, PackedTokens};
+use rand::{Rng, RngCore};
+
+use crate::embedding::config::TokenConfig;
+use crate::embedding::inner::InnerLayer;
+use crate::embedding::table::Embedding;
+use crate::error::{Error, Result};
+use crate::layer::dropout::dropout;
+use crate::mode::Mode;
+
+/// Embeddings of all columns of indices, and the inner layer.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenRows {
+    config: TokenConfig,
+    tables: Vec<Embedding>,
+    inner: Option<InnerLayer>,
+}
+
+impl TokenRows {
+    /// Takes the parameters from `vb`: `embedding.weight`, or `embedding.0.weight` and so on for several columns, and
+    /// `inner.*`.
+    pub(crate) fn new(config: &TokenConfig, vb: VarBuilder) -> Result<Self> {
+        config.validate()?;
+        let prefix = vb.pp("embedding");
+        let tables = config.tables.iter().enumerate().map(|(k, size)| {
+            let vb = if config.tables.len() == 1 { prefix.clone() } else { prefix.pp(k) };
+            let table = Embedding::new(*size, vb)?;
+            Ok(if config.freeze { table.frozen() } else { table })
+        });
+        let tables = tables.collect::<Result<_>>()?;
+        let inner = config.inner.as_ref().map(|inner| InnerLayer::new(inner, vb.pp("inner")));
+        Ok(Self { config: config.clone(), tables, inner: inner.transpose()? })
+    }
+
+    /// Returns the rows `[N, I]` that the recurrent layer reads.
+    pub(crate) fn forward(&self, tokens: &PackedTokens, mut mode: Mode) -> Result<PackedSequence> {
+        self.check(tokens)?;
+        let ids = tokens.ids();
+        let mut embedded = vec![];
+        for (k, table) in self.tables.iter().enumerate() {
+            let mut column = ids.narrow(1, k, 1)?.flatten_all()?.to_vec1()?;
+            if let Mode::Train(rng) = &mut mode {
+                drop_words(&mut column, self.config.word_dropout, *rng);
+            }
+            embedded.push(table.rows(column)?);
+        }
+        if let (Some(layer), Some(inner)) = (&self.inner, tokens.inner()) {
+            embedded.push(layer.forward(inner, mode.reborrow())?);
+        }
+        let mut parts: Vec<Tensor> = tokens.values().cloned().into_iter().collect();
+        if !embedded.is_empty() {
+            let embedded = Tensor::cat(&embedded, 1)?;
+            parts.push(match &mut mode {
+                Mode::Train(rng) => dropout(&embedded, self.config.dropout, *rng)?,
+                Mode::Eval => embedded,
+                Mode::Inference => embedded.detach(),
+            });
+        }
+        Ok(PackedSequence::from_layout(Tensor::cat(&parts, 1)?, tokens.layout().clone())?)
+    }
+
+    /// Checks that a batch has the numbers, columns and inner sequences of the configuration.
+    fn check(&self, tokens: &PackedTokens) -> Result<()> {
+        let got = (
+            tokens.values().map_or(0, |values| values.dims()[1]),
+            tokens.ids().dims()[1],
+            tokens.inner().is_some(),
+        );
+        let expected = (self.config.num_values, self.tables.len(), self.inner.is_some());
+        if got == expected { Ok(()) } else { Err(Error::Tokens { expected, got }) }
+    }
+
+    /// Returns a copy for inference, with the parameters as they are now.
+    pub(crate) fn prepare(&self) -> Result<Self> {
+        let tables = self.tables.iter().map(Embedding::copy).collect::<Result<_>>()?;
+        let inner = self.inner.as_ref().map(InnerLayer::prepare).transpose()?;
+        Ok(Self { config: self.config.clone(), tables, inner })
+    }
+}
+
+/// Replaces each token with probability `p` by index 0.
+fn drop_words(ids: &mut [u32], p: f64, rng: &mut dyn RngCore) {
+    if p > 0.0 {
+        ids.iter_mut().filter(|_| rng.random::<f64>() < p).for_each(|id| *id = 0);
+    }
+}
