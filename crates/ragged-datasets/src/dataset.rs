@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
+use crate::tokens::column::TokenColumn;
 
 /// A data set whose examples can be requested in any order and from any thread.
 ///
@@ -52,7 +53,7 @@ pub trait Dataset: Send + Sync + 'static {
         self.len() == 0
     }
 
-    /// Returns the number of features of each step, the same for all examples.
+    /// Returns the number of features of each step, the same for all examples; 0 for tokens only.
     fn features(&self) -> usize;
 
     /// Returns the kind of the targets.
@@ -83,6 +84,11 @@ pub trait Dataset: Send + Sync + 'static {
     /// Returns the names of the features in their order, or `None` if they have none.
     fn feature_names(&self) -> Option<&[String]> {
         None
+    }
+
+    /// Returns the columns of tokens, with the text of each index that examples have in them; none for features only.
+    fn token_columns(&self) -> &[TokenColumn] {
+        &[]
     }
 
     /// Returns the name of example `index`, or `None` if it has none or is beyond the end.
@@ -127,6 +133,10 @@ macro_rules! implement_for_pointers {
 
             fn feature_names(&self) -> Option<&[String]> {
                 (**self).feature_names()
+            }
+
+            fn token_columns(&self) -> &[TokenColumn] {
+                (**self).token_columns()
             }
 
             fn id(&self, index: usize) -> Option<&str> {

@@ -75,7 +75,54 @@ pub enum Error {
         /// The number of features.
         features: usize,
     },
-    /// A transform that cannot be applied.
+    /// Columns of tokens that are not those of the training data.
+    #[error("token columns: expected {}, got {}", names(expected), names(got))]
+    TokenColumns {
+        /// The columns of the training data.
+        expected: Vec<String>,
+        /// The columns of the data set.
+        got: Vec<String>,
+    },
+    /// An example whose tokens are not those of the other examples.
+    #[error("example {index} has {got} tokens in each step: expected {expected}")]
+    Tokens {
+        /// Its index in the data set.
+        index: usize,
+        /// K, the number of its tokens in each step.
+        got: usize,
+        /// The number of tokens in each step of the other examples.
+        expected: usize,
+    },
+    /// An example whose steps consist of sequences, unlike those of the first example, or the reverse.
+    #[error(
+        "example {index} has steps that {}consist of sequences: expected {}, as in the first example",
+        if *expected { "do not " } else { "" },
+        if *expected { "sequences" } else { "none" }
+    )]
+    InnerSequences {
+        /// Its index in the data set.
+        index: usize,
+        /// Whether the steps of the first example consist of sequences.
+        expected: bool,
+    },
+    /// Tokens for a padded batch.
+    #[error("tokens cannot be padded: expected packed batches")]
+    PaddedTokens,
+    /// An index of a token beyond the texts of its column.
+    #[error(
+        "example {index} has token {got} in column `{column}`: expected an index below {count}"
+    )]
+    TokenId {
+        /// The index of the example.
+        index: usize,
+        /// The column.
+        column: String,
+        /// The index of the token.
+        got: u32,
+        /// The number of texts of the column.
+        count: usize,
+    },
+    /// A transform or vocabulary that cannot be applied.
     #[error(transparent)]
     Transform(#[from] ragged_transforms::Error),
     /// Buckets were requested of a sampler whose order must not change.
@@ -286,6 +333,11 @@ impl Error {
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
         Self::File { path: path.to_path_buf(), source }
     }
+}
+
+/// Returns a list of names, or `none`.
+fn names(names: &[String]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 /// The result type of this crate.

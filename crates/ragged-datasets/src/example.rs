@@ -1,11 +1,14 @@
 //! One example: a sequence, and the target to predict from it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::target_shape::{ExpectedTarget, TargetShape};
+use crate::tokens::step_tokens::StepTokens;
 
-/// The steps of one sequence, each with the same number of features.
+/// The steps of one sequence, each with the same number of features, of tokens, or of both.
 ///
 /// Missing values are NaN. Values that 32 bits cannot hold well enough, such as seconds since 1970, are
 /// kept in 64 bits too, so that [`transforms`](crate::transforms) can use them.
@@ -25,6 +28,7 @@ pub struct Sequence {
     features: usize,
     /// The values before they were rounded to 32 bits, if they are kept.
     exact: Option<Vec<f64>>,
+    tokens: Option<StepTokens>,
 }
 
 impl Sequence {
@@ -41,7 +45,7 @@ impl Sequence {
         if !values.len().is_multiple_of(features) {
             return Err(Error::PartialStep { values: values.len(), features });
         }
-        Ok(Self { values, features, exact: None })
+        Ok(Self { values, features, exact: None, tokens: None })
     }
 
     /// Creates a sequence that keeps its values in 64 bits.
@@ -51,6 +55,44 @@ impl Sequence {
     /// As [`new`](Self::new).
     pub fn exact(values: Vec<f64>, features: usize) -> Result<Self> {
         Ok(Self { exact: Some(values.clone()), ..Self::rounded(&values, features)? })
+    }
+
+    /// Creates a sequence of tokens without features.
+    ///
+    /// ```
+    /// use ragged_datasets::Sequence;
+    /// use ragged_datasets::tokens::StepTokens;
+    ///
+    /// let sequence = Sequence::of_tokens(StepTokens::new(vec![4, 7, 4], 1)?);
+    /// assert_eq!((sequence.len(), sequence.features()), (3, 0));
+    /// # Ok::<(), ragged_datasets::Error>(())
+    /// ```
+    pub fn of_tokens(tokens: StepTokens) -> Self {
+        Self { values: vec![], features: 0, exact: None, tokens: Some(tokens) }
+    }
+
+    /// Adds tokens to the features.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Count`] unless there are tokens for each step.
+    pub fn with_tokens(mut self, tokens: StepTokens) -> Result<Self> {
+        let (got, expected) = (tokens.len(), self.len());
+        if got != expected {
+            return Err(Error::Count { name: "tokens", of: "steps", got, expected });
+        }
+        self.tokens = Some(tokens);
+        Ok(self)
+    }
+
+    /// Returns the tokens of the steps, if they have any.
+    pub fn tokens(&self) -> Option<&StepTokens> {
+        self.tokens.as_ref()
+    }
+
+    /// Replaces the tokens by as many others.
+    pub(crate) fn set_tokens(&mut self, tokens: StepTokens) {
+        self.tokens = Some(tokens);
     }
 
     /// Creates a sequence of values that are rounded to 32 bits.
@@ -73,15 +115,18 @@ impl Sequence {
 
     /// Returns the number of steps.
     pub fn len(&self) -> usize {
-        self.values.len() / self.features
+        match &self.tokens {
+            Some(tokens) => tokens.len(),
+            None => self.values.len() / self.features,
+        }
     }
 
     /// Whether the sequence has no step, which is legal.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 
-    /// Returns the number of features of each step.
+    /// Returns the number of features of each step; 0 for tokens only.
     pub fn features(&self) -> usize {
         self.features
     }
@@ -103,9 +148,20 @@ impl Sequence {
         self.steps().nth(t)
     }
 
-    /// Returns the steps in order.
+    /// Returns the features of the steps in order; none for tokens only.
     pub fn steps(&self) -> std::slice::ChunksExact<'_, f32> {
-        self.values.chunks_exact(self.features)
+        self.values.chunks_exact(self.features.max(1))
+    }
+
+    /// Returns some steps. Panics if the range is not within the steps.
+    pub(crate) fn cut(&self, steps: Range<usize>) -> Self {
+        let range = steps.start * self.features..steps.end * self.features;
+        Self {
+            values: self.values[range.clone()].to_vec(),
+            features: self.features,
+            exact: self.exact.as_ref().map(|exact| exact[range].to_vec()),
+            tokens: self.tokens.as_ref().map(|tokens| tokens.cut(steps)),
+        }
     }
 }
 
@@ -251,20 +307,12 @@ impl Example {
     /// Returns steps `begin..end`, with their targets if every step has its own.
     ///
     /// Panics if `end` is beyond the last step or `begin` beyond `end`.
-    pub(crate) fn cut(&self, begin: usize, end: usize) -> Result<Self> {
-        let steps = |sequence: &Sequence| {
-            let features = sequence.features();
-            let range = begin * features..end * features;
-            match sequence.exact_values() {
-                Some(values) => Sequence::exact(values[range].to_vec(), features),
-                None => Sequence::new(sequence.values()[range].to_vec(), features),
-            }
-        };
+    pub(crate) fn cut(&self, begin: usize, end: usize) -> Self {
         let target = match &self.target {
             Target::StepClasses(classes) => Target::StepClasses(classes[begin..end].to_vec()),
-            Target::StepValues(values) => Target::StepValues(steps(values)?),
+            Target::StepValues(values) => Target::StepValues(values.cut(begin..end)),
             whole => whole.clone(),
         };
-        Ok(Self { sequence: steps(&self.sequence)?, target })
+        Self { sequence: self.sequence.cut(begin..end), target }
     }
 }

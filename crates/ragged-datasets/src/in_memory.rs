@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::example::{Example, Target, TargetKind};
 use crate::formats::Column;
 use crate::formats::task::summary;
+use crate::tokens::column::TokenColumn;
+use crate::tokens::step_tokens::StepTokens;
 
 /// A data set that holds its examples in memory.
 ///
@@ -31,6 +33,7 @@ pub struct InMemory {
     target_kind: TargetKind,
     ids: Option<Vec<String>>,
     feature_names: Option<Vec<String>>,
+    token_columns: Vec<TokenColumn>,
     notes: Vec<String>,
     columns: Vec<Column>,
 }
@@ -60,6 +63,7 @@ impl InMemory {
             target_kind,
             ids: None,
             feature_names: None,
+            token_columns: vec![],
             notes: vec![],
             columns: vec![],
         })
@@ -95,6 +99,31 @@ impl InMemory {
             return Err(Error::Count { name: "feature_names", of: "features", got, expected });
         }
         self.feature_names = names;
+        Ok(self)
+    }
+
+    /// Sets the columns of the tokens that the examples have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tokens`] for the first example with another number of tokens in each step, [`Error::TokenId`] for the
+    /// first index that is not one of a text.
+    pub fn with_token_columns(mut self, columns: Vec<TokenColumn>) -> Result<Self> {
+        for (index, example) in self.examples.iter().enumerate() {
+            let (tokens, expected) = (example.sequence.tokens(), columns.len());
+            let got = tokens.map_or(0, StepTokens::columns);
+            if got != expected {
+                return Err(Error::Tokens { index, got, expected });
+            }
+            for (at, &got) in tokens.map_or(&[][..], StepTokens::ids).iter().enumerate() {
+                let column = &columns[at % expected];
+                let count = column.texts.len();
+                if got as usize >= count {
+                    return Err(Error::TokenId { index, column: column.name.clone(), got, count });
+                }
+            }
+        }
+        self.token_columns = columns;
         Ok(self)
     }
 
@@ -140,7 +169,7 @@ impl InMemory {
     /// It identifies the content, whatever format it was read from: comments, headers, the spelling
     /// of numbers and the order of the classes do not matter. For each example, the sum covers its
     /// length (`u64`), its values step by step (`f32`, or `f64` where the sequence has
-    /// [exact values](crate::Sequence::exact_values)), and its target: labels as UTF-8, each followed
+    /// [exact values](crate::Sequence::exact_values)), the texts of its tokens step by step, and its target: labels as UTF-8, each followed
     /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
     /// `7fc00000`, or `7ff8000000000000` among exact values.
     pub fn fingerprint(&self) -> String {
@@ -152,10 +181,11 @@ impl InMemory {
             }
         };
         let labels = self.target_kind.labels().unwrap_or_default();
-        let add_label = |sum: &mut Sha256, class: u32| {
-            sum.update(labels[class as usize].as_bytes());
+        let add_text = |sum: &mut Sha256, text: &str| {
+            sum.update(text.as_bytes());
             sum.update(b"\n");
         };
+        let add_label = |sum: &mut Sha256, class: u32| add_text(sum, &labels[class as usize]);
         for example in &self.examples {
             sum.update((example.sequence.len() as u64).to_le_bytes());
             match example.sequence.exact_values() {
@@ -166,6 +196,14 @@ impl InMemory {
                     }
                 }
                 None => add_values(&mut sum, example.sequence.values()),
+            }
+            let ids = example.sequence.tokens().map_or(&[][..], StepTokens::ids);
+            for (at, &id) in ids.iter().enumerate() {
+                let column = self.token_columns.get(at % self.token_columns.len().max(1));
+                match column.and_then(|column| column.texts.get(id as usize)) {
+                    Some(text) => add_text(&mut sum, text),
+                    None => sum.update(id.to_le_bytes()),
+                }
             }
             match &example.target {
                 Target::Class(class) => add_label(&mut sum, *class),
@@ -205,6 +243,10 @@ impl Dataset for InMemory {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.feature_names.as_deref()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        &self.token_columns
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -36,6 +36,7 @@
 //!   [`InMemory`], or a [`Subset`] such as [`split`] makes.
 //! - [`formats`] reads and writes files. [`synthetic`] generates tasks, such as the lecture's
 //!   [`FixedLengthSums`] and [`VariableLengthSums`].
+//! - [`tokens`] has vocabularies of words, characters and categories.
 //! - [`transforms`] scales, fills, truncates and augments examples, and cuts long series into
 //!   [`Chunks`] or [`Forecast`] windows.
 //! - [`Sampler`], [`Batching`] and [`Collate`] say how a [`DataLoader`] makes each [`Batch`].
@@ -54,6 +55,7 @@ mod loader;
 mod subset;
 pub mod synthetic;
 mod target_shape;
+pub mod tokens;
 pub mod transforms;
 
 pub use dataset::Dataset;

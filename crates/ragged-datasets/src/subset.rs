@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
+use crate::tokens::column::TokenColumn;
 
 /// Some examples of another data set.
 ///
@@ -66,6 +67,10 @@ impl<D: Dataset> Dataset for Subset<D> {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.dataset.feature_names()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        self.dataset.token_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

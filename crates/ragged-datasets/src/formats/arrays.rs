@@ -151,7 +151,14 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
         begin += length;
         let id = ids.as_mut().map(|ids| std::mem::take(&mut ids[index]));
         let location = Location::Sequence(index + 1);
-        into.push(RawSequence { id, values, features: Some(features), target, location })?;
+        into.push(RawSequence {
+            id,
+            values,
+            features: Some(features),
+            tokens: vec![],
+            target,
+            location,
+        })?;
     }
     if named {
         into.column("ids", Role::Id, "");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
-use crate::example::{Example, Sequence, TargetKind};
+use crate::example::{Example, TargetKind};
 use crate::formats::column::{Column, Role};
 use crate::formats::content;
 use crate::formats::feature_names::FeatureNames;
@@ -17,6 +17,7 @@ use crate::formats::raw_sequence::RawSequence;
 use crate::formats::resolve::{resolve, target};
 use crate::formats::schema::Schema;
 use crate::formats::task::{self, Task};
+use crate::formats::token_columns::Tokens;
 use crate::in_memory::InMemory;
 
 /// Collects the sequences of one or more files.
@@ -29,6 +30,7 @@ pub(super) struct Collector<'a> {
     files: Vec<PathBuf>,
     declared: Vec<String>,
     features: Option<usize>,
+    tokens: Tokens,
     /// Each with the index of its file.
     sequences: Vec<(usize, RawSequence)>,
     /// Each with the index of its file.
@@ -48,6 +50,7 @@ impl<'a> Collector<'a> {
             known: schema.map(|schema| &schema.targets),
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
+            tokens: Tokens::new(schema),
             names,
             files: vec![],
             declared: vec![],
@@ -118,6 +121,11 @@ impl<'a> Collector<'a> {
         self.declared.extend(labels.filter(|label| known.insert(label.clone())));
     }
 
+    /// Returns the columns of tokens.
+    pub(super) fn tokens(&mut self) -> &mut Tokens {
+        &mut self.tokens
+    }
+
     /// Adds a sequence, which must have as many features as the ones before.
     pub(super) fn push(&mut self, mut sequence: RawSequence) -> Result<()> {
         if let Some(got) = sequence.features {
@@ -153,7 +161,8 @@ impl<'a> Collector<'a> {
 
     /// Makes a data set of all sequences.
     pub(super) fn finish(mut self) -> Result<InMemory> {
-        let Some(features) = self.features.or(self.sequences.first().map(|_| 1)) else {
+        let first = self.sequences.first();
+        let Some(features) = self.features.or(first.map(|_| 1)) else {
             return Err(Location::Whole.error("expected at least one sequence, got none"));
         };
         let targets = self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
@@ -183,14 +192,11 @@ impl<'a> Collector<'a> {
         let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
         let (mut examples, mut ids) = (vec![], vec![]);
         for (file, raw) in std::mem::take(&mut self.sequences) {
-            let length = raw.values.len() / features;
+            let length = raw.length(features, self.tokens.count());
             let target = target(&kind, &vocabulary, &raw, length);
             let target = target.map_err(|error| self.in_file(file, error))?;
             ids.extend(raw.id);
-            let sequence = match exact {
-                true => Sequence::exact(raw.values, features)?,
-                false => Sequence::rounded(&raw.values, features)?,
-            };
+            let sequence = self.tokens.sequence(raw.values, features, exact, raw.tokens)?;
             examples.push(Example::new(sequence, target));
         }
         let (named, count) = (ids.len(), examples.len());
@@ -206,6 +212,7 @@ impl<'a> Collector<'a> {
         let notes = self.notes();
         let names = self.names.into_names();
         let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;
+        let data = data.with_token_columns(self.tokens.into_columns())?;
         Ok(data.with_notes(notes).with_columns(self.columns))
     }
 

@@ -36,6 +36,8 @@ pub enum Role {
     Lengths,
     /// The feature with this index.
     Feature(usize),
+    /// The column of tokens with this index.
+    Token(usize),
     /// A target.
     Target,
     /// The names of the classes.
@@ -52,6 +54,7 @@ impl std::fmt::Display for Column {
             Role::Time => "time",
             Role::Lengths => "lengths of the sequences",
             Role::Feature(_) => "feature",
+            Role::Token(_) => "tokens",
             Role::Target => "target",
             Role::Labels => "names of the classes",
             Role::LeftOut => "left out",

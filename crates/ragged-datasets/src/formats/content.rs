@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::example::{Example, Target};
 use crate::formats::feature_names::list;
+use crate::tokens::step_tokens::StepTokens;
 
 /// The number of sequences from which a repetition is worth a note. A few short ones can be equal by
 /// chance, and a person sees it.
@@ -66,6 +67,7 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
     for (index, example) in examples.iter().enumerate().filter(|(_, e)| e.sequence.len() > 1) {
         let mut hasher = DefaultHasher::new();
         bits(example).for_each(|value| value.hash(&mut hasher));
+        example.sequence.tokens().map(StepTokens::ids).hash(&mut hasher);
         match &example.target {
             Target::Class(class) => class.hash(&mut hasher),
             Target::StepClasses(classes) => classes.hash(&mut hasher),
@@ -74,7 +76,9 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
         }
         let first = *seen.entry(hasher.finish()).or_insert(index);
         let earlier = &examples[first];
-        if first != index && bits(earlier).eq(bits(example)) && earlier.target == example.target {
+        let same_tokens = earlier.sequence.tokens() == example.sequence.tokens();
+        let same_input = same_tokens && bits(earlier).eq(bits(example));
+        if first != index && same_input && earlier.target == example.target {
             let (_, _, count) = found.get_or_insert((first, index, 0));
             *count += 1;
         }

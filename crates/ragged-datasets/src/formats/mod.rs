@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `.ts` | the format of the UEA/UCR archive |
 //! | `.csv` | a table in long form: one row per step, `series_id, time, features..., target` |
-//! | `.jsonl` | one line per sequence, `{"sequence": [[1.0, 2.0], [3.0, 4.0]], "target": "a"}` |
+//! | `.jsonl` | one line per sequence, `{"sequence": [[1.0, 2.0], [3.0, 4.0]], "target": "a"}`; text as `{"text": "..."}` or `{"tokens": ["...", "..."]}` |
 //! | `.npz`, `.safetensors` | arrays: `values` of all sequences one after the other, `lengths` or `offsets`, `targets`, names |
 //! | a folder | its files, in the order of their names; each folder in it is a class |
 //!
@@ -36,6 +36,10 @@
 //!
 //! **Features** have the names of the columns of a table or the keys of JSON objects, or those in the
 //! array `features`. Later files of a folder, and files read with [`read_as`], are read by these names.
+//!
+//! **Tokens.** In JSON lines, a sequence may be a text, which is divided by [`ReadOptions::tokenizer`], or a list of
+//! tokens, whose numbers count by their digits. With `sequence` next to it, each step has numbers and a token.
+//! [`tokens`](crate::tokens) makes vocabularies of them.
 //!
 //! **Missing values** are NaN: `?` and `NaN` in text (in a table also an empty cell and `NA`),
 //! `null` in JSON. Infinities are errors.
@@ -70,6 +74,7 @@ mod safetensors;
 mod schema;
 pub(crate) mod task;
 mod time;
+mod token_columns;
 mod ts;
 mod write;
 

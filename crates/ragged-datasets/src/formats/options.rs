@@ -1,5 +1,6 @@
 //! How files are read.
 
+use ragged_transforms::Tokenizer;
 use serde::{Deserialize, Serialize};
 
 use crate::formats::csv::CsvColumns;
@@ -23,6 +24,8 @@ pub struct ReadOptions {
     /// What is predicted. Default by the targets in the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// How texts are divided into tokens. Default `words`.
+    pub tokenizer: Tokenizer,
     /// The columns of a table.
     pub csv: CsvColumns,
 }

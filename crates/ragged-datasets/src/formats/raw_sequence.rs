@@ -12,7 +12,19 @@ pub(super) struct RawSequence {
     pub(super) values: Vec<f64>,
     /// The number of features; `None` if it is unknown because there is no step.
     pub(super) features: Option<usize>,
+    /// Indices of texts, row-major `[length, columns of tokens]`.
+    pub(super) tokens: Vec<u32>,
     pub(super) target: RawTarget,
     /// The location of the target.
     pub(super) location: Location,
+}
+
+impl RawSequence {
+    /// Returns the number of steps of a sequence with `features` features and `columns` columns of tokens.
+    pub(super) fn length(&self, features: usize, columns: usize) -> usize {
+        match columns {
+            0 => self.values.len() / features,
+            columns => self.tokens.len() / columns,
+        }
+    }
 }

@@ -89,7 +89,7 @@ fn read_input(
     match format {
         Format::Ts => ts::read(input, into),
         Format::Csv => csv::read(input, &options.csv, into),
-        Format::JsonLines => json_lines::read(input, into),
+        Format::JsonLines => json_lines::read(input, options.tokenizer, into),
         Format::Npz => npz::read(input, into),
         Format::Safetensors => {
             let mut bytes = vec![];

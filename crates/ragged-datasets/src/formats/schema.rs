@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::example::TargetKind;
 
-/// The kind of targets and the names of the features of a data set, with which later files are read.
+/// The kind of targets and the names of the features and token columns of a data set, with which later files are read.
 ///
 /// ```
 /// use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
@@ -31,6 +31,9 @@ pub struct Schema {
     /// The names of the features in their order. If there are none, features are read by position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// The names of the columns of tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
     /// Whether values are kept in 64 bits, since 32 bits cannot hold those of some feature.
     #[serde(default)]
     pub exact: bool,
@@ -42,7 +45,8 @@ impl Schema {
         let features = dataset.feature_names().map(<[String]>::to_vec);
         let first = dataset.get(0, 0);
         let exact = first.is_ok_and(|example| example.sequence.exact_values().is_some());
-        Self { targets: dataset.target_kind().clone(), features, exact }
+        let tokens = dataset.token_columns().iter().map(|column| column.name.clone()).collect();
+        Self { targets: dataset.target_kind().clone(), features, tokens, exact }
     }
 
     /// Returns the schema for files from which targets are not read, such as those to predict from.
@@ -54,7 +58,7 @@ impl Schema {
 /// A schema that names no features.
 impl From<&TargetKind> for Schema {
     fn from(targets: &TargetKind) -> Self {
-        Self { targets: targets.clone(), features: None, exact: false }
+        Self { targets: targets.clone(), features: None, tokens: vec![], exact: false }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io::{BufWriter, Cursor, Seek, Write};
 use std::path::Path;
 
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::formats::errors::unsupported;
 use crate::formats::format::Format;
 use crate::formats::{csv, json_lines, npz, safetensors, ts};
 use crate::in_memory::InMemory;
@@ -47,6 +49,10 @@ pub fn to_bytes(dataset: &InMemory, format: Format) -> Result<Vec<u8>> {
 }
 
 fn write_output(dataset: &InMemory, format: Format, out: &mut (impl Write + Seek)) -> Result<()> {
+    if dataset.token_columns().len() > usize::from(format == Format::JsonLines) {
+        let format = format.name();
+        return Err(unsupported(format, "these tokens: write `.jsonl`, with one token per step"));
+    }
     match format {
         Format::Ts => ts::write(dataset, out),
         Format::Csv => csv::write(dataset, out),

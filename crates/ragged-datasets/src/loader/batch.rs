@@ -1,13 +1,15 @@
 //! Several examples as tensors.
 
 use candle_core::Tensor;
-use ragged_sequence::PackedSequence;
+use ragged_sequence::{PackedLayout, PackedSequence, PackedTokens};
 
-/// The sequences of a batch, in one of the two forms that models take.
+/// The sequences of a batch, in one of the forms that models take.
 #[derive(Debug, Clone)]
 pub enum BatchInput {
-    /// The real steps only.
+    /// The features of the real steps only.
     Packed(PackedSequence),
+    /// The tokens of the real steps only, with their features if they have any.
+    Tokens(PackedTokens),
     /// A rectangle, zero after the end of shorter sequences.
     Padded {
         /// `[B, T, features]`.
@@ -47,6 +49,7 @@ impl Batch {
     pub fn real_steps(&self) -> usize {
         match &self.input {
             BatchInput::Packed(packed) => packed.layout().rows(),
+            BatchInput::Tokens(tokens) => tokens.layout().rows(),
             BatchInput::Padded { lengths, .. } => lengths.iter().sum(),
         }
     }
@@ -54,12 +57,16 @@ impl Batch {
     /// Returns the number of steps of the padded rectangle, B x T, whether the batch is padded or not.
     pub fn padded_steps(&self) -> usize {
         match &self.input {
-            BatchInput::Packed(packed) => {
-                packed.layout().batch_sizes().len() * packed.layout().batch_size()
-            }
+            BatchInput::Packed(packed) => rectangle(packed.layout()),
+            BatchInput::Tokens(tokens) => rectangle(tokens.layout()),
             BatchInput::Padded { lengths, .. } => {
                 lengths.len() * lengths.iter().copied().max().unwrap_or(0)
             }
         }
     }
+}
+
+/// Returns B x T.
+fn rectangle(layout: &PackedLayout) -> usize {
+    layout.batch_sizes().len() * layout.batch_size()
 }

@@ -6,12 +6,13 @@ use ragged_sequence::{PackedLayout, PackedSequence};
 use crate::error::{Error, Result};
 use crate::example::{Example, Target};
 use crate::loader::batch::{Batch, BatchInput};
+use crate::loader::collate_tokens::{pack, step_tokens};
 use crate::target_shape::{ExpectedTarget, TargetShape};
 
 /// The form of the batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collate {
-    /// [`BatchInput::Packed`]: the real steps only.
+    /// [`BatchInput::Packed`] or [`BatchInput::Tokens`]: the real steps only.
     Packed,
     /// [`BatchInput::Padded`]: a rectangle with zeros after the ends of the sequences.
     Padded,
@@ -57,13 +58,18 @@ impl Collate {
             Self::Padded => Layout::Padded(lengths),
         };
         let steps: Vec<&[f32]> = examples.iter().map(|(_, e)| e.sequence.values()).collect();
-        let input = layout.tensor(layout.rows(&steps, expected), Some(expected), device)?;
+        let input = layout.tensor(layout.rows(&steps, expected), Some(expected), device);
         let target = targets(examples, &layout, device)?;
-        let input = match layout {
-            Layout::Packed(layout) => {
-                BatchInput::Packed(PackedSequence::from_layout(input, layout)?)
+        let input = match (layout, step_tokens(examples)?) {
+            (Layout::Packed(layout), None) => {
+                BatchInput::Packed(PackedSequence::from_layout(input?, layout)?)
             }
-            Layout::Padded(lengths) => BatchInput::Padded { input, lengths },
+            (Layout::Packed(layout), Some(tokens)) => {
+                let values = (expected > 0).then_some(input).transpose()?;
+                BatchInput::Tokens(pack(&tokens, layout, values, device)?)
+            }
+            (Layout::Padded(lengths), None) => BatchInput::Padded { input: input?, lengths },
+            (Layout::Padded(_), Some(_)) => return Err(Error::PaddedTokens),
         };
         Ok(Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect()))
     }
@@ -226,6 +232,7 @@ mod tests {
             let dims = match &batch.input {
                 BatchInput::Packed(packed) => packed.data().dims(),
                 BatchInput::Padded { input, .. } => input.dims(),
+                BatchInput::Tokens(tokens) => tokens.ids().dims(),
             };
             assert_eq!(dims, expected);
             assert_eq!(batch.target.dims(), [2, 0]);

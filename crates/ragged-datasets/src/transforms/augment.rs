@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
+use crate::tokens::column::TokenColumn;
 
 /// The changes, applied in the order of the fields; none by default.
 ///
@@ -102,7 +103,7 @@ impl<D: Dataset> Dataset for Augmented<D> {
         let mut rng = Generator::new(self.seed, Purpose::Augmentation, Some(epoch), index);
         let mut normal = |deviation: f32| deviation * rng.sample::<f32, _>(StandardNormal);
         let factors: Vec<f32> = (0..features).map(|_| 1.0 + normal(scaling)).collect();
-        for step in example.sequence.values_mut().chunks_exact_mut(features) {
+        for step in example.sequence.values_mut().chunks_exact_mut(features.max(1)) {
             for (value, factor) in step.iter_mut().zip(&factors) {
                 *value = *value * factor + normal(jitter);
             }
@@ -121,6 +122,10 @@ impl<D: Dataset> Dataset for Augmented<D> {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.dataset.feature_names()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        self.dataset.token_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

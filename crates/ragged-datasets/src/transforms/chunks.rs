@@ -6,6 +6,7 @@ use crate::dataset::{Dataset, check_index};
 use crate::error::{Result, check_size};
 use crate::example::{Example, TargetKind};
 use crate::in_memory::InMemory;
+use crate::tokens::column::TokenColumn;
 
 /// Sequences cut into chunks of at most a given number of steps.
 ///
@@ -74,7 +75,7 @@ impl Dataset for Chunks {
     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.chunks.len())?;
         let (sequence, begin, end) = self.chunks[index];
-        self.data.examples()[sequence].cut(begin, end)
+        Ok(self.data.examples()[sequence].cut(begin, end))
     }
 
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
@@ -85,6 +86,10 @@ impl Dataset for Chunks {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.data.feature_names()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        self.data.token_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -8,6 +8,7 @@ use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result, check_size};
 use crate::example::{Example, Target, TargetKind};
 use crate::in_memory::InMemory;
+use crate::tokens::column::TokenColumn;
 
 /// The configuration of [`Forecast`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ impl Dataset for Forecast {
         let (series, begin) = self.windows[index];
         let series = &self.data.examples()[series];
         let end = begin + self.config.window;
-        let mut example = series.cut(begin, end)?;
+        let mut example = series.cut(begin, end);
         let future = series.sequence.steps().skip(end).take(self.config.horizon);
         let future = future.flat_map(|step| self.targets.iter().map(|&target| step[target]));
         example.target = Target::Values(future.collect());
@@ -145,6 +146,10 @@ impl Dataset for Forecast {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.data.feature_names()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        self.data.token_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {
@@ -174,7 +179,7 @@ pub fn split_in_time(data: &InMemory, fraction: f64) -> Result<(InMemory, InMemo
             let at = (length as f64 * fraction).round() as usize;
             if past { example.cut(0, at) } else { example.cut(at, length) }
         });
-        let part = InMemory::new(examples.collect::<Result<_>>()?, data.target_kind().clone())?;
+        let part = InMemory::new(examples.collect(), data.target_kind().clone())?;
         let names = data.feature_names().map(<[String]>::to_vec);
         part.with_ids(data.ids().map(<[String]>::to_vec))?.with_feature_names(names)
     };

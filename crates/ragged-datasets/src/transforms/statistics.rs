@@ -35,7 +35,7 @@ impl Statistics {
             missing: vec![false; features],
         };
         for example in examples {
-            for step in example?.sequence.wide_values().chunks_exact(features) {
+            for step in example?.sequence.wide_values().chunks_exact(features.max(1)) {
                 step.iter().enumerate().for_each(|(k, &value)| this.add(k, value));
             }
         }

@@ -8,14 +8,22 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::example::TargetKind;
 use crate::example::{Example, Sequence};
+use crate::tokens::column::TokenColumn;
 
-/// Applies all transforms to an example. Targets of steps are cut with their steps. `index` is only used in errors.
+/// Applies all transforms to an example. Tokens and targets of steps are cut with their steps. `index` is only used in errors.
 pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Result<Example> {
     let (got, expected) = (example.sequence.features(), pipeline.features());
     if got != expected {
         return Err(Error::Features { index, got, expected });
     }
     let (length, kept) = (example.sequence.len(), pipeline.kept_steps(example.sequence.len()));
+    let cut = match kept.len() < length {
+        true => example.cut(kept.start, kept.end),
+        false => example.clone(),
+    };
+    if expected == 0 {
+        return Ok(cut);
+    }
     let values = match example.sequence.exact_values() {
         Some(values) => Values::exact(values.to_vec(), got)?,
         None => Values::rounded(example.sequence.values(), got)?,
@@ -26,11 +34,11 @@ pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Resu
         true => Sequence::exact(values.into_vec(), features)?,
         false => Sequence::rounded(values.as_slice(), features)?,
     };
-    let target = match kept.len() < length {
-        true => example.cut(kept.start, kept.end)?.target,
-        false => example.target,
+    let sequence = match cut.sequence.tokens() {
+        Some(tokens) => sequence.with_tokens(tokens.clone())?,
+        None => sequence,
     };
-    Ok(Example::new(sequence, target))
+    Ok(Example::new(sequence, cut.target))
 }
 
 /// A data set that applies a pipeline to the examples of another data set.
@@ -83,6 +91,10 @@ impl<D: Dataset> Dataset for Transformed<D> {
 
     fn feature_names(&self) -> Option<&[String]> {
         self.feature_names.as_deref()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        self.dataset.token_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -83,7 +83,14 @@ impl Series {
         let values = order.iter().flat_map(values).collect();
         let column = columns.targets.first().copied().unwrap_or(0) + 1;
         let location = Location::Line { line: self.lines[0], column };
-        Ok(RawSequence { id: self.id, values, features: Some(features), target, location })
+        Ok(RawSequence {
+            id: self.id,
+            values,
+            features: Some(features),
+            tokens: vec![],
+            target,
+            location,
+        })
     }
 
     /// Returns the rows in the order of their times.

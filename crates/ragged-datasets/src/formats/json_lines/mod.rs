@@ -14,6 +14,7 @@
 mod read;
 mod steps;
 mod target;
+mod texts;
 mod write;
 
 pub(super) use read::read;

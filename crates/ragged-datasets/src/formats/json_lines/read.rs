@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use ragged_transforms::Tokenizer;
 use serde::Deserialize;
 
 use crate::error::{Location, Result};
@@ -10,6 +11,7 @@ use crate::formats::column::Role;
 use crate::formats::field::RawTarget;
 use crate::formats::json_lines::steps::{Steps, Table};
 use crate::formats::json_lines::target::Raw;
+use crate::formats::json_lines::texts::{COLUMN, Token, tokens};
 use crate::formats::line::Lines;
 use crate::formats::raw_sequence::RawSequence;
 
@@ -18,7 +20,12 @@ use crate::formats::raw_sequence::RawSequence;
 struct Record {
     #[serde(default)]
     id: Option<Id>,
-    sequence: Steps,
+    #[serde(default)]
+    sequence: Option<Steps>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    tokens: Option<Vec<Token>>,
     #[serde(default)]
     target: Option<Raw>,
 }
@@ -33,9 +40,13 @@ enum Id {
 }
 
 /// Reads all sequences of an input, without empty lines.
-pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Result<()> {
+pub(in crate::formats) fn read(
+    input: impl BufRead,
+    tokenizer: Tokenizer,
+    into: &mut Collector,
+) -> Result<()> {
     let mut lines = Lines::new(input);
-    let (mut sequences, mut ids, mut targets) = (0, false, false);
+    let (mut sequences, mut named, mut targets) = (0, false, false);
     while let Some(line) = lines.next()? {
         if line.text().is_empty() {
             continue;
@@ -62,8 +73,33 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
             };
             location.caused_by(reason, error)
         })?;
-        let table = record.sequence.table().map_err(|reason| line.error(0, &reason))?;
+        let error = |reason: String| line.error(0, &reason);
+        let texts = tokens(record.text, record.tokens, tokenizer).map_err(error)?;
+        let table = match (record.sequence, &texts) {
+            (Some(steps), _) => steps.table().map_err(error)?,
+            (None, Some(_)) => Table { names: None, features: Some(0), values: vec![] },
+            (None, None) => {
+                return Err(error(
+                    "expected `sequence`, `tokens` or `text`, got none of them".into(),
+                ));
+            }
+        };
         let Table { features, mut values, .. } = table;
+        let steps = features.map_or(0, |features| values.len() / features.max(1));
+        let column = texts.is_some().then_some(COLUMN);
+        into.tokens().check(column.as_slice()).map_err(error)?;
+        let mut ids = vec![];
+        if let Some(texts) = texts {
+            if features != Some(0) && texts.len() != steps {
+                let got = texts.len();
+                return Err(error(format!(
+                    "expected {steps} tokens, one for each step, got {got}"
+                )));
+            }
+            for text in texts {
+                ids.push(into.tokens().index(0, text).map_err(error)?);
+            }
+        }
         match &table.names {
             Some(names) => {
                 let order = into.order(names).map_err(|reason| line.error(0, &reason))?;
@@ -71,14 +107,14 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
                 values = rows.flat_map(|row| order.iter().map(|&k| row[k])).collect();
             }
             // A sequence without a step has no feature to name.
-            None if features.is_some() => into.unnamed(),
+            None if features.is_some_and(|features| features > 0) => into.unnamed(),
             None => {}
         }
         let target = match record.target {
             None => RawTarget::None,
             Some(raw) => raw.target(line.location(0)).map_err(|reason| line.error(0, &reason))?,
         };
-        ids |= record.id.is_some();
+        named |= record.id.is_some();
         targets |= !matches!(target, RawTarget::None);
         into.push(RawSequence {
             id: record.id.map(|id| match id {
@@ -88,6 +124,7 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
             }),
             values,
             features,
+            tokens: ids,
             target,
             location: line.location(0),
         })?;
@@ -96,10 +133,13 @@ pub(in crate::formats) fn read(input: impl BufRead, into: &mut Collector) -> Res
     if sequences == 0 {
         return Err(lines.end().error(0, "expected a sequence, got the end of the file"));
     }
-    if ids {
+    if named {
         into.column("id", Role::Id, "");
     }
     into.feature_columns(|k| format!("sequence[:, {k}]"));
+    if into.tokens().count() > 0 {
+        into.column(COLUMN, Role::Token(0), "");
+    }
     if targets {
         into.column("target", Role::Target, "");
     }

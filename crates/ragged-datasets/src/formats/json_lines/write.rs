@@ -48,7 +48,10 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
     struct Line<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<&'a str>,
-        sequence: Steps<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sequence: Option<Steps<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tokens: Option<Vec<&'a str>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         target: Option<Written<'a>>,
     }
@@ -89,14 +92,20 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
             }
         };
         let sequence = match dataset.feature_names() {
-            None => Steps::Rows(rows(&example.sequence)),
+            _ if dataset.features() == 0 => None,
+            None => Some(Steps::Rows(rows(&example.sequence))),
             Some(names) => {
                 let column = |(k, name)| (name, column(&example.sequence, k));
-                Steps::Columns(names.iter().map(String::as_str).enumerate().map(column).collect())
+                let names = names.iter().map(String::as_str).enumerate();
+                Some(Steps::Columns(names.map(column).collect()))
             }
         };
+        let texts = dataset.token_columns().first().map(|column| &column.texts);
+        let tokens = example.sequence.tokens().zip(texts).map(|(tokens, texts)| {
+            tokens.ids().iter().map(|&id| texts[id as usize].as_str()).collect()
+        });
         let id = dataset.ids().map(|ids| ids[index].as_str());
-        let text = serde_json::to_string(&Line { id, sequence, target });
+        let text = serde_json::to_string(&Line { id, sequence, tokens, target });
         let text =
             text.map_err(|error| unsupported("jsonl", format!("example {index}: {error}")))?;
         writeln!(out, "{text}").map_err(io)?;

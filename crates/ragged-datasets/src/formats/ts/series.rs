@@ -72,6 +72,7 @@ impl Body {
             id: None,
             values: values.collect(),
             features: Some(dimensions),
+            tokens: vec![],
             target,
             location: line.location(label.map_or(0, |label| label.start)),
         })

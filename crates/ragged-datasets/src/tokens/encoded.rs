@@ -1,0 +1,147 @@
+//! A data set whose tokens are indices of vocabularies.
+
+use std::sync::Arc;
+
+use ragged_transforms::{TokenEncoder, Vocabulary};
+
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::example::{Example, TargetKind};
+use crate::tokens::column::TokenColumn;
+use crate::tokens::step_tokens::StepTokens;
+
+/// A data set that replaces the tokens of another one by the indices of vocabularies, and spells them if the encoder
+/// has a vocabulary of characters.
+///
+/// ```
+/// use ragged_datasets::Dataset;
+/// use ragged_datasets::formats::{self, Format, ReadOptions};
+/// use ragged_datasets::tokens::{Encoded, VocabularyConfig, fit_vocabularies};
+///
+/// let read = |text| formats::parse(text, Format::JsonLines, &ReadOptions::default(), None);
+/// let train = read(b"{\"text\": \"to be or not to be\"}\n")?;
+/// let encoder = fit_vocabularies(&VocabularyConfig::default(), false, &train)?;
+/// let test = Encoded::new(read(b"{\"text\": \"not a bee\"}\n")?, encoder)?;
+/// // Two of three words are not known.
+/// assert_eq!(test.get(0, 0)?.sequence.tokens().unwrap().ids(), [3, 0, 0]);
+/// assert_eq!(test.unknown()?, [(2, 3)]);
+/// # Ok::<(), ragged_datasets::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Encoded<D> {
+    dataset: D,
+    /// The vocabularies as columns.
+    columns: Arc<[TokenColumn]>,
+    /// For each column, the index in the vocabulary for each index in the data set.
+    indices: Arc<[Vec<u32>]>,
+    /// The characters of each text of the first column.
+    spellings: Option<Arc<[Arc<[u32]>]>>,
+}
+
+impl<D: Dataset> Encoded<D> {
+    /// Creates a data set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TokenColumns`] if the data set has other columns than the data that the vocabularies were fitted to.
+    pub fn new(dataset: D, encoder: impl Into<Arc<TokenEncoder>>) -> Result<Self> {
+        let encoder = encoder.into();
+        let found = dataset.token_columns();
+        let names =
+            |columns: &[TokenColumn]| columns.iter().map(|column| column.name.clone()).collect();
+        let expected: Vec<String> =
+            encoder.columns().iter().map(|fitted| fitted.column.clone()).collect();
+        if !found.iter().map(|column| &column.name).eq(&expected) {
+            return Err(Error::TokenColumns { expected, got: names(found) });
+        }
+        let indices = found.iter().zip(encoder.columns()).map(|(column, fitted)| {
+            column.texts.iter().map(|text| fitted.vocabulary.index(text)).collect()
+        });
+        let spell = |text: &String| encoder.spell(text).map(Arc::from);
+        let spellings = found.first().and_then(|column| column.texts.iter().map(spell).collect());
+        let columns = encoder.columns().iter().map(|fitted| {
+            let entries = fitted.vocabulary.entries().iter().cloned();
+            let texts = std::iter::once("<unknown>".to_string()).chain(entries).collect();
+            TokenColumn { name: fitted.column.clone(), texts }
+        });
+        Ok(Self { columns: columns.collect(), indices: indices.collect(), spellings, dataset })
+    }
+
+    /// Returns, for each column, how many of how many tokens are not in the vocabulary, in the examples of epoch 0.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the data set.
+    pub fn unknown(&self) -> Result<Vec<(usize, usize)>> {
+        let mut counts = vec![(0, 0); self.columns.len()];
+        for index in 0..self.len() {
+            let example = self.get(0, index)?;
+            let Some(tokens) = example.sequence.tokens() else { continue };
+            for step in tokens.ids().chunks_exact(tokens.columns()) {
+                for ((unknown, all), &id) in counts.iter_mut().zip(step) {
+                    *unknown += usize::from(id == Vocabulary::UNKNOWN);
+                    *all += 1;
+                }
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// Returns the index in the vocabulary; the one of unknown tokens for an index that the data set does not have.
+fn entry(indices: &[u32], id: u32) -> u32 {
+    indices.get(id as usize).copied().unwrap_or(Vocabulary::UNKNOWN)
+}
+
+fn spelling(spellings: &[Arc<[u32]>], id: u32) -> Arc<[u32]> {
+    spellings.get(id as usize).cloned().unwrap_or_default()
+}
+
+impl<D: Dataset> Dataset for Encoded<D> {
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn features(&self) -> usize {
+        self.dataset.features()
+    }
+
+    fn target_kind(&self) -> &TargetKind {
+        self.dataset.target_kind()
+    }
+
+    fn get(&self, epoch: usize, index: usize) -> Result<Example> {
+        let mut example = self.dataset.get(epoch, index)?;
+        let Some(tokens) = example.sequence.tokens() else { return Ok(example) };
+        let columns = tokens.columns();
+        let ids = tokens.ids().iter().enumerate();
+        let ids = ids.map(|(at, &id)| entry(&self.indices[at % columns], id)).collect();
+        let mut encoded = StepTokens::new(ids, columns)?;
+        if let Some(spellings) = &self.spellings {
+            let first = tokens.ids().iter().step_by(columns);
+            encoded = encoded.with_inner(first.map(|&id| spelling(spellings, id)).collect())?;
+        }
+        example.sequence.set_tokens(encoded);
+        Ok(example)
+    }
+
+    fn length(&self, epoch: usize, index: usize) -> Result<usize> {
+        self.dataset.length(epoch, index)
+    }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.dataset.feature_names()
+    }
+
+    fn token_columns(&self) -> &[TokenColumn] {
+        &self.columns
+    }
+
+    fn id(&self, index: usize) -> Option<&str> {
+        self.dataset.id(index)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.dataset.notes()
+    }
+}

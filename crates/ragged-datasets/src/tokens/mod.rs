@@ -1,0 +1,14 @@
+//! Tokens of sequences, such as words and categories, and their vocabularies.
+
+pub(crate) mod column;
+pub(crate) mod encoded;
+pub(crate) mod fit;
+pub(crate) mod step_tokens;
+
+pub use column::TokenColumn;
+pub use encoded::Encoded;
+pub use fit::fit_vocabularies;
+pub use ragged_transforms::{
+    TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig,
+};
+pub use step_tokens::StepTokens;
