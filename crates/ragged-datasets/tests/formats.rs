@@ -135,9 +135,11 @@ fn malformed_json_lines() {
     check("\n\n", "line 3, column 1: expected a sequence, got the end of the file");
     check("{\"sequence\": [1]\n", "line 1, column 16: EOF while parsing an object");
     check("{\"sequence\": [1]} x\n", "line 1, column 19: trailing characters");
-    check("{\"target\": 1}\n", "line 1, column 1: expected `sequence`, `tokens` or `text`, got none of them");
-    let message =
-        "line 1, column 10: unknown field `targets`, expected one of `id`, `sequence`, `text`, `tokens`, `target`";
+    check(
+        "{\"target\": 1}\n",
+        "line 1, column 1: expected `sequence`, `tokens` or `text`, got none of them",
+    );
+    let message = "line 1, column 10: unknown field `targets`, expected one of `id`, `sequence`, `text`, `tokens`, `target`";
     check("{\"targets\": 1}\n", message);
     check(
         "{\"sequence\": [[1], [1, 2]]}\n",

@@ -19,6 +19,17 @@ pub enum BatchInput {
     },
 }
 
+impl BatchInput {
+    /// Returns the order of the packed rows, or `None` for a padded batch.
+    pub fn layout(&self) -> Option<&PackedLayout> {
+        match self {
+            Self::Packed(packed) => Some(packed.layout()),
+            Self::Tokens(tokens) => Some(tokens.layout()),
+            Self::Padded { .. } => None,
+        }
+    }
+}
+
 /// B examples as tensors. [`Collate`](crate::Collate) makes batches of examples.
 #[derive(Debug, Clone)]
 pub struct Batch {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ragged_datasets::TargetKind;
+use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{ModelConfig, ModelKind};
 use serde::{Deserialize, Serialize};
@@ -146,14 +147,20 @@ impl ExperimentConfig {
     /// Returns whether there are validation data. There are none where a few batches are to be
     /// overfitted.
     pub(crate) fn validates(&self) -> bool {
-        let held_out = self.data.is_generated() || self.data.valid_fraction > 0.0;
+        let given = self.data.valid_fraction > 0.0 || self.data.valid.is_some();
+        let held_out = self.data.is_generated() || given;
         held_out && self.train.overfit_batches == 0
     }
 
-    /// Returns the configuration of the model for data with these features and targets.
-    pub(crate) fn model_config(&self, features: usize, targets: &TargetKind) -> ModelConfig {
+    /// Returns the configuration of the model for data with these features, vocabularies and targets.
+    pub(crate) fn model_config(
+        &self,
+        features: usize,
+        encoder: &TokenEncoder,
+        targets: &TargetKind,
+    ) -> ModelConfig {
         let steps = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
-        self.model.model(features, targets.outputs(), steps)
+        self.model.model(features, encoder, targets.outputs(), steps)
     }
 
     /// Fills in the defaults that depend on other values, and checks every value.
@@ -214,6 +221,16 @@ impl ExperimentConfig {
                            held_out instead";
             return Err(ConfigError::conflict("data.valid_fraction", message).into());
         }
+        if let Some(path) =
+            self.data.valid.as_ref().filter(|_| self.data.is_generated() || valid > 0.0)
+        {
+            let other =
+                if valid > 0.0 { "data.valid_fraction is given" } else { "they are generated" };
+            let message =
+                format!("data.valid is {}, but {other}: expected one of them", path.display());
+            return Err(ConfigError::conflict("data.valid", message).into());
+        }
+        self.validate_tokens()?;
         let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
         if (name == "synthetic") != given.is_some() {
             let message = match given {
@@ -240,6 +257,29 @@ impl ExperimentConfig {
             at_most("train.batch_size x seq_length x input_size", batch, 1, 1 << 31)?;
         }
         Ok(())
+    }
+}
+
+impl ExperimentConfig {
+    /// Checks the sections about tokens.
+    fn validate_tokens(&self) -> Result<()> {
+        if let Some(embedding) = &self.model.embedding {
+            at_most("model.embedding.size", embedding.size, 1, 16_384)?;
+            for (key, p) in [
+                ("model.embedding.dropout", embedding.dropout),
+                ("model.embedding.word_dropout", embedding.word_dropout),
+            ] {
+                fraction(key, p, (0.0..=1.0).contains(&p))?;
+            }
+        }
+        if let Some(characters) = &self.model.characters {
+            at_most("model.characters.embedding_size", characters.embedding_size, 1, 16_384)?;
+            at_most("model.characters.hidden_size", characters.hidden_size, 1, 16_384)?;
+        }
+        let vocabulary = &self.data.vocabulary;
+        at_most("data.vocabulary.min_freq", vocabulary.min_freq as usize, 1, u32::MAX as usize)?;
+        let most = u32::MAX as usize;
+        at_most("data.vocabulary.max_size", vocabulary.max_size.unwrap_or(1), 1, most)
     }
 }
 

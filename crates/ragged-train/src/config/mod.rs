@@ -9,6 +9,7 @@ pub(crate) mod experiment_config;
 pub(crate) mod overrides;
 pub(crate) mod sections;
 pub(crate) mod span;
+pub(crate) mod token_sections;
 
 pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use ragged_datasets::AugmentConfig;
 use ragged_datasets::formats::ReadOptions;
 use ragged_datasets::synthetic::{Lengths, SyntheticTask};
+use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{
-    LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig,
+    LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig, TokenConfig,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::config::token_sections::{CharactersSection, EmbeddingSection, token_config};
 
 /// The model, except for the sizes that follow from the data. The defaults are those of the lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,12 @@ pub struct ModelSection {
     pub forget_bias: Option<f64>,
     /// Whether the initial states are parameters. Default false.
     pub trainable_state: bool,
+    /// The embedding of tokens; only for data with tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingSection>,
+    /// The layer that reads tokens character by character. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharactersSection>,
 }
 
 impl Default for ModelSection {
@@ -72,14 +81,25 @@ impl Default for ModelSection {
             orthogonal: layer.orthogonal,
             forget_bias: layer.forget_bias,
             trainable_state: layer.trainable_state,
+            embedding: None,
+            characters: None,
         }
     }
 }
 
 impl ModelSection {
-    /// Returns the configuration of the model for data of these sizes. `steps` is whether there is one
-    /// target per step.
-    pub(crate) fn model(&self, input_size: usize, output_size: usize, steps: bool) -> ModelConfig {
+    /// Returns the configuration of the model for data of these sizes and vocabularies. `steps` is whether there is
+    /// one target per step.
+    pub(crate) fn model(
+        &self,
+        features: usize,
+        encoder: &TokenEncoder,
+        output_size: usize,
+        steps: bool,
+    ) -> ModelConfig {
+        let embedding = self.embedding.clone().unwrap_or_default();
+        let tokens = token_config(&embedding, self.characters.as_ref(), encoder, features);
+        let input_size = tokens.as_ref().map_or(features, TokenConfig::output_features);
         let layer = RecurrentConfig {
             input_size,
             hidden_size: self.hidden_size,
@@ -99,7 +119,7 @@ impl ModelSection {
         let usual = if steps { Readout::Steps } else { lecture.readout };
         let (cell, head_dropout) = (self.cell, self.head_dropout);
         let readout = self.readout.unwrap_or(usual);
-        ModelConfig { cell, readout, head_dropout, ..lecture }
+        ModelConfig { cell, tokens, readout, head_dropout, ..lecture }
     }
 }
 
@@ -136,6 +156,12 @@ pub struct DataSection {
     /// The fraction of the training examples that is held out for validation, 0 to below 1. Default 0.
     /// Not for generated data, whose validation examples are generated separately.
     pub valid_fraction: f64,
+    /// A file or directory of validation data, in place of `valid_fraction`. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid: Option<PathBuf>,
+    /// Which tokens of the training data are in the vocabularies.
+    #[serde(skip_serializing_if = "is_default")]
+    pub vocabulary: VocabularyConfig,
     /// The transforms of the features, fitted to the time steps of the training examples. Default
     /// standardisation for files, and none for generated data.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,6 +195,8 @@ impl Default for DataSection {
             dir: "data".into(),
             base: None,
             valid_fraction: 0.0,
+            valid: None,
+            vocabulary: VocabularyConfig::default(),
             transforms: None,
             augment: AugmentConfig::default(),
             order: Order::Shuffle,
@@ -191,6 +219,10 @@ impl DataSection {
     pub fn is_generated(&self) -> bool {
         self.is_sums() || self.dataset == "synthetic"
     }
+}
+
+fn is_default(config: &VocabularyConfig) -> bool {
+    *config == VocabularyConfig::default()
 }
 
 /// The synthetic data of the lecture: sequences of standard normal values, whose sum is the target.

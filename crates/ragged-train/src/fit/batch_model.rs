@@ -93,7 +93,10 @@ impl BatchModel for Model {
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
         Ok(match self.config().kind {
             ModelKind::Fixed => self.forward_padded(padded(input)?, mode)?,
-            ModelKind::Variable => self.forward(packed(input)?, mode)?,
+            ModelKind::Variable => match input {
+                BatchInput::Tokens(tokens) => self.forward_tokens(tokens, mode)?,
+                _ => self.forward(packed(input)?, mode)?,
+            },
         })
     }
 
@@ -114,7 +117,10 @@ impl BatchModel for PreparedModel {
         }
         Ok(match self.config().kind {
             ModelKind::Fixed => self.forward_padded(padded(input)?)?,
-            ModelKind::Variable => Self::forward(self, packed(input)?)?,
+            ModelKind::Variable => match input {
+                BatchInput::Tokens(tokens) => self.forward_tokens(tokens)?,
+                _ => Self::forward(self, packed(input)?)?,
+            },
         })
     }
 }
@@ -133,14 +139,21 @@ fn padded(input: &BatchInput) -> Result<&Tensor> {
         BatchInput::Packed(_) => {
             Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "packed" })
         }
+        BatchInput::Tokens(_) => {
+            Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "tokens" })
+        }
     }
 }
 
-fn packed(input: &BatchInput) -> Result<&PackedSequence> {
+/// Returns a packed batch of features.
+pub(crate) fn packed(input: &BatchInput) -> Result<&PackedSequence> {
     match input {
         BatchInput::Packed(packed) => Ok(packed),
         BatchInput::Padded { .. } => {
             Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "padded" })
+        }
+        BatchInput::Tokens(_) => {
+            Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "tokens" })
         }
     }
 }

@@ -8,11 +8,12 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
-use ragged_datasets::{Batch, BatchInput, Collate, Dataset, Example, Sequence, Target, TargetKind};
+use ragged_datasets::{Batch, Collate, Dataset, Example, Sequence, Target, TargetKind};
 use ragged_models::TrainingStream;
 use ragged_sequence::random::Generator;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::fit::batch_model::packed;
 
 /// The next steps of every lane.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,10 +98,7 @@ impl Chunk {
         target_per_step: bool,
         rng: &mut Generator,
     ) -> Result<Option<(Tensor, Tensor)>> {
-        let BatchInput::Packed(packed) = &batch.input else {
-            let (expected, got) = ("packed", "padded");
-            return Err(Error::BatchLayout { model: "variable-length", expected, got });
-        };
+        let packed = packed(&batch.input)?;
         stream.reset(&self.starting())?;
         let prediction = stream.chunk(packed, rng)?;
         if target_per_step {

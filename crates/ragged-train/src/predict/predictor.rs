@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ragged_datasets::formats::{self, Format};
+use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
-    Batch, BatchInput, Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence,
-    Target, TargetKind,
+    Batch, Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence, Target,
+    TargetKind,
 };
-use ragged_models::{Mode, Model, ModelKind, ParameterShapes, Parameters, PreparedModel};
+use ragged_models::{
+    Mode, Model, ModelConfig, ModelKind, ParameterShapes, Parameters, PreparedModel,
+};
 
 use crate::atomic_file::write_atomically;
 use crate::config::experiment_config::ExperimentConfig;
@@ -27,6 +30,7 @@ use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
 use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
+use crate::run::tokens::encode_tokens;
 
 /// The model of a run with the parameters of its best epoch, or of its last epoch where there were no
 /// validation data.
@@ -52,6 +56,8 @@ use crate::run::run_dir::RunDir;
 pub struct Predictor {
     config: ExperimentConfig,
     info: CheckpointInfo,
+    /// The vocabularies of the checkpoint.
+    encoder: Arc<TokenEncoder>,
     model: PreparedModel,
     /// The parameters of the model, which share its memory.
     parameters: Parameters,
@@ -95,7 +101,8 @@ impl Predictor {
         parameters.load_state_dict(checkpoint.weights()).map_err(&fits)?;
         let model = model.prepare().map_err(&fits)?;
         drop(fits);
-        Ok(Self { config, info: checkpoint.info, model, parameters })
+        let encoder = Arc::new(checkpoint.info.tokens.clone());
+        Ok(Self { config, info: checkpoint.info, encoder, model, parameters })
     }
 
     /// Returns the kind of targets, with the names of classes.
@@ -112,6 +119,11 @@ impl Predictor {
     /// Returns the transforms that were fitted to the training data.
     pub fn transforms(&self) -> &Pipeline {
         &self.info.transforms
+    }
+
+    /// Returns the vocabularies of tokens that were fitted to the training data.
+    pub fn tokens(&self) -> &TokenEncoder {
+        &self.encoder
     }
 
     /// Returns the epoch from which the parameters are.
@@ -203,9 +215,9 @@ impl Predictor {
             let (expected, got) = (kind.clone(), data.target_kind().clone());
             return Err(Error::Targets { expected, got });
         }
-        let (examples, notes) = (data.len(), data.notes().to_vec());
+        let (examples, mut notes) = (data.len(), data.notes().to_vec());
         let loss = Loss::for_targets(kind);
-        let data = self.transformed(data)?;
+        let data = self.transformed(data, Some("test data"), &mut notes)?;
         let sum = evaluate(&self.model, &self.loader(data.clone())?, loss)?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
@@ -231,7 +243,7 @@ impl Predictor {
     /// features than in the training data, and with the first sequence whose prediction is not finite.
     pub fn predict(&self, input: &Path) -> Result<Predictions> {
         let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
-        self.predict_dataset(data).map_err(Error::in_file(input))
+        self.predict_dataset(data, Some("file")).map_err(Error::in_file(input))
     }
 
     /// Makes a prediction for every sequence of a file in memory, as [`predict`](Self::predict).
@@ -258,7 +270,7 @@ impl Predictor {
     pub fn predict_bytes(&self, bytes: &[u8], format: Format) -> Result<Predictions> {
         let schema = self.info.schema.clone().without_targets();
         let data = formats::parse(bytes, format, &self.config.data.read, Some(&schema))?;
-        self.predict_dataset(Arc::new(data))
+        self.predict_dataset(Arc::new(data), None)
     }
 
     /// Makes a prediction for each sequence. `ids` are their names, which the predictions keep.
@@ -296,13 +308,14 @@ impl Predictor {
         let example = |sequence: &Sequence| Example::new(sequence.clone(), Target::Values(vec![]));
         let examples = sequences.iter().map(example).collect();
         let data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
-        self.predict_dataset(Arc::new(data))
+        self.predict_dataset(Arc::new(data), None)
     }
 
-    fn predict_dataset(&self, data: AnyDataset) -> Result<Predictions> {
-        let notes = data.notes().to_vec();
+    /// `part` names the data in a note on tokens that are unknown.
+    fn predict_dataset(&self, data: AnyDataset, part: Option<&str>) -> Result<Predictions> {
+        let mut notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
-        let loader = self.loader(self.transformed(data)?)?;
+        let loader = self.loader(self.transformed(data, part, &mut notes)?)?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
             self.predict_batch(&batch?, &mut rows)?;
@@ -323,31 +336,37 @@ impl Predictor {
         if self.targets().labels().is_some() {
             output.iter_mut().for_each(|logits| softmax(logits));
         }
-        match (self.targets(), &batch.input) {
-            (
-                TargetKind::StepClasses(_) | TargetKind::StepValues(_),
-                BatchInput::Packed(packed),
-            ) => {
+        match batch.input.layout().filter(|_| self.targets().is_per_step()) {
+            Some(layout) => {
                 let first = rows.len();
                 rows.extend((0..batch.batch_size()).map(|_| Prediction::default()));
-                for ((b, _), values) in packed.layout().positions().zip(output) {
+                for ((b, _), values) in layout.positions().zip(output) {
                     rows[first + b].values.push(values);
                 }
             }
-            _ => rows.extend(
+            None => rows.extend(
                 output.into_iter().map(|values| Prediction { id: None, values: vec![values] }),
             ),
         }
         Ok(())
     }
 
-    /// Returns the data with the transforms of the training data.
-    fn transformed(&self, data: AnyDataset) -> Result<AnyDataset> {
+    /// Returns the data with the transforms and vocabularies of the training data. `part` names the data in a note on
+    /// tokens that are unknown.
+    fn transformed(
+        &self,
+        data: AnyDataset,
+        part: Option<&str>,
+        notes: &mut Vec<String>,
+    ) -> Result<AnyDataset> {
         let data: AnyDataset = Arc::new(Transformed::new(data, self.info.transforms.clone())?);
-        let (got, features) = (data.features(), self.info.model.layer.input_size);
-        if got != features {
-            return Err(Error::Features { expected: features, got });
+        let ModelConfig { tokens, layer, .. } = &self.info.model;
+        let expected = tokens.as_ref().map_or(layer.input_size, |tokens| tokens.num_values);
+        let got = data.features();
+        if got != expected {
+            return Err(Error::Features { expected, got });
         }
+        let data = encode_tokens(data, &self.encoder, part, notes)?;
         check_inputs(None, &data)?;
         Ok(data)
     }

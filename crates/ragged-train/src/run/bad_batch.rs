@@ -3,33 +3,47 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use ragged_datasets::{Batch, BatchInput};
-use ragged_sequence::{Padding, pad_packed_sequence};
+use ragged_sequence::{PackedSequence, Padding, pad_packed_sequence};
 
 use crate::atomic_file::write_atomically;
 use crate::error::Result;
 
 /// Writes a batch as safetensors: `input` `[B, T, features]` padded with zeros, `lengths` `[B]`,
-/// `indices` `[B]` of the examples in the data set, and `target` as the loss received it.
+/// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens, and `target` as the loss received it.
 ///
 /// # Errors
 ///
 /// [`Error::Io`](crate::Error::Io) where the file cannot be written.
 pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
+    let padded = |packed: &PackedSequence| pad_packed_sequence(packed, &Padding::default());
+    let mut ids = None;
     let (input, lengths) = match &batch.input {
-        BatchInput::Packed(packed) => pad_packed_sequence(packed, &Padding::default())?,
+        BatchInput::Packed(packed) => padded(packed)?,
         BatchInput::Padded { input, lengths } => (input.clone(), lengths.clone()),
+        BatchInput::Tokens(tokens) => {
+            let rows =
+                |rows: &Tensor| PackedSequence::from_layout(rows.clone(), tokens.layout().clone());
+            let (padded_ids, lengths) = padded(&rows(tokens.ids())?)?;
+            let values = match tokens.values() {
+                Some(values) => padded(&rows(values)?)?.0,
+                None => Tensor::zeros((lengths.len(), 0), DType::F32, &Device::Cpu)?,
+            };
+            ids = Some(padded_ids);
+            (values, lengths)
+        }
     };
     let counts = |counts: &[usize]| {
         let counts: Vec<i64> = counts.iter().map(|&count| count as i64).collect();
         Tensor::from_vec(counts, batch.batch_size(), &Device::Cpu)
     };
-    let tensors = BTreeMap::from([
+    let mut tensors = BTreeMap::from([
         ("input", input),
         ("target", batch.target.clone()),
         ("lengths", counts(&lengths)?),
         ("indices", counts(&batch.indices)?),
     ]);
+    tensors.extend(ids.map(|ids| ("token_ids", ids)));
     write_atomically(path, &safetensors::serialize(tensors, None)?)
 }

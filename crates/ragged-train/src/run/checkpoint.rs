@@ -10,6 +10,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use ragged_datasets::formats::Schema;
+use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct CheckpointInfo {
     pub forced: Vec<ForcedResume>,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
+    /// The vocabularies of the training data.
+    #[serde(default, skip_serializing_if = "TokenEncoder::is_empty")]
+    pub tokens: TokenEncoder,
     /// The records of all epochs that had ended: the lines of `metrics.jsonl`.
     pub records: Vec<EpochRecord>,
     /// The position of the run.

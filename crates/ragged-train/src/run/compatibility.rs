@@ -21,6 +21,7 @@ pub(crate) fn check_model(
     data: &Datasets,
     model: &ModelConfig,
 ) -> Result<()> {
+    check_tokens(config, data)?;
     check_readout(config, data, model)?;
     check_lengths(config, data, model)?;
     check_monitor(config, data)
@@ -51,6 +52,33 @@ pub(crate) fn check_checkpoint(
         return Err(wrong(CheckpointError::Features { expected, got }));
     }
     Ok(differences)
+}
+
+/// Checks that what is configured for tokens fits the data.
+fn check_tokens(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
+    let model = &config.model;
+    if data.encoder.is_empty() {
+        let keys = [
+            ("model.embedding", model.embedding.is_some()),
+            ("model.characters", model.characters.is_some()),
+        ];
+        return match keys.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let message = format!("{key} is given, but the data have no tokens");
+                Err(ConfigError::conflict(key, message).into())
+            }
+        };
+    }
+    if model.kind == ModelKind::Fixed {
+        let message = "model.kind is fixed, but the data have tokens: expected variable";
+        return Err(ConfigError::conflict("model.kind", message).into());
+    }
+    if config.train.bptt_steps > 0 {
+        let message = "train.bptt_steps is given, but the data have tokens: expected 0";
+        return Err(ConfigError::conflict("train.bptt_steps", message).into());
+    }
+    Ok(())
 }
 
 /// Checks that there is one prediction per target: per time step or per sequence.

@@ -13,6 +13,9 @@ pub struct DataFingerprints {
     /// The training file, or the file from which the test data are held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<DataFingerprint>,
+    /// The validation file, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<DataFingerprint>,
     /// The test file, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<DataFingerprint>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
+use ragged_datasets::tokens::{TokenEncoder, fit_vocabularies};
 use ragged_datasets::transforms::{Pipeline, Transformed, fit};
 use ragged_datasets::{
     Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, TargetKind,
@@ -16,6 +17,7 @@ use crate::config::sections::{DataSection, SumsSection};
 use crate::error::{Error, Result};
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
 use crate::run::input_check::check_inputs;
+use crate::run::tokens::{encode_tokens, vocabulary_notes};
 
 /// A data set of any type.
 pub type AnyDataset = Arc<dyn Dataset>;
@@ -40,6 +42,8 @@ pub struct Datasets {
     pub test: AnyDataset,
     /// The transforms, fitted to the training data only.
     pub transforms: Pipeline,
+    /// The vocabularies of tokens, fitted to the training data only.
+    pub encoder: TokenEncoder,
     /// The kind of targets and the names of the features, by which later files are read.
     pub schema: Schema,
     /// The content of the files.
@@ -56,7 +60,12 @@ impl Datasets {
     /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
     /// file that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
-        let ((train, valid, test), fingerprints, notes) = if section.is_generated() {
+        Self::open_with(section, false, seed)
+    }
+
+    /// Reads or generates the data. `characters` is whether tokens are also read character by character.
+    pub(crate) fn open_with(section: &DataSection, characters: bool, seed: u64) -> Result<Self> {
+        let ((train, valid, test), fingerprints, mut notes) = if section.is_generated() {
             (generated(section, seed)?, DataFingerprints::default(), vec![])
         } else {
             files(section, seed)?
@@ -64,11 +73,15 @@ impl Datasets {
         let schema = Schema::of(&train);
         let configs = section.transforms.as_deref().unwrap_or_default();
         let pipeline = Arc::new(fit(configs, &train)?);
-        let transformed = |data: AnyDataset| -> Result<AnyDataset> {
-            Ok(Arc::new(Transformed::new(data, pipeline.clone())?))
+        let encoder = Arc::new(fit_vocabularies(&section.vocabulary, characters, &train)?);
+        notes.extend(vocabulary_notes(&encoder));
+        let mut prepared = |data: AnyDataset, part: Option<&str>| -> Result<AnyDataset> {
+            let data = Arc::new(Transformed::new(data, pipeline.clone())?);
+            encode_tokens(data, &encoder, part, &mut notes)
         };
-        let valid = valid.map(transformed).transpose()?;
-        let (mut train, test) = (transformed(train)?, transformed(test)?);
+        let mut train = prepared(train, None)?;
+        let valid = valid.map(|valid| prepared(valid, Some("validation data"))).transpose()?;
+        let test = prepared(test, Some("test data"))?;
         if !section.is_generated() {
             check_inputs(Some("training data"), &train)?;
             valid.iter().try_for_each(|valid| check_inputs(Some("validation data"), valid))?;
@@ -77,8 +90,8 @@ impl Datasets {
         if !section.augment.is_none() {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }
-        let transforms = (*pipeline).clone();
-        Ok(Self { train, valid, test, transforms, schema, fingerprints, notes })
+        let (transforms, encoder) = ((*pipeline).clone(), (*encoder).clone());
+        Ok(Self { train, valid, test, transforms, encoder, schema, fingerprints, notes })
     }
 
     /// Returns the kind of targets.
@@ -247,6 +260,17 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, 
             hold_out(whole, seed)?
         }
     };
+    if let Some(valid) = &section.valid {
+        let path = find(section, valid);
+        check_exists(&path, None)?;
+        let valid = formats::read_as(&path, &section.read, Schema::of(&train))?;
+        if valid.features() != train.features() {
+            let (expected, got) = (train.features(), valid.features());
+            return Err(Error::in_file(&path)(Error::Features { expected, got }));
+        }
+        fingerprints.valid = Some(DataFingerprint::of(&valid));
+        return Ok(((train, Some(Arc::new(valid)), test), fingerprints, notes));
+    }
     if section.valid_fraction == 0.0 {
         return Ok(((train, None, test), fingerprints, notes));
     }

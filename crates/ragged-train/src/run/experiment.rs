@@ -88,8 +88,10 @@ impl Experiment {
     /// Errors of the configuration, the data and the model. Everything that can be checked before
     /// training is checked here.
     pub fn new(config: ExperimentConfig) -> Result<Self> {
-        let data = Datasets::open(&config.data, config.seed)?;
-        let model_config = config.model_config(data.train.features(), data.targets());
+        let characters = config.model.characters.is_some();
+        let data = Datasets::open_with(&config.data, characters, config.seed)?;
+        let model_config =
+            config.model_config(data.train.features(), &data.encoder, data.targets());
         let identity = RunIdentity::of(&config, &data.fingerprints)?;
         model_config.validate()?;
         check_memory(estimate_memory(
@@ -236,6 +238,7 @@ impl Experiment {
             identity: &self.identity,
             forced: &self.forced,
             transforms: &self.data.transforms,
+            tokens: &self.data.encoder,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,
             checkpoint: &self.config.checkpoint,

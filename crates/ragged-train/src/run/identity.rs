@@ -54,6 +54,9 @@ impl RunIdentity {
         if data.train.is_some() {
             values.remove("data.dataset");
         }
+        if data.valid.is_some() {
+            values.remove("data.valid");
+        }
         Ok(Self { config: values, data: data.clone(), simd, numerics: NUMERICS_VERSION })
     }
 
@@ -73,6 +76,7 @@ impl RunIdentity {
         }
         let shown = |data: &Option<DataFingerprint>| data.as_ref().map(ToString::to_string);
         compare("the training data", shown(&self.data.train), shown(&now.data.train));
+        compare("the validation data", shown(&self.data.valid), shown(&now.data.valid));
         compare("the test data", shown(&self.data.test), shown(&now.data.test));
         compare("the SIMD level", Some(self.simd.clone()), Some(now.simd.clone()));
         let numerics = |identity: &Self| Some(format!("version {}", identity.numerics));
@@ -123,7 +127,7 @@ mod tests {
         };
         let sum = |c: &str| {
             let train = DataFingerprint { sequences: 3, sha256: c.repeat(64) };
-            DataFingerprints { train: Some(train), test: None }
+            DataFingerprints { train: Some(train), ..Default::default() }
         };
         let of = |name, data: &DataFingerprints| RunIdentity::of(&config(name), data).unwrap();
         let before = of("a.csv", &sum("1"));

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) fn check_inputs(part: Option<&'static str>, data: &dyn Dataset) -> Result<()> {
     for index in 0..data.len() {
         let example = data.get(0, index)?;
-        let features = example.sequence.features();
+        let features = example.sequence.features().max(1);
         let bad = example.sequence.values().iter().position(|value| !value.is_finite());
         if let Some(at) = bad {
             let (step, column) = (at / features + 1, at % features);

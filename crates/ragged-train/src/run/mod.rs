@@ -24,6 +24,7 @@ pub(crate) mod run_dir;
 pub(crate) mod run_lock;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
+pub(crate) mod tokens;
 
 pub use bad_batch::save_bad_batch;
 pub use best_epochs::BestEpochs;

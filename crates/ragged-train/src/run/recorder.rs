@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ragged_datasets::Batch;
 use ragged_datasets::formats::Schema;
+use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
 
@@ -42,6 +43,7 @@ pub(crate) struct RunContext<'a> {
     pub(crate) identity: &'a RunIdentity,
     pub(crate) forced: &'a [ForcedResume],
     pub(crate) transforms: &'a Pipeline,
+    pub(crate) tokens: &'a TokenEncoder,
     pub(crate) parameters: &'a Parameters,
     pub(crate) monitor: Monitor,
     pub(crate) checkpoint: &'a CheckpointSection,
@@ -120,6 +122,7 @@ impl<'a> Recorder<'a> {
             identity: self.context.identity.clone(),
             forced: self.context.forced.to_vec(),
             transforms: self.context.transforms.clone(),
+            tokens: self.context.tokens.clone(),
             records: self.records.clone(),
             progress: state.progress.clone(),
             best_epochs: self.best_epochs.clone(),

@@ -57,6 +57,14 @@ fn check_size(bytes: usize) -> Result<()> {
 
 fn build(model: &TrainedModel<'_>) -> Result<Model> {
     let TrainedModel { config, schema, .. } = model;
+    if let Some(tokens) = &config.tokens {
+        return Err(Error::OnnxUnsupported {
+            key: "model.embedding.size",
+            got: tokens.output_features().to_string(),
+            reason: "the file would need the vocabularies, for which ONNX has no common operator",
+            expected: "a model of numbers",
+        });
+    }
     if let Some(size) = config.layer.proj_size {
         return Err(Error::OnnxUnsupported {
             key: "model.proj_size",

@@ -1,0 +1,75 @@
+//! The sections of a configuration about tokens: how they become the input of the recurrent layer.
+
+use ragged_datasets::tokens::TokenEncoder;
+use ragged_models::{EmbeddingSize, InnerConfig, LayerKind, RecurrentConfig, TokenConfig};
+use serde::{Deserialize, Serialize};
+
+/// The embedding of tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmbeddingSection {
+    /// E, the number of features of a token, 1 to 16384. Default 64.
+    pub size: usize,
+    /// Dropout of the elements of the embeddings and of the states of `[model.characters]`, 0 to 1. Default 0.
+    pub dropout: f64,
+    /// The probability, 0 to 1, that a token of the training data is read as an unknown one. Default 0.
+    pub word_dropout: f64,
+    /// Whether the embeddings keep their initial values. Default false.
+    pub freeze: bool,
+}
+
+impl Default for EmbeddingSection {
+    fn default() -> Self {
+        Self { size: 64, dropout: 0.0, word_dropout: 0.0, freeze: false }
+    }
+}
+
+/// The layer that reads each token character by character. Its final states join the embedding of the token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CharactersSection {
+    /// The number of features of a character, 1 to 16384. Default 25.
+    pub embedding_size: usize,
+    /// `lstm`, `gru` or `rnn`. Default lstm.
+    pub cell: LayerKind,
+    /// The number of hidden units, 1 to 16384. Default 25.
+    pub hidden_size: usize,
+    /// Whether a second direction runs from the last character to the first. Default true.
+    pub bidirectional: bool,
+}
+
+impl Default for CharactersSection {
+    fn default() -> Self {
+        let cell = LayerKind::default();
+        Self { embedding_size: 25, cell, hidden_size: 25, bidirectional: true }
+    }
+}
+
+/// Returns the configuration of the stage before the recurrent layer for these vocabularies, with `num_values` numbers
+/// in each step; `None` where there are no tokens.
+pub(crate) fn token_config(
+    embedding: &EmbeddingSection,
+    characters: Option<&CharactersSection>,
+    encoder: &TokenEncoder,
+    num_values: usize,
+) -> Option<TokenConfig> {
+    let size = |num_embeddings, embedding_dim| EmbeddingSize { num_embeddings, embedding_dim };
+    let columns = encoder.columns().iter();
+    let tables = columns.map(|column| size(column.vocabulary.len(), embedding.size)).collect();
+    let inner = characters.zip(encoder.characters()).map(|(section, known)| InnerConfig {
+        table: size(known.len(), section.embedding_size),
+        cell: section.cell,
+        layer: RecurrentConfig {
+            bidirectional: section.bidirectional,
+            ..RecurrentConfig::new(section.embedding_size, section.hidden_size)
+        },
+    });
+    (!encoder.is_empty()).then(|| TokenConfig {
+        num_values,
+        inner,
+        dropout: embedding.dropout,
+        word_dropout: embedding.word_dropout,
+        freeze: embedding.freeze,
+        ..TokenConfig::new(tables)
+    })
+}
