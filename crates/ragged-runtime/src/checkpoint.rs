@@ -1,6 +1,6 @@
 //! Reading the checkpoint of a run.
 
-use ragged_transforms::Pipeline;
+use ragged_transforms::{Pipeline, TokenEncoder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -32,6 +32,8 @@ pub(crate) struct Info {
     pub(crate) model: ModelConfig,
     pub(crate) schema: Schema,
     pub(crate) transforms: Pipeline,
+    #[serde(default)]
+    pub(crate) tokens: TokenEncoder,
     records: Vec<Record>,
     #[serde(rename = "identity")]
     _identity: IgnoredAny,
@@ -58,6 +60,8 @@ pub(crate) struct Schema {
     pub(crate) targets: Targets,
     #[serde(default)]
     pub(crate) features: Option<Vec<String>>,
+    #[serde(default, rename = "tokens")]
+    _tokens: IgnoredAny,
     #[serde(default)]
     pub(crate) exact: bool,
 }

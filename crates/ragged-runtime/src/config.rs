@@ -62,11 +62,49 @@ pub(crate) struct ModelConfig {
     kind: ModelKind,
     #[serde(default)]
     pub(crate) cell: LayerKind,
+    #[serde(default)]
+    pub(crate) tokens: Option<TokenConfig>,
     pub(crate) layer: LayerConfig,
     pub(crate) readout: Readout,
     #[serde(default)]
     head_dropout: f64,
     pub(crate) num_outputs: usize,
+}
+
+/// How tokens become the input of the recurrent layers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "some options matter in training only")]
+pub(crate) struct TokenConfig {
+    #[serde(default)]
+    pub(crate) num_values: usize,
+    pub(crate) tables: Vec<EmbeddingSize>,
+    #[serde(default)]
+    pub(crate) inner: Option<InnerConfig>,
+    #[serde(default)]
+    dropout: f64,
+    #[serde(default)]
+    word_dropout: f64,
+    #[serde(default)]
+    freeze: bool,
+}
+
+/// The size of a table.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmbeddingSize {
+    pub(crate) num_embeddings: usize,
+    pub(crate) embedding_dim: usize,
+}
+
+/// The layer that reads the characters of tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InnerConfig {
+    pub(crate) table: EmbeddingSize,
+    #[serde(default)]
+    pub(crate) cell: LayerKind,
+    pub(crate) layer: LayerConfig,
 }
 
 /// The recurrent layers.
@@ -108,48 +146,78 @@ fn yes() -> bool {
     true
 }
 
-impl ModelConfig {
+impl LayerKind {
     /// The name of the layers in the names of their parameters.
-    pub(crate) fn layer_name(&self) -> &'static str {
-        match self.cell {
-            LayerKind::Lstm => "lstm",
-            LayerKind::Gru => "gru",
-            LayerKind::Rnn => "rnn",
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lstm => "lstm",
+            Self::Gru => "gru",
+            Self::Rnn => "rnn",
         }
     }
 
-    pub(crate) fn cell_kind(&self) -> CellKind {
-        match (self.cell, self.layer.nonlinearity) {
-            (LayerKind::Lstm, _) => CellKind::Lstm,
-            (LayerKind::Gru, _) => CellKind::Gru,
-            (LayerKind::Rnn, Nonlinearity::Tanh) => CellKind::RnnTanh,
-            (LayerKind::Rnn, Nonlinearity::Relu) => CellKind::RnnRelu,
+    pub(crate) fn cell_kind(self, layer: &LayerConfig) -> CellKind {
+        match (self, layer.nonlinearity) {
+            (Self::Lstm, _) => CellKind::Lstm,
+            (Self::Gru, _) => CellKind::Gru,
+            (Self::Rnn, Nonlinearity::Tanh) => CellKind::RnnTanh,
+            (Self::Rnn, Nonlinearity::Relu) => CellKind::RnnRelu,
         }
-    }
-
-    /// Checks the sizes, so that no number of elements overflows.
-    pub(crate) fn check(&self) -> Result<()> {
-        let LayerConfig { input_size, hidden_size, num_layers, proj_size, .. } = self.layer;
-        let check = |name: &str, got: usize, most: usize| {
-            if (1..=most).contains(&got) {
-                return Ok(());
-            }
-            let expected = format!("{name} of 1 to {most}");
-            Err(Error::Checkpoint { expected, got: got.to_string() })
-        };
-        for (name, got, most) in [
-            ("input_size", input_size, 1 << 24),
-            ("hidden_size", hidden_size, 1 << 24),
-            ("num_layers", num_layers, 1000),
-            ("num_outputs", self.num_outputs, 1 << 28),
-        ] {
-            check(name, got, most)?;
-        }
-        proj_size.map_or(Ok(()), |size| check("proj_size", size, hidden_size - 1))
     }
 }
 
+impl ModelConfig {
+    /// Checks the sizes, so that no number of elements overflows.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.layer.check()?;
+        check("num_outputs", self.num_outputs, 1 << 28)?;
+        let Some(TokenConfig { tables, inner, num_values, .. }) = &self.tokens else {
+            return Ok(());
+        };
+        let inner_table = inner.iter().map(|inner| &inner.table);
+        for table in tables.iter().chain(inner_table) {
+            check("num_embeddings", table.num_embeddings, 1 << 28)?;
+            check("embedding_dim", table.embedding_dim, 1 << 24)?;
+        }
+        let mut features =
+            *num_values + tables.iter().map(|table| table.embedding_dim).sum::<usize>();
+        if let Some(InnerConfig { table, layer, .. }) = inner {
+            layer.check()?;
+            equal("inner input_size", layer.input_size, table.embedding_dim)?;
+            features += layer.output_features();
+        }
+        equal("input_size", self.layer.input_size, features)
+    }
+}
+
+fn check(name: &str, got: usize, most: usize) -> Result<()> {
+    if (1..=most).contains(&got) {
+        return Ok(());
+    }
+    let expected = format!("{name} of 1 to {most}");
+    Err(Error::Checkpoint { expected, got: got.to_string() })
+}
+
+fn equal(name: &str, got: usize, expected: usize) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Checkpoint { expected: format!("{name} of {expected}"), got: got.to_string() })
+}
+
 impl LayerConfig {
+    /// Checks the sizes.
+    fn check(&self) -> Result<()> {
+        for (name, got, most) in [
+            ("input_size", self.input_size, 1 << 24),
+            ("hidden_size", self.hidden_size, 1 << 24),
+            ("num_layers", self.num_layers, 1000),
+        ] {
+            check(name, got, most)?;
+        }
+        self.proj_size.map_or(Ok(()), |size| check("proj_size", size, self.hidden_size - 1))
+    }
+
     /// The suffixes of the directions in the names of parameters.
     pub(crate) fn directions(&self) -> &'static [&'static str] {
         if self.bidirectional { &["", "_reverse"] } else { &[""] }

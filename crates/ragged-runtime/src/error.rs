@@ -56,6 +56,14 @@ pub enum Error {
         /// What the file has.
         got: String,
     },
+    /// Features for a model of tokens, or tokens for a model of features.
+    #[error("input: expected {expected}, as in the training data, got {got}")]
+    InputKind {
+        /// What the model reads.
+        expected: &'static str,
+        /// What it was given.
+        got: &'static str,
+    },
     /// A model that cannot run step by step.
     #[error("{name}: expected {expected}, to run step by step")]
     Stepwise {

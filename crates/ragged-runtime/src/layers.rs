@@ -6,7 +6,7 @@ use ragged_kernels::{
 use ragged_sequence::PackedLayout;
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{LayerConfig, Merge, ModelConfig};
+use crate::config::{LayerConfig, LayerKind, Merge};
 use crate::error::Result;
 
 /// The recurrent layers. A *cell* is one layer and direction; cells are ordered by layer, then by direction.
@@ -35,9 +35,14 @@ pub(crate) struct LayerOutputs {
 }
 
 impl Layers {
-    /// Takes and packs the parameters.
-    pub(crate) fn new(model: &ModelConfig, checkpoint: &Checkpoint) -> Result<Self> {
-        let (config, kind, name) = (&model.layer, model.cell_kind(), model.layer_name());
+    /// Takes and packs the parameters, whose names begin with `name`.
+    pub(crate) fn new(
+        kind: LayerKind,
+        config: &LayerConfig,
+        name: &str,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self> {
+        let kind = kind.cell_kind(config);
         let (h, p) = (config.hidden_size, config.output_size());
         let gates = kind.gates() * h;
         let mut cells = vec![];

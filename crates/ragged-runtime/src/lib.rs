@@ -42,7 +42,7 @@
 //! # In reading order
 //!
 //! `model` (whole sequences), `session` and `step`, `saved_session`; below them `checkpoint` and `config` (what is
-//! read), `layers`, `readout`, `targets`.
+//! read), `layers`, `tokens`, `readout`, `targets`.
 
 #![forbid(unsafe_code)]
 
@@ -56,6 +56,7 @@ mod saved_session;
 mod session;
 mod step;
 mod targets;
+mod tokens;
 
 pub use crate::error::{Error, Result};
 pub use crate::model::Model;

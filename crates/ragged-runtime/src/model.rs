@@ -13,6 +13,7 @@ use crate::layers::{LayerOutputs, Layers, States};
 use crate::readout::{Pooled, add_rows};
 use crate::session::{Session, gather, scatter};
 use crate::targets::Targets;
+use crate::tokens::TokenRows;
 
 /// The model of a run: its transforms, recurrent layers, readout and head.
 ///
@@ -32,6 +33,8 @@ use crate::targets::Targets;
 #[derive(Debug)]
 pub struct Model {
     pub(crate) transforms: Pipeline,
+    /// For a model of tokens.
+    tokens: Option<TokenRows>,
     pub(crate) layers: Layers,
     pub(crate) readout: Readout,
     pub(crate) head: PreparedLinear<f32>,
@@ -87,17 +90,22 @@ impl Model {
 
     fn new(checkpoint: &Checkpoint) -> Result<Self> {
         let Info { model, schema, transforms, .. } = &checkpoint.info;
-        let (input, got) = (model.layer.input_size, transforms.output_features());
-        if input != got {
-            let expected = format!("transforms with an output of {input} features");
+        let got = transforms.output_features();
+        let tokens = model.tokens.as_ref();
+        let expected = tokens.map_or(model.layer.input_size, |tokens| tokens.num_values);
+        if got != expected {
+            let expected = format!("transforms with an output of {expected} features");
             return Err(Error::Checkpoint { expected, got: got.to_string() });
         }
-        let layers = Layers::new(model, checkpoint)?;
+        let tokens =
+            tokens.map(|tokens| TokenRows::new(tokens, &checkpoint.info.tokens, checkpoint));
+        let layers = Layers::new(model.cell, &model.layer, model.cell.name(), checkpoint)?;
         let (outputs, inputs) = (model.num_outputs, model.layer.output_features());
         let weight = checkpoint.parameter("linear.weight", &[outputs, inputs])?;
         let bias = checkpoint.parameter("linear.bias", &[outputs])?;
         Ok(Self {
             transforms: transforms.clone(),
+            tokens: tokens.transpose()?,
             layers,
             readout: model.readout,
             head: PreparedLinear::new(inputs, &weight, &bias)?,
@@ -118,7 +126,12 @@ impl Model {
         self.feature_names.as_deref()
     }
 
-    /// Returns I, the number of features of a step.
+    /// Whether the model reads tokens, for [`predict_tokens`](Self::predict_tokens), and not features.
+    pub fn reads_tokens(&self) -> bool {
+        self.tokens.is_some()
+    }
+
+    /// Returns I, the number of features of a step; 0 for a model of tokens.
     pub fn features(&self) -> usize {
         self.transforms.features()
     }
@@ -143,13 +156,44 @@ impl Model {
     /// [`Error::Transforms`] for values that do not form whole steps, [`Error::Input`] for the first value that is not
     /// finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite.
     pub fn predict<T: Copy + Into<f64>>(&self, sequences: &[&[T]]) -> Result<Vec<Vec<f32>>> {
+        if self.reads_tokens() {
+            return Err(Error::InputKind { expected: "tokens", got: "features" });
+        }
         let mut rows = vec![];
         for (index, sequence) in sequences.iter().enumerate() {
             rows.push(self.inputs(index, sequence, |values| self.transforms.apply(values))?);
         }
-        let states = self.layers.initial_states(sequences.len());
-        let mut pooled = vec![Pooled::new(self.layers.config.output_features()); sequences.len()];
-        let (_, predictions) = self.run(&rows, &states, &mut pooled)?;
+        self.predict_rows(&rows)
+    }
+
+    /// Makes a prediction for each sequence of tokens, as [`predict`](Self::predict) does for features. `ragged predict`
+    /// reads a text as the tokens that [`Tokenizer`](ragged_transforms::Tokenizer) makes of it. A token that was not in
+    /// the training data is read as an unknown one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InputKind`] for a model of features, [`Error::Prediction`] for the first prediction that is not finite.
+    ///
+    /// ```no_run
+    /// use ragged_runtime::Model;
+    ///
+    /// let model = Model::open("runs/polarity".as_ref())?;
+    /// let outputs = model.predict_tokens(&[&["a", "pleasant", "film", "."]])?;
+    /// println!("{:?}", model.targets().label(&outputs[0]));
+    /// # Ok::<(), ragged_runtime::Error>(())
+    /// ```
+    pub fn predict_tokens(&self, sequences: &[&[&str]]) -> Result<Vec<Vec<f32>>> {
+        let Some(tokens) = &self.tokens else {
+            return Err(Error::InputKind { expected: "features", got: "tokens" });
+        };
+        self.predict_rows(&tokens.rows(sequences)?)
+    }
+
+    /// Makes a prediction for each sequence, given by the input of the layers.
+    fn predict_rows(&self, rows: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        let states = self.layers.initial_states(rows.len());
+        let mut pooled = vec![Pooled::new(self.layers.config.output_features()); rows.len()];
+        let (_, predictions) = self.run(rows, &states, &mut pooled)?;
         Ok(predictions)
     }
 
@@ -242,8 +286,12 @@ impl Model {
         Ok(outputs)
     }
 
-    /// Checks that there is one sequence for each session, and that the sessions are of this model.
+    /// Checks that the model reads features, that there is one sequence for each session, and that the sessions are of
+    /// this model.
     pub(crate) fn check_sessions(&self, sessions: &[&mut Session], got: usize) -> Result<()> {
+        if self.reads_tokens() {
+            return Err(Error::InputKind { expected: "tokens", got: "features" });
+        }
         if got != sessions.len() {
             return Err(Error::Sequences { expected: sessions.len(), got });
         }

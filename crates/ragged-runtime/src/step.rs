@@ -51,9 +51,12 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, and
-    /// [`Error::Transforms`] for transforms that need the whole sequence.
+    /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, and for a model of
+    /// tokens; [`Error::Transforms`] for transforms that need the whole sequence.
     pub fn session(&self) -> Result<Session> {
+        if self.reads_tokens() {
+            return Err(Error::Stepwise { name: "tokens", expected: "a model of features" });
+        }
         if self.layers.config.bidirectional {
             return Err(Error::Stepwise { name: "bidirectional", expected: "false" });
         }

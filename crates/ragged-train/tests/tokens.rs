@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use ragged_datasets::formats::Format;
+use ragged_runtime::{Error, Model, Scratch, softmax};
 use ragged_train::config::Override;
 use ragged_train::run::{RunOutcome, RunSummary};
 use ragged_train::{Experiment, ExperimentConfig, Predictor, Result, RunDir};
@@ -56,6 +57,28 @@ fn run(path: &Path, experiment: &Experiment) -> RunSummary {
     }
 }
 
+/// Checks that `ragged-runtime` predicts the same, bit for bit.
+#[track_caller]
+fn same_bits(run: &Path, predictor: &Predictor, texts: &[&str]) {
+    let lines: String = texts.iter().map(|text| format!("{{\"text\": {text:?}}}\n")).collect();
+    let want = predictor.predict_bytes(lines.as_bytes(), Format::JsonLines).unwrap();
+    let model = Model::open(run).unwrap();
+    let tokens: Vec<Vec<&str>> =
+        texts.iter().map(|text| text.split(' ').filter(|t| !t.is_empty()).collect()).collect();
+    let tokens: Vec<&[&str]> = tokens.iter().map(Vec::as_slice).collect();
+    let outputs = model.predict_tokens(&tokens).unwrap();
+    for (outputs, want) in outputs.iter().zip(&want.rows) {
+        let rows: Vec<Vec<f64>> = outputs.chunks_exact(model.outputs()).map(softmax).collect();
+        assert_eq!(rows, want.values);
+    }
+    let error = model.predict(&[&[1.0f32][..]]).unwrap_err().to_string();
+    assert_eq!(error, "input: expected tokens, as in the training data, got features");
+    let (mut y, mut scratch) = (vec![], Scratch::default());
+    assert!(matches!(model.session(), Err(Error::Stepwise { .. })));
+    let error = model.step(&mut [], &[0.0f32; 0], &mut y, &mut scratch).unwrap_err();
+    assert!(matches!(error, Error::InputKind { .. }));
+}
+
 #[test]
 fn a_classifier_of_sentences_is_trained_saved_and_used() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,6 +116,7 @@ fn a_classifier_of_sentences_is_trained_saved_and_used() {
     assert_eq!(labels[..2], ["neg", "pos"]);
     let error = predictor.predict_bytes(b"{\"sequence\": [1]}\n", Format::JsonLines).unwrap_err();
     assert!(error.to_string().contains("expected tokens or a text"), "{error}");
+    same_bits(&a, &predictor, &["the story is poor", "fine", "", "never seen"]);
     let error = predictor.to_onnx().unwrap_err().to_string();
     assert!(error.starts_with("model.embedding.size is 6:"), "{error}");
 }
@@ -140,6 +164,7 @@ lr = 0.03
         let summary = run(&path, &experiment);
         let evaluation = Predictor::open(&path).unwrap().evaluate(None, None).unwrap();
         assert_eq!(evaluation.metrics, summary.test);
+        same_bits(&path, &Predictor::open(&path).unwrap(), &["ba cbo zzo", "", "o", "ba ba"]);
         summary.test.accuracy.unwrap()
     };
     let (with, without) = (accuracy(section, "with"), accuracy("", "without"));
