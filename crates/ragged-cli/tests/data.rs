@@ -113,3 +113,20 @@ fn errors_are_one_line() {
         "{stderr}"
     );
 }
+
+#[test]
+fn tokens_are_listed_by_their_frequency() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "{\"text\": \"a rose is a rose\", \"target\": 1.5}\n{\"text\": \"\", \"target\": 2}\n";
+    std::fs::write(folder.path().join("x.jsonl"), lines).unwrap();
+    let (code, stdout, stderr) = data(folder.path(), &["x.jsonl"]);
+    assert_eq!(code, 0, "{stderr}");
+    for line in [
+        "  tokens   tokens",
+        "features   0",
+        "tokens     3 different: \"a\" 2, \"rose\" 2, \"is\" 1",
+        "steps      5: 0 to 5 per sequence, mean 2.5, median 5",
+    ] {
+        assert!(stdout.lines().any(|got| got == line), "{stdout} lacks {line}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use ragged_datasets::formats::{Column, Role};
+use ragged_datasets::tokens::StepTokens;
 use ragged_datasets::{Dataset, Target};
 
 use crate::failure::Failure;
@@ -11,6 +12,8 @@ use crate::failure::Failure;
 pub(super) struct Summary {
     pub(super) lengths: Vec<usize>,
     features: Vec<Values>,
+    /// For each column of tokens, the number of occurrences of each text.
+    tokens: Vec<Vec<usize>>,
     /// The number of examples of each class, or of time steps where each has a class.
     classes: Vec<usize>,
     targets: Values,
@@ -60,6 +63,8 @@ impl std::fmt::Display for Values {
 
 /// The number of classes that are listed.
 const CLASSES: usize = 20;
+/// The number of tokens that are listed.
+const TOKENS: usize = 8;
 /// The number of features that are listed.
 const FEATURES: usize = 20;
 
@@ -68,14 +73,20 @@ impl Summary {
         let mut this = Self {
             lengths: Vec::with_capacity(data.len()),
             features: vec![Values::NONE; data.features()],
+            tokens: data.token_columns().iter().map(|c| vec![0; c.texts.len()]).collect(),
             classes: vec![0; data.target_kind().labels().map_or(0, <[String]>::len)],
             targets: Values::NONE,
         };
         for index in 0..data.len() {
             let example = data.get(0, index)?;
             this.lengths.push(example.sequence.len());
-            for step in example.sequence.values().chunks_exact(this.features.len()) {
+            for step in example.sequence.steps() {
                 this.features.iter_mut().zip(step).for_each(|(feature, &value)| feature.add(value));
+            }
+            let ids = example.sequence.tokens().map_or(&[][..], StepTokens::ids);
+            for (at, &id) in ids.iter().enumerate() {
+                let columns = this.tokens.len();
+                this.tokens[at % columns][id as usize] += 1;
             }
             match &example.target {
                 Target::Class(class) => this.classes[*class as usize] += 1,
@@ -129,6 +140,20 @@ impl Summary {
             writeln!(
                 out,
                 "steps      {steps}: {min} to {max} per sequence, mean {mean:.1}, median {median}"
+            )?;
+        }
+        for (column, counts) in data.token_columns().iter().zip(&self.tokens) {
+            let mut by_count: Vec<_> = counts.iter().zip(&column.texts).collect();
+            by_count.sort_by(|(a, a_text), (b, b_text)| b.cmp(a).then_with(|| a_text.cmp(b_text)));
+            let most: Vec<_> =
+                by_count.iter().take(TOKENS).map(|(n, text)| format!("{text:?} {n}")).collect();
+            let more = if counts.len() > TOKENS { ", ..." } else { "" };
+            writeln!(
+                out,
+                "{:<10} {} different: {}{more}",
+                column.name,
+                counts.len(),
+                most.join(", ")
             )?;
         }
         let values = steps * self.features.len();
