@@ -5,11 +5,14 @@
     python validation/time_training.py configs/sum-variable.toml --target r2=0.99
     python validation/time_training.py configs/japanese-vowels.toml --target accuracy=0.95 \\
         data.dir=data data.valid_fraction=0.2
+    python validation/time_training.py configs/polarity.toml --target accuracy=0.7 data.dataset=polarity_TRAIN.jsonl
 
 Both sides use the same model, initial weights, optimiser, learning rates, examples and batch order, which
 `cargo run --example export_run` writes. Both train with as many threads as the machine has and evaluate the validation
 data after every epoch. The time of ragged includes checkpoints and metrics. The data for PyTorch is in memory before its
-clock starts, and its import is not counted. The last metrics of both sides are printed; they should be similar.
+clock starts, and its import is not counted. The last metrics of both sides are printed; they should be similar. Dropout
+draws other masks on both sides. With `[model.characters]`, PyTorch reads the characters of every word of a batch, as its
+users do; ragged reads each distinct word once.
 """
 import argparse
 import json
@@ -17,13 +20,67 @@ import pathlib
 import subprocess
 import tempfile
 import time
+from itertools import accumulate
 
 import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Characters(torch.nn.Module):
+    """Reads words character by character and returns the final states."""
+
+    def __init__(self, section, table):
+        super().__init__()
+        self.embedding = torch.nn.Embedding(*table)
+        self.lstm = torch.nn.LSTM(table[1], section["hidden_size"], bidirectional=section["bidirectional"])
+
+    def forward(self, words):
+        lengths = [len(word) for word in words]
+        packed = pack_padded_sequence(self.embedding(pad_sequence(words)), lengths, enforce_sorted=False)
+        return torch.cat(list(self.lstm(packed)[1][0]), dim=-1)
+
+
+class TokenModel(torch.nn.Module):
+    """Embeddings of words, and of their characters if configured; then the layer, the readout and the head."""
+
+    def __init__(self, section, shapes, outputs):
+        super().__init__()
+        tokens, self.steps = section["embedding"], section.get("readout")
+        self.embedding = torch.nn.Embedding(*shapes["embedding.weight"])
+        self.embedding_dropout, self.word_dropout = torch.nn.Dropout(tokens["dropout"]), tokens["word_dropout"]
+        features = shapes["embedding.weight"][1]
+        self.inner = None
+        if characters := section.get("characters"):
+            self.inner = Characters(characters, shapes["inner.embedding.weight"])
+            features += characters["hidden_size"] * (1 + characters["bidirectional"])
+        hidden, self.directions = section["hidden_size"], 1 + section["bidirectional"]
+        self.lstm = torch.nn.LSTM(features, hidden, section["num_layers"], batch_first=True,
+                                  bidirectional=section["bidirectional"])
+        self.dropout = torch.nn.Dropout(section["head_dropout"])
+        self.linear = torch.nn.Linear(hidden * self.directions, outputs)
+
+    def forward(self, sequences, lengths, per_step):
+        ids = torch.cat([ids for ids, _ in sequences])
+        if self.training and self.word_dropout > 0:
+            ids = ids.masked_fill(torch.rand(ids.shape) < self.word_dropout, 0)
+        rows = self.embedding(ids)
+        if self.inner is not None:
+            rows = torch.cat([rows, self.inner([word for _, words in sequences for word in words])], dim=-1)
+        padded = pad_sequence(self.embedding_dropout(rows).split(lengths.tolist()), batch_first=True)
+        packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
+        output, (h_n, _) = self.lstm(packed)
+        if per_step:
+            padded, _ = pad_packed_sequence(output, batch_first=True)
+            rows = torch.cat([row[:length] for row, length in zip(padded, lengths)])
+        elif self.steps == "max":
+            rows = pad_packed_sequence(output, batch_first=True, padding_value=-torch.inf)[0].amax(1)
+        else:
+            rows = torch.cat(list(h_n[-self.directions:]), dim=-1)
+        return self.linear(self.dropout(rows))
 
 
 class Model(torch.nn.Module):
@@ -36,7 +93,7 @@ class Model(torch.nn.Module):
         self.dropout = torch.nn.Dropout(section["head_dropout"])
         self.linear = torch.nn.Linear(hidden * self.directions, outputs)
 
-    def forward(self, sequences, lengths):
+    def forward(self, sequences, lengths, per_step):
         if not self.variable:
             return self.linear(self.dropout(self.lstm(torch.stack(sequences))[0][:, -1]))
         padded = pad_sequence(sequences, batch_first=True)
@@ -47,11 +104,19 @@ class Model(torch.nn.Module):
 
 def batches(path):
     tensors = load_file(path)
-    sequences = tensors["values"].split(tensors["lengths"].tolist())
+    lengths = tensors["lengths"].tolist()
+    sequences, targets = tensors["values"].split(lengths), tensors["targets"]
+    if tensors["ids"].shape[1] > 0:
+        ids = tensors["ids"][:, 0].split(lengths)
+        words = tensors["characters"].split(tensors["spelled_lengths"].tolist())
+        starts = accumulate(lengths, initial=0)
+        sequences = [(row, words[start:start + len(row)]) for row, start in zip(ids, starts)]
+    per_step = len(targets) != len(lengths)
+    targets = targets.split(lengths) if per_step else targets.split(1)
     start = 0
     for size in tensors["batches"].tolist():
         rows = slice(start, start + size)
-        yield list(sequences[rows]), tensors["lengths"][rows], tensors["targets"][rows]
+        yield list(sequences[rows]), tensors["lengths"][rows], torch.cat(targets[rows]), per_step
         start += size
 
 
@@ -59,9 +124,9 @@ def score(model, data, classes):
     """Returns R2, or the accuracy for classes."""
     model.eval()
     with torch.inference_mode():
-        predictions = torch.cat([model(sequences, lengths) for sequences, lengths, _ in data])
+        predictions = torch.cat([model(sequences, lengths, per_step) for sequences, lengths, _, per_step in data])
     model.train()
-    targets = torch.cat([target for _, _, target in data])
+    targets = torch.cat([target for _, _, target, _ in data])
     if classes:
         return (predictions.argmax(1) == targets).double().mean().item()
     errors = (predictions.double() - targets.double()).square().sum()
@@ -71,8 +136,12 @@ def score(model, data, classes):
 def train_pytorch(folder, target):
     run = json.loads((folder / "run.json").read_text())
     config, classes = run["config"]["train"], run["classes"]
-    model = Model(run["config"]["model"], run["features"], run["outputs"])
-    model.load_state_dict(load_file(folder / "initial.safetensors"))
+    initial, section = load_file(folder / "initial.safetensors"), run["config"]["model"]
+    if run["vocabularies"]:
+        model = TokenModel(section, {name: tensor.shape for name, tensor in initial.items()}, run["outputs"])
+    else:
+        model = Model(section, run["features"], run["outputs"])
+    model.load_state_dict(initial)
     options = {key: value for key, value in config["optimizer"].items() if key != "name"}
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD,
             "rmsprop": torch.optim.RMSprop}[config["optimizer"]["name"]]
@@ -84,14 +153,14 @@ def train_pytorch(folder, target):
     for epoch in range(config["epochs"]):
         data = list(batches(folder / f"epoch-{epoch}.safetensors"))
         start = time.perf_counter()
-        for sequences, lengths, target_values in data:
+        for sequences, lengths, target_values, per_step in data:
             lr, momentum = next(rates)
             group = optimizer.param_groups[0]
             group["lr"] = lr
             if momentum is not None:
                 group["betas"] = (momentum, group["betas"][1])
             optimizer.zero_grad()
-            loss(model(sequences, lengths), target_values).backward()
+            loss(model(sequences, lengths, per_step), target_values).backward()
             if config["clip_grad_norm"] > 0:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip_grad_norm"])
             optimizer.step()

@@ -117,7 +117,8 @@ fn errors_are_one_line() {
 #[test]
 fn tokens_are_listed_by_their_frequency() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = "{\"text\": \"a rose is a rose\", \"target\": 1.5}\n{\"text\": \"\", \"target\": 2}\n";
+    let lines =
+        "{\"text\": \"a rose is a rose\", \"target\": 1.5}\n{\"text\": \"\", \"target\": 2}\n";
     std::fs::write(folder.path().join("x.jsonl"), lines).unwrap();
     let (code, stdout, stderr) = data(folder.path(), &["x.jsonl"]);
     assert_eq!(code, 0, "{stderr}");

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use ragged_datasets::{DataLoader, Dataset};
+use ragged_datasets::{DataLoader, Dataset, Target};
 use ragged_train::config::Override;
 use ragged_train::optim::SchedulePoint;
 use ragged_train::run::AnyDataset;
@@ -56,42 +56,66 @@ fn main() -> Result<(), Box<dyn Error>> {
         "outputs": train.dataset().target_kind().outputs(),
         "classes": train.dataset().target_kind().labels().is_some(),
         "features": train.dataset().features(),
+        "vocabularies": train.dataset().token_columns().iter().map(|c| c.texts.len()).collect::<Vec<_>>(),
         "rates": rates.collect::<Vec<_>>(),
     });
     Ok(std::fs::write(folder.join("run.json"), serde_json::to_string(&run)?)?)
 }
 
 /// Writes the `values` `[N, features]` of all sequences one after another, their `lengths` and
-/// `targets`, and `batches`, the number of sequences of each batch.
+/// `targets`, and `batches`, the number of sequences of each batch. Tokens are `ids` `[N, K]`, and their characters
+/// `characters` with `spelled_lengths` `[N]`.
 fn export(
     loader: &DataLoader<AnyDataset>,
     epoch: usize,
     path: &Path,
 ) -> Result<(), Box<dyn Error>> {
     let (mut values, mut lengths, mut batches, mut targets) = (vec![], vec![], vec![], vec![]);
-    let features = loader.dataset().features();
+    let (mut ids, mut characters, mut spelled_lengths) = (vec![], vec![], vec![]);
+    let dataset = loader.dataset();
+    let (features, columns) = (dataset.features(), dataset.token_columns().len());
     let plan = loader.plan(epoch)?;
-    for batch in loader.epoch(epoch) {
-        targets.push(batch?.target);
-    }
     for batch in plan.iter() {
         batches.push(batch.len() as i64);
         for &index in batch {
-            let example = loader.dataset().get(epoch, index)?;
+            let example = dataset.get(epoch, index)?;
             lengths.push(example.sequence.len() as i64);
             values.extend_from_slice(example.sequence.values());
+            targets.push(target(&example.target)?);
+            let Some(tokens) = example.sequence.tokens() else { continue };
+            ids.extend(tokens.ids().iter().map(|&id| i64::from(id)));
+            for spelling in tokens.inner().unwrap_or_default() {
+                spelled_lengths.push(spelling.len() as i64);
+                characters.extend(spelling.iter().map(|&id| i64::from(id)));
+            }
         }
     }
-    let rows = values.len() / features;
+    let rows = lengths.iter().sum::<i64>() as usize;
     let counts = |counts: Vec<i64>| Tensor::new(counts, &Device::Cpu);
-    let target = Tensor::cat(&targets, 0)?;
-    let target =
-        if target.dtype().is_int() { target.to_dtype(candle_core::DType::I64)? } else { target };
     let tensors = BTreeMap::from([
         ("values", Tensor::from_vec(values, (rows, features), &Device::Cpu)?),
+        ("ids", Tensor::from_vec(ids, (rows, columns), &Device::Cpu)?),
+        ("characters", counts(characters)?),
+        ("spelled_lengths", counts(spelled_lengths)?),
         ("lengths", counts(lengths)?),
         ("batches", counts(batches)?),
-        ("targets", target),
+        ("targets", Tensor::cat(&targets, 0)?),
     ]);
     Ok(safetensors::serialize_to_file(tensors, None, path)?)
+}
+
+/// Returns the targets of a sequence, one row for the sequence or for each step.
+fn target(target: &Target) -> candle_core::Result<Tensor> {
+    let classes = |classes: &[u32]| {
+        let classes: Vec<i64> = classes.iter().map(|&class| i64::from(class)).collect();
+        Tensor::new(classes, &Device::Cpu)
+    };
+    match target {
+        Target::Class(class) => classes(&[*class]),
+        Target::StepClasses(all) => classes(all),
+        Target::Values(values) => Tensor::new(values.as_slice(), &Device::Cpu)?.unsqueeze(0),
+        Target::StepValues(values) => {
+            Tensor::from_slice(values.values(), (values.len(), values.features()), &Device::Cpu)
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::example::Sequence;
+use crate::formats::feature_names::list;
 use crate::formats::schema::Schema;
 use crate::tokens::column::{TextInterner, TokenColumn};
 use crate::tokens::step_tokens::StepTokens;
@@ -38,9 +39,15 @@ impl Tokens {
         if names == found {
             return Ok(());
         }
-        let shown = |tokens: bool| if tokens { "tokens or a text" } else { "no tokens" };
-        let (expected, got) = (shown(!names.is_empty()), shown(!found.is_empty()));
-        Err(format!("expected {expected} as in the sequences before, got {got}"))
+        if names.is_empty() || found.is_empty() {
+            let shown = |tokens: bool| if tokens { "tokens or a text" } else { "no tokens" };
+            let (expected, got) = (shown(!names.is_empty()), shown(!found.is_empty()));
+            return Err(format!("expected {expected} as in the sequences before, got {got}"));
+        }
+        let (expected, got) = (list(names.iter().map(String::as_str)), list(found.iter().copied()));
+        Err(format!(
+            "expected the columns of tokens {expected} as in the sequences before, got {got}"
+        ))
     }
 
     /// Returns the number of columns.

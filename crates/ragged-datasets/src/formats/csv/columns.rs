@@ -37,6 +37,10 @@ pub struct CsvColumns {
     /// The features. Default all columns without another role. A target cannot be a feature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// The categories: texts, each of which is a token of the step. An empty cell is a category of its own. Default
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub categories: Option<Vec<String>>,
     /// The targets. Default `target` and all columns whose names begin with `target_`, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
@@ -46,7 +50,14 @@ pub struct CsvColumns {
 
 impl Default for CsvColumns {
     fn default() -> Self {
-        Self { series: None, time: None, features: None, targets: None, delimiter: ',' }
+        Self {
+            series: None,
+            time: None,
+            features: None,
+            categories: None,
+            targets: None,
+            delimiter: ',',
+        }
     }
 }
 
@@ -55,6 +66,7 @@ pub(super) struct Columns {
     pub(super) series: Option<usize>,
     pub(super) time: Option<usize>,
     pub(super) features: Vec<usize>,
+    pub(super) categories: Vec<usize>,
     pub(super) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
     pub(super) trailing: Option<usize>,
@@ -129,8 +141,16 @@ impl Columns {
         };
         let mut is_target = vec![false; names.len()];
         targets.iter().for_each(|&column| is_target[column] = true);
-        let taken =
+        let has_role =
             |column: usize| Some(column) == series || Some(column) == time || is_target[column];
+        let categories = csv.categories.iter().flatten().map(|name| header.require(name));
+        let categories = categories.collect::<Result<Vec<_>>>()?;
+        if let Some(&column) = categories.iter().find(|&&column| has_role(column)) {
+            let name = shown(names[column]);
+            let reason = format!("column `{name}` has another role: expected other categories");
+            return Err(header.at(column).error(reason));
+        }
+        let taken = |column: usize| has_role(column) || categories.contains(&column);
         let features: Vec<usize> = match &csv.features {
             Some(features) => {
                 let features = features.iter().map(|name| header.require(name));
@@ -160,25 +180,32 @@ impl Columns {
                 features
             }
         };
-        if features.is_empty() {
+        if features.is_empty() && categories.is_empty() {
             return Err(header.at(0).error("expected at least one column of features, got none"));
         }
         let feature_names: Vec<String> =
             features.iter().map(|&column| names[column].to_string()).collect();
         let order = into.order(&feature_names).map_err(|reason| header.at(0).error(reason))?;
         let features = order.into_iter().map(|k| features[k]).collect();
+        let category_names: Vec<&str> = categories.iter().map(|&column| names[column]).collect();
+        into.tokens().check(&category_names).map_err(|reason| header.at(0).error(reason))?;
         let targets = if into.wants_targets() { targets } else { vec![] };
-        Ok(Self { series, time, features, targets, trailing, numbering })
+        Ok(Self { series, time, features, categories, targets, trailing, numbering })
     }
 
     /// Records the roles of all columns.
     pub(super) fn describe(&self, names: &[&str], times: Option<TimeForm>, into: &mut Collector) {
         let times = times.map_or("", TimeForm::plural);
-        let mut feature_of = vec![None; names.len()];
-        self.features.iter().enumerate().for_each(|(k, &column)| feature_of[column] = Some(k));
+        let mut input = vec![None; names.len()];
+        for (k, &column) in self.features.iter().enumerate() {
+            input[column] = Some((Role::Feature(k), ""));
+        }
+        for (k, &column) in self.categories.iter().enumerate() {
+            input[column] = Some((Role::Token(k), "categories"));
+        }
         for (column, name) in names.iter().enumerate() {
-            let (role, content) = match feature_of[column] {
-                Some(k) => (Role::Feature(k), ""),
+            let (role, content) = match input[column] {
+                Some(input) => input,
                 None if Some(column) == self.series => (Role::Id, ""),
                 None if Some(column) == self.time => (Role::Time, times),
                 None if self.targets.contains(&column) => (Role::Target, ""),
@@ -213,7 +240,8 @@ impl Header<'_> {
         }
         let numbers = names.iter().filter(|name| Decimal::parse(name).is_some()).count();
         let roles = names.iter().any(|name| !name.is_empty() && is_role(name));
-        let chosen = csv.series.is_some() || csv.features.is_some() || csv.targets.is_some();
+        let lists = [&csv.features, &csv.categories, &csv.targets];
+        let chosen = csv.series.is_some() || lists.iter().any(|list| list.is_some());
         if let (1.., false) = (numbers, roles || chosen)
             && let Some(column) = names.iter().position(|name| Decimal::parse(name).is_some())
         {
@@ -293,7 +321,7 @@ impl Header<'_> {
 
     /// Returns the number of columns at the beginning that number the rows.
     fn numbering(&self, csv: &CsvColumns, into: &mut Collector) -> usize {
-        let lists = [&csv.features, &csv.targets].into_iter().flatten().flatten();
+        let lists = [&csv.features, &csv.categories, &csv.targets].into_iter().flatten().flatten();
         let asked: Vec<&String> = lists.chain(&csv.series).chain(&csv.time).collect();
         let numbers = |name: &&&str| is_numbering(name) && asked.iter().all(|asked| asked != *name);
         let count = self.names.iter().take_while(numbers).count();

@@ -62,7 +62,7 @@ pub(in crate::formats) fn read(
                 series.len() - 1
             }
         };
-        series[position].add(&cells, &columns)?;
+        series[position].add(&cells, &columns, into.tokens())?;
     }
     if series.is_empty() {
         let line = reader.position().line() as usize;

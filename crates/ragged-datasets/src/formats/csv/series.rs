@@ -9,9 +9,13 @@ use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::number::{is_missing, number};
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::time::{TimeForm, Times};
+use crate::formats::token_columns::Tokens;
 
 /// Added to the error of a text among features, in a table without targets.
 const NO_TARGET: &str = ": targets are in a column `target`, or in those that csv.targets names";
+
+/// Added to the error of a text among features, in a table with targets.
+const NO_CATEGORY: &str = ": a column of categories is listed in csv.categories";
 
 /// The rows of one series, in the order of the file.
 pub(super) struct Series {
@@ -21,6 +25,8 @@ pub(super) struct Series {
     time_form: Times,
     /// `[rows, features]`.
     values: Vec<f64>,
+    /// `[rows, categories]`, the indices of their texts.
+    tokens: Vec<u32>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
 }
@@ -33,11 +39,17 @@ impl Series {
             times: vec![],
             time_form: Times::default(),
             values: vec![],
+            tokens: vec![],
             targets: vec![],
         }
     }
 
-    pub(super) fn add(&mut self, cells: &Cells, columns: &Columns) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        cells: &Cells,
+        columns: &Columns,
+        tokens: &mut Tokens,
+    ) -> Result<()> {
         self.lines.push(cells.line);
         if let Some(column) = columns.time {
             let time = self.time_form.parse(cells.text(column)?);
@@ -49,12 +61,17 @@ impl Series {
             self.values.push(value.map_err(|reason| {
                 let is_text = !text.contains(|c: char| c.is_ascii_digit());
                 let is_first = self.lines.len() == 1;
-                let hint = match is_text && is_first && columns.targets.is_empty() {
-                    true => NO_TARGET,
+                let hint = match is_text && is_first {
+                    true if columns.targets.is_empty() => NO_TARGET,
+                    true => NO_CATEGORY,
                     false => "",
                 };
                 cells.location(column).error(reason + hint)
             })?);
+        }
+        for (k, &column) in columns.categories.iter().enumerate() {
+            let index = tokens.index(k, cells.text(column)?.to_string());
+            self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
         }
         let target = |&column: &usize| {
             let cell = Value::Cell(cells.text(column)?.to_string());
@@ -79,18 +96,11 @@ impl Series {
                 RawTarget::Column(order.iter().map(row).collect())
             }
         };
-        let values = |&row: &usize| self.values[row * features..(row + 1) * features].to_vec();
-        let values = order.iter().flat_map(values).collect();
+        let values = in_order(&self.values, features, &order);
+        let tokens = in_order(&self.tokens, columns.categories.len(), &order);
         let column = columns.targets.first().copied().unwrap_or(0) + 1;
         let location = Location::Line { line: self.lines[0], column };
-        Ok(RawSequence {
-            id: self.id,
-            values,
-            features: Some(features),
-            tokens: vec![],
-            target,
-            location,
-        })
+        Ok(RawSequence { id: self.id, values, features: Some(features), tokens, target, location })
     }
 
     /// Returns the rows in the order of their times.
@@ -109,6 +119,11 @@ impl Series {
             }
         }
     }
+}
+
+/// Returns rows of `width` elements in an order.
+fn in_order<T: Copy>(rows: &[T], width: usize, order: &[usize]) -> Vec<T> {
+    order.iter().flat_map(|&row| &rows[row * width..(row + 1) * width]).copied().collect()
 }
 
 /// A row of the table, with the number of its first line.
