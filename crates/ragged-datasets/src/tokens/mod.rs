@@ -4,6 +4,7 @@ pub(crate) mod column;
 pub(crate) mod encoded;
 pub(crate) mod fit;
 pub(crate) mod step_tokens;
+pub(crate) mod word_vectors;
 
 pub use column::TokenColumn;
 pub use encoded::Encoded;
@@ -12,3 +13,4 @@ pub use ragged_transforms::{
     TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig,
 };
 pub use step_tokens::StepTokens;
+pub use word_vectors::{WordVectors, read_word_vectors};
