@@ -86,6 +86,7 @@ pub use layer::recurrent::Recurrent;
 pub use layer::stream::Stream;
 pub use mode::Mode;
 pub use model::Model;
+pub use model::attention::AttentionConfig;
 pub use model::config::{ModelConfig, ModelKind};
 pub use model::fixed_length::FixedLengthLstm;
 pub use model::linear::Linear;

@@ -6,6 +6,7 @@ use crate::config::{RecurrentConfig, check};
 use crate::embedding::config::TokenConfig;
 use crate::error::Result;
 use crate::layer::kind::LayerKind;
+use crate::model::attention::AttentionConfig;
 use crate::model::readout::Readout;
 
 /// The kind of input that a model takes.
@@ -54,6 +55,9 @@ pub struct ModelConfig {
     pub layer: RecurrentConfig,
     /// The outputs of the layer that the head receives.
     pub readout: Readout,
+    /// The sizes of the attention, if that is the readout. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<AttentionConfig>,
     /// The probability, from 0 to 1, of zeroing an element between the readout and the head. Default
     /// 0.
     #[serde(default)]
@@ -83,9 +87,16 @@ impl ModelConfig {
             tokens: None,
             layer,
             readout,
+            attention: None,
             head_dropout: 0.0,
             num_outputs,
         }
+    }
+
+    /// Returns the number of features that the head receives.
+    pub fn head_features(&self) -> usize {
+        let heads = self.attention.map_or(1, |attention| attention.heads);
+        heads.saturating_mul(self.layer.output_features())
     }
 
     /// Checks every value.
@@ -105,6 +116,19 @@ impl ModelConfig {
         check("num_outputs", self.num_outputs, self.num_outputs >= 1, "at least 1")?;
         let p = self.head_dropout;
         check("head_dropout", p, (0.0..=1.0).contains(&p), "0 to 1")?;
+        let (given, needed) = (self.attention.is_some(), self.readout == Readout::Attention);
+        check(
+            "attention",
+            if given { "given" } else { "none" },
+            given == needed,
+            match needed {
+                true => "its sizes, as it is the readout",
+                false => "none, as it is not the readout",
+            },
+        )?;
+        if let Some(attention) = &self.attention {
+            attention.validate()?;
+        }
         if let Some(tokens) = &self.tokens {
             tokens.validate()?;
             let (got, expected) = (self.layer.input_size, tokens.output_features());

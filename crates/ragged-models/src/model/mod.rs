@@ -1,5 +1,6 @@
 //! Models: a recurrent layer, a readout and a linear head.
 
+pub(crate) mod attention;
 pub(crate) mod config;
 pub(crate) mod fixed_length;
 pub(crate) mod linear;
@@ -23,6 +24,7 @@ use crate::layer::dropout::dropout;
 use crate::layer::kind::{Layer, layer};
 use crate::layer::recurrent::pack_equal_lengths;
 use crate::mode::Mode;
+use crate::model::attention::Attention;
 use crate::model::config::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::readout::Readout;
@@ -51,12 +53,14 @@ pub struct Model {
     config: ModelConfig,
     tokens: Option<TokenRows>,
     layer: Arc<dyn Layer>,
+    attention: Option<Attention>,
     linear: Linear,
 }
 
 impl Model {
     /// Takes the parameters from `vb`. Their names begin with the name of the layer (`lstm.`, `gru.`,
-    /// `rnn.`) and with `linear.`, and for tokens with `embedding.` and `inner.`.
+    /// `rnn.`) and with `linear.`, and for tokens with `embedding.` and
+    /// `inner.`, and for attention with `attention.`.
     ///
     /// # Errors
     ///
@@ -77,8 +81,16 @@ impl Model {
         let tokens = config.tokens.as_ref().map(|tokens| TokenRows::new(tokens, vb.clone()));
         let layer = layer(config.cell, &config.layer, vb.clone())?;
         let features = config.layer.output_features();
-        let linear = Linear::new(features, config.num_outputs, vb.pp("linear"))?;
-        Ok(Self { config: config.clone(), tokens: tokens.transpose()?, layer, linear })
+        let attention =
+            config.attention.map(|sizes| Attention::new(sizes, features, vb.pp("attention")));
+        let linear = Linear::new(config.head_features(), config.num_outputs, vb.pp("linear"))?;
+        Ok(Self {
+            config: config.clone(),
+            tokens: tokens.transpose()?,
+            layer,
+            attention: attention.transpose()?,
+            linear,
+        })
     }
 
     /// Returns the configuration of the model.
@@ -120,7 +132,11 @@ impl Model {
     /// ```
     pub fn forward(&self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
         let outputs = self.layer.run(input, None, mode.reborrow())?;
-        self.head(&self.config.readout.read(&outputs)?, mode)
+        let read = match &self.attention {
+            Some(attention) => attention.forward(&outputs.output()?)?,
+            None => self.config.readout.read(&outputs)?,
+        };
+        self.head(&read, mode)
     }
 
     /// Computes the predictions for a packed batch of tokens, as [`forward`](Self::forward) does for features.

@@ -7,6 +7,7 @@ use crate::embedding::token_rows::TokenRows;
 use crate::error::Result;
 use crate::mode::Mode;
 use crate::model::Model;
+use crate::model::attention::Attention;
 use crate::model::config::ModelConfig;
 
 /// A copy of a [`Model`] for inference. Its parameters are those that the model had when it was prepared, packed for
@@ -50,7 +51,9 @@ impl Model {
     pub fn prepare(&self) -> Result<PreparedModel> {
         let tokens = self.tokens.as_ref().map(TokenRows::prepare).transpose()?;
         let (layer, linear) = (self.layer.prepare()?, self.linear.copy()?);
-        Ok(PreparedModel(Self { config: self.config.clone(), tokens, layer, linear }))
+        let attention = self.attention.as_ref().map(Attention::copy).transpose()?;
+        let config = self.config.clone();
+        Ok(PreparedModel(Self { config, tokens, layer, attention, linear }))
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Readout {
     Max,
     /// The sum of the outputs.
     Sum,
+    /// The mean of the outputs, weighted by [attention](crate::AttentionConfig).
+    Attention,
     /// Every output: one prediction per step.
     Steps,
 }
@@ -51,7 +53,7 @@ impl Readout {
     /// Returns the pooling of the outputs, for the readouts that pool.
     pub(crate) fn pooling(self) -> Option<Pooling> {
         Some(match self {
-            Self::Final | Self::Steps => return None,
+            Self::Final | Self::Attention | Self::Steps => return None,
             Self::Last => Pooling::Last,
             Self::First => Pooling::First,
             Self::Mean => Pooling::Mean,

@@ -52,7 +52,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end, and for attention.
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
@@ -64,14 +64,16 @@ impl Model {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn stream(&self, rows: usize) -> Result<ModelStream> {
-        self.check_one_direction()?;
+        self.check_stepwise()?;
         self.prepare()?.stream(rows)
     }
 
-    /// Returns an error for a bidirectional layer, which cannot run step by step.
-    pub(crate) fn check_one_direction(&self) -> Result<()> {
+    /// Returns an error for a bidirectional layer and for attention, which cannot run step by step.
+    pub(crate) fn check_stepwise(&self) -> Result<()> {
         let both = self.config().layer.bidirectional;
-        check("bidirectional", both, !both, "false, to run step by step")
+        check("bidirectional", both, !both, "false, to run step by step")?;
+        let attends = self.config().readout == Readout::Attention;
+        check("readout", "attention", !attends, "another one, to run step by step")
     }
 }
 
@@ -80,7 +82,7 @@ impl PreparedModel {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`] for a bidirectional layer, whose second direction begins at the end, and for attention.
     ///
     /// ```
     /// # use candle_core::{DType, Device};
@@ -93,7 +95,7 @@ impl PreparedModel {
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
     pub fn stream(&self, rows: usize) -> Result<ModelStream> {
-        self.model().check_one_direction()?;
+        self.model().check_stepwise()?;
         let (states, readout) = initial_state(self.model(), rows)?;
         let states = self.model().layer().step_states(states)?;
         Ok(ModelStream { model: self.clone(), states, readout })

@@ -44,9 +44,9 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) for a bidirectional layer, whose second direction begins at the end.
+    /// [`Error::Config`](crate::Error::Config) for a bidirectional layer, whose second direction begins at the end, and for attention.
     pub fn training_stream(&self, rows: usize) -> Result<TrainingStream<'_>> {
-        self.check_one_direction()?;
+        self.check_stepwise()?;
         Ok(TrainingStream { model: self, state: all_states(self, rows)? })
     }
 }

@@ -8,7 +8,8 @@ use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_models::{
-    LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout, RecurrentConfig, TokenConfig,
+    AttentionConfig, LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout,
+    RecurrentConfig, TokenConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct ModelSection {
     /// last time step for `fixed`, and every time step where there is one target per step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readout: Option<Readout>,
+    /// The sizes of the attention, for the readout `attention`: `size`, default 64, and `heads`, default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<AttentionConfig>,
     /// The number of hidden units H, 1 to 16384. Default 15.
     pub hidden_size: usize,
     /// The number of layers L, 1 to 64. Default 1.
@@ -68,6 +72,7 @@ impl Default for ModelSection {
             kind: ModelKind::Variable,
             cell: LayerKind::default(),
             readout: None,
+            attention: None,
             hidden_size: layer.hidden_size,
             num_layers: layer.num_layers,
             bias: layer.bias,
@@ -119,7 +124,9 @@ impl ModelSection {
         let usual = if steps { Readout::Steps } else { lecture.readout };
         let (cell, head_dropout) = (self.cell, self.head_dropout);
         let readout = self.readout.unwrap_or(usual);
-        ModelConfig { cell, tokens, readout, head_dropout, ..lecture }
+        let attends = readout == Readout::Attention;
+        let attention = self.attention.or(attends.then(AttentionConfig::default));
+        ModelConfig { cell, tokens, readout, attention, head_dropout, ..lecture }
     }
 }
 

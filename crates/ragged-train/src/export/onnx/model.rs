@@ -65,6 +65,14 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
             expected: "a model of numbers",
         });
     }
+    if let Some(attention) = config.attention {
+        return Err(Error::OnnxUnsupported {
+            key: "model.attention.size",
+            got: attention.size.to_string(),
+            reason: "attention is not exported",
+            expected: "a model with another readout",
+        });
+    }
     if let Some(size) = config.layer.proj_size {
         return Err(Error::OnnxUnsupported {
             key: "model.proj_size",

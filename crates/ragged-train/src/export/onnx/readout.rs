@@ -26,7 +26,8 @@ pub(super) fn read(
     layer: &Value,
 ) -> Value {
     match readout {
-        Readout::Final | Readout::Steps => layer.clone(),
+        // Attention has been refused before.
+        Readout::Final | Readout::Steps | Readout::Attention => layer.clone(),
         Readout::Last => {
             let last = last_step(graph, sequences);
             step(graph, sequences, layer, &last)
