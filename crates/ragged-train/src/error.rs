@@ -80,6 +80,14 @@ pub enum Error {
         /// The shape that it has.
         got: Vec<usize>,
     },
+    /// A target class that the predictions do not have.
+    #[error("target class {class}: expected a class below {classes}")]
+    Class {
+        /// The class.
+        class: u32,
+        /// The number of classes.
+        classes: usize,
+    },
     /// A tensor with the wrong number of dimensions.
     #[error("{name}: expected {expected} dimensions, got shape {got:?}")]
     Rank {

@@ -23,7 +23,6 @@ use crate::fit::batch_model::BatchModel;
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
 use crate::objective::confusion_matrix::ConfusionMatrix;
-use crate::objective::loss::Loss;
 use crate::objective::metrics::Metrics;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
@@ -216,12 +215,13 @@ impl Predictor {
             return Err(Error::Targets { expected, got });
         }
         let (examples, mut notes) = (data.len(), data.notes().to_vec());
-        let loss = Loss::for_targets(kind);
+        let objective = self.info.objective();
         let data = self.transformed(data, Some("test data"), &mut notes)?;
-        let sum = evaluate(&self.model, &self.loader(data.clone())?, loss)?;
+        let sum = evaluate(&self.model, &self.loader(data.clone())?, &objective)?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
-            let sequences = non_finite_sequences(&self.model, data, &self.loader_config(), loss)?;
+            let sequences =
+                non_finite_sequences(&self.model, data, &self.loader_config(), &objective)?;
             return Err(Error::NonFiniteTest { loss: metrics.loss, sequences });
         }
         let labels = kind.labels().unwrap_or_default().to_vec();
@@ -332,7 +332,10 @@ impl Predictor {
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
         let output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
-        let mut output = output.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+        output.iter_mut().for_each(|row| self.info.outputs.apply(row));
+        let wide = |row: Vec<f32>| row.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let mut output: Vec<Vec<f64>> = output.into_iter().map(wide).collect();
         if self.targets().labels().is_some() {
             output.iter_mut().for_each(|logits| softmax(logits));
         }

@@ -14,8 +14,8 @@ use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
-use crate::objective::loss::Loss;
-use crate::objective::metrics::MetricSum;
+use crate::objective::metric_sum::MetricSum;
+use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
@@ -25,6 +25,7 @@ use crate::run::loaders::{largest_batch, loader_config, train_loader};
 use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
+use crate::run::objective::resolve_objective;
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -48,6 +49,7 @@ use crate::run::run_dir::{RunDir, RunSummary};
 pub struct Experiment {
     config: ExperimentConfig,
     data: Datasets,
+    objective: Objective,
     model_config: ModelConfig,
     model: Model,
     parameters: Parameters,
@@ -87,11 +89,16 @@ impl Experiment {
     ///
     /// Errors of the configuration, the data and the model. Everything that can be checked before
     /// training is checked here.
-    pub fn new(config: ExperimentConfig) -> Result<Self> {
+    pub fn new(mut config: ExperimentConfig) -> Result<Self> {
         let characters = config.model.characters.is_some();
         let data = Datasets::open_with(&config.data, characters, config.seed)?;
-        let model_config =
-            config.model_config(data.train.features(), &data.encoder, data.targets());
+        let objective = resolve_objective(&mut config, &data)?;
+        let model_config = config.model_config(
+            data.train.features(),
+            &data.encoder,
+            data.targets(),
+            objective.criterion().outputs_per_value(),
+        );
         let identity = RunIdentity::of(&config, &data.fingerprints)?;
         model_config.validate()?;
         check_memory(estimate_memory(
@@ -104,6 +111,7 @@ impl Experiment {
         let experiment = Self {
             config,
             data,
+            objective,
             model_config,
             model,
             parameters,
@@ -193,6 +201,11 @@ impl Experiment {
         &self.data.notes
     }
 
+    /// Returns what is minimised.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
     /// Returns the parameters by name.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
@@ -239,6 +252,7 @@ impl Experiment {
             forced: &self.forced,
             transforms: &self.data.transforms,
             tokens: &self.data.encoder,
+            objective: &self.objective,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,
             checkpoint: &self.config.checkpoint,
@@ -255,7 +269,7 @@ impl Experiment {
         let checkpoint = load_checkpoint(&path)?;
         self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
-        let tested = evaluate(&self.model, &test, self.loss())?;
+        let tested = evaluate(&self.model, &test, &self.objective)?;
         lock.check()?;
         self.draw(run, recorder.records(), best, &tested)?;
         let summary = RunSummary {
@@ -274,7 +288,7 @@ impl Experiment {
         let loss = summary.test.loss;
         if !loss.is_finite() {
             let (data, config) = (self.data.test.clone(), self.loader_config());
-            let sequences = non_finite_sequences(&self.model, data, &config, self.loss())?;
+            let sequences = non_finite_sequences(&self.model, data, &config, &self.objective)?;
             return Err(Error::NonFiniteTest { loss, sequences });
         }
         Ok(RunOutcome::Finished(Box::new(summary)))
@@ -293,11 +307,8 @@ impl Experiment {
             move |source| Error::Plot { path, source }
         };
         let title = format!("{}: loss over the epochs", self.config.name);
-        let unit = match self.loss() {
-            Loss::Mse => "mean squared error",
-            Loss::CrossEntropy => "cross-entropy in nats",
-        };
-        let svg = plot::losses(&title, unit, records, best).map_err(failed("loss.svg"))?;
+        let unit = self.objective.describe();
+        let svg = plot::losses(&title, &unit, records, best).map_err(failed("loss.svg"))?;
         run.write("loss.svg", &svg)?;
         if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
         {
@@ -310,15 +321,11 @@ impl Experiment {
         Ok(())
     }
 
-    fn loss(&self) -> Loss {
-        Loss::for_targets(self.data.targets())
-    }
-
     /// Returns a trainer at the position of the run, and sets the parameters to those of that position.
     pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
         let named = self.parameters.named();
-        let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;
+        let mut trainer = Trainer::new(&self.model, named, &self.objective, config, seed)?;
         if let Some(Checkpoint { info, parameters, ema, optimizer, carried }) = &self.from {
             self.parameters.load_state_dict(parameters)?;
             trainer.optimizer.load_state_dict(optimizer)?;

@@ -18,6 +18,7 @@ mod loaders;
 mod memory_check;
 pub(crate) mod memory_estimate;
 pub(crate) mod metrics_file;
+pub(crate) mod objective;
 pub(crate) mod plot;
 pub(crate) mod recorder;
 pub(crate) mod run_dir;
