@@ -248,7 +248,7 @@ fn an_undefined_monitor_is_refused_before_training() {
     assert!(error.contains(part), "{error}");
     let run = RunDir::create(&folder.path().join("run"), &text).unwrap();
     let summary = finish(monitor("loss").unwrap().run(&run, &mut ()));
-    assert!(summary.test.r2.unwrap().is_nan() && summary.test.loss.is_finite());
+    assert!(summary.test.r2().unwrap().is_nan() && summary.test.loss.is_finite());
     let text = std::fs::read_to_string(run.summary()).unwrap();
     assert!(text.contains("\"r2\": \"NaN\""), "{text}");
 }
