@@ -181,7 +181,8 @@ impl ExperimentConfig {
         let usual =
             if self.data.is_generated() { vec![] } else { vec![TransformConfig::Standardize] };
         self.data.transforms.get_or_insert(usual);
-        if self.train.max_tokens.is_none() {
+        if self.train.max_tokens.is_none() && self.data.is_generated() {
+            // That for files depends on their number of sequences.
             self.train.batch_size.get_or_insert(64);
         }
         if self.name.is_empty() {

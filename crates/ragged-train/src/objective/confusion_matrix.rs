@@ -86,6 +86,11 @@ impl ConfusionMatrix {
         }
     }
 
+    /// Returns precision, recall and F1 score of a class, or `None` if there is no such class.
+    pub(crate) fn class_score(&self, class: usize) -> Option<ClassScore> {
+        (class < self.classes).then(|| self.score(class))
+    }
+
     /// Returns the F1 score averaged over the classes with equal weights (macro average).
     pub fn mean_f1(&self) -> f64 {
         (0..self.classes).map(|k| self.score(k).f1).sum::<f64>() / self.classes as f64

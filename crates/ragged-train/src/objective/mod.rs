@@ -27,5 +27,6 @@ pub use loss::{Loss, WithMetric};
 pub use metric_sum::MetricSum;
 pub use metrics::Metrics;
 pub use monitor::{Monitor, OwnMetric};
+pub use ragged_transforms::{OutputKind, Outputs};
 pub use scaled::Objective;
 pub use targets::{MISSING_CLASS, Targets};

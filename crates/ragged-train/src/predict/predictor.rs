@@ -24,6 +24,7 @@ use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
 use crate::objective::confusion_matrix::ConfusionMatrix;
 use crate::objective::metrics::Metrics;
+use crate::objective::scaled::Objective;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
@@ -110,7 +111,8 @@ impl Predictor {
     }
 
     /// Returns the model, for streams and for inputs that are tensors. Its inputs are features to which the
-    /// [`transforms`](Self::transforms) have been applied.
+    /// [`transforms`](Self::transforms) have been applied; its outputs become predictions by
+    /// [`Objective::outputs`].
     pub fn model(&self) -> &PreparedModel {
         &self.model
     }
@@ -125,6 +127,11 @@ impl Predictor {
         &self.encoder
     }
 
+    /// Returns the loss that was minimised and how predictions follow from the outputs of the model.
+    pub fn objective(&self) -> Objective {
+        self.info.objective()
+    }
+
     /// Returns the epoch from which the parameters are.
     pub fn epoch(&self) -> usize {
         self.info.epoch()
@@ -132,7 +139,7 @@ impl Predictor {
 
     /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
     ///
-    /// The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
+    /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
     /// `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step, which is zero after the end of a
     /// sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the training data.
     /// The graph does not check its input: a value that is missing after the transforms makes the prediction for its
@@ -164,6 +171,7 @@ impl Predictor {
             config: &self.info.model,
             weights: &self.parameters.state_dict(),
             transforms: &self.info.transforms,
+            outputs: &self.info.outputs,
             schema: &self.info.schema,
         })
     }
@@ -302,8 +310,7 @@ impl Predictor {
         ids: Option<Vec<String>>,
     ) -> Result<Predictions> {
         if sequences.is_empty() {
-            let targets = self.targets().clone();
-            return Ok(Predictions { targets, first: 1, rows: vec![], notes: vec![] });
+            return Ok(self.predictions(vec![], vec![]));
         }
         let example = |sequence: &Sequence| Example::new(sequence.clone(), Target::Values(vec![]));
         let examples = sequences.iter().map(example).collect();
@@ -327,7 +334,12 @@ impl Predictor {
         for (row, id) in rows.iter_mut().zip(ids) {
             row.id = id;
         }
-        Ok(Predictions { targets: self.targets().clone(), first: 1, rows, notes })
+        Ok(self.predictions(rows, notes))
+    }
+
+    fn predictions(&self, rows: Vec<Prediction>, notes: Vec<String>) -> Predictions {
+        let (targets, kind) = (self.targets().clone(), self.info.outputs.kind.clone());
+        Predictions { targets, kind, first: 1, rows, notes }
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {

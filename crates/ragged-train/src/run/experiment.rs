@@ -28,7 +28,8 @@ use crate::run::metrics_file::first_damaged_line;
 use crate::run::objective::resolve_objective;
 use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
-use crate::run::run_dir::{RunDir, RunSummary};
+use crate::run::run_dir::{ClassResult, RunDir, RunSummary};
+use crate::run::small_data::{advice, resolve_batch_size};
 
 /// A run that is set up, at its start or at a checkpoint.
 ///
@@ -91,7 +92,9 @@ impl Experiment {
     /// training is checked here.
     pub fn new(mut config: ExperimentConfig) -> Result<Self> {
         let characters = config.model.characters.is_some();
-        let data = Datasets::open_with(&config.data, characters, config.seed)?;
+        let mut data = Datasets::open_with(&config.data, characters, config.seed)?;
+        resolve_batch_size(&mut config, &data);
+        data.notes.extend(advice(&config, &data));
         let objective = resolve_objective(&mut config, &data)?;
         let model_config = config.model_config(
             data.train.features(),
@@ -276,7 +279,9 @@ impl Experiment {
             name: self.config.name.clone(),
             trained: self.describe(),
             epoch: checkpoint.info.epoch(),
+            minimised: self.objective.describe(),
             test: tested.finish(),
+            classes: self.class_scores(&tested),
             test_examples: self.data.test.len(),
             parameters: self.parameters.count(),
             epochs: trainer.progress.epoch,
@@ -319,6 +324,18 @@ impl Experiment {
             run.write("confusion.svg", &svg)?;
         }
         Ok(())
+    }
+
+    /// Returns the scores of every class on the test data, for classes.
+    fn class_scores(&self, tested: &MetricSum) -> Vec<ClassResult> {
+        let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
+        else {
+            return vec![];
+        };
+        let result = |(k, label): (usize, &String)| {
+            Some(ClassResult { label: label.clone(), scores: confusion.class_score(k)? })
+        };
+        labels.iter().enumerate().filter_map(result).collect()
     }
 
     /// Returns a trainer at the position of the run, and sets the parameters to those of that position.
