@@ -221,7 +221,9 @@ pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
         let more = if labels.len() > CLASSES { ", ..." } else { "" };
         let classes = if labels.len() == 1 { "class" } else { "classes" };
         let values = match labels {
-            [a, b] if (a.parse(), b.parse()) == (Ok(0.0), Ok(1.0)) => " (set the task to regression to predict numbers)",
+            [a, b] if (a.parse(), b.parse()) == (Ok(0.0), Ok(1.0)) => {
+                " (set the task to regression to predict numbers)"
+            }
             _ => "",
         };
         let count = labels.len();

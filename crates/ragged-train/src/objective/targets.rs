@@ -33,6 +33,7 @@ impl<'a> Targets<'a> {
         let values = &batch.target;
         let layout = match &batch.input {
             BatchInput::Packed(packed) => Some(packed.layout()),
+            BatchInput::Tokens(tokens) => Some(tokens.layout()),
             BatchInput::Padded { .. } => None,
         };
         let rows = values.dim(0)?;

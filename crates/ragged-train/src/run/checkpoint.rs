@@ -234,6 +234,7 @@ mod tests {
                 identity: RunIdentity::of(&config, &DataFingerprints::default()).unwrap(),
                 forced: vec![],
                 transforms: Pipeline::identity(data.features()),
+                tokens: TokenEncoder::default(),
                 loss: Criterion::Mse,
                 outputs: Outputs::default(),
                 records: vec![record],
