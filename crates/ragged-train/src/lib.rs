@@ -56,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 mod atomic_file;
+mod checkpoint_error;
 pub mod config;
 mod error;
 mod exact_float;

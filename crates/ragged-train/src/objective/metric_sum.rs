@@ -13,6 +13,7 @@ use crate::objective::fused::wide;
 use crate::objective::label_sums::LabelSums;
 use crate::objective::metrics::Metrics;
 use crate::objective::scores::Scores;
+use crate::objective::softmax::softmax;
 use crate::objective::targets::{MISSING_CLASS, Targets};
 use crate::objective::value_sums::{ValueSums, predictions};
 
@@ -163,13 +164,13 @@ impl MetricSum {
                     }
                 }
                 if let Some(scores) = &mut self.scores {
-                    let logits = wide(prediction)?;
-                    let probabilities = logits.chunks_exact(count).flat_map(softmax);
+                    let mut probabilities = wide(prediction)?;
+                    probabilities.chunks_exact_mut(count).for_each(softmax);
                     let present = wanted.iter().flat_map(|&class| {
                         let known = class != MISSING_CLASS;
                         (0..count as u32).map(move |k| known.then_some(k == class))
                     });
-                    scores.add(count, &probabilities.collect::<Vec<_>>(), present);
+                    scores.add(count, &probabilities, present);
                 }
             }
             Measured::Labels { sums, non_finite } => {
@@ -236,12 +237,4 @@ fn rank(logits: &[f64], class: u32) -> usize {
     let class = class as usize;
     let before = |(k, x): (usize, &f64)| *x > logits[class] || (*x == logits[class] && k < class);
     logits.iter().enumerate().filter(|&pair| before(pair)).count()
-}
-
-/// Returns the probabilities of logits.
-fn softmax(logits: &[f64]) -> Vec<f64> {
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exps: Vec<f64> = logits.iter().map(|x| (x - largest).exp()).collect();
-    let sum: f64 = exps.iter().sum();
-    exps.into_iter().map(|exp| exp / sum).collect()
 }

@@ -16,6 +16,7 @@ pub(crate) mod metrics;
 pub(crate) mod monitor;
 pub(crate) mod scaled;
 mod scores;
+pub(crate) mod softmax;
 pub(crate) mod targets;
 mod value_sums;
 mod value_terms;

@@ -22,9 +22,9 @@ use crate::export::onnx::{TrainedModel, encode};
 use crate::fit::batch_model::BatchModel;
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
-use crate::objective::confusion_matrix::ConfusionMatrix;
-use crate::objective::metrics::Metrics;
 use crate::objective::scaled::Objective;
+use crate::objective::softmax::softmax;
+use crate::predict::evaluation::Evaluation;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
@@ -61,21 +61,6 @@ pub struct Predictor {
     model: PreparedModel,
     /// The parameters of the model, which share its memory.
     parameters: Parameters,
-}
-
-/// The result of [`Predictor::evaluate`].
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// The metrics.
-    pub metrics: Metrics,
-    /// The confusion matrix and the labels of the classes, for classes.
-    pub confusion: Option<(ConfusionMatrix, Vec<String>)>,
-    /// The number of examples.
-    pub examples: usize,
-    /// The epoch from which the parameters are.
-    pub epoch: usize,
-    /// Notes on how the file was read, such as columns that were left out.
-    pub notes: Vec<String>,
 }
 
 impl Predictor {
@@ -410,12 +395,4 @@ impl std::fmt::Debug for Predictor {
             .field("info", info)
             .finish_non_exhaustive()
     }
-}
-
-/// Replaces logits by `e^x / sum(e^x)`, computed after subtracting the largest logit.
-fn softmax(logits: &mut [f64]) {
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    logits.iter_mut().for_each(|x| *x = (*x - largest).exp());
-    let sum = logits.iter().fold(0.0, |sum, exp| sum + exp);
-    logits.iter_mut().for_each(|x| *x /= sum);
 }

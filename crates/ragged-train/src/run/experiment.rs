@@ -11,10 +11,8 @@ use crate::error::{Error, Result};
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
-use crate::fit::record::EpochRecord;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
-use crate::objective::metric_sum::MetricSum;
 use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
@@ -26,9 +24,9 @@ use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
 use crate::run::objective::resolve_objective;
-use crate::run::plot;
 use crate::run::recorder::{Recorder, RunContext};
-use crate::run::run_dir::{ClassResult, RunDir, RunSummary};
+use crate::run::results::Results;
+use crate::run::run_dir::{RunDir, RunSummary};
 use crate::run::small_data::{advice, resolve_batch_size};
 
 /// A run that is set up, at its start or at a checkpoint.
@@ -274,14 +272,22 @@ impl Experiment {
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
         let tested = evaluate(&self.model, &test, &self.objective)?;
         lock.check()?;
-        self.draw(run, recorder.records(), best, &tested)?;
+        let results = Results {
+            name: &self.config.name,
+            objective: &self.objective,
+            labels: self.data.targets().labels(),
+            records: recorder.records(),
+            best,
+            tested: &tested,
+        };
+        results.draw(run)?;
         let summary = RunSummary {
             name: self.config.name.clone(),
             trained: self.describe(),
             epoch: checkpoint.info.epoch(),
             minimised: self.objective.describe(),
             test: tested.finish(),
-            classes: self.class_scores(&tested),
+            classes: results.class_scores(),
             test_examples: self.data.test.len(),
             parameters: self.parameters.count(),
             epochs: trainer.progress.epoch,
@@ -297,45 +303,6 @@ impl Experiment {
             return Err(Error::NonFiniteTest { loss, sequences });
         }
         Ok(RunOutcome::Finished(Box::new(summary)))
-    }
-
-    /// Writes the plots and tables at the end of a run.
-    fn draw(
-        &self,
-        run: &RunDir,
-        records: &[EpochRecord],
-        best: usize,
-        tested: &MetricSum,
-    ) -> Result<()> {
-        let failed = |name: &str| {
-            let path = run.path().join(name);
-            move |source| Error::Plot { path, source }
-        };
-        let title = format!("{}: loss over the epochs", self.config.name);
-        let unit = self.objective.describe();
-        let svg = plot::losses(&title, &unit, records, best).map_err(failed("loss.svg"))?;
-        run.write("loss.svg", &svg)?;
-        if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
-        {
-            run.write("confusion.txt", &confusion.table(labels))?;
-            let title = format!("{}: test data", self.config.name);
-            let svg =
-                plot::confusion(&title, labels, confusion).map_err(failed("confusion.svg"))?;
-            run.write("confusion.svg", &svg)?;
-        }
-        Ok(())
-    }
-
-    /// Returns the scores of every class on the test data, for classes.
-    fn class_scores(&self, tested: &MetricSum) -> Vec<ClassResult> {
-        let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
-        else {
-            return vec![];
-        };
-        let result = |(k, label): (usize, &String)| {
-            Some(ClassResult { label: label.clone(), scores: confusion.class_score(k)? })
-        };
-        labels.iter().enumerate().filter_map(result).collect()
     }
 
     /// Returns a trainer at the position of the run, and sets the parameters to those of that position.

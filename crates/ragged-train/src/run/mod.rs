@@ -21,6 +21,7 @@ pub(crate) mod metrics_file;
 pub(crate) mod objective;
 pub(crate) mod plot;
 pub(crate) mod recorder;
+mod results;
 pub(crate) mod run_dir;
 pub(crate) mod run_lock;
 mod small_data;

@@ -331,13 +331,11 @@ mod tests {
         use ragged_transforms::{OutputKind, Standardize};
         let scale = Standardize { mean: vec![1.0], std: vec![2.0] };
         let quantiles = OutputKind::Quantiles(vec![0.1, 0.9]);
-        let last = ["Cast", "Mul", "Add", "Cast"].as_slice();
-        let (exp, sigmoid) = (["Exp"].as_slice(), ["Sigmoid"].as_slice());
         for (kind, scale, end) in [
-            (quantiles, Some(scale.clone()), last),
+            (quantiles, Some(scale.clone()), &["Cast", "Mul", "Add", "Cast"][..]),
             (OutputKind::Gaussian, Some(scale), &["Concat", "Gather"]),
-            (OutputKind::LogRate, None, exp),
-            (OutputKind::Logit, None, sigmoid),
+            (OutputKind::LogRate, None, &["Exp"]),
+            (OutputKind::Logit, None, &["Sigmoid"]),
         ] {
             let mut case = Case::new(Readout::Mean);
             case.schema.targets = TargetKind::Values(2 / kind.per_value());
