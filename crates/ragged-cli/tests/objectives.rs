@@ -151,7 +151,7 @@ fn zeros_and_ones_are_classes_unless_they_are_said_to_be_values() {
     let train = ["train", "--dataset", "binary.csv", "--epochs", "20", "--out"];
     let (out, stderr) = good(dir, &[&train[..], &["classes"]].concat());
     assert!(
-        out.contains("accuracy") && stderr.contains("2 classes: 0, 1 (set the task"),
+        out.contains("accuracy") && stderr.contains("0 and 1 are two classes (set the task"),
         "{stderr}"
     );
     let (out, _) = good(dir, &[&train[..], &["values", "--task", "regression"]].concat());

@@ -54,3 +54,14 @@ pub enum CheckpointError {
 fn names(features: &Option<Vec<String>>) -> String {
     features.as_ref().map_or("features without names".into(), |names| names.join(", "))
 }
+
+/// A kind of targets in words.
+pub(crate) fn kind(targets: &TargetKind) -> String {
+    let outputs = targets.outputs();
+    match targets {
+        TargetKind::Classes(_) => format!("one of {outputs} classes per sequence"),
+        TargetKind::StepClasses(_) => format!("one of {outputs} classes per step"),
+        TargetKind::Values(_) => format!("{outputs} values per sequence"),
+        TargetKind::StepValues(_) => format!("{outputs} values per step"),
+    }
+}

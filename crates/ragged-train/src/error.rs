@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use ragged_datasets::TargetKind;
 
 pub use crate::checkpoint_error::CheckpointError;
+use crate::checkpoint_error::kind;
 use crate::config::error::ConfigError;
 use crate::run::data_fingerprint::DataFingerprint;
 use crate::run::difference::Difference;
@@ -334,17 +335,6 @@ impl Error {
     /// Adds the file to an error that its contents caused.
     pub(crate) fn in_file<E: Into<Self>>(path: &Path) -> impl Fn(E) -> Self {
         move |error| Self::InFile { path: path.to_path_buf(), source: Box::new(error.into()) }
-    }
-}
-
-/// A kind of targets in words.
-fn kind(targets: &TargetKind) -> String {
-    let outputs = targets.outputs();
-    match targets {
-        TargetKind::Classes(_) => format!("one of {outputs} classes per sequence"),
-        TargetKind::StepClasses(_) => format!("one of {outputs} classes per step"),
-        TargetKind::Values(_) => format!("{outputs} values per sequence"),
-        TargetKind::StepValues(_) => format!("{outputs} values per step"),
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn decide<'a>(
     if !any {
         return Ok(None);
     }
-    let binary = columns.len() == 1 && is_binary(targets.clone().map(|(_, target)| target));
+    let binary = is_binary(targets.clone().map(|(_, target)| target));
     let numbers = columns.iter().all(|column| column.is_of_numbers()) && !binary;
     let per_step = targets.clone().any(|(_, target)| match target {
         RawTarget::Rows(_) => true,
@@ -145,13 +145,13 @@ pub(super) fn decide<'a>(
     Ok(Some(Task::new(numbers, per_step)))
 }
 
-/// Whether all targets are 0 or 1, and both occur.
-fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget>) -> bool {
+/// Whether all targets are the numbers 0 or 1 in one column, and both occur.
+pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget>) -> bool {
     let mut found = [false; 2];
-    for (_, field) in targets.flat_map(RawTarget::fields).filter(|(_, field)| !field.is_empty()) {
-        match field.number() {
-            Ok(0.0) => found[0] = true,
-            Ok(1.0) => found[1] = true,
+    for (k, field) in targets.flat_map(RawTarget::fields).filter(|(_, field)| !field.is_empty()) {
+        match (field.evidence(), field.number()) {
+            (Evidence::Number, Ok(0.0)) if k == 0 => found[0] = true,
+            (Evidence::Number, Ok(1.0)) if k == 0 => found[1] = true,
             _ => return false,
         }
     }
@@ -220,14 +220,8 @@ pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
         let shown = labels.iter().take(CLASSES).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if labels.len() > CLASSES { ", ..." } else { "" };
         let classes = if labels.len() == 1 { "class" } else { "classes" };
-        let values = match labels {
-            [a, b] if (a.parse(), b.parse()) == (Ok(0.0), Ok(1.0)) => {
-                " (set the task to regression to predict numbers)"
-            }
-            _ => "",
-        };
         let count = labels.len();
-        return format!("target: {task}{per_step}, {count} {classes}: {shown}{more}{values}");
+        return format!("target: {task}{per_step}, {count} {classes}: {shown}{more}");
     }
     let values = || {
         examples.iter().flat_map(|example| match &example.target {

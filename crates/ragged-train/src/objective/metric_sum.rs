@@ -221,9 +221,11 @@ impl MetricSum {
             }
             Measured::Values(sums) => (sums.finish(), false),
         };
-        if non_finite {
-            // The largest of logits that contain NaN is no prediction.
-            others.iter_mut().for_each(|(_, value)| *value = f64::NAN);
+        for (_, value) in &mut others {
+            // The largest of logits that contain NaN is no prediction. 0 / 0 has other bits on other processors.
+            if non_finite || value.is_nan() {
+                *value = f64::NAN;
+            }
         }
         let mut others: Vec<_> =
             others.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
