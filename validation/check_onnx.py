@@ -4,7 +4,7 @@
     python validation/check_onnx.py PATH/TO/ragged [--configurations 60] [--seed 0] [--keep DIR]
 
 Each configuration is drawn at random: cell, layers, directions, merging, readout, biases, initial states, averaged
-weights, transforms, and data with targets of every kind, missing values, values that need 64 bits and sequences
+weights, transforms, losses, and data with targets of every kind, missing values, values that need 64 bits and sequences
 without steps. It is trained for a few epochs. ONNX Runtime then gets the test sequences in their order, in batches of
 random sizes whose padding is NaN or very large. The exit code is 1 if a model is refused or any prediction differs by
 more than 1e-5, relative to the largest prediction where that is above 1.
@@ -87,6 +87,10 @@ class Case:
         data = {"dataset": "train.jsonl", "transforms": self.transforms}
         data["valid_fraction"] = rng.choice([0.0, 0.25])
         train = {"epochs": 3, "batch_size": 8, "lr": 0.02, "ema_decay": rng.choice([0.0, 0.9])}
+        self.loss = "cross-entropy"
+        if self.targets.endswith("values"):
+            self.loss = rng.choice(["mse", "gaussian", "quantile", "poisson", "bce"])
+            train["loss"] = self.loss
         self.sections = {"model": model, "data": data, "train": train}
         self.seed = rng.randint(0, 1000)
 
@@ -105,6 +109,7 @@ class Case:
         words += [name for name in ("trainable_state",) if model[name]]
         words += [word for word in ("fixed", "missing", "exact", "empty") if getattr(self, word)]
         words += [] if model["bias"] else ["no bias"]
+        words += [self.loss]
         return " ".join(words + [transform["name"] for transform in self.transforms])
 
     def sequences(self, rng, count):
@@ -126,7 +131,9 @@ class Case:
 
     def target(self, rng, k, length):
         label = lambda: f"class {rng.randint(1, self.outputs)}"
-        values = lambda: [round(rng.gauss(0.0, 1.0), 4) for _ in range(self.outputs)]
+        value = {"poisson": lambda: rng.randint(0, 6), "bce": lambda: rng.randint(0, 1)}.get(
+            self.loss, lambda: round(rng.gauss(300.0, 50.0), 4))
+        values = lambda: [value() for _ in range(self.outputs)]
         if self.targets == "classes":
             return f"class {k % self.outputs + 1}"
         if self.targets == "values":

@@ -213,6 +213,104 @@ def schedules(lr=0.2, steps=40):
     (CRATES / "ragged-train" / "tests" / "fixtures" / "schedules.json").write_text(text + "\n")
 
 
+def losses(seed=81):
+    """Writes values and gradients of PyTorch's losses in f64. NaN and -100 are missing targets, which are left out."""
+    torch.manual_seed(seed)
+    torch.set_default_dtype(torch.float64)
+    F, rows = torch.nn.functional, 7
+    x, y = 2 * torch.randn(rows, 3), 2 * torch.randn(rows, 3)
+    y[2, 1] = y[4, 0] = float("nan")
+    classes = torch.tensor([2, 0, -100, 1, 1, 0, 2])
+    counts = torch.randint(6, (rows, 3)).double()
+    labels = torch.randint(2, (rows, 3)).double()
+    labels[1, 2] = 0.25
+    large = torch.tensor([[800.0, -800.0, 40.0], [-1e4, 1e4, 0.0]])
+    large_labels = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    pairs, weight, pos_weight = 2 * torch.randn(rows, 6), torch.tensor([0.5, 3.0, 1.25]), torch.tensor([2.0, 0.5, 3.0])
+    known = lambda loss: lambda x, y: loss(x[~y.isnan()], y[~y.isnan()])
+
+    def pinball(quantiles):
+        def loss(x, y):
+            x, q = x.reshape(*y.shape, len(quantiles)), torch.tensor(quantiles)
+            excess = y[..., None] - x
+            return torch.maximum(q * excess, (q - 1) * excess)[~y.isnan()].mean()
+        return loss
+
+    def gaussian(x, y):
+        x = x.reshape(*y.shape, 2)
+        mean, variance = x[..., 0], F.softplus(x[..., 1])
+        return F.gaussian_nll_loss(mean[~y.isnan()], y[~y.isnan()], variance[~y.isnan()])
+
+    cases = [
+        (dict(name="mse"), x, y, known(F.mse_loss)),
+        (dict(name="l1"), x, y, known(F.l1_loss)),
+        (dict(name="huber", delta=0.7), x, y, known(lambda x, y: F.huber_loss(x, y, delta=0.7))),
+        (dict(name="smooth-l1", beta=1.5), x, y, known(lambda x, y: F.smooth_l1_loss(x, y, beta=1.5))),
+        (dict(name="smooth-l1", beta=0.0), x, y, known(lambda x, y: F.smooth_l1_loss(x, y, beta=0.0))),
+        (dict(name="cross-entropy"), x, classes, F.cross_entropy),
+        (dict(name="cross-entropy", weight=weight.tolist()), x, classes,
+         lambda x, y: F.cross_entropy(x, y, weight=weight)),
+        (dict(name="cross-entropy", label_smoothing=0.2), x, classes,
+         lambda x, y: F.cross_entropy(x, y, label_smoothing=0.2)),
+        (dict(name="cross-entropy", weight=weight.tolist(), label_smoothing=0.3), 50 * x, classes,
+         lambda x, y: F.cross_entropy(x, y, weight=weight, label_smoothing=0.3)),
+        (dict(name="bce"), x, labels, F.binary_cross_entropy_with_logits),
+        (dict(name="bce", pos_weight=pos_weight.tolist()), x, labels,
+         lambda x, y: F.binary_cross_entropy_with_logits(x, y, pos_weight=pos_weight)),
+        (dict(name="bce"), large, large_labels, F.binary_cross_entropy_with_logits),
+        (dict(name="poisson"), x, counts, F.poisson_nll_loss),
+        (dict(name="poisson", log_input=False), x.abs(), counts,
+         lambda x, y: F.poisson_nll_loss(x, y, log_input=False)),
+        (dict(name="gaussian"), pairs, y, gaussian),
+        (dict(name="gaussian"), 30 * pairs, y, gaussian),
+        (dict(name="quantile", quantiles=[0.2, 0.9]), pairs, y, pinball([0.2, 0.9])),
+    ]
+    results = []
+    number = lambda value: None if value != value or value == -100 else value
+    for loss, x, y, compute in cases:
+        x = x.clone().requires_grad_()
+        value = compute(x, y)
+        value.backward()
+        results.append(dict(loss=loss, prediction=x.tolist(), value=value.item(), gradient=x.grad.tolist(),
+                            target=[[number(v) for v in row] for row in y.reshape(len(y), -1).tolist()]))
+    text = json.dumps(results, indent=1)
+    (CRATES / "ragged-train" / "tests" / "fixtures" / "losses.json").write_text(text + "\n")
+
+
+def metrics(seed=82):
+    """Writes metrics of scikit-learn."""
+    import numpy as np
+    from sklearn import metrics as m
+    rng = np.random.default_rng(seed)
+    round_to = lambda values: np.round(values, 1)  # equal scores
+    values, targets = rng.normal(size=(40, 2)), rng.normal(size=(40, 2))
+    logits, classes = round_to(rng.normal(size=(60, 7))), rng.integers(7, size=60)
+    two, which = round_to(rng.normal(size=(50, 2))), (rng.random(50) < 0.2).astype(int)
+    scores, labels = round_to(rng.normal(size=(50, 3))), (rng.random((50, 3)) < 0.3).astype(int)
+    softmax = lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    guess = logits.argmax(1)
+    cases = [
+        dict(kind="values", prediction=values, target=targets, r2=m.r2_score(targets, values),
+             mae=m.mean_absolute_error(targets, values), rmse=m.root_mean_squared_error(targets, values)),
+        dict(kind="classes", prediction=logits, target=classes[:, None], accuracy=m.accuracy_score(classes, guess),
+             balanced_accuracy=m.balanced_accuracy_score(classes, guess), f1=m.f1_score(classes, guess, average="macro"),
+             auc=m.roc_auc_score(classes, softmax(logits), multi_class="ovr", average="macro")),
+        dict(kind="classes", prediction=two, target=which[:, None], accuracy=m.accuracy_score(which, two.argmax(1)),
+             auc=m.roc_auc_score(which, round_to(two[:, 1] - two[:, 0])),
+             balanced_accuracy=m.balanced_accuracy_score(which, two.argmax(1))),
+        dict(kind="labels", prediction=scores, target=labels, f1=m.f1_score(labels, scores > 0, average="macro"),
+             f1_micro=m.f1_score(labels, scores > 0, average="micro"), accuracy=m.accuracy_score(labels, scores > 0),
+             auc=m.roc_auc_score(labels, scores, average="macro")),
+        dict(kind="quantiles", prediction=values, target=targets[:, :1],
+             pinball=(m.mean_pinball_loss(targets[:, 0], values[:, 0], alpha=0.5)
+                      + m.mean_pinball_loss(targets[:, 0], values[:, 1], alpha=0.9)) / 2,
+             mae=m.mean_absolute_error(targets[:, 0], values[:, 0])),
+    ]
+    plain = lambda value: value.tolist() if hasattr(value, "tolist") else value
+    cases = [{key: plain(value) for key, value in case.items()} for case in cases]
+    (CRATES / "ragged-train" / "tests" / "fixtures" / "metrics.json").write_text(json.dumps(cases) + "\n")
+
+
 if __name__ == "__main__":
     layer("lstm-padded", 1, layout="padded", lengths=[4, 4], state=True)
     layer("lstm-padded-f32", 2, layout="padded", lengths=[6] * 3, dtype="f32", input_size=7, hidden_size=9)
@@ -249,3 +347,5 @@ if __name__ == "__main__":
         optimizer=dict(name="adamw", lr=0.02, weight_decay=0.1),
         groups=[dict(parameters="*bias*", lr_scale=1.0, weight_decay=0.0), dict(parameters="linear.*", lr_scale=0.5)])
     schedules()
+    losses()
+    metrics()

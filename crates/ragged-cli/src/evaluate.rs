@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ragged_train::Predictor;
 
 use crate::failure::Failure;
-use crate::text::{metric, print_notes};
+use crate::text::{further_metrics, metric, print_notes};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,6 +37,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         evaluation.examples,
         evaluation.epoch,
     )?;
+    if let Some(further) = further_metrics(&evaluation.metrics) {
+        writeln!(out, "metrics   {further}")?;
+    }
+    writeln!(out, "loss      {}", predictor.objective().describe())?;
     if let Some((confusion, labels)) = &evaluation.confusion {
         writeln!(out, "\n{}", confusion.table(labels).trim_end())?;
         writeln!(out, "\nmean F1   {:.4}", confusion.mean_f1())?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ragged_train::Metrics;
+
 use crate::console::say;
 
 /// The columns of a terminal that every line of progress fits into.
@@ -76,6 +78,13 @@ pub(crate) fn metric(value: f64) -> String {
         }
         _ => format!("{value:.2e}"),
     }
+}
+
+/// The metrics other than the loss and the one that is usually quoted, which are in the units of the data.
+pub(crate) fn further_metrics(metrics: &Metrics) -> Option<String> {
+    let named = metrics.further().map(|(name, value)| format!("{name} {}", metric(value)));
+    let named = named.collect::<Vec<_>>().join(", ");
+    (!named.is_empty()).then_some(named)
 }
 
 /// Aligns the cells of rows. The last cell of a row has no white space after it.

@@ -239,7 +239,7 @@ fn contradictions_have_a_place() {
     let config = "[train]\noptimizer = { name = \"sgd\" }\n\
                   schedule = { name = \"one-cycle\", momentum = [0.8, 0.9] }\n";
     check(dir, config, &[], &format!("c.toml: line 3, column 45: {momentum}"));
-    let monitor = "train.monitor is accuracy: expected loss or r2 for these targets";
+    let monitor = "train.monitor is accuracy: expected loss, r2, mae or rmse for these targets";
     let place = "c.toml: line 1, column 17";
     check(dir, "train.monitor = \"accuracy\"\n", &[], &format!("{place}: {monitor}"));
     let group = "train.groups.parameters is \"lstn.*\": expected a pattern that matches a \

@@ -43,10 +43,19 @@ fn columns_have_roles_by_name() {
     assert_eq!(table.examples()[0].sequence.values(), [4.0, 3.0, 2.0, 1.0]);
     assert_eq!(table.examples()[0].target, Target::Values(vec![5.0, 6.0]));
 
-    // One series with a target per step. The task decides whether digits are labels.
-    let text = "x,target\n1,0\n2,1\n3,1\n";
+    // One series with a target per step. The task decides whether digits are labels; 0 and 1 are by default.
+    let text = "x,target\n1,0\n2,1\n3,2\n";
     let table = parse(text.as_bytes(), Format::Csv).unwrap();
     assert_eq!(table.target_kind(), &TargetKind::StepValues(1));
+    let text = "x,target\n1,0\n2,1\n3,1\n";
+    let table = parse(text.as_bytes(), Format::Csv).unwrap();
+    assert_eq!(table.target_kind(), &TargetKind::StepClasses(vec!["0".into(), "1".into()]));
+    let note =
+        "target: the numbers 0 and 1 are two classes (set the task to regression for values)";
+    assert_eq!(table.notes(), [note]);
+    let options = ReadOptions { task: Some(Task::StepRegression), ..Default::default() };
+    let table = formats::parse(text.as_bytes(), Format::Csv, &options, None).unwrap();
+    assert_eq!((table.target_kind(), table.notes().len()), (&TargetKind::StepValues(1), 0));
     let options = ReadOptions { task: Some(Task::SequenceLabelling), ..Default::default() };
     let table = formats::parse(text.as_bytes(), Format::Csv, &options, None).unwrap();
     assert_eq!(table.target_kind(), &TargetKind::StepClasses(vec!["0".into(), "1".into()]));

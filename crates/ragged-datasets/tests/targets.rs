@@ -198,9 +198,12 @@ fn targets_of_arrays() {
     let task = Some(Task::Classification);
     let message = "sequence 1: target: expected a label, got `NaN`, which is a missing value";
     assert_eq!(read("<f8", "(2,)", &nan, task).unwrap_err().to_string(), message);
-    let floats = [1f64, 0.0].map(f64::to_le_bytes).concat();
+    let floats = [1f64, 2.0].map(f64::to_le_bytes).concat();
     let data = read("<f8", "(2, 1)", &floats, None).unwrap();
     assert_eq!(data.target_kind(), &TargetKind::Values(1));
+    let floats = [1f64, 0.0].map(f64::to_le_bytes).concat();
+    let data = read("<f8", "(2, 1)", &floats, None).unwrap();
+    assert_eq!(data.target_kind(), &classes(&["0", "1"]));
     let data = read("<f8", "(2,)", &floats, task).unwrap();
     assert_eq!(data.target_kind(), &classes(&["0", "1"]));
     // A column vector of integers is one class per sequence.

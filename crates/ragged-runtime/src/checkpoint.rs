@@ -1,6 +1,6 @@
 //! Reading the checkpoint of a run.
 
-use ragged_transforms::{Pipeline, TokenEncoder};
+use ragged_transforms::{Outputs, Pipeline, TokenEncoder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -34,11 +34,16 @@ pub(crate) struct Info {
     pub(crate) transforms: Pipeline,
     #[serde(default)]
     pub(crate) tokens: TokenEncoder,
+    /// How predictions follow from the outputs of the head; absent if they are the outputs.
+    #[serde(default)]
+    pub(crate) outputs: Outputs,
     records: Vec<Record>,
     #[serde(rename = "identity")]
     _identity: IgnoredAny,
     #[serde(default, rename = "forced")]
     _forced: IgnoredAny,
+    #[serde(default, rename = "loss")]
+    _loss: IgnoredAny,
     #[serde(rename = "progress")]
     _progress: IgnoredAny,
     #[serde(rename = "ranking")]
@@ -96,6 +101,7 @@ impl<'a> Checkpoint<'a> {
             return Err(Error::NoEpoch);
         }
         info.model.check()?;
+        info.outputs.check(info.model.num_outputs)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(no_file)?;
         let averaged = tensors.names().iter().any(|name| name.starts_with(EMA));
         Ok(Self { info, sha256: sum, tensors, averaged })

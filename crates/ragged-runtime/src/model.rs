@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ragged_kernels::PreparedLinear;
 use ragged_sequence::PackedLayout;
-use ragged_transforms::{Pipeline, PipelineState, Values};
+use ragged_transforms::{Outputs, Pipeline, PipelineState, Values};
 
 use crate::checkpoint::{Checkpoint, Info};
 use crate::config::Readout;
@@ -38,6 +38,8 @@ pub struct Model {
     pub(crate) layers: Layers,
     pub(crate) readout: Readout,
     pub(crate) head: PreparedLinear<f32>,
+    /// How predictions follow from the outputs of the head.
+    pub(crate) predictions: Outputs,
     targets: Targets,
     feature_names: Option<Vec<String>>,
     /// Whether values keep 64 bits until a transform scales them.
@@ -89,7 +91,7 @@ impl Model {
     }
 
     fn new(checkpoint: &Checkpoint) -> Result<Self> {
-        let Info { model, schema, transforms, .. } = &checkpoint.info;
+        let Info { model, schema, transforms, outputs: predictions, .. } = &checkpoint.info;
         let got = transforms.output_features();
         let tokens = model.tokens.as_ref();
         let expected = tokens.map_or(model.layer.input_size, |tokens| tokens.num_values);
@@ -109,6 +111,7 @@ impl Model {
             layers,
             readout: model.readout,
             head: PreparedLinear::new(inputs, &weight, &bias)?,
+            predictions: predictions.clone(),
             targets: schema.targets.clone(),
             feature_names: schema.features.clone(),
             exact: schema.exact,
@@ -136,9 +139,17 @@ impl Model {
         self.transforms.features()
     }
 
-    /// Returns O, the number of outputs: one value or logit each.
+    /// Returns O, the number of outputs: one or more for each value, or one logit for each class.
     pub fn outputs(&self) -> usize {
         self.head.output_size()
+    }
+
+    /// Returns the names of the outputs: the labels of the classes, or names such as `value_1`, `q0.1` or `mean`.
+    pub fn output_names(&self) -> Vec<String> {
+        match self.targets.labels() {
+            Some(labels) => labels.to_vec(),
+            None => self.predictions.names(self.outputs() / self.predictions.kind.per_value()),
+        }
     }
 
     /// Whether the model has outputs for each step, and not for each sequence.
@@ -146,7 +157,8 @@ impl Model {
         self.readout == Readout::Steps
     }
 
-    /// Makes a prediction for each sequence `[T, I]`: `[O]` values or logits, or `[T, O]` if it is
+    /// Makes a prediction for each sequence `[T, I]`: `[O]` values in the units of the training data or logits,
+    /// or `[T, O]` if it is
     /// [per step](Self::is_per_step). Sequences may have any lengths, also zero; missing values are NaN.
     ///
     /// Sequences are one batch. The prediction of each does not depend on the others.
@@ -283,6 +295,7 @@ impl Model {
     fn apply_head(&self, rows: &[f32]) -> Result<Vec<f32>> {
         let mut outputs = vec![0.0; rows.len() / self.head.input_size() * self.outputs()];
         self.head.forward(rows, &mut outputs)?;
+        self.predictions.apply(&mut outputs);
         Ok(outputs)
     }
 

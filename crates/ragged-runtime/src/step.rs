@@ -193,7 +193,9 @@ impl Model {
                 }
             }
         }
-        Ok(self.head.forward(read, y)?)
+        self.head.forward(read, y)?;
+        self.predictions.apply(y);
+        Ok(())
     }
 
     /// Gives the sessions that have stepped their new states, unless the prediction is not finite.

@@ -9,7 +9,7 @@ use ragged_datasets::{
 };
 use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
 use ragged_train::fit::{EpochRecord, TrainState};
-use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer};
+use ragged_train::{Criterion, Observer, Result, TrainConfig, Trainer};
 
 /// Prints the metrics of every tenth epoch.
 struct Print;
@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     let vb = parameters.builder(DType::F32, &Device::Cpu);
     let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
     let train_config = TrainConfig { epochs: 100, ..Default::default() };
-    let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, train_config, 1)?;
+    let mut trainer = Trainer::new(&model, parameters.named(), &Criterion::Mse, train_config, 1)?;
     trainer.fit(&train, Some(&valid), &mut Print)?;
     Ok(())
 }

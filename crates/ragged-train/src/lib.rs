@@ -14,7 +14,7 @@
 //!     DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 //! };
 //! use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
-//! use ragged_train::{Loss, TrainConfig, Trainer, evaluate};
+//! use ragged_train::{Criterion, TrainConfig, Trainer, evaluate};
 //!
 //! // Sequences of 1 to 5 time steps with 7 features; the target is the sum of all values.
 //! let sums = VariableLengthSumsConfig { num_samples: 64, max_seq_length: 5, ..Default::default() };
@@ -23,12 +23,12 @@
 //! let parameters = Parameters::new(1);
 //! let vb = parameters.builder(DType::F32, &Device::Cpu);
 //! let model = VariableLengthLstm::new(&RecurrentConfig::new(7, 15), 1, vb)?;
-//! let before = evaluate(&model, &loader, Loss::Mse)?.finish();
+//! let before = evaluate(&model, &loader, &Criterion::Mse)?.finish();
 //!
 //! let config = TrainConfig { epochs: 10, ..Default::default() };
-//! let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 1)?;
+//! let mut trainer = Trainer::new(&model, parameters.named(), &Criterion::Mse, config, 1)?;
 //! trainer.fit(&loader, Some(&loader), &mut ())?;
-//! assert!(evaluate(&model, &loader, Loss::Mse)?.finish().loss < before.loss);
+//! assert!(evaluate(&model, &loader, &Criterion::Mse)?.finish().loss < before.loss);
 //! # Ok::<(), ragged_train::Error>(())
 //! ```
 //!
@@ -56,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 mod atomic_file;
+mod checkpoint_error;
 pub mod config;
 mod error;
 mod exact_float;
@@ -69,7 +70,7 @@ pub mod run;
 pub use config::ExperimentConfig;
 pub use error::{CheckpointError, Error, Result};
 pub use fit::{BatchModel, Observer, TrainConfig, Trainer, eval_step, evaluate, train_step};
-pub use objective::{Loss, Metrics};
+pub use objective::{Criterion, Loss, Metrics};
 pub use optim::{Optimizer, OptimizerConfig, Schedule};
 pub use predict::Predictor;
 pub use run::{Experiment, RunDir};

@@ -9,43 +9,42 @@ use ragged_datasets::{Batch, BatchInput, Collate, Example, Sequence, Target};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
 use ragged_sequence::random::Generator;
 use ragged_train::fit::{GradientAccumulator, Position, StepOptions};
-use ragged_train::{Loss, Optimizer, OptimizerConfig};
+use ragged_train::{Criterion, Optimizer, OptimizerConfig};
 
 const AT: Position = Position { epoch: 0, batch: 0 };
 
 /// Returns sequence `index` with a target of the kind that the loss and the readout need.
-fn example(index: usize, length: usize, loss: Loss, per_step: bool) -> Example {
+fn example(index: usize, length: usize, loss: &Criterion, per_step: bool) -> Example {
     let wave = |k: usize| ((index * 31 + k * 7) as f32 * 0.7).sin();
     let sequence = Sequence::new((0..length * 2).map(wave).collect(), 2).unwrap();
-    let target = match (loss, per_step) {
-        (Loss::Mse, false) => Target::Values(vec![wave(3), wave(5)]),
-        (Loss::CrossEntropy, false) => Target::Class(index as u32 % 2),
-        (Loss::Mse, true) => {
+    let target = match (loss.is_for_classes(), per_step) {
+        (false, false) => Target::Values(vec![wave(3), wave(5)]),
+        (true, false) => Target::Class(index as u32 % 2),
+        (false, true) => {
             let values = (0..length * 2).map(|k| wave(k + 9)).collect();
             Target::StepValues(Sequence::new(values, 2).unwrap())
         }
-        (Loss::CrossEntropy, true) => {
-            Target::StepClasses((0..length).map(|k| (index + k) as u32 % 2).collect())
-        }
+        (true, true) => Target::StepClasses((0..length).map(|k| (index + k) as u32 % 2).collect()),
     };
     Example { sequence, target }
 }
 
-fn batch(indices: &[usize], lengths: &[usize], loss: Loss, per_step: bool) -> Batch {
+fn batch(indices: &[usize], lengths: &[usize], loss: &Criterion, per_step: bool) -> Batch {
     let examples: Vec<_> =
         indices.iter().map(|&i| (i, example(i, lengths[i], loss, per_step))).collect();
     let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
     let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
     let input = BatchInput::Packed(packed.to_dtype(DType::F64).unwrap());
-    let target = match loss {
-        Loss::Mse => batch.target.to_dtype(DType::F64).unwrap(),
-        Loss::CrossEntropy => batch.target.clone(),
-    };
+    let target = batch.target.clone();
     Batch { input, target, ..batch }
 }
 
 /// Returns the parameters, the loss and the gradient norm after one update from these batches.
-fn after(batches: &[Batch], loss: Loss, per_step: bool) -> (BTreeMap<String, Tensor>, f64, f64) {
+fn after(
+    batches: &[Batch],
+    loss: &Criterion,
+    per_step: bool,
+) -> (BTreeMap<String, Tensor>, f64, f64) {
     let parameters = Parameters::new(3);
     let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(2, 4), 2);
     let readout = if per_step { Readout::Steps } else { Readout::Final };
@@ -73,7 +72,9 @@ proptest! {
         per_step: bool,
         classes: bool,
     ) {
-        let loss = if classes { Loss::CrossEntropy } else { Loss::Mse };
+        // The mean of cross-entropy with class weights divides by the sum of the weights.
+        let weighted = Criterion::CrossEntropy { weight: vec![1.0, 7.0], label_smoothing: 0.1 };
+        let loss = &if classes { weighted } else { Criterion::Mse };
         let all: Vec<usize> = (0..lengths.len()).collect();
         let (want, want_loss, want_norm) = after(&[batch(&all, &lengths, loss, per_step)], loss, per_step);
         let (mut rest, mut batches) = (all.as_slice(), vec![]);

@@ -12,8 +12,9 @@ use ragged_models::{
 use ragged_sequence::pack_sequence;
 use ragged_sequence::random::Generator;
 use ragged_train::fit::{EpochRecord, TrainState};
+use ragged_train::objective::{Loss, Targets};
 use ragged_train::optim::NamedGradients;
-use ragged_train::{Loss, Observer, Result, TrainConfig, Trainer, evaluate};
+use ragged_train::{Criterion, Observer, Result, TrainConfig, Trainer, evaluate};
 
 fn series(index: usize, length: usize) -> Sequence {
     let value = |k: usize| ((index * 17 + k * 5) as f32 * 0.3).sin();
@@ -66,12 +67,12 @@ fn chunks_with_frozen_parameters_equal_whole_series() {
         let (model, parameters) = model(readout);
         let data = data(&lengths, readout == Readout::Steps);
         let loader = DataLoader::new(data, LoaderConfig::new(3)).unwrap();
-        let want = evaluate(&model, &loader, Loss::Mse).unwrap().finish();
+        let want = evaluate(&model, &loader, &Criterion::Mse).unwrap().finish();
         for steps in [1, 4, 100] {
             let frozen = "groups = [{ parameters = \"*\", lr_scale = 0 }]";
             let config = config(&format!("bptt_steps = {steps}\n{frozen}"));
             let mut trainer =
-                Trainer::new(&model, parameters.named(), Loss::Mse, config, 0).unwrap();
+                Trainer::new(&model, parameters.named(), &Criterion::Mse, config, 0).unwrap();
             let mut record = None;
             struct Keep<'a>(&'a mut Option<EpochRecord>);
             impl Observer for Keep<'_> {
@@ -84,7 +85,7 @@ fn chunks_with_frozen_parameters_equal_whole_series() {
             trainer.fit(&loader, valid, &mut Keep(&mut record)).unwrap();
             let got = record.unwrap().train;
             assert!((got.loss - want.loss).abs() < 1e-6, "{readout:?}, chunks of {steps}");
-            assert!((got.r2.unwrap() - want.r2.unwrap()).abs() < 1e-5, "{readout:?}");
+            assert!((got.r2().unwrap() - want.r2().unwrap()).abs() < 1e-5, "{readout:?}");
         }
     }
 }
@@ -110,12 +111,12 @@ fn gradients_end_where_the_chunk_starts() {
     let prediction = linear.forward(&state.h.squeeze(0).unwrap()).unwrap();
     let data = data(&[7], false);
     let target = Collate::Packed.collate(&[(0, data.examples()[0].clone())], &Device::Cpu).unwrap();
-    let loss = Loss::Mse.value(&prediction, &target.target).unwrap();
+    let loss = Criterion::Mse.value(&prediction, &Targets::of(&target).unwrap()).unwrap();
     let gradients = NamedGradients::new(&parameters.named(), loss.backward().unwrap());
 
     let loader = DataLoader::new(data, LoaderConfig::new(1)).unwrap();
     let config = config("bptt_steps = 4");
-    let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 0).unwrap();
+    let mut trainer = Trainer::new(&model, parameters.named(), &Criterion::Mse, config, 0).unwrap();
     trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
     assert_eq!(trainer.progress.updates, 1, "the first chunk has no target");
     for (name, after) in parameters.state_dict() {
@@ -130,13 +131,13 @@ fn gradients_end_where_the_chunk_starts() {
 fn long_series_are_learnt_in_chunks() {
     let (model, parameters) = model(Readout::Steps);
     let loader = DataLoader::new(data(&[3000, 2500, 1000], true), LoaderConfig::new(2)).unwrap();
-    let before = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
+    let before = evaluate(&model, &loader, &Criterion::Mse).unwrap().finish().loss;
     let text = "epochs = 3\nbptt_steps = 50\nlr = 0.02\nclip_grad_norm = 1";
     let mut trainer =
-        Trainer::new(&model, parameters.named(), Loss::Mse, toml::from_str(text).unwrap(), 0)
+        Trainer::new(&model, parameters.named(), &Criterion::Mse, toml::from_str(text).unwrap(), 0)
             .unwrap();
     trainer.fit(&loader, None::<&DataLoader<InMemory>>, &mut ()).unwrap();
-    let after = evaluate(&model, &loader, Loss::Mse).unwrap().finish().loss;
+    let after = evaluate(&model, &loader, &Criterion::Mse).unwrap().finish().loss;
     assert!(after < before / 2.0, "{before} before, {after} after");
     // 3000 and 2500 + 1000 time steps in two lanes: 50 + 20 chunks per epoch.
     assert_eq!(trainer.progress.updates, 3 * 70);

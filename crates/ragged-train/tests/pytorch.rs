@@ -13,7 +13,7 @@ use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
 use ragged_train::fit::{Position, StepOptions};
 use ragged_train::objective::Monitor;
 use ragged_train::optim::{Ema, ParameterGroup, Plateau, SchedulePoint};
-use ragged_train::{Loss, Optimizer, OptimizerConfig, Schedule, train_step};
+use ragged_train::{Criterion, Optimizer, OptimizerConfig, Schedule, train_step};
 use serde_json::Value;
 
 fn read(path: &Path) -> (Value, HashMap<String, Tensor>) {
@@ -65,7 +65,8 @@ fn run(path: &Path) {
     let mut ema = case["ema"].as_f64().map(|decay| Ema::new(decay, parameters.named()).unwrap());
     let clip_grad_norm = case["clip_grad_norm"].as_f64();
     let clip_grad_value = case["clip_grad_value"].as_f64();
-    let loss = if case["loss"] == "mse" { Loss::Mse } else { Loss::CrossEntropy };
+    let mse = case["loss"] == "mse";
+    let loss = if mse { Criterion::Mse } else { Criterion::cross_entropy() };
     let (mut losses, mut norms) = (vec![], vec![]);
     for k in 0..size("updates") {
         let get = |key: &str| &tensors[&format!("batch.{k}.{key}")];
@@ -83,7 +84,7 @@ fn run(path: &Path) {
         let options = StepOptions { clip_grad_norm, clip_grad_value, ..StepOptions::new(lr) };
         let at = Position { epoch: 0, batch: k };
         let rng = &mut Generator::seed(0);
-        let step = train_step(&model, &batch, loss, &mut optimizer, options, at, rng).unwrap();
+        let step = train_step(&model, &batch, &loss, &mut optimizer, options, at, rng).unwrap();
         ema.iter_mut().for_each(|ema| ema.update().unwrap());
         losses.push(step.loss);
         norms.push(step.grad_norm);

@@ -10,11 +10,12 @@ use ragged_models::{LayerKind, Mode, Model, ModelConfig, ModelKind, Parameters, 
 use ragged_sequence::random::Generator;
 use ragged_train::config::Override;
 use ragged_train::fit::{EpochRecord, Position, StepOptions};
+use ragged_train::objective::{Loss, Targets};
 use ragged_train::optim::NamedGradients;
 use ragged_train::run::{RunOutcome, RunSummary};
 use ragged_train::{
-    BatchModel, Experiment, ExperimentConfig, Loss, Optimizer, OptimizerConfig, Predictor, Result,
-    RunDir, train_step,
+    BatchModel, Criterion, Experiment, ExperimentConfig, Optimizer, OptimizerConfig, Predictor,
+    Result, RunDir, train_step,
 };
 
 /// A small experiment with every kind of randomness: shuffling, generated data, dropout.
@@ -142,7 +143,7 @@ fn runs_train_on_files_and_errors_name_them() {
     write_ts(&dir.join("Tiny_TEST.ts"), &["1,2:a", "3:b"]);
     let summary = run(&dir.join("run"), open(&[("train.epochs", "2")]).unwrap());
     assert_eq!((summary.test_examples, summary.epoch), (2, 2));
-    assert!(summary.test.accuracy.is_some());
+    assert!(summary.test.accuracy().is_some());
     let evaluation = Predictor::open(&dir.join("run")).unwrap().evaluate(None, None).unwrap();
     assert_eq!(evaluation.metrics, summary.test);
     let (confusion, labels) = evaluation.confusion.unwrap();
@@ -244,7 +245,7 @@ fn a_loss_that_is_not_finite_stops_before_the_update() {
     let at = Position { epoch: 4, batch: 6 };
     let rng = &mut Generator::seed(0);
     let error =
-        train_step(&model, &batch, Loss::Mse, &mut optimizer, options, at, rng).unwrap_err();
+        train_step(&model, &batch, &Criterion::Mse, &mut optimizer, options, at, rng).unwrap_err();
     let message = "loss is NaN in epoch 5, batch 7: stopped before the update";
     assert_eq!(error.to_string(), message);
     let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -263,7 +264,7 @@ fn every_parameter_gets_a_gradient() {
         let batch = batch(collate, |_| ());
         let rng = &mut Generator::seed(0);
         let prediction = BatchModel::forward(&model, &batch.input, Mode::Train(rng)).unwrap();
-        let loss = Loss::Mse.value(&prediction, &batch.target).unwrap();
+        let loss = Criterion::Mse.value(&prediction, &Targets::of(&batch).unwrap()).unwrap();
         let gradients = NamedGradients::new(&parameters.named(), loss.backward().unwrap());
         for (name, _) in parameters.named() {
             let gradient =
@@ -305,7 +306,7 @@ fn optimizer_state_is_named_by_parameter_and_restores() {
     let step = |optimizer: &mut Optimizer| {
         let (options, at) = (StepOptions::new(0.1), Position { epoch: 0, batch: 0 });
         let rng = &mut Generator::seed(0);
-        train_step(&model, &batch, Loss::Mse, optimizer, options, at, rng).unwrap();
+        train_step(&model, &batch, &Criterion::Mse, optimizer, options, at, rng).unwrap();
     };
     let values = || -> Vec<Vec<f32>> {
         let state = parameters.state_dict();

@@ -54,9 +54,15 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
         "{ name = \"mean-fill\" }, { name = \"truncate\", max_length = 3 }",
         "{ name = \"mean-fill\" }, { name = \"truncate\", max_length = 3, keep = \"last\" }",
     ]);
+    let losses = prop::sample::select(vec![
+        "",
+        "loss = \"huber\"\n",
+        "loss = \"gaussian\"\n",
+        "loss = { name = \"quantile\", quantiles = [0.25, 0.5, 0.9] }\n",
+    ]);
     let layers = (1usize..3, prop::sample::select(vec![1usize, 5, 17]), any::<[bool; 4]>());
-    (cell, readout, target, merge, transforms, layers).prop_map(
-        |(cell, readout, target, merge, transforms, (num_layers, hidden, flags))| {
+    (cell, readout, target, merge, transforms, layers, losses).prop_map(
+        |(cell, readout, target, merge, transforms, (num_layers, hidden, flags), loss)| {
             let [bidirectional, projected, trainable, bias] = flags;
             let mut model = format!(
                 "cell = {cell:?}\nhidden_size = {hidden}\nnum_layers = {num_layers}\n\
@@ -75,7 +81,8 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             let stepwise = !bidirectional && !transforms.contains("last");
             let text = format!(
                 "[model]\n{model}[data]\ntransforms = [{transforms}]\ndataset = DATASET\n\
-                 [train]\nepochs = 1\nbatch_size = 4\nlr = 0.1\n"
+                 [train]\nepochs = 1\nbatch_size = 4\nlr = 0.1\n{}",
+                if target == "values" { loss } else { "" }
             );
             (text, target, stepwise)
         },

@@ -94,7 +94,7 @@ fn a_classifier_of_sentences_is_trained_saved_and_used() {
     assert_eq!(unknown.unwrap(), "tokens: 2 of 183 in the test data are unknown (1.1 %)");
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
     let summary = run(&a, &experiment);
-    assert!(summary.test.accuracy.unwrap() > 0.95, "{summary:?}");
+    assert!(summary.test.accuracy().unwrap() > 0.95, "{summary:?}");
     run(&b, &self::experiment(SENTIMENT, folder.path(), &[]).unwrap());
     for file in ["metrics.jsonl", "best.safetensors", "last.safetensors"] {
         assert!(
@@ -165,7 +165,7 @@ lr = 0.03
         let evaluation = Predictor::open(&path).unwrap().evaluate(None, None).unwrap();
         assert_eq!(evaluation.metrics, summary.test);
         same_bits(&path, &Predictor::open(&path).unwrap(), &["ba cbo zzo", "", "o", "ba ba"]);
-        summary.test.accuracy.unwrap()
+        summary.test.accuracy().unwrap()
     };
     let (with, without) = (accuracy(section, "with"), accuracy("", "without"));
     assert!(with > 0.95 && without < 0.8, "{with} with characters, {without} without");

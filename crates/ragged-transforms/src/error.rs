@@ -111,6 +111,14 @@ pub enum Error {
         /// The size of the state.
         got: usize,
     },
+    /// Outputs of a model that are no whole values.
+    #[error("{outputs} outputs: expected a multiple of {per_value}, the outputs of one value")]
+    Outputs {
+        /// The number of outputs.
+        outputs: usize,
+        /// The number of outputs of one value.
+        per_value: usize,
+    },
 }
 
 /// The result type of this crate.

@@ -30,11 +30,13 @@
 //! 2. [`Transform`] with [`Standardize`], [`MinMax`] and [`Keep`]: one transform.
 //! 3. [`Pipeline`] and [`PipelineState`].
 //! 4. [`Tokenizer`], [`Vocabulary`] and [`TokenEncoder`]: texts as indices.
+//! 5. [`Outputs`] with [`OutputKind`]: from the outputs of a model to predictions.
 
 #![forbid(unsafe_code)]
 
 mod error;
 mod missing;
+mod outputs;
 mod pipeline;
 mod scaling;
 mod tokens;
@@ -42,6 +44,7 @@ mod transform;
 mod values;
 
 pub use error::{Error, Result};
+pub use outputs::{OutputKind, Outputs, SMALLEST_VARIANCE, sigmoid, softplus};
 pub use pipeline::{Pipeline, PipelineState};
 pub use scaling::{MinMax, Standardize};
 pub use tokens::{TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig};

@@ -12,5 +12,9 @@ struct Readme;
 struct Lecture;
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/objectives.md")]
+struct Objectives;
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/pytorch.md")]
 struct PyTorch;

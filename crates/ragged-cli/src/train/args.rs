@@ -26,7 +26,15 @@ pub(crate) struct Args {
     /// Set the number of passes over the training data [default: 200]
     #[arg(long, value_name = "N")]
     epochs: Option<String>,
-    /// Set the number of sequences per batch [default: 64]
+    /// Set what is predicted: `classification`, `regression`, `sequence-labelling` or `step-regression` [default: by
+    /// the targets of the file]
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// Set the loss: `mse`, `l1`, `huber`, `smooth-l1`, `cross-entropy`, `bce`, `poisson`, `gaussian` or `quantile`
+    /// [default: cross-entropy for classes, mse for values]
+    #[arg(long, value_name = "LOSS")]
+    loss: Option<String>,
+    /// Set the number of sequences per batch, by default fewer for small files [default: 64]
     #[arg(long, value_name = "N")]
     batch_size: Option<String>,
     /// Set the number of hidden units per layer and direction [default: 15]
@@ -47,7 +55,7 @@ pub(crate) struct Args {
         value_name = "RUN",
         value_hint = clap::ValueHint::DirPath,
         conflicts_with_all = [
-            "config", "model", "dataset", "data", "epochs", "batch_size", "hidden_size", "lr",
+            "config", "model", "dataset", "data", "task", "loss", "epochs", "batch_size", "hidden_size", "lr",
             "seed", "out", "overfit_batches", "dry_run", "set",
         ],
     )]
@@ -109,6 +117,8 @@ impl Args {
             ("--model", "model.kind", &self.model, true),
             ("--dataset", "data.dataset", &self.dataset, true),
             ("--data", "data.dir", &self.data, true),
+            ("--task", "data.read.task", &self.task, true),
+            ("--loss", "train.loss", &self.loss, true),
             ("--epochs", "train.epochs", &self.epochs, false),
             ("--batch-size", "train.batch_size", &self.batch_size, false),
             ("--hidden-size", "model.hidden_size", &self.hidden_size, false),

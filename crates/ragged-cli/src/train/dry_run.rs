@@ -13,6 +13,9 @@ pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", experiment.config().to_toml()?)?;
     writeln!(out, "# {}", experiment.describe())?;
+    let monitor = experiment.config().train.monitor.name();
+    let minimised = experiment.objective().describe();
+    writeln!(out, "# minimises the {minimised}; the best epoch has the best {monitor}")?;
     for (name, parameter) in experiment.parameters().named() {
         let shape = format!("{:?}", parameter.dims());
         writeln!(out, "# {name:<28} {shape:<14} {:>10}", parameter.elem_count())?;

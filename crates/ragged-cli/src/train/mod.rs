@@ -7,7 +7,7 @@ mod progress;
 use std::io::Write;
 use std::path::Path;
 
-use ragged_train::run::{Resumed, RunOutcome, RunSummary};
+use ragged_train::run::{ClassResult, Resumed, RunOutcome, RunSummary};
 use ragged_train::{Experiment, RunDir};
 
 pub(crate) use args::Args;
@@ -16,8 +16,11 @@ use crate::console::say;
 use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
-use crate::text::{metric, print_notes, wrap};
+use crate::text::{further_metrics, metric, print_notes, wrap};
 use crate::train::progress::{Progress, Throughput};
+
+/// The number of classes up to which the recall of each is printed; `confusion.txt` has all of them.
+const LISTED_CLASSES: usize = 12;
 
 /// Trains until the run is complete or a signal arrives.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -100,6 +103,15 @@ fn report(
         summary.test_examples,
         summary.epoch,
     )?;
+    if let Some(further) = further_metrics(&summary.test) {
+        writeln!(out, "metrics   {further}")?;
+    }
+    if !summary.classes.is_empty() && summary.classes.len() <= LISTED_CLASSES {
+        let recall = |class: &ClassResult| format!("{} {:.4}", class.label, class.scores.recall);
+        let recalls: Vec<_> = summary.classes.iter().map(recall).collect();
+        writeln!(out, "recall    {}", recalls.join(", "))?;
+    }
+    writeln!(out, "loss      {}", summary.minimised)?;
     write!(out, "time      {:.1} s, {} updates", summary.seconds, summary.updates)?;
     match throughput.padding_percent() {
         Some(percent) => writeln!(out, "; {percent:.0} % of the steps were padding")?,

@@ -171,6 +171,11 @@ impl<'a> Collector<'a> {
             Some(task) if self.known.is_some() => Some(task),
             given => task::decide(given, targets).map_err(|(file, e)| self.in_file(file, e))?,
         };
+        let raw = self.sequences.iter().map(|(_, sequence)| &sequence.target);
+        if self.wanted().is_none() && task::is_binary(raw) {
+            let note = "target: the numbers 0 and 1 are two classes (set the task to regression for values)";
+            self.content_notes.push(note.into());
+        }
         let per_step = task.is_some_and(Task::is_per_step);
         let content = task.map_or(String::new(), |task| self.target_content(task));
         for column in self.columns.iter_mut().filter(|column| column.role == Role::Target) {

@@ -14,7 +14,8 @@ use crate::formats::field::{Evidence, Field, RawTarget};
 ///    numbers are numbers, texts are names, and the integers of an array are names. The cells of a table
 ///    are numbers if more than half of the column is written as numbers, without counting missing
 ///    cells.
-/// 2. Numbers are values to predict, and names are classes.
+/// 2. Numbers are values to predict, and names are classes. If all targets are 0 or 1, in one column, and both occur,
+///    they are two classes.
 /// 3. A cell that does not match its column is an error at its line: a text among numbers, a number
 ///    of JSON among names, a missing value among either. An empty cell of a table is allowed if another
 ///    row of its series has the target.
@@ -133,7 +134,8 @@ pub(super) fn decide<'a>(
     if !any {
         return Ok(None);
     }
-    let numbers = columns.iter().all(|column| column.is_of_numbers());
+    let binary = is_binary(targets.clone().map(|(_, target)| target));
+    let numbers = columns.iter().all(|column| column.is_of_numbers()) && !binary;
     let per_step = targets.clone().any(|(_, target)| match target {
         RawTarget::Rows(_) => true,
         RawTarget::Many(_) => !numbers,
@@ -141,6 +143,19 @@ pub(super) fn decide<'a>(
         RawTarget::None | RawTarget::One(_) => false,
     });
     Ok(Some(Task::new(numbers, per_step)))
+}
+
+/// Whether all targets are the numbers 0 or 1 in one column, and both occur.
+pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget>) -> bool {
+    let mut found = [false; 2];
+    for (k, field) in targets.flat_map(RawTarget::fields).filter(|(_, field)| !field.is_empty()) {
+        match (field.evidence(), field.number()) {
+            (Evidence::Number, Ok(0.0)) if k == 0 => found[0] = true,
+            (Evidence::Number, Ok(1.0)) if k == 0 => found[1] = true,
+            _ => return false,
+        }
+    }
+    found == [true; 2]
 }
 
 /// Checks that a field matches its column, which is one of `count`.
@@ -205,7 +220,8 @@ pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
         let shown = labels.iter().take(CLASSES).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if labels.len() > CLASSES { ", ..." } else { "" };
         let classes = if labels.len() == 1 { "class" } else { "classes" };
-        return format!("target: {task}{per_step}, {} {classes}: {shown}{more}", labels.len());
+        let count = labels.len();
+        return format!("target: {task}{per_step}, {count} {classes}: {shown}{more}");
     }
     let values = || {
         examples.iter().flat_map(|example| match &example.target {

@@ -152,15 +152,17 @@ impl ExperimentConfig {
         held_out && self.train.overfit_batches == 0
     }
 
-    /// Returns the configuration of the model for data with these features, vocabularies and targets.
+    /// Returns the configuration of the model for data with these features, vocabularies and targets, of which each
+    /// value has this number of outputs.
     pub(crate) fn model_config(
         &self,
         features: usize,
         encoder: &TokenEncoder,
         targets: &TargetKind,
+        outputs_per_value: usize,
     ) -> ModelConfig {
-        let steps = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
-        self.model.model(features, encoder, targets.outputs(), steps)
+        let outputs = targets.outputs() * outputs_per_value;
+        self.model.model(features, encoder, outputs, targets.is_per_step())
     }
 
     /// Fills in the defaults that depend on other values, and checks every value.
@@ -179,7 +181,8 @@ impl ExperimentConfig {
         let usual =
             if self.data.is_generated() { vec![] } else { vec![TransformConfig::Standardize] };
         self.data.transforms.get_or_insert(usual);
-        if self.train.max_tokens.is_none() {
+        if self.train.max_tokens.is_none() && self.data.is_generated() {
+            // That for files depends on their number of sequences.
             self.train.batch_size.get_or_insert(64);
         }
         if self.name.is_empty() {

@@ -16,4 +16,5 @@ pub use experiment_config::ExperimentConfig;
 pub use overrides::Override;
 pub use sections::{
     CheckpointSection, DataSection, ModelSection, Order, SumsSection, SyntheticSection,
+    TargetTransform,
 };

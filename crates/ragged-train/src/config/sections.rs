@@ -146,6 +146,16 @@ pub enum Order {
     Stratified,
 }
 
+/// How targets that are values are scaled for the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetTransform {
+    /// The targets as they are.
+    None,
+    /// Each value is scaled to mean 0 and standard deviation 1 over the training targets.
+    Standardize,
+}
+
 /// The data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +183,10 @@ pub struct DataSection {
     /// standardisation for files, and none for generated data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Vec<TransformConfig>>,
+    /// How targets that are values are scaled for the loss, fitted to the training examples. Predictions and metrics
+    /// are in the units of the data. Default standardisation for files and a loss that allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_transform: Option<TargetTransform>,
     /// Random changes of the training examples after the transforms, drawn anew in every epoch.
     /// Default none.
     #[serde(skip_serializing_if = "AugmentConfig::is_none")]
@@ -205,6 +219,7 @@ impl Default for DataSection {
             valid: None,
             vocabulary: VocabularyConfig::default(),
             transforms: None,
+            target_transform: None,
             augment: AugmentConfig::default(),
             order: Order::Shuffle,
             bucket_size: 0,

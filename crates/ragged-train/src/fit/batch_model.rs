@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 ///     Collate, DataLoader, FixedLengthSums, FixedLengthSumsConfig, LoaderConfig,
 /// };
 /// use ragged_models::{Mode, Parameters};
-/// use ragged_train::{BatchModel, Loss, Result, TrainConfig, Trainer, evaluate};
+/// use ragged_train::{BatchModel, Criterion, Result, TrainConfig, Trainer, evaluate};
 ///
 /// /// A linear function of the sum over all time steps.
 /// struct LinearOnSum(Linear);
@@ -42,9 +42,9 @@ use crate::error::{Error, Result};
 /// let vb = parameters.builder(DType::F32, &Device::Cpu);
 /// let model = LinearOnSum(candle_nn::linear(7, 1, vb)?);
 /// let config = TrainConfig { epochs: 20, lr: 0.1, ..Default::default() };
-/// let mut trainer = Trainer::new(&model, parameters.named(), Loss::Mse, config, 1)?;
+/// let mut trainer = Trainer::new(&model, parameters.named(), &Criterion::Mse, config, 1)?;
 /// trainer.fit(&loader, Some(&loader), &mut ())?;
-/// assert!(evaluate(&model, &loader, Loss::Mse)?.finish().r2.unwrap() > 0.99);
+/// assert!(evaluate(&model, &loader, &Criterion::Mse)?.finish().r2().unwrap() > 0.99);
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
 pub trait BatchModel {

@@ -14,6 +14,7 @@ use crate::fit::observer::Observer;
 use crate::fit::record::StepRecord;
 use crate::fit::step_options::{Position, StepOptions};
 use crate::fit::trainer::{Trainer, save_non_finite};
+use crate::objective::targets::Targets;
 
 impl Trainer<'_> {
     /// Trains on the remaining chunks of the current epoch.
@@ -45,8 +46,10 @@ impl Trainer<'_> {
                 continue;
             };
             let options = self.step_options(steps);
+            let layout = if per_step { Targets::of(&batch)?.layout } else { None };
+            let targets = Targets { values: &target, layout };
             let (loss, grad_norm) = self
-                .update(&prediction, &target, options, at)
+                .update(&prediction, &targets, options, at)
                 .map_err(|error| save_non_finite(error, &batch, observer))?;
             let lr = options.hyperparameters.lr;
             self.count_update(1, grad_norm, lr)?;
@@ -85,14 +88,14 @@ impl Trainer<'_> {
     fn update(
         &mut self,
         prediction: &Tensor,
-        target: &Tensor,
+        targets: &Targets<'_>,
         options: StepOptions,
         at: Position,
     ) -> Result<(f64, f64)> {
         let mut sum = GradientAccumulator::default();
-        let loss = sum.backward(prediction, target, self.loss, &self.optimizer, at)?;
+        let loss = sum.backward(prediction, targets, self.loss, &self.optimizer, at)?;
         let norm = sum.update(&mut self.optimizer, options, at)?;
-        self.progress.sums.metrics.add(loss, &prediction.detach(), target)?;
+        self.loss.measure(loss, &prediction.detach(), targets, &mut self.progress.sums.metrics)?;
         Ok((loss, norm))
     }
 }

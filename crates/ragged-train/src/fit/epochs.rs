@@ -10,6 +10,7 @@ use crate::fit::observer::Observer;
 use crate::fit::record::StepRecord;
 use crate::fit::step_options::Position;
 use crate::fit::trainer::{StopReason, Trainer, save_non_finite};
+use crate::objective::targets::Targets;
 
 impl Trainer<'_> {
     /// Trains from the current position to the end of the run.
@@ -83,7 +84,8 @@ impl Trainer<'_> {
                 let (loss, prediction) = sum
                     .add(self.model, &data, self.loss, &self.optimizer, at, &mut rng)
                     .map_err(|error| save_non_finite(error, &data, observer))?;
-                self.progress.sums.metrics.add(loss, &prediction, &data.target)?;
+                let (targets, sums) = (Targets::of(&data)?, &mut self.progress.sums.metrics);
+                self.loss.measure(loss, &prediction, &targets, sums)?;
                 real_steps += data.real_steps();
                 padded_steps += data.padded_steps();
                 last = Some((at, data));

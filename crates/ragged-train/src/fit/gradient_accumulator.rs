@@ -9,13 +9,14 @@ use crate::error::Result;
 use crate::fit::batch_model::BatchModel;
 use crate::fit::step_options::{Position, StepOptions};
 use crate::objective::loss::Loss;
+use crate::objective::targets::Targets;
 use crate::optim::gradients::NamedGradients;
 use crate::optim::optimizer::Optimizer;
 
 /// Accumulates the mean gradient of several batches.
 ///
-/// Each batch is weighted by the number of terms of its mean loss: its sequences, or its real time
-/// steps where there is one target per step. The result is the gradient of one batch with all the
+/// Each batch is weighted by the number of terms of its mean loss ([`Loss::weight`]): the targets of its sequences or
+/// of its real time steps, without missing ones, or the sum of the weights of their classes. The result is the gradient of one batch with all the
 /// examples, whatever their lengths and however they were split. An unweighted mean of the batches'
 /// means would give the terms of a small batch more weight.
 #[derive(Debug, Default)]
@@ -38,19 +39,19 @@ impl GradientAccumulator {
         &mut self,
         model: &dyn BatchModel,
         batch: &Batch,
-        loss: Loss,
+        loss: &dyn Loss,
         optimizer: &Optimizer,
         at: Position,
         rng: &mut dyn RngCore,
     ) -> Result<(f64, Tensor)> {
         let prediction = model.forward(&batch.input, Mode::Train(rng))?;
-        let loss = self.backward(&prediction, &batch.target, loss, optimizer, at)?;
+        let loss = self.backward(&prediction, &Targets::of(batch)?, loss, optimizer, at)?;
         Ok((loss, prediction.detach()))
     }
 
     /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated.
-    /// Returns the mean loss. A batch without predictions, such as one of empty sequences with a target per
-    /// step, has a loss of 0 and adds nothing.
+    /// Returns the mean loss. A batch without targets that count, such as one of empty sequences with a
+    /// target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
     ///
@@ -59,16 +60,16 @@ impl GradientAccumulator {
     pub fn backward(
         &mut self,
         prediction: &Tensor,
-        target: &Tensor,
-        loss: Loss,
+        targets: &Targets<'_>,
+        loss: &dyn Loss,
         optimizer: &Optimizer,
         at: Position,
     ) -> Result<f64> {
-        let weight = Loss::weight(target)?;
+        let weight = loss.weight(targets)?;
         if weight == 0.0 {
             return Ok(0.0);
         }
-        let value = loss.value(prediction, target)?;
+        let value = loss.value(prediction, targets)?;
         let mean = value.to_dtype(DType::F64)?.to_scalar()?;
         let mean = at.finite("loss", mean)?;
         let mut gradients = NamedGradients::new(optimizer.parameters(), value.backward()?);

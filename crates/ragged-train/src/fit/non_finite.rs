@@ -20,7 +20,7 @@ pub(crate) fn non_finite_sequences<D: Dataset + Clone>(
     model: &dyn BatchModel,
     data: D,
     config: &LoaderConfig,
-    loss: Loss,
+    loss: &dyn Loss,
 ) -> Result<Vec<String>> {
     let config = LoaderConfig { batching: Batching::Sequences(1), ..config.clone() };
     let loader = DataLoader::new(data.clone(), config)?;

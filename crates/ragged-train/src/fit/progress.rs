@@ -7,7 +7,7 @@ use crate::exact_float;
 use crate::fit::early_stopping::EarlyStoppingState;
 use crate::fit::record::EpochRecord;
 use crate::objective::loss::Loss;
-use crate::objective::metrics::MetricSum;
+use crate::objective::metric_sum::MetricSum;
 use crate::optim::plateau::Plateau;
 
 /// The position in the data, and everything counted so far.
@@ -48,7 +48,7 @@ pub struct EpochSums {
 
 impl Progress {
     /// Creates the position before the first update.
-    pub fn new(loss: Loss, lr: f64) -> Self {
+    pub fn new(loss: &dyn Loss, lr: f64) -> Self {
         let (plateau, early_stopping) = (Plateau::new(lr), EarlyStoppingState::default());
         Self { epoch: 0, batch: 0, updates: 0, plateau, early_stopping, sums: EpochSums::new(loss) }
     }
@@ -65,7 +65,7 @@ impl Progress {
     }
 
     /// Ends the epoch and returns its record, without validation metrics.
-    pub(crate) fn end_epoch(&mut self, loss: Loss) -> EpochRecord {
+    pub(crate) fn end_epoch(&mut self, loss: &dyn Loss) -> EpochRecord {
         let sums = std::mem::replace(&mut self.sums, EpochSums::new(loss));
         self.epoch += 1;
         self.batch = 0;
@@ -82,8 +82,8 @@ impl Progress {
 }
 
 impl EpochSums {
-    fn new(loss: Loss) -> Self {
-        let metrics = MetricSum::new(loss);
+    fn new(loss: &dyn Loss) -> Self {
+        let metrics = loss.metrics();
         Self { metrics, updates: 0, norms: 0.0, largest_norm: 0.0, lr: 0.0 }
     }
 }

@@ -10,7 +10,8 @@ use crate::fit::batch_model::BatchModel;
 use crate::fit::gradient_accumulator::GradientAccumulator;
 use crate::fit::step_options::{Position, StepOptions};
 use crate::objective::loss::Loss;
-use crate::objective::metrics::MetricSum;
+use crate::objective::metric_sum::MetricSum;
+use crate::objective::targets::Targets;
 use crate::optim::optimizer::Optimizer;
 
 /// The results of a training step.
@@ -33,7 +34,7 @@ pub struct StepOutput {
 /// use ragged_datasets::{DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig};
 /// use ragged_models::{Parameters, RecurrentConfig, VariableLengthLstm};
 /// use ragged_train::fit::{Position, StepOptions};
-/// use ragged_train::{Loss, Optimizer, OptimizerConfig, train_step};
+/// use ragged_train::{Criterion, Optimizer, OptimizerConfig, train_step};
 /// use ragged_sequence::random::Generator;
 ///
 /// let data = VariableLengthSums::new(VariableLengthSumsConfig::default())?;
@@ -49,7 +50,7 @@ pub struct StepOutput {
 ///     let options = StepOptions { clip_grad_norm: Some(1.0), ..StepOptions::new(0.01) };
 ///     let at = Position { epoch: 0, batch };
 ///     let step =
-///         train_step(&model, &data?, Loss::Mse, &mut optimizer, options, at, &mut rng)?;
+///         train_step(&model, &data?, &Criterion::Mse, &mut optimizer, options, at, &mut rng)?;
 ///     losses.push(step.loss);
 /// }
 /// assert_eq!(losses.len(), 16);
@@ -63,7 +64,7 @@ pub struct StepOutput {
 pub fn train_step(
     model: &dyn BatchModel,
     batch: &Batch,
-    loss: Loss,
+    loss: &dyn Loss,
     optimizer: &mut Optimizer,
     options: StepOptions,
     at: Position,
@@ -75,17 +76,18 @@ pub fn train_step(
 }
 
 /// Computes the mean loss and the predictions of one batch, without recording gradients. The loss of a batch
-/// without predictions, such as one of empty sequences with a target per step, is 0.
+/// without targets that count, such as one of empty sequences with a target per step, is 0.
 ///
 /// # Errors
 ///
 /// Errors of the model, for a batch that it cannot take.
-pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f64, Tensor)> {
+pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: &dyn Loss) -> Result<(f64, Tensor)> {
     let prediction = model.forward(&batch.input, Mode::Inference)?.detach();
-    if Loss::weight(&batch.target)? == 0.0 {
+    let targets = Targets::of(batch)?;
+    if loss.weight(&targets)? == 0.0 {
         return Ok((0.0, prediction));
     }
-    let value = loss.value(&prediction, &batch.target)?;
+    let value = loss.value(&prediction, &targets)?;
     Ok((value.to_dtype(DType::F64)?.to_scalar()?, prediction))
 }
 
@@ -98,15 +100,15 @@ pub fn eval_step(model: &dyn BatchModel, batch: &Batch, loss: Loss) -> Result<(f
 pub fn evaluate<D: Dataset>(
     model: &dyn BatchModel,
     loader: &DataLoader<D>,
-    loss: Loss,
+    loss: &dyn Loss,
 ) -> Result<MetricSum> {
     let prepared = model.prepare()?;
     let model = prepared.as_deref().unwrap_or(model);
-    let mut sum = MetricSum::new(loss);
+    let mut sum = loss.metrics().with_scores();
     for batch in loader.epoch(0) {
         let batch = batch?;
         let (value, prediction) = eval_step(model, &batch, loss)?;
-        sum.add(value, &prediction, &batch.target)?;
+        loss.measure(value, &prediction, &Targets::of(&batch)?, &mut sum)?;
     }
     Ok(sum)
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::error::ConfigError;
 use crate::error::Result;
 use crate::fit::early_stopping::EarlyStopping;
+use crate::objective::class_weights::ClassWeights;
+use crate::objective::criterion::{Criterion, name_or_table};
 use crate::objective::monitor::Monitor;
 use crate::optim::optimizer_config::OptimizerConfig;
 use crate::optim::parameter_group::ParameterGroup;
@@ -47,6 +49,12 @@ pub struct TrainConfig {
     /// The decay of an exponential moving average of the weights, which evaluations and predictions
     /// use instead of the weights; 0 for none. Default 0.
     pub ema_decay: f64,
+    /// The loss to minimise. Default cross-entropy for classes and the mean squared error for values.
+    #[serde(deserialize_with = "name_or_table", skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Criterion>,
+    /// The weights of the classes in cross-entropy. Default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// The metric that finds the best epoch. Default loss.
     pub monitor: Monitor,
     /// Train only on the first batches, this many, in every epoch; 0 for all. Default 0.
@@ -75,6 +83,8 @@ impl Default for TrainConfig {
             clip_grad_norm: 1.0,
             clip_grad_value: 0.0,
             ema_decay: 0.0,
+            loss: None,
+            class_weights: None,
             monitor: Monitor::default(),
             overfit_batches: 0,
             early_stopping: None,
@@ -131,6 +141,8 @@ impl TrainConfig {
             check(name, got, (0.0..f64::INFINITY).contains(&got), "a number of at least 0")?;
         }
         check("ema_decay", self.ema_decay, (0.0..1.0).contains(&self.ema_decay), "0 to below 1")?;
+        self.loss.as_ref().map_or(Ok(()), Criterion::validate)?;
+        self.class_weights.as_ref().map_or(Ok(()), ClassWeights::validate)?;
         self.early_stopping.as_ref().map_or(Ok(()), EarlyStopping::validate)?;
         self.schedule.validate()?;
         self.groups.iter().try_for_each(ParameterGroup::validate)?;

@@ -12,7 +12,7 @@ use crate::fit::step::evaluate;
 use crate::fit::step_options::StepOptions;
 use crate::fit::train_config::TrainConfig;
 use crate::objective::loss::Loss;
-use crate::objective::metrics::MetricSum;
+use crate::objective::metric_sum::MetricSum;
 use crate::optim::ema::Ema;
 use crate::optim::optimizer::Optimizer;
 use crate::optim::schedule::{Schedule, SchedulePoint};
@@ -31,7 +31,7 @@ pub struct Trainer<'a> {
     /// The moving average of the weights, if there is one; evaluations use it.
     pub ema: Option<Ema>,
     /// The loss to minimise.
-    pub loss: Loss,
+    pub loss: &'a dyn Loss,
     /// The number of epochs, the schedule, and so on.
     pub config: TrainConfig,
     /// The seed from which everything random derives.
@@ -63,7 +63,7 @@ impl<'a> Trainer<'a> {
     pub fn new(
         model: &'a dyn BatchModel,
         parameters: Vec<(String, Var)>,
-        loss: Loss,
+        loss: &'a dyn Loss,
         config: TrainConfig,
         seed: u64,
     ) -> Result<Self> {
@@ -133,7 +133,6 @@ impl std::fmt::Debug for Trainer<'_> {
         f.debug_struct("Trainer")
             .field("optimizer", &self.optimizer)
             .field("ema", &self.ema)
-            .field("loss", &self.loss)
             .field("config", &self.config)
             .field("seed", &self.seed)
             .field("progress", &self.progress)

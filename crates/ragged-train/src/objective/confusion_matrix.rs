@@ -36,12 +36,14 @@ pub struct ClassScore {
 }
 
 impl ConfusionMatrix {
-    /// Adds examples by their true and predicted classes. `classes` is the number of classes.
+    /// Adds examples by their true and predicted classes. `classes` is the number of classes. An example whose true
+    /// class is [missing](crate::objective::MISSING_CLASS) does not count.
     pub fn add(&mut self, classes: usize, truth: &[u32], predicted: &[u32]) {
         if self.classes == 0 {
             (self.classes, self.counts) = (classes, vec![0; classes * classes]);
         }
-        for (&truth, &predicted) in truth.iter().zip(predicted) {
+        let known = |(truth, _): &(&u32, &u32)| (**truth as usize) < classes;
+        for (&truth, &predicted) in truth.iter().zip(predicted).filter(known) {
             self.counts[truth as usize * self.classes + predicted as usize] += 1;
         }
     }
@@ -62,6 +64,13 @@ impl ConfusionMatrix {
         right as f64 / self.counts.iter().sum::<u64>() as f64
     }
 
+    /// Returns the mean recall of the classes that occur.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let scores = (0..self.classes).map(|k| self.score(k)).filter(|score| score.support > 0);
+        let recalls: Vec<f64> = scores.map(|score| score.recall).collect();
+        recalls.iter().sum::<f64>() / recalls.len() as f64
+    }
+
     /// Returns precision, recall and F1 score of a class.
     pub fn score(&self, class: usize) -> ClassScore {
         let right = self.count(class, class);
@@ -75,6 +84,11 @@ impl ConfusionMatrix {
             f1: ratio(2 * right, predicted + support),
             support,
         }
+    }
+
+    /// Returns precision, recall and F1 score of a class, or `None` if there is no such class.
+    pub(crate) fn class_score(&self, class: usize) -> Option<ClassScore> {
+        (class < self.classes).then(|| self.score(class))
     }
 
     /// Returns the F1 score averaged over the classes with equal weights (macro average).

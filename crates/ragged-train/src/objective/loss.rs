@@ -1,95 +1,153 @@
-//! The losses, as means over the batch.
+//! The interface of losses: what training minimises.
 
 use candle_core::Tensor;
-use candle_nn::loss;
-use ragged_datasets::TargetKind;
-use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::objective::metric_sum::MetricSum;
+use crate::objective::targets::Targets;
 
-/// The loss to minimise.
+/// A loss to minimise, with the metrics that are measured along with it.
+///
+/// [`Criterion`](crate::Criterion) has the usual losses. A loss of your own is a type with this trait, or a closure
+/// that returns the mean loss of predictions and targets. The trainer then measures the loss only;
+/// [`metrics`](Self::metrics) and [`own_metrics`](Self::own_metrics) add more.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
-/// use ragged_train::Loss;
+/// use ragged_train::objective::{Loss, Targets};
+/// use ragged_train::{Criterion, Result};
 ///
-/// let prediction = Tensor::new(&[[1f32], [2.0]], &Device::Cpu)?;
+/// // The mean of the squared relative errors.
+/// let relative = |prediction: &Tensor, targets: &Targets<'_>| -> Result<Tensor> {
+///     let target = targets.values.to_dtype(prediction.dtype())?;
+///     Ok(((prediction / target)? - 1.0)?.sqr()?.mean_all()?)
+/// };
+///
+/// let prediction = Tensor::new(&[[1f32], [6.0]], &Device::Cpu)?;
 /// let target = Tensor::new(&[[1f32], [4.0]], &Device::Cpu)?;
-/// assert_eq!(Loss::Mse.value(&prediction, &target)?.to_scalar::<f32>()?, 2.0);
+/// let loss: &dyn Loss = &relative;
+/// let value = loss.value(&prediction, &Targets::new(&target))?.to_scalar::<f32>()?;
+/// assert_eq!(value, 0.125);
+///
+/// // One of the usual losses, and a metric of one's own.
+/// let largest = Criterion::Mse.with_metric("largest_error", |prediction, targets| {
+///     let error = (prediction - targets.values)?.abs()?;
+///     Ok(error.max_all()?.to_scalar::<f32>()?.into())
+/// });
+/// let own = largest.own_metrics(&prediction, &Targets::new(&target))?;
+/// assert_eq!(own, [("largest_error".to_string(), 2.0)]);
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// The mean squared error of predictions `[B, O]` and targets `[B, O]`.
-    Mse,
-    /// The mean negative log-likelihood of class indices `[B]` under logits `[B, O]`.
-    CrossEntropy,
-}
+pub trait Loss: Send + Sync {
+    /// Returns the loss of predictions `[B, O]`, or `[N, O]` for targets per packed time step: a scalar that can be
+    /// differentiated, the mean over the targets that are not missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`](crate::Error::Shape) and [`Error::Rank`](crate::Error::Rank) where the targets do not fit the
+    /// predictions.
+    fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor>;
 
-impl Loss {
-    /// Returns the usual loss for a kind of target: cross-entropy for classes, and the mean squared
-    /// error for values.
-    pub fn for_targets(kind: &TargetKind) -> Self {
-        match kind {
-            TargetKind::Classes(_) | TargetKind::StepClasses(_) => Self::CrossEntropy,
-            TargetKind::Values(_) | TargetKind::StepValues(_) => Self::Mse,
-        }
-    }
-
-    /// Returns the weight of a batch relative to other batches: the number of terms of its mean loss.
-    /// These are its sequences, or its real time steps where there is one target per step.
+    /// Returns the weight of a batch relative to other batches: the number of terms of its mean loss, or the sum of
+    /// their weights. A batch of weight 0 does not count, and its [`value`](Self::value) is not asked for. Default the
+    /// number of rows.
     ///
     /// # Errors
     ///
     /// Errors from candle, for a target without a batch dimension.
-    pub fn weight(target: &Tensor) -> Result<f64> {
-        Ok(target.dim(0)? as f64)
+    fn weight(&self, targets: &Targets<'_>) -> Result<f64> {
+        Ok(targets.values.dim(0)? as f64)
     }
 
-    /// Returns the loss of a batch, a scalar that can be differentiated.
+    /// Returns an empty sum that determines which metrics are measured. Default none but the loss.
+    fn metrics(&self) -> MetricSum {
+        MetricSum::loss_only()
+    }
+
+    /// Returns further metrics of a batch by name. The metric of a data set is the mean of its batches by their
+    /// weights. Default none.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] and [`Error::Rank`] where the target does not fit the predictions.
-    pub fn value(self, prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
-        let expected = match self {
-            Self::Mse => prediction.dims(),
-            Self::CrossEntropy => match prediction.dims() {
-                [batch, _] => &[*batch],
-                dims => {
-                    let got = dims.to_vec();
-                    return Err(Error::Rank { name: "predictions", expected: 2, got });
-                }
-            },
-        };
-        if target.dims() != expected {
-            let (expected, got) = (expected.to_vec(), target.dims().to_vec());
-            return Err(Error::Shape { name: "target".into(), expected, got });
-        }
-        Ok(match self {
-            Self::Mse => loss::mse(prediction, &target.to_dtype(prediction.dtype())?)?,
-            Self::CrossEntropy => loss::cross_entropy(prediction, target)?,
-        })
+    /// Errors of the metrics.
+    fn own_metrics(
+        &self,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+    ) -> Result<Vec<(String, f64)>> {
+        let _ = (prediction, targets);
+        Ok(vec![])
+    }
+
+    /// Adds a batch to the metrics, given by its mean loss, its predictions and its targets.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the metrics.
+    fn measure(
+        &self,
+        value: f64,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+        sum: &mut MetricSum,
+    ) -> Result<()> {
+        let weight = self.weight(targets)?;
+        let own = if weight > 0.0 { self.own_metrics(prediction, targets)? } else { vec![] };
+        sum.add(value, weight, &own, prediction, targets)
+    }
+
+    /// Adds a metric, which returns the mean over a batch. Its name is also that by which
+    /// [`Monitor::Own`](crate::objective::Monitor::Own) chooses it.
+    fn with_metric<F>(self, name: &'static str, metric: F) -> WithMetric<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&Tensor, &Targets<'_>) -> Result<f64> + Send + Sync,
+    {
+        WithMetric { loss: self, name, metric }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{DType, Device};
+impl<F> Loss for F
+where
+    F: Fn(&Tensor, &Targets<'_>) -> Result<Tensor> + Send + Sync,
+{
+    fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor> {
+        self(prediction, targets)
+    }
+}
 
-    #[test]
-    fn targets_of_another_shape_are_refused() {
-        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        let error = |loss: Loss, prediction: &[usize], target: &[usize]| {
-            loss.value(&zeros(prediction), &zeros(target)).unwrap_err().to_string()
-        };
-        let message = "target: expected shape [2, 3], got [2]";
-        assert_eq!(error(Loss::Mse, &[2, 3], &[2]), message);
-        let message = "target: expected shape [2], got [3]";
-        assert_eq!(error(Loss::CrossEntropy, &[2, 3], &[3]), message);
-        let message = "predictions: expected 2 dimensions, got shape [2]";
-        assert_eq!(error(Loss::CrossEntropy, &[2], &[2]), message);
+/// A loss with one more metric, made by [`Loss::with_metric`].
+#[derive(Debug, Clone)]
+pub struct WithMetric<L, F> {
+    loss: L,
+    name: &'static str,
+    metric: F,
+}
+
+impl<L, F> Loss for WithMetric<L, F>
+where
+    L: Loss,
+    F: Fn(&Tensor, &Targets<'_>) -> Result<f64> + Send + Sync,
+{
+    fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor> {
+        self.loss.value(prediction, targets)
+    }
+
+    fn weight(&self, targets: &Targets<'_>) -> Result<f64> {
+        self.loss.weight(targets)
+    }
+
+    fn metrics(&self) -> MetricSum {
+        self.loss.metrics()
+    }
+
+    fn own_metrics(
+        &self,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+    ) -> Result<Vec<(String, f64)>> {
+        let mut metrics = self.loss.own_metrics(prediction, targets)?;
+        metrics.push((self.name.to_string(), (self.metric)(prediction, targets)?));
+        Ok(metrics)
     }
 }

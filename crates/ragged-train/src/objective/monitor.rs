@@ -9,36 +9,82 @@ use crate::objective::metrics::Metrics;
 
 /// The metric that compares epochs: for the best checkpoint, early stopping and the plateau schedule.
 ///
-/// It is measured on the validation data, or on the training data where there are none.
+/// It is measured on the validation data, or on the training data where there are none. [`Metrics`] describes the
+/// metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Monitor {
     /// The mean loss; smaller is better.
     #[default]
     Loss,
     /// The coefficient of determination, for values.
     R2,
+    /// The mean absolute error, for values; smaller is better.
+    Mae,
+    /// The root of the mean squared error, for values; smaller is better.
+    Rmse,
+    /// The mean absolute error relative to the naive forecast, for values per step; smaller is better.
+    Mase,
+    /// The mean pinball loss, for quantiles; smaller is better.
+    Pinball,
     /// The fraction of correctly predicted classes, for classes.
     Accuracy,
-    /// The F1 score averaged over the classes, for classes.
+    /// The mean recall of the classes, for classes.
+    BalancedAccuracy,
+    /// The F1 score averaged over the classes, for classes and labels.
     F1,
+    /// The F1 score of all labels together, for labels.
+    F1Micro,
+    /// The fraction of targets among the five most probable classes, for more than five classes.
+    Top5,
+    /// The area under the ROC curve, for classes and labels; on validation data only.
+    Auc,
+    /// A metric of a program ([`Loss::own_metrics`]).
+    #[serde(skip)]
+    Own(OwnMetric),
+}
+
+/// A metric of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnMetric {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether smaller values are better.
+    pub smaller_is_better: bool,
 }
 
 impl Monitor {
+    /// Returns the name of the metric.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::R2 => "r2",
+            Self::Mae => "mae",
+            Self::Rmse => "rmse",
+            Self::Mase => "mase",
+            Self::Pinball => "pinball",
+            Self::Accuracy => "accuracy",
+            Self::BalancedAccuracy => "balanced_accuracy",
+            Self::F1 => "f1",
+            Self::F1Micro => "f1_micro",
+            Self::Top5 => "top5",
+            Self::Auc => "auc",
+            Self::Own(own) => own.name,
+        }
+    }
+
     /// Returns whether smaller values are better.
     pub fn smaller_is_better(self) -> bool {
-        self == Self::Loss
+        match self {
+            Self::Loss | Self::Mae | Self::Rmse | Self::Mase | Self::Pinball => true,
+            Self::Own(own) => own.smaller_is_better,
+            _ => false,
+        }
     }
 
     /// Returns the value of this metric, or NaN where `metrics` lack it.
     pub fn value(self, metrics: &Metrics) -> f64 {
-        let value = match self {
-            Self::Loss => Some(metrics.loss),
-            Self::R2 => metrics.r2,
-            Self::Accuracy => metrics.accuracy,
-            Self::F1 => metrics.f1,
-        };
-        value.unwrap_or(f64::NAN)
+        metrics.get(self.name()).unwrap_or(f64::NAN)
     }
 
     /// Returns whether `value` is better than `best` by more than `min_delta`. NaN is worse than every
@@ -55,12 +101,57 @@ impl Monitor {
     /// # Errors
     ///
     /// [`Error::Config`](crate::Error::Config) lists the metrics that exist.
-    pub fn check(self, loss: Loss) -> Result<()> {
-        let (ok, expected) = match loss {
-            Loss::Mse => (matches!(self, Self::Loss | Self::R2), "loss or r2 for these targets"),
-            Loss::CrossEntropy => (self != Self::R2, "loss, accuracy or f1 for these targets"),
+    pub fn check(self, loss: &dyn Loss) -> Result<()> {
+        let names = loss.metrics().names();
+        if matches!(self, Self::Own(..)) || names.contains(&self.name()) {
+            return Ok(());
+        }
+        let known = match names.as_slice() {
+            [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+            _ => names.join(", "),
         };
-        let got = format!("{self:?}").to_lowercase();
-        if ok { Ok(()) } else { Err(ConfigError::range("train.monitor", got, expected).into()) }
+        let expected = format!("{known} for these targets");
+        Err(ConfigError::range("train.monitor", self.name(), &expected).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objective::criterion::Criterion;
+
+    #[test]
+    fn the_names_are_those_of_the_configuration() {
+        let names = [
+            "loss",
+            "r2",
+            "mae",
+            "rmse",
+            "mase",
+            "pinball",
+            "accuracy",
+            "balanced_accuracy",
+            "f1",
+            "f1_micro",
+            "top5",
+            "auc",
+        ];
+        for name in names {
+            let monitor: Monitor = serde_json::from_value(name.into()).unwrap();
+            assert_eq!(monitor.name(), name);
+        }
+    }
+
+    #[test]
+    fn a_metric_of_other_targets_is_refused() {
+        let error = Monitor::R2.check(&Criterion::cross_entropy()).unwrap_err().to_string();
+        let expected = "train.monitor is r2: expected loss, accuracy, balanced_accuracy, f1, top5 or auc for these \
+                        targets";
+        assert_eq!(error, expected);
+        let quantile = Criterion::Quantile { quantiles: vec![0.1, 0.9] };
+        let error = Monitor::R2.check(&quantile).unwrap_err().to_string();
+        let expected = "train.monitor is r2: expected loss, coverage or pinball for these targets";
+        assert_eq!(error, expected);
+        assert!(Monitor::Pinball.check(&quantile).is_ok());
     }
 }

@@ -1,7 +1,9 @@
 //! A trained model in use: tested on other data, or asked for predictions.
 
+pub(crate) mod evaluation;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
 
+pub use evaluation::Evaluation;
 pub use predictions::{Prediction, Predictions};
-pub use predictor::{Evaluation, Predictor};
+pub use predictor::Predictor;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ragged_datasets::TargetKind;
+use ragged_transforms::{OutputKind, Outputs};
 use serde_json::json;
 
 use crate::atomic_file::write_atomically;
@@ -13,8 +14,8 @@ use crate::error::{Error, Result};
 pub struct Prediction {
     /// The name of the sequence in the file, if it has one.
     pub id: Option<String>,
-    /// The probabilities of the classes, or the predicted values: one row for the sequence, or one row
-    /// per time step.
+    /// The probabilities of the classes, or the predicted values in the units of the training data: one row for the
+    /// sequence, or one row per time step.
     pub values: Vec<Vec<f64>>,
 }
 
@@ -22,17 +23,21 @@ pub struct Prediction {
 ///
 /// ```
 /// use ragged_datasets::TargetKind;
+/// use ragged_train::objective::OutputKind;
 /// use ragged_train::predict::{Prediction, Predictions};
 ///
-/// let rows = vec![Prediction { id: None, values: vec![vec![0.5]] }];
-/// let predictions = Predictions { targets: TargetKind::Values(1), first: 1, rows, notes: vec![] };
-/// assert_eq!(predictions.to_csv()?, "series,value_1\n1,0.5\n");
+/// let rows = vec![Prediction { id: None, values: vec![vec![0.5, 1.5]] }];
+/// let (targets, kind) = (TargetKind::Values(1), OutputKind::Quantiles(vec![0.1, 0.9]));
+/// let predictions = Predictions { targets, kind, first: 1, rows, notes: vec![] };
+/// assert_eq!(predictions.to_csv()?, "series,q0.1,q0.9\n1,0.5,1.5\n");
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
     /// The kind of targets, with the names of classes.
     pub targets: TargetKind,
+    /// What the values of a row are, unless targets are classes.
+    pub kind: OutputKind,
     /// The number of the first sequence: 1 for a whole file.
     pub first: usize,
     /// One prediction per sequence.
@@ -70,7 +75,8 @@ impl Predictions {
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
     /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of
-    /// each class, or the values.
+    /// each class, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
+    /// probability of a 1.
     ///
     /// # Errors
     ///
@@ -86,7 +92,7 @@ impl Predictions {
                 header.push("label".into());
                 header.extend(labels.iter().map(|label| format!("p({label})")));
             }
-            None => header.extend((1..=self.targets.outputs()).map(|k| format!("value_{k}"))),
+            None => header.extend(self.names()),
         }
         table.write_record(&header)?;
         for (series, prediction) in self.rows.iter().enumerate() {
@@ -106,7 +112,8 @@ impl Predictions {
     }
 
     /// Returns one line of JSON per sequence:
-    /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`.
+    /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`. Values
+    /// that have names have them, as in `"values":{"q0.1":0.5,"q0.9":1.5}`.
     /// Where there is one prediction per time step, `label`, `probabilities` and `values` are lists. A
     /// sequence with a name has it as `id` after its number.
     pub fn to_json_lines(&self) -> String {
@@ -135,12 +142,28 @@ impl Predictions {
                     )
                 }
                 None => {
-                    let values = each(&|values| json!(values).to_string());
+                    let names = self.names();
+                    let named = |values: &[f64]| {
+                        let pairs = names.iter().zip(values);
+                        let pairs: Vec<_> = pairs
+                            .map(|(name, x)| format!("{}:{}", json!(name), json!(x)))
+                            .collect();
+                        format!("{{{}}}", pairs.join(","))
+                    };
+                    let values = match self.kind {
+                        OutputKind::Value => each(&|values| json!(values).to_string()),
+                        _ => each(&named),
+                    };
                     format!("{{\"series\":{series},\"values\":{values}}}\n")
                 }
             };
         }
         text
+    }
+
+    /// The names of the values.
+    fn names(&self) -> Vec<String> {
+        Outputs { kind: self.kind.clone(), scale: None }.names(self.targets.outputs())
     }
 
     fn per_step(&self) -> bool {
@@ -160,7 +183,8 @@ mod tests {
     use super::*;
 
     fn predictions(targets: TargetKind, rows: Vec<Prediction>) -> Predictions {
-        Predictions { targets, first: 1, rows, notes: vec![] }
+        let kind = OutputKind::Value;
+        Predictions { targets, kind, first: 1, rows, notes: vec![] }
     }
 
     #[test]
@@ -173,6 +197,16 @@ mod tests {
         let lines = "{\"series\":1,\"label\":\"b, c\",\"probabilities\":{\"a\":0.25,\"b, c\":0.75}}\n\
                      {\"series\":2,\"label\":\"a\",\"probabilities\":{\"a\":0.5,\"b, c\":0.5}}\n";
         assert_eq!(predictions.to_json_lines(), lines);
+    }
+
+    #[test]
+    fn quantiles_have_names() {
+        let row = Prediction { id: None, values: vec![vec![1.5, 2.5]] };
+        let kind = OutputKind::Quantiles(vec![0.1, 0.9]);
+        let predictions = Predictions { kind, ..predictions(TargetKind::Values(1), vec![row]) };
+        assert_eq!(predictions.to_csv().unwrap(), "series,q0.1,q0.9\n1,1.5,2.5\n");
+        let line = "{\"series\":1,\"values\":{\"q0.1\":1.5,\"q0.9\":2.5}}\n";
+        assert_eq!(predictions.to_json_lines(), line);
     }
 
     #[test]

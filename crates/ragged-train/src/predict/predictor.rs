@@ -22,9 +22,9 @@ use crate::export::onnx::{TrainedModel, encode};
 use crate::fit::batch_model::BatchModel;
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
-use crate::objective::confusion_matrix::ConfusionMatrix;
-use crate::objective::loss::Loss;
-use crate::objective::metrics::Metrics;
+use crate::objective::scaled::Objective;
+use crate::objective::softmax::softmax;
+use crate::predict::evaluation::Evaluation;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
@@ -63,21 +63,6 @@ pub struct Predictor {
     parameters: Parameters,
 }
 
-/// The result of [`Predictor::evaluate`].
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// The metrics.
-    pub metrics: Metrics,
-    /// The confusion matrix and the labels of the classes, for classes.
-    pub confusion: Option<(ConfusionMatrix, Vec<String>)>,
-    /// The number of examples.
-    pub examples: usize,
-    /// The epoch from which the parameters are.
-    pub epoch: usize,
-    /// Notes on how the file was read, such as columns that were left out.
-    pub notes: Vec<String>,
-}
-
 impl Predictor {
     /// Reads the configuration and the checkpoint of a run.
     ///
@@ -111,7 +96,8 @@ impl Predictor {
     }
 
     /// Returns the model, for streams and for inputs that are tensors. Its inputs are features to which the
-    /// [`transforms`](Self::transforms) have been applied.
+    /// [`transforms`](Self::transforms) have been applied; its outputs become predictions by
+    /// [`Objective::outputs`].
     pub fn model(&self) -> &PreparedModel {
         &self.model
     }
@@ -126,6 +112,11 @@ impl Predictor {
         &self.encoder
     }
 
+    /// Returns the loss that was minimised and how predictions follow from the outputs of the model.
+    pub fn objective(&self) -> Objective {
+        self.info.objective()
+    }
+
     /// Returns the epoch from which the parameters are.
     pub fn epoch(&self) -> usize {
         self.info.epoch()
@@ -133,7 +124,7 @@ impl Predictor {
 
     /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
     ///
-    /// The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
+    /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
     /// `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step, which is zero after the end of a
     /// sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the training data.
     /// The graph does not check its input: a value that is missing after the transforms makes the prediction for its
@@ -165,6 +156,7 @@ impl Predictor {
             config: &self.info.model,
             weights: &self.parameters.state_dict(),
             transforms: &self.info.transforms,
+            outputs: &self.info.outputs,
             schema: &self.info.schema,
         })
     }
@@ -216,12 +208,13 @@ impl Predictor {
             return Err(Error::Targets { expected, got });
         }
         let (examples, mut notes) = (data.len(), data.notes().to_vec());
-        let loss = Loss::for_targets(kind);
+        let objective = self.info.objective();
         let data = self.transformed(data, Some("test data"), &mut notes)?;
-        let sum = evaluate(&self.model, &self.loader(data.clone())?, loss)?;
+        let sum = evaluate(&self.model, &self.loader(data.clone())?, &objective)?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
-            let sequences = non_finite_sequences(&self.model, data, &self.loader_config(), loss)?;
+            let sequences =
+                non_finite_sequences(&self.model, data, &self.loader_config(), &objective)?;
             return Err(Error::NonFiniteTest { loss: metrics.loss, sequences });
         }
         let labels = kind.labels().unwrap_or_default().to_vec();
@@ -302,8 +295,7 @@ impl Predictor {
         ids: Option<Vec<String>>,
     ) -> Result<Predictions> {
         if sequences.is_empty() {
-            let targets = self.targets().clone();
-            return Ok(Predictions { targets, first: 1, rows: vec![], notes: vec![] });
+            return Ok(self.predictions(vec![], vec![]));
         }
         let example = |sequence: &Sequence| Example::new(sequence.clone(), Target::Values(vec![]));
         let examples = sequences.iter().map(example).collect();
@@ -327,12 +319,20 @@ impl Predictor {
         for (row, id) in rows.iter_mut().zip(ids) {
             row.id = id;
         }
-        Ok(Predictions { targets: self.targets().clone(), first: 1, rows, notes })
+        Ok(self.predictions(rows, notes))
+    }
+
+    fn predictions(&self, rows: Vec<Prediction>, notes: Vec<String>) -> Predictions {
+        let (targets, kind) = (self.targets().clone(), self.info.outputs.kind.clone());
+        Predictions { targets, kind, first: 1, rows, notes }
     }
 
     fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
         let output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
-        let mut output = output.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+        output.iter_mut().for_each(|row| self.info.outputs.apply(row));
+        let wide = |row: Vec<f32>| row.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let mut output: Vec<Vec<f64>> = output.into_iter().map(wide).collect();
         if self.targets().labels().is_some() {
             output.iter_mut().for_each(|logits| softmax(logits));
         }
@@ -395,12 +395,4 @@ impl std::fmt::Debug for Predictor {
             .field("info", info)
             .finish_non_exhaustive()
     }
-}
-
-/// Replaces logits by `e^x / sum(e^x)`, computed after subtracting the largest logit.
-fn softmax(logits: &mut [f64]) {
-    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    logits.iter_mut().for_each(|x| *x = (*x - largest).exp());
-    let sum = logits.iter().fold(0.0, |sum, exp| sum + exp);
-    logits.iter_mut().for_each(|x| *x /= sum);
 }

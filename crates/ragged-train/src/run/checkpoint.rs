@@ -13,6 +13,7 @@ use ragged_datasets::formats::Schema;
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{ModelConfig, Parameters};
+use ragged_transforms::Outputs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,8 @@ use crate::error::{CheckpointError, Error, Result};
 use crate::fit::observer::TrainState;
 use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
+use crate::objective::criterion::Criterion;
+use crate::objective::scaled::Objective;
 use crate::run::best_epochs::BestEpochs;
 use crate::run::difference::ForcedResume;
 use crate::run::identity::RunIdentity;
@@ -49,6 +52,11 @@ pub struct CheckpointInfo {
     /// The vocabularies of the training data.
     #[serde(default, skip_serializing_if = "TokenEncoder::is_empty")]
     pub tokens: TokenEncoder,
+    /// The loss that was minimised.
+    pub loss: Criterion,
+    /// How predictions follow from the outputs of the model.
+    #[serde(default, skip_serializing_if = "Outputs::is_identity")]
+    pub outputs: Outputs,
     /// The records of all epochs that had ended: the lines of `metrics.jsonl`.
     pub records: Vec<EpochRecord>,
     /// The position of the run.
@@ -59,6 +67,11 @@ pub struct CheckpointInfo {
 }
 
 impl CheckpointInfo {
+    /// Returns what was minimised.
+    pub fn objective(&self) -> Objective {
+        Objective::new(self.loss.clone(), self.outputs.scale.clone(), &self.schema.targets)
+    }
+
     /// Returns the number of the last epoch that had ended, from 1; 0 before the end of the first.
     pub fn epoch(&self) -> usize {
         self.records.last().map_or(0, |record| record.epoch)
@@ -187,6 +200,7 @@ mod tests {
     use crate::fit::early_stopping::EarlyStopping;
     use crate::objective::loss::Loss;
     use crate::objective::monitor::Monitor;
+    use crate::objective::targets::Targets;
     use crate::optim::schedule::Schedule;
     use crate::run::data_fingerprint::DataFingerprints;
 
@@ -196,7 +210,7 @@ mod tests {
         let data = FixedLengthSums::new(FixedLengthSumsConfig::default()).unwrap();
         let config = ExperimentConfig::parse("", &[]).unwrap();
         for bad in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let mut progress = Progress::new(Loss::Mse, bad);
+            let mut progress = Progress::new(&Criterion::Mse, bad);
             let monitor = Monitor::Loss;
             progress.early_stopping.update(&EarlyStopping::new(3), monitor, bad);
             let (patience, cooldown) = (1, 0);
@@ -204,11 +218,13 @@ mod tests {
                 Schedule::Plateau { factor: 0.5, patience, threshold: 0.0, cooldown, min_lr: 0.0 };
             progress.plateau.update(&plateau, monitor, bad);
             let column = |value: f64| Tensor::new(&[[value]], &Device::Cpu).unwrap();
-            progress.sums.metrics.add(bad, &column(bad), &column(1.0)).unwrap();
+            let target = column(1.0);
+            let (targets, sums) = (Targets::new(&target), &mut progress.sums.metrics);
+            Criterion::Mse.measure(bad, &column(bad), &targets, sums).unwrap();
             progress.update(1, bad, bad);
             let mut ended = progress.clone();
-            let mut record = ended.end_epoch(Loss::Mse);
-            record.valid = Some(record.train);
+            let mut record = ended.end_epoch(&Criterion::Mse);
+            record.valid = Some(record.train.clone());
             let mut best_epochs = BestEpochs::default();
             best_epochs.insert(monitor, bad, 1, 2);
             let layer = RecurrentConfig::new(1, 1);
@@ -218,6 +234,9 @@ mod tests {
                 identity: RunIdentity::of(&config, &DataFingerprints::default()).unwrap(),
                 forced: vec![],
                 transforms: Pipeline::identity(data.features()),
+                tokens: TokenEncoder::default(),
+                loss: Criterion::Mse,
+                outputs: Outputs::default(),
                 records: vec![record],
                 progress,
                 best_epochs,

@@ -109,7 +109,23 @@ fn check_readout(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig
 
 /// Checks that the monitored metric is defined: R2 is not, where the targets of every output are all equal.
 fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
-    if config.train.monitor != Monitor::R2 || config.data.is_generated() {
+    let refuse = |message: &str| Err(ConfigError::conflict("train.monitor", message).into());
+    let (targets, monitor) = (data.targets(), config.train.monitor);
+    if monitor == Monitor::Auc && !config.validates() {
+        return refuse(
+            "train.monitor is auc, which is measured on validation data only: expected another metric, or \
+             data.valid_fraction",
+        );
+    }
+    if monitor == Monitor::Top5 && targets.outputs() <= 5 {
+        return refuse(
+            "train.monitor is top5, but there are no more than five classes: expected accuracy",
+        );
+    }
+    if monitor == Monitor::Mase && !targets.is_per_step() {
+        return refuse("train.monitor is mase, but there is one target per sequence: expected mae");
+    }
+    if monitor != Monitor::R2 || config.data.is_generated() {
         return Ok(());
     }
     let valid = data.valid.as_ref().filter(|_| config.validates());

@@ -11,11 +11,9 @@ use crate::error::{Error, Result};
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
-use crate::fit::record::EpochRecord;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
-use crate::objective::loss::Loss;
-use crate::objective::metrics::MetricSum;
+use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
@@ -25,9 +23,11 @@ use crate::run::loaders::{largest_batch, loader_config, train_loader};
 use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
-use crate::run::plot;
+use crate::run::objective::resolve_objective;
 use crate::run::recorder::{Recorder, RunContext};
+use crate::run::results::Results;
 use crate::run::run_dir::{RunDir, RunSummary};
+use crate::run::small_data::{advice, resolve_batch_size};
 
 /// A run that is set up, at its start or at a checkpoint.
 ///
@@ -48,6 +48,7 @@ use crate::run::run_dir::{RunDir, RunSummary};
 pub struct Experiment {
     config: ExperimentConfig,
     data: Datasets,
+    objective: Objective,
     model_config: ModelConfig,
     model: Model,
     parameters: Parameters,
@@ -87,11 +88,18 @@ impl Experiment {
     ///
     /// Errors of the configuration, the data and the model. Everything that can be checked before
     /// training is checked here.
-    pub fn new(config: ExperimentConfig) -> Result<Self> {
+    pub fn new(mut config: ExperimentConfig) -> Result<Self> {
         let characters = config.model.characters.is_some();
-        let data = Datasets::open_with(&config.data, characters, config.seed)?;
-        let model_config =
-            config.model_config(data.train.features(), &data.encoder, data.targets());
+        let mut data = Datasets::open_with(&config.data, characters, config.seed)?;
+        resolve_batch_size(&mut config, &data);
+        data.notes.extend(advice(&config, &data));
+        let objective = resolve_objective(&mut config, &data)?;
+        let model_config = config.model_config(
+            data.train.features(),
+            &data.encoder,
+            data.targets(),
+            objective.criterion().outputs_per_value(),
+        );
         let identity = RunIdentity::of(&config, &data.fingerprints)?;
         model_config.validate()?;
         check_memory(estimate_memory(
@@ -104,6 +112,7 @@ impl Experiment {
         let experiment = Self {
             config,
             data,
+            objective,
             model_config,
             model,
             parameters,
@@ -193,6 +202,11 @@ impl Experiment {
         &self.data.notes
     }
 
+    /// Returns what is minimised.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
     /// Returns the parameters by name.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
@@ -239,6 +253,7 @@ impl Experiment {
             forced: &self.forced,
             transforms: &self.data.transforms,
             tokens: &self.data.encoder,
+            objective: &self.objective,
             parameters: &self.parameters,
             monitor: self.config.train.monitor,
             checkpoint: &self.config.checkpoint,
@@ -255,14 +270,24 @@ impl Experiment {
         let checkpoint = load_checkpoint(&path)?;
         self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
-        let tested = evaluate(&self.model, &test, self.loss())?;
+        let tested = evaluate(&self.model, &test, &self.objective)?;
         lock.check()?;
-        self.draw(run, recorder.records(), best, &tested)?;
+        let results = Results {
+            name: &self.config.name,
+            objective: &self.objective,
+            labels: self.data.targets().labels(),
+            records: recorder.records(),
+            best,
+            tested: &tested,
+        };
+        results.draw(run)?;
         let summary = RunSummary {
             name: self.config.name.clone(),
             trained: self.describe(),
             epoch: checkpoint.info.epoch(),
+            minimised: self.objective.describe(),
             test: tested.finish(),
+            classes: results.class_scores(),
             test_examples: self.data.test.len(),
             parameters: self.parameters.count(),
             epochs: trainer.progress.epoch,
@@ -274,51 +299,17 @@ impl Experiment {
         let loss = summary.test.loss;
         if !loss.is_finite() {
             let (data, config) = (self.data.test.clone(), self.loader_config());
-            let sequences = non_finite_sequences(&self.model, data, &config, self.loss())?;
+            let sequences = non_finite_sequences(&self.model, data, &config, &self.objective)?;
             return Err(Error::NonFiniteTest { loss, sequences });
         }
         Ok(RunOutcome::Finished(Box::new(summary)))
-    }
-
-    /// Writes the plots and tables at the end of a run.
-    fn draw(
-        &self,
-        run: &RunDir,
-        records: &[EpochRecord],
-        best: usize,
-        tested: &MetricSum,
-    ) -> Result<()> {
-        let failed = |name: &str| {
-            let path = run.path().join(name);
-            move |source| Error::Plot { path, source }
-        };
-        let title = format!("{}: loss over the epochs", self.config.name);
-        let unit = match self.loss() {
-            Loss::Mse => "mean squared error",
-            Loss::CrossEntropy => "cross-entropy in nats",
-        };
-        let svg = plot::losses(&title, unit, records, best).map_err(failed("loss.svg"))?;
-        run.write("loss.svg", &svg)?;
-        if let (Some(confusion), Some(labels)) = (tested.confusion(), self.data.targets().labels())
-        {
-            run.write("confusion.txt", &confusion.table(labels))?;
-            let title = format!("{}: test data", self.config.name);
-            let svg =
-                plot::confusion(&title, labels, confusion).map_err(failed("confusion.svg"))?;
-            run.write("confusion.svg", &svg)?;
-        }
-        Ok(())
-    }
-
-    fn loss(&self) -> Loss {
-        Loss::for_targets(self.data.targets())
     }
 
     /// Returns a trainer at the position of the run, and sets the parameters to those of that position.
     pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
         let named = self.parameters.named();
-        let mut trainer = Trainer::new(&self.model, named, self.loss(), config, seed)?;
+        let mut trainer = Trainer::new(&self.model, named, &self.objective, config, seed)?;
         if let Some(Checkpoint { info, parameters, ema, optimizer, carried }) = &self.from {
             self.parameters.load_state_dict(parameters)?;
             trainer.optimizer.load_state_dict(optimizer)?;

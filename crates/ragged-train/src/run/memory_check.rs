@@ -68,7 +68,7 @@ mod tests {
     fn the_parts_follow_from_the_configuration() {
         let text = "[model]\nhidden_size = 10\n[train]\nema_decay = 0.9\n";
         let config = ExperimentConfig::parse(text, &[]).unwrap();
-        let model = config.model_config(7, &TokenEncoder::default(), &TargetKind::Values(1));
+        let model = config.model_config(7, &TokenEncoder::default(), &TargetKind::Values(1), 1);
         let estimate = estimate_memory(&config, &model, 100).unwrap();
         let count = 4 * 10 * (7 + 10 + 2) + 11;
         assert_eq!(estimate.parameters, 4 * count);
@@ -83,7 +83,7 @@ mod tests {
     fn what_does_not_fit_is_an_error_with_figures() {
         let text = "[model]\nhidden_size = 16_384\nnum_layers = 64\n";
         let config = ExperimentConfig::parse(text, &[]).unwrap();
-        let model = config.model_config(7, &TokenEncoder::default(), &TargetKind::Values(1));
+        let model = config.model_config(7, &TokenEncoder::default(), &TargetKind::Values(1), 1);
         let estimate = estimate_memory(&config, &model, 100).unwrap();
         let error = Error::Memory { estimate, available: 4_000_000_000 }.to_string();
         assert_eq!(

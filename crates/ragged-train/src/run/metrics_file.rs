@@ -79,7 +79,7 @@ mod tests {
 
     fn record(epoch: usize) -> EpochRecord {
         let loss = 0.1 * epoch as f64;
-        let train = Metrics { loss, r2: Some(f64::NAN), accuracy: None, f1: None };
+        let train = Metrics { loss, others: vec![("r2".into(), f64::NAN)] };
         let (lr, grad_norm, largest_grad_norm) = (0.01, f64::INFINITY, 2.0);
         let updates = epoch as u64;
         EpochRecord { epoch, updates, lr, grad_norm, largest_grad_norm, train, valid: None }

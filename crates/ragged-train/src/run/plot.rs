@@ -270,7 +270,7 @@ mod tests {
     use crate::objective::metrics::Metrics;
 
     fn record(epoch: usize, train: f64, valid: Option<f64>) -> EpochRecord {
-        let metrics = |loss| Metrics { loss, r2: None, accuracy: None, f1: None };
+        let metrics = |loss| Metrics { loss, others: vec![] };
         EpochRecord {
             epoch,
             updates: epoch as u64,

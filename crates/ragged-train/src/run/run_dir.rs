@@ -24,6 +24,7 @@ use crate::atomic_file::{
 };
 use crate::error::{Error, Result};
 use crate::fit::record::EpochRecord;
+use crate::objective::confusion_matrix::ClassScore;
 use crate::objective::metrics::Metrics;
 use crate::run::best_epochs::BestEpochs;
 use crate::run::difference::ForcedResume;
@@ -55,8 +56,13 @@ pub struct RunSummary {
     pub trained: String,
     /// The epoch whose parameters were tested.
     pub epoch: usize,
+    /// The loss, in words, and whether targets were scaled for it.
+    pub minimised: String,
     /// The metrics on the test data.
     pub test: Metrics,
+    /// The scores of every class on the test data, for classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassResult>,
     /// Examples in the test data.
     pub test_examples: usize,
     /// The number of parameters of the model.
@@ -70,6 +76,16 @@ pub struct RunSummary {
     /// The times that the run was resumed although something had changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forced: Vec<ForcedResume>,
+}
+
+/// The scores of a class on the test data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassResult {
+    /// The label of the class.
+    pub label: String,
+    /// Precision, recall, F1 score and the number of examples.
+    #[serde(flatten)]
+    pub scores: ClassScore,
 }
 
 impl RunDir {

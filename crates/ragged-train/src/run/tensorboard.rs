@@ -102,14 +102,8 @@ impl EventFile {
     pub(crate) fn epoch(&mut self, record: &EpochRecord) -> Result<()> {
         let mut values = vec![];
         let mut add = |part: &str, metrics: &Metrics| {
-            let named = [
-                ("loss", Some(metrics.loss)),
-                ("r2", metrics.r2),
-                ("accuracy", metrics.accuracy),
-                ("f1", metrics.f1),
-            ];
-            let given = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
-            values.extend(given.map(|(name, value)| (format!("{part}/{name}"), value)));
+            let named = metrics.all().map(|(name, value)| (format!("{part}/{name}"), value));
+            values.extend(named);
         };
         add("train", &record.train);
         record.valid.iter().for_each(|metrics| add("valid", metrics));

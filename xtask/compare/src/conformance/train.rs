@@ -6,7 +6,7 @@ use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::random::Generator;
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
 use ragged_train::fit::{Position, StepOptions};
-use ragged_train::{Loss, Optimizer, OptimizerConfig, train_step};
+use ragged_train::{Criterion, Optimizer, OptimizerConfig, train_step};
 use serde_json::Value;
 
 use crate::conformance::case::{Case, CaseResult, Comparison};
@@ -24,8 +24,8 @@ pub(super) fn compare(case: &Case) -> CaseResult<Comparison> {
         other => return Err(format!("unknown model {other:?}").into()),
     };
     let loss = match case.text("loss")? {
-        "mse" => Loss::Mse,
-        "cross_entropy" => Loss::CrossEntropy,
+        "mse" => Criterion::Mse,
+        "cross_entropy" => Criterion::cross_entropy(),
         other => return Err(format!("unknown loss {other:?}").into()),
     };
     let layer = RecurrentConfig::new(case.size("input_size")?, case.size("hidden_size")?);
@@ -43,7 +43,7 @@ pub(super) fn compare(case: &Case) -> CaseResult<Comparison> {
     for k in 0..updates {
         let batch = batch(case, kind, k)?;
         let (at, rng) = (Position { epoch: 0, batch: k }, &mut Generator::seed(0));
-        let step = train_step(&model, &batch, loss, &mut optimizer, rule, at, rng)?;
+        let step = train_step(&model, &batch, &loss, &mut optimizer, rule, at, rng)?;
         losses.push(step.loss);
         norms.push(step.grad_norm);
     }

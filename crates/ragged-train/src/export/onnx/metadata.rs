@@ -2,12 +2,19 @@
 
 use ragged_datasets::TargetKind;
 use ragged_datasets::formats::Schema;
+use ragged_transforms::{OutputKind, Outputs};
 use serde_json::json;
 
 use crate::export::onnx::messages::Property;
 
-/// Returns the properties. `labels` and `features` are JSON lists of names; they are left out where there are none.
-pub(super) fn properties(name: &str, epoch: usize, schema: &Schema) -> Vec<Property> {
+/// Returns the properties. `labels`, `outputs` (for values) and `features` are JSON lists of names; they are left out
+/// where there are none.
+pub(super) fn properties(
+    name: &str,
+    epoch: usize,
+    schema: &Schema,
+    outputs: &Outputs,
+) -> Vec<Property> {
     let (task, per) = match &schema.targets {
         TargetKind::Classes(_) => ("classification", "sequence"),
         TargetKind::StepClasses(_) => ("classification", "step"),
@@ -24,15 +31,19 @@ pub(super) fn properties(name: &str, epoch: usize, schema: &Schema) -> Vec<Prope
         text("prediction_per", per),
     ];
     properties.extend(schema.targets.labels().map(|labels| list("labels", labels)));
+    if schema.targets.labels().is_none() {
+        properties.push(list("outputs", &outputs.names(schema.targets.outputs())));
+    }
     properties.extend(schema.features.as_ref().map(|names| list("features", names)));
     properties
 }
 
 /// Describes the values of the output.
-pub(super) fn prediction_doc(targets: &TargetKind) -> String {
+pub(super) fn prediction_doc(targets: &TargetKind, outputs: &Outputs) -> String {
     let values = match targets.labels() {
         Some(labels) => format!("The probabilities of the classes {}", labels.join(", ")),
-        None => "The predicted values".into(),
+        None if outputs.kind == OutputKind::Value => "The predicted values".into(),
+        None => format!("The predictions {}", outputs.names(targets.outputs()).join(", ")),
     };
     match targets.is_per_step() {
         true => format!("{values}, for each step; zero after the end of a sequence."),

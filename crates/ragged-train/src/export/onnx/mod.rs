@@ -7,6 +7,7 @@ mod graph;
 mod messages;
 mod metadata;
 mod model;
+mod outputs;
 mod readout;
 mod recurrent;
 mod sequences;

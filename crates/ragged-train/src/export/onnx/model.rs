@@ -7,13 +7,14 @@ use prost::Message;
 use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::{Pipeline, Transform};
 use ragged_models::{ModelConfig, Readout};
+use ragged_transforms::Outputs;
 
 use crate::error::{Error, Result};
 use crate::export::onnx::graph::{Dim, Element, GraphBuilder};
 use crate::export::onnx::messages::{Model, OperatorSet};
 use crate::export::onnx::sequences::Sequences;
 use crate::export::onnx::weights::Weights;
-use crate::export::onnx::{metadata, readout, recurrent, transforms};
+use crate::export::onnx::{metadata, outputs, readout, recurrent, transforms};
 
 /// The version of the operators.
 const OPSET: i64 = 18;
@@ -31,6 +32,7 @@ pub(crate) struct TrainedModel<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) weights: &'a BTreeMap<String, Tensor>,
     pub(crate) transforms: &'a Pipeline,
+    pub(crate) outputs: &'a Outputs,
     pub(crate) schema: &'a Schema,
 }
 
@@ -93,7 +95,8 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
     let rows = recurrent::layers(&mut graph, config, &weights, &sequences, read)?;
     let rows = readout::read(&mut graph, config.readout, &sequences, &rows);
     let classes = schema.targets.labels().is_some();
-    let mut prediction = readout::head(&mut graph, config, &weights, &rows, classes)?;
+    let head = readout::head(&mut graph, config, &weights, &rows, classes)?;
+    let mut prediction = outputs::apply(&mut graph, model.outputs, head, config.num_outputs);
     let mut dims = vec![Dim::Any("batch"), Dim::Size(config.num_outputs)];
     if config.readout == Readout::Steps {
         let (mask, zero) = (sequences.mask(&mut graph), graph.number(Element::Float, 0.0));
@@ -102,7 +105,7 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
         let truncated = model.transforms.transforms().iter().any(cut);
         dims.insert(1, Dim::Any(if truncated { "kept" } else { "time" }));
     }
-    let doc = metadata::prediction_doc(&schema.targets);
+    let doc = metadata::prediction_doc(&schema.targets, model.outputs);
     graph.output(&prediction, "prediction", Element::Float, &dims, doc);
     Ok(Model {
         ir_version: IR_VERSION,
@@ -111,7 +114,7 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
         doc_string: format!("The model of the run {}, epoch {}.", model.name, model.epoch),
         graph: Some(graph.finish()),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata_props: metadata::properties(model.name, model.epoch, schema),
+        metadata_props: metadata::properties(model.name, model.epoch, schema, model.outputs),
     })
 }
 
@@ -143,6 +146,7 @@ mod tests {
     struct Case {
         config: ModelConfig,
         transforms: Pipeline,
+        outputs: Outputs,
         schema: Schema,
     }
 
@@ -157,8 +161,9 @@ mod tests {
                 _ => TargetKind::Classes(labels),
             };
             let features = Some(["x", "y", "z"].map(String::from).to_vec());
-            let schema = Schema { targets, features, exact: false };
-            Self { config, transforms: Pipeline::identity(3), schema }
+            let schema = Schema { targets, features, tokens: vec![], exact: false };
+            let (transforms, outputs) = (Pipeline::identity(3), Outputs::default());
+            Self { config, transforms, outputs, schema }
         }
 
         /// The same with fitted transforms. The second feature has a missing value.
@@ -179,8 +184,9 @@ mod tests {
         }
 
         fn encode(&self, weights: &BTreeMap<String, Tensor>) -> Result<Model> {
-            let Self { config, transforms, schema } = self;
-            let model = TrainedModel { name: "r", epoch: 7, config, weights, transforms, schema };
+            let Self { config, transforms, outputs, schema } = self;
+            let (name, epoch) = ("r", 7);
+            let model = TrainedModel { name, epoch, config, weights, transforms, outputs, schema };
             Ok(Model::decode(&*encode(&model)?).unwrap())
         }
 
@@ -325,6 +331,29 @@ mod tests {
                     check_names(&case.graph(), &HashSet::new());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn predictions_are_in_the_units_of_the_data() {
+        use ragged_transforms::{OutputKind, Standardize};
+        let scale = Standardize { mean: vec![1.0], std: vec![2.0] };
+        let quantiles = OutputKind::Quantiles(vec![0.1, 0.9]);
+        for (kind, scale, end) in [
+            (quantiles, Some(scale.clone()), &["Cast", "Mul", "Add", "Cast"][..]),
+            (OutputKind::Gaussian, Some(scale), &["Concat", "Gather"]),
+            (OutputKind::LogRate, None, &["Exp"]),
+            (OutputKind::Logit, None, &["Sigmoid"]),
+        ] {
+            let mut case = Case::new(Readout::Mean);
+            case.schema.targets = TargetKind::Values(2 / kind.per_value());
+            case.outputs = Outputs { kind, scale };
+            let graph = case.graph();
+            check_names(&graph, &HashSet::new());
+            // The last node gives the output its name.
+            let operators: Vec<_> =
+                operators(&graph).into_iter().filter(|name| *name != "Identity").collect();
+            assert_eq!(operators[operators.len() - end.len()..], *end);
         }
     }
 

@@ -1,0 +1,96 @@
+//! The objective of a run: a loss whose targets may be scaled, with metrics in the units of the data.
+
+use candle_core::Tensor;
+use ragged_datasets::TargetKind;
+use ragged_transforms::{Outputs, Standardize};
+
+use crate::error::Result;
+use crate::objective::criterion::Criterion;
+use crate::objective::fused::wide;
+use crate::objective::loss::Loss;
+use crate::objective::metric_sum::MetricSum;
+use crate::objective::targets::Targets;
+
+/// One of the usual losses, computed on targets that are scaled. Its metrics are in the units of the data.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use ragged_datasets::TargetKind;
+/// use ragged_datasets::transforms::Standardize;
+/// use ragged_train::Criterion;
+/// use ragged_train::objective::{Loss, Objective, Targets};
+///
+/// let scale = Standardize { mean: vec![250_000.0], std: vec![1_000.0] };
+/// let objective = Objective::new(Criterion::Mse, Some(scale), &TargetKind::Values(1));
+/// let target = Tensor::new(&[[249_000f32], [251_000.0]], &Device::Cpu)?;
+/// let targets = Targets::new(&target);
+/// let prediction = Tensor::new(&[[0f32], [1.0]], &Device::Cpu)?;
+///
+/// let loss = objective.value(&prediction, &targets)?.to_scalar::<f32>()?;
+/// assert_eq!(loss, 0.5);
+/// let mut sum = objective.metrics();
+/// objective.measure(loss.into(), &prediction, &targets, &mut sum)?;
+/// assert_eq!(sum.finish().get("mae"), Some(500.0));
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    criterion: Criterion,
+    outputs: Outputs,
+    per_step: bool,
+}
+
+impl Objective {
+    /// Creates an objective. `scale` is that of the targets, one entry per value, fitted to the training data.
+    pub fn new(criterion: Criterion, scale: Option<Standardize>, targets: &TargetKind) -> Self {
+        let outputs = Outputs { kind: criterion.output_kind(), scale };
+        Self { criterion, outputs, per_step: targets.is_per_step() }
+    }
+
+    /// Returns the loss.
+    pub fn criterion(&self) -> &Criterion {
+        &self.criterion
+    }
+
+    /// Returns how predictions follow from the outputs of the model.
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
+    }
+
+    /// Returns what the loss is and in which units, in words.
+    pub fn describe(&self) -> String {
+        let scaled = if self.outputs.scale.is_some() { " of standardised targets" } else { "" };
+        format!("{}{scaled}", self.criterion.describe())
+    }
+
+    /// Returns targets in the units of the loss.
+    fn scaled(&self, values: &Tensor) -> Result<Option<Tensor>> {
+        let Some(Standardize { mean, std }) = &self.outputs.scale else { return Ok(None) };
+        let mut scaled = wide(values)?;
+        for row in scaled.chunks_exact_mut(mean.len()) {
+            for ((value, mean), std) in row.iter_mut().zip(mean).zip(std) {
+                *value = (*value - mean) / std;
+            }
+        }
+        Ok(Some(Tensor::from_vec(scaled, values.shape(), values.device())?))
+    }
+}
+
+impl Loss for Objective {
+    fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor> {
+        let scaled = self.scaled(targets.values)?;
+        let values = scaled.as_ref().unwrap_or(targets.values);
+        self.criterion.value(prediction, &Targets { values, ..*targets })
+    }
+
+    fn weight(&self, targets: &Targets<'_>) -> Result<f64> {
+        self.criterion.weight(targets)
+    }
+
+    fn metrics(&self) -> MetricSum {
+        match self.criterion.is_for_classes() {
+            true => MetricSum::of_classes(),
+            false => MetricSum::of_values(self.outputs.clone(), self.per_step),
+        }
+    }
+}

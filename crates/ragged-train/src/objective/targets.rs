@@ -1,0 +1,47 @@
+//! The targets of a batch, as a loss receives them.
+
+use candle_core::{DType, Tensor};
+use ragged_datasets::{Batch, BatchInput};
+use ragged_sequence::PackedLayout;
+
+use crate::error::Result;
+
+/// The class index of a missing target, which does not count: PyTorch's `ignore_index`. A missing value is NaN.
+pub const MISSING_CLASS: u32 = u32::MAX;
+
+/// The targets of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// Class indices of dtype `u32`, `[B]` or `[N]`, or values, `[B, K]` or `[N, K]`.
+    pub values: &'a Tensor,
+    /// Which row is which step of which sequence, where there is one target per packed time step.
+    pub layout: Option<&'a PackedLayout>,
+}
+
+impl<'a> Targets<'a> {
+    /// Creates targets of which nothing is known but their values.
+    pub fn new(values: &'a Tensor) -> Self {
+        Self { values, layout: None }
+    }
+
+    /// Returns the targets of a batch.
+    ///
+    /// # Errors
+    ///
+    /// Errors from candle, for a target without a batch dimension.
+    pub fn of(batch: &'a Batch) -> Result<Self> {
+        let values = &batch.target;
+        let layout = match &batch.input {
+            BatchInput::Packed(packed) => Some(packed.layout()),
+            BatchInput::Tokens(tokens) => Some(tokens.layout()),
+            BatchInput::Padded { .. } => None,
+        };
+        let rows = values.dim(0)?;
+        Ok(Self { values, layout: layout.filter(|layout| layout.rows() == rows) })
+    }
+
+    /// Returns the values as class indices.
+    pub(super) fn classes(&self) -> Result<Vec<u32>> {
+        Ok(self.values.to_dtype(DType::U32)?.to_vec1()?)
+    }
+}
