@@ -35,6 +35,12 @@ pub trait Float:
     const SHIFTER: Self;
     /// The largest magnitude of an argument of exp for which the result is a normal number.
     const EXP_LIMIT: Self;
+    /// The magnitude from which on all values are integers: 2 to the number of fraction bits.
+    const INTEGERS: Self;
+    /// The exponent of subnormal numbers and of zero, as it is stored in the bits.
+    const ZERO_EXPONENT: Self;
+    /// Minus infinity.
+    const NEG_INFINITY: Self;
     /// The coefficients of exp's polynomial, the highest first (see `simd::math`).
     const EXP_TERMS: &'static [Self];
 
@@ -46,6 +52,12 @@ pub trait Float:
     fn magnitude(self) -> Self;
     /// Returns 2^n, where the lowest bits of `self` hold the integer n (see `simd::math`).
     fn power_of_two(self) -> Self;
+    /// Returns m and k with `self = m 2^k` and 1 <= m < 2, for a positive normal number.
+    fn mantissa_and_exponent(self) -> (Self, Self);
+    /// Returns the value in double precision.
+    fn to_f64(self) -> f64;
+    /// Rounds a value in double precision.
+    fn from_f64(value: f64) -> Self;
 }
 
 macro_rules! float {
@@ -53,6 +65,9 @@ macro_rules! float {
         impl Float for $t {
             const ONE: Self = 1.0;
             const LOG2_E: Self = std::$t::consts::LOG2_E;
+            const INTEGERS: Self = (1u64 << $fraction_bits) as Self;
+            const ZERO_EXPONENT: Self = ($t::MIN_EXP - 2) as Self;
+            const NEG_INFINITY: Self = $t::NEG_INFINITY;
             $($constants)*
 
             #[inline(always)]
@@ -71,6 +86,22 @@ macro_rules! float {
             fn power_of_two(self) -> Self {
                 let exponent = self.to_bits() << $fraction_bits;
                 Self::from_bits(exponent.wrapping_add((1.0 as Self).to_bits()))
+            }
+            #[inline(always)]
+            fn mantissa_and_exponent(self) -> (Self, Self) {
+                let (bits, one) = (self.to_bits(), (1.0 as Self).to_bits());
+                // The bits of the exponent become the lowest bits of a float, as in `power_of_two`.
+                let shifted = Self::from_bits(Self::SHIFTER.to_bits() + (bits >> $fraction_bits));
+                let mantissa = Self::from_bits(bits & ((1 << $fraction_bits) - 1) | one);
+                (mantissa, shifted - Self::SHIFTER + Self::ZERO_EXPONENT)
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as Self
             }
         }
     };

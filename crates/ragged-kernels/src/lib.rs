@@ -77,26 +77,32 @@
 
 mod cell;
 mod check;
+mod ctc;
 mod element;
 mod error;
+mod extended;
 mod gemm;
 mod layer;
 mod layout;
 mod memory;
 mod operands;
+mod packed_rows;
 mod passes;
 mod prepared_linear;
 mod prepared_weights;
 mod recurrence;
+mod sequence_passes;
 mod shape;
 mod simd;
 mod step_state;
 mod threads;
 
 pub use crate::cell::kind::CellKind;
+pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::packed_rows::PackedRows;
 pub use crate::prepared_linear::PreparedLinear;
 pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};
