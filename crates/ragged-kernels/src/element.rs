@@ -39,6 +39,8 @@ pub trait Float:
     const INTEGERS: Self;
     /// The exponent of subnormal numbers and of zero, as it is stored in the bits.
     const ZERO_EXPONENT: Self;
+    /// The square root of the smallest normal number.
+    const TINY: Self;
     /// Minus infinity.
     const NEG_INFINITY: Self;
     /// The coefficients of exp's polynomial, the highest first (see `simd::math`).
@@ -115,6 +117,7 @@ float! {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const SHIFTER: Self = 12_582_912.0;
     const EXP_LIMIT: Self = 87.0;
+    const TINY: Self = 1.084_202_2e-19;
     // Found by `python validation/exp_coefficients.py`: the smallest maximal relative error of exp.
     const EXP_TERMS: &'static [Self] =
         &[1.381_454e-3, 8.368_745e-3, 4.166_839e-2, 1.666_652e-1, 0.499_999_94];
@@ -127,6 +130,7 @@ float! {
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const SHIFTER: Self = 6_755_399_441_055_744.0;
     const EXP_LIMIT: Self = 708.0;
+    const TINY: Self = 1.491_668_146_240_041_3e-154;
     // The Taylor series.
     const EXP_TERMS: &'static [Self] = &[
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,

@@ -77,6 +77,7 @@
 
 mod cell;
 mod check;
+mod crf;
 mod ctc;
 mod element;
 mod error;
@@ -98,6 +99,10 @@ mod step_state;
 mod threads;
 
 pub use crate::cell::kind::CellKind;
+pub use crate::crf::entry::{
+    CrfGradients, CrfPaths, crf_gradients, crf_losses, crf_marginals, crf_viterbi,
+};
+pub use crate::crf::potentials::CrfWeights;
 pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
