@@ -69,6 +69,8 @@
 //! - `layout`: the order of the elements in the kernels' own buffers.
 //! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
 //! - `threads`: how the threads share a pass.
+//! - `ctc` and `crf`: losses over whole sequences, with gradients and decoding; `packed_rows`: the rows of each
+//!   sequence; `extended`: the numbers that they are computed with.
 //! - `simd`: vectors of each instruction set, and exp, tanh and the logistic function on them.
 //! - `memory`: the pool of buffers; `element`: the two element types.
 //!
@@ -103,6 +105,7 @@ pub use crate::crf::entry::{
     CrfGradients, CrfPaths, crf_gradients, crf_losses, crf_marginals, crf_viterbi,
 };
 pub use crate::crf::potentials::CrfWeights;
+pub use crate::ctc::decode::{Decoded, ctc_beam_search, ctc_greedy};
 pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use ragged_kernels::{
-    CtcLoss, CtcOptions, Element, Error, PackedRows, SimdLevel, ctc_loss, set_num_threads,
+    CtcLoss, CtcOptions, Element, Error, PackedRows, SimdLevel, ctc_beam_search, ctc_greedy,
+    ctc_loss, set_num_threads,
 };
 
 /// Sequences of logits `[T, C]`, the longest first, with their targets.
@@ -155,6 +156,47 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 300 }))]
+
+    /// A beam that holds all prefixes finds the exact probability of every label sequence, and a beam of one finds what
+    /// the greedy decoder does.
+    #[test]
+    fn decoders_agree_with_the_enumeration(batch in batches()) {
+        let sizes = batch.batch_sizes();
+        let rows = PackedRows::new(batch.logits.len(), &sizes).unwrap();
+        let logits = batch.packed(|x| x);
+        let decode = |beam| ctc_beam_search(&rows, batch.classes, &logits, batch.blank, beam);
+        let (all, one) = (decode(10_000).unwrap(), decode(1).unwrap());
+        let few = decode(3).unwrap();
+        let greedy = ctc_greedy(&rows, batch.classes, &logits, batch.blank).unwrap();
+        for b in 0..batch.logits.len() {
+            let (sequences, _) = enumerate(batch.classes, batch.blank, &batch.logits[b], &[]);
+            prop_assert_eq!(all[b].len(), sequences.len());
+            for found in &all[b] {
+                prop_assert!((found.score - sequences[&found.labels].ln()).abs() < 1e-12);
+            }
+            prop_assert!(all[b].windows(2).all(|pair| pair[0].score >= pair[1].score));
+            prop_assert_eq!(&one[b][..], &greedy[b..=b]);
+            // A narrower beam finds lower bounds.
+            for found in &few[b] {
+                prop_assert!(found.score < sequences[&found.labels].ln() + 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_classes_are_decoded_in_their_order() {
+    let rows = PackedRows::new(1, &[1, 1, 1]).unwrap();
+    let logits = [0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0f32];
+    let greedy = ctc_greedy(&rows, 3, &logits, 2).unwrap();
+    assert_eq!(greedy[0].labels, [1, 0]);
+    assert_eq!(ctc_beam_search(&rows, 3, &logits, 2, 1).unwrap()[0], greedy);
+    let error = ctc_beam_search(&rows, 3, &logits, 2, 0).unwrap_err().to_string();
+    assert_eq!(error, "beam_size: expected at least 1, got 0");
 }
 
 /// A batch of long sequences with many labels, some of them repeated.

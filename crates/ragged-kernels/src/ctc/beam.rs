@@ -8,28 +8,25 @@ const ROOT: u32 = 0;
 
 /// The prefixes that were met, as a tree: each is another prefix and a label.
 struct Prefixes {
-    /// The prefix without its last label, and that label.
+    /// The prefix without its last label, and that label; for the root, itself and no class.
     nodes: Vec<(u32, u32)>,
     children: HashMap<(u32, u32), u32>,
 }
 
 impl Prefixes {
     fn new() -> Self {
-        Self { nodes: vec![(ROOT, u32::MAX)], children: HashMap::new() }
+        let root = (ROOT, u32::MAX);
+        Self { nodes: vec![root], children: HashMap::from([(root, ROOT)]) }
     }
 
-    /// The last label; none of the classes for the root.
-    fn last(&self, prefix: u32) -> u32 {
-        self.nodes[prefix as usize].1
-    }
-
-    fn extend(&mut self, prefix: u32, label: u32) -> u32 {
+    /// Returns the prefix that is another one and a label, which is new or not.
+    fn node(&mut self, place: (u32, u32)) -> u32 {
         let next = self.nodes.len() as u32;
-        let child = *self.children.entry((prefix, label)).or_insert(next);
-        if child == next {
-            self.nodes.push((prefix, label));
+        let node = *self.children.entry(place).or_insert(next);
+        if node == next {
+            self.nodes.push(place);
         }
-        child
+        node
     }
 
     fn labels(&self, mut prefix: u32) -> Vec<u32> {
@@ -56,9 +53,8 @@ struct Hypothesis {
 /// A hypothesis of the next step.
 #[derive(Clone, Copy)]
 struct Candidate {
-    /// The prefix that the alignments had before, and the label that extends it.
-    before: u32,
-    label: Option<u32>,
+    /// The prefix, as its place in the tree, where it may not be yet.
+    place: (u32, u32),
     blank: bool,
     score: f64,
     /// For ties: the rank of the first hypothesis that it continues, and the log probability and index of the class.
@@ -94,35 +90,22 @@ pub(crate) fn beam_search(
     let mut beam = vec![Hypothesis { prefix: ROOT, blank: true, score: 0.0 }];
     let mut candidates: Vec<Candidate> = vec![];
     // The candidate of a prefix and an ending.
-    let mut known: HashMap<(u32, bool), usize> = HashMap::new();
+    let mut known: HashMap<((u32, u32), bool), usize> = HashMap::new();
     for t in 0..length {
         log_probabilities(t, row);
         candidates.clear();
         known.clear();
         for (rank, hypothesis) in beam.iter().enumerate() {
-            let last = prefixes.last(hypothesis.prefix);
+            let own = prefixes.nodes[hypothesis.prefix as usize];
             for (class, &step) in row.iter().enumerate() {
-                let repeated = !hypothesis.blank && class as u32 == last;
-                let label = (class != blank && !repeated).then_some(class as u32);
-                let score = hypothesis.score + step;
-                let before = hypothesis.prefix;
-                let new =
-                    Candidate { before, label, blank: class == blank, score, rank, step, class };
-                // A prefix that no hypothesis has met gets a place in the tree only if it is kept.
-                let prefix = match label {
-                    None => Some(before),
-                    Some(label) => prefixes.children.get(&(before, label)).copied(),
-                };
-                let index = candidates.len();
-                let same = match prefix {
-                    Some(prefix) => *known.entry((prefix, new.blank)).or_insert(index),
-                    // Two hypotheses of one prefix extend it by the same label.
-                    None => extension(&candidates, &beam[..rank], before, class, row.len())
-                        .unwrap_or(index),
-                };
-                match candidates.get_mut(same) {
+                let repeated = !hypothesis.blank && class as u32 == own.1;
+                let stays = class == blank || repeated;
+                let place = if stays { own } else { (hypothesis.prefix, class as u32) };
+                let (blank, score) = (class == blank, hypothesis.score + step);
+                let index = *known.entry((place, blank)).or_insert(candidates.len());
+                match candidates.get_mut(index) {
                     Some(same) => same.score = log_add(same.score, score),
-                    None => candidates.push(new),
+                    None => candidates.push(Candidate { place, blank, score, rank, step, class }),
                 }
             }
         }
@@ -132,9 +115,8 @@ pub(crate) fn beam_search(
         }
         candidates.sort_unstable_by(Candidate::order);
         beam.clear();
-        for &Candidate { before, label, blank, score, .. } in &candidates {
-            let prefix = label.map_or(before, |label| prefixes.extend(before, label));
-            beam.push(Hypothesis { prefix, blank, score });
+        for &Candidate { place, blank, score, .. } in &candidates {
+            beam.push(Hypothesis { prefix: prefixes.node(place), blank, score });
         }
     }
     // The two endings of a prefix are one label sequence.
@@ -147,4 +129,10 @@ pub(crate) fn beam_search(
     }
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
     found.into_iter().map(|(prefix, score)| (prefixes.labels(prefix), score)).collect()
+}
+
+/// Returns the logarithm of the sum of two exponentials.
+fn log_add(a: f64, b: f64) -> f64 {
+    let (larger, smaller) = if a > b { (a, b) } else { (b, a) };
+    if smaller == f64::NEG_INFINITY { larger } else { larger + (smaller - larger).exp().ln_1p() }
 }

@@ -8,6 +8,8 @@
 //! an alignment, `forward` sums over all alignments, `gradient` is the backward pass. `decode` and `beam` find a label
 //! sequence.
 
+mod beam;
+pub(crate) mod decode;
 mod forward;
 mod gradient;
 pub(crate) mod loss;
