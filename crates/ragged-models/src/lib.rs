@@ -65,6 +65,7 @@
 mod cell;
 mod config;
 mod embedding;
+mod crf;
 mod error;
 mod layer;
 mod mode;
@@ -80,6 +81,8 @@ pub use cell::{Cell, CellOutput};
 pub use config::{Merge, Nonlinearity, RecurrentConfig};
 pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
 pub use embedding::table::Embedding;
+pub use crf::constraints::CrfConstraints;
+pub use crf::layer::Crf;
 pub use error::{Error, Result};
 pub use layer::kind::{Gru, LayerKind, Lstm, Rnn};
 pub use layer::recurrent::Recurrent;
