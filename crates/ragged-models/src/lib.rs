@@ -64,8 +64,8 @@
 
 mod cell;
 mod config;
-mod embedding;
 mod crf;
+mod embedding;
 mod error;
 mod layer;
 mod mode;
@@ -79,10 +79,10 @@ pub use cell::rnn::RnnCell;
 pub use cell::state::{LstmState, State};
 pub use cell::{Cell, CellOutput};
 pub use config::{Merge, Nonlinearity, RecurrentConfig};
-pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
-pub use embedding::table::Embedding;
 pub use crf::constraints::CrfConstraints;
 pub use crf::layer::Crf;
+pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
+pub use embedding::table::Embedding;
 pub use error::{Error, Result};
 pub use layer::kind::{Gru, LayerKind, Lstm, Rnn};
 pub use layer::recurrent::Recurrent;

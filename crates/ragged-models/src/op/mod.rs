@@ -1,7 +1,7 @@
 //! Differentiable operations in candle's graph.
 
-pub(crate) mod gather;
 pub(crate) mod crf;
+pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod multi_op;
 pub(crate) mod parameters;
