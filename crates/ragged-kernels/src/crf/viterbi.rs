@@ -88,14 +88,11 @@ fn add<T: Float>(into: &mut [T], a: &[T], b: &[T]) {
 }
 
 /// Returns the score of a path.
-pub(crate) fn score<'e, T: Float>(
+pub(crate) fn score<'e, T: Float + 'e>(
     weights: &CrfWeights<T>,
     emissions: impl Fn(usize) -> &'e [T],
     tags: impl Iterator<Item = u32>,
-) -> f64
-where
-    T: 'e,
-{
+) -> f64 {
     let mut last: Option<usize> = None;
     let mut sum = 0.0;
     for (t, tag) in tags.enumerate() {
