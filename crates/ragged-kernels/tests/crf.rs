@@ -173,8 +173,8 @@ proptest! {
                         });
                         rows.map(|row| gradients.emissions[row * c + tag]).sum()
                     };
-                    for tag in 0..c {
-                        prop_assert!((got[tag] - sum(tag)).abs() < 1e-12);
+                    for (tag, got) in got.iter().enumerate() {
+                        prop_assert!((got - sum(tag)).abs() < 1e-12);
                     }
                 }
             }
