@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the PyTorch fixtures with which the Rust tests compare.
 
-    pip install torch safetensors numpy
+    pip install torch safetensors numpy pytorch-crf
     python validation/generate_fixtures.py
 
 Layers, packing and checkpoints go to crates/ragged-models/tests, training runs to crates/ragged-train/tests.
@@ -23,8 +23,8 @@ CRATES = pathlib.Path(__file__).resolve().parent.parent / "crates"
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 
-def save(crate, name, case, tensors):
-    folder = CRATES / crate / "tests" / "fixtures"
+def save(crate, name, case, tensors, folder="fixtures"):
+    folder = CRATES / crate / "tests" / folder
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
     save_file(tensors, folder / f"{name}.safetensors", metadata={"case": json.dumps(case)})
@@ -311,6 +311,45 @@ def metrics(seed=82):
     (CRATES / "ragged-train" / "tests" / "fixtures" / "metrics.json").write_text(json.dumps(cases) + "\n")
 
 
+def sequence_losses():
+    """Writes CTC losses and a CRF of the package pytorch-crf. Packed data are in the order of a PackedSequence."""
+    from torchcrf import CRF
+
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(81)
+    classes, lengths = 6, [7, 3, 9, 4, 1, 5]
+    # Repeated labels, an empty target, and in the second case targets that are too long for their sequences.
+    targets = {"possible": [[1, 1, 2], [3], [5, 4, 4, 4, 5], [], [2], [1, 2, 3, 4, 5]],
+               "impossible": [[1, 1, 2, 2, 3], [3], [5, 4, 4, 4, 5], [], [2, 1], [1, 2, 3, 4, 5]]}
+    tensors = {"lengths": torch.tensor(lengths)}
+    for name, labels in targets.items():
+        logits = (2 * torch.randn(len(lengths), max(lengths), classes)).requires_grad_()
+        tensors[f"{name}.logits"] = logits
+        for zero_infinity in (False, True):
+            for reduction in ("none", "mean", "sum"):
+                loss = torch.nn.functional.ctc_loss(
+                    logits.log_softmax(-1).transpose(0, 1), torch.tensor(sum(labels, [])), torch.tensor(lengths),
+                    torch.tensor([len(target) for target in labels]), reduction=reduction, zero_infinity=zero_infinity)
+                logits.grad = None
+                (loss * torch.arange(1.0, 1 + loss.numel()).reshape(loss.shape)).sum().backward()
+                key = f"{name}.{'zero' if zero_infinity else 'infinity'}.{reduction}"
+                tensors[key], tensors[f"{key}.grad"] = loss, logits.grad
+    save("ragged-train", "ctc", dict(targets=targets), tensors, "loss_fixtures")
+
+    torch.manual_seed(82)
+    crf = CRF(classes, batch_first=True)
+    emissions = (2 * torch.randn(len(lengths), max(lengths), classes)).requires_grad_()
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    tags = torch.randint(classes, mask.shape)
+    losses = -crf(emissions, tags, mask=mask, reduction="none")
+    (losses * torch.arange(1.0, 1 + len(lengths))).sum().backward()
+    grads = {f"grad.{name}": parameter.grad for name, parameter in crf.named_parameters()}
+    best = torch.tensor(sum(crf.decode(emissions, mask=mask), []))
+    tensors = {"lengths": torch.tensor(lengths), "emissions": emissions, "grad.emissions": emissions.grad, "tags": tags,
+               "losses": losses, "best": best}
+    save("ragged-train", "crf", {}, tensors | dict(crf.named_parameters()) | grads, "loss_fixtures")
+
+
 if __name__ == "__main__":
     layer("lstm-padded", 1, layout="padded", lengths=[4, 4], state=True)
     layer("lstm-padded-f32", 2, layout="padded", lengths=[6] * 3, dtype="f32", input_size=7, hidden_size=9)
@@ -349,3 +388,4 @@ if __name__ == "__main__":
     schedules()
     losses()
     metrics()
+    sequence_losses()

@@ -35,6 +35,14 @@ pub trait Float:
     const SHIFTER: Self;
     /// The largest magnitude of an argument of exp for which the result is a normal number.
     const EXP_LIMIT: Self;
+    /// The magnitude from which on all values are integers: 2 to the number of fraction bits.
+    const INTEGERS: Self;
+    /// The exponent of subnormal numbers and of zero, as it is stored in the bits.
+    const ZERO_EXPONENT: Self;
+    /// The square root of the smallest normal number.
+    const TINY: Self;
+    /// Minus infinity.
+    const NEG_INFINITY: Self;
     /// The coefficients of exp's polynomial, the highest first (see `simd::math`).
     const EXP_TERMS: &'static [Self];
 
@@ -46,6 +54,12 @@ pub trait Float:
     fn magnitude(self) -> Self;
     /// Returns 2^n, where the lowest bits of `self` hold the integer n (see `simd::math`).
     fn power_of_two(self) -> Self;
+    /// Returns m and k with `self = m 2^k` and 1 <= m < 2, for a positive normal number.
+    fn mantissa_and_exponent(self) -> (Self, Self);
+    /// Returns the value in double precision.
+    fn to_f64(self) -> f64;
+    /// Rounds a value in double precision.
+    fn from_f64(value: f64) -> Self;
 }
 
 macro_rules! float {
@@ -53,6 +67,9 @@ macro_rules! float {
         impl Float for $t {
             const ONE: Self = 1.0;
             const LOG2_E: Self = std::$t::consts::LOG2_E;
+            const INTEGERS: Self = (1u64 << $fraction_bits) as Self;
+            const ZERO_EXPONENT: Self = ($t::MIN_EXP - 2) as Self;
+            const NEG_INFINITY: Self = $t::NEG_INFINITY;
             $($constants)*
 
             #[inline(always)]
@@ -72,6 +89,22 @@ macro_rules! float {
                 let exponent = self.to_bits() << $fraction_bits;
                 Self::from_bits(exponent.wrapping_add((1.0 as Self).to_bits()))
             }
+            #[inline(always)]
+            fn mantissa_and_exponent(self) -> (Self, Self) {
+                let (bits, one) = (self.to_bits(), (1.0 as Self).to_bits());
+                // The bits of the exponent become the lowest bits of a float, as in `power_of_two`.
+                let shifted = Self::from_bits(Self::SHIFTER.to_bits() + (bits >> $fraction_bits));
+                let mantissa = Self::from_bits(bits & ((1 << $fraction_bits) - 1) | one);
+                (mantissa, shifted - Self::SHIFTER + Self::ZERO_EXPONENT)
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as Self
+            }
         }
     };
 }
@@ -84,6 +117,7 @@ float! {
     const LN_2_LOW: Self = -2.121_944_4e-4;
     const SHIFTER: Self = 12_582_912.0;
     const EXP_LIMIT: Self = 87.0;
+    const TINY: Self = 1.084_202_2e-19;
     // Found by `python validation/exp_coefficients.py`: the smallest maximal relative error of exp.
     const EXP_TERMS: &'static [Self] =
         &[1.381_454e-3, 8.368_745e-3, 4.166_839e-2, 1.666_652e-1, 0.499_999_94];
@@ -96,6 +130,7 @@ float! {
     const LN_2_LOW: Self = 1.428_606_820_309_417_3e-6;
     const SHIFTER: Self = 6_755_399_441_055_744.0;
     const EXP_LIMIT: Self = 708.0;
+    const TINY: Self = 1.491_668_146_240_041_3e-154;
     // The Taylor series.
     const EXP_TERMS: &'static [Self] = &[
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0,

@@ -75,6 +75,20 @@ pub enum Error {
         /// The row given.
         got: usize,
     },
+    /// A label of a sequence is not one of the permitted classes.
+    #[error("{name}[{sequence}][{index}]: expected {expected}, got {got}")]
+    Label {
+        /// The argument.
+        name: &'static str,
+        /// The position of the sequence, the longest first.
+        sequence: usize,
+        /// The index in the sequence.
+        index: usize,
+        /// The permitted classes.
+        expected: String,
+        /// The label given.
+        got: u32,
+    },
     /// The environment variable `RAGGED_KERNELS_SIMD` names no level that this processor has.
     #[error("RAGGED_KERNELS_SIMD: expected {expected}, the levels of this processor, got `{got}`")]
     SimdVariable {

@@ -8,6 +8,7 @@ use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients,
 use crate::passes::backward::SavedForBackward;
 use crate::passes::element_passes::ElementPasses;
 use crate::recurrence::activations::Activations;
+use crate::sequence_passes::SequencePasses;
 use crate::shape::PackedShape;
 use crate::simd::level::SimdLevel;
 use crate::threads::plan::team_size;
@@ -24,7 +25,7 @@ use crate::threads::team::Team;
 /// }
 /// assert_eq!((bytes(&[1f32; 3]), bytes(&[1f64; 3])), (12, 24));
 /// ```
-pub trait Element: ElementPasses {}
+pub trait Element: ElementPasses + SequencePasses {}
 
 impl Element for f32 {}
 #[cfg(feature = "f64")]

@@ -69,6 +69,8 @@
 //! - `layout`: the order of the elements in the kernels' own buffers.
 //! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
 //! - `threads`: how the threads share a pass.
+//! - `ctc` and `crf`: losses over whole sequences, with gradients and decoding; `packed_rows`: the rows of each
+//!   sequence; `extended`: the numbers that they are computed with.
 //! - `simd`: vectors of each instruction set, and exp, tanh and the logistic function on them.
 //! - `memory`: the pool of buffers; `element`: the two element types.
 //!
@@ -77,26 +79,38 @@
 
 mod cell;
 mod check;
+mod crf;
+mod ctc;
 mod element;
 mod error;
+mod extended;
 mod gemm;
 mod layer;
 mod layout;
 mod memory;
 mod operands;
+mod packed_rows;
 mod passes;
 mod prepared_linear;
 mod prepared_weights;
 mod recurrence;
+mod sequence_passes;
 mod shape;
 mod simd;
 mod step_state;
 mod threads;
 
 pub use crate::cell::kind::CellKind;
+pub use crate::crf::entry::{
+    CrfGradients, CrfPaths, crf_gradients, crf_losses, crf_marginals, crf_viterbi,
+};
+pub use crate::crf::potentials::CrfWeights;
+pub use crate::ctc::decode::{Decoded, ctc_beam_search, ctc_greedy};
+pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::packed_rows::PackedRows;
 pub use crate::prepared_linear::PreparedLinear;
 pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};

@@ -108,6 +108,23 @@ pub enum Error {
         /// The index.
         got: usize,
     },
+    /// A tag of a path that does not exist, or that may not follow the tag before it or begin a sequence.
+    #[error(
+        "tags[{sequence}][{step}]: expected a tag below {tags} that may {}, got {got}",
+        before.map_or("begin a sequence".into(), |tag| format!("follow {tag}"))
+    )]
+    Tag {
+        /// The sequence, in the caller's order.
+        sequence: usize,
+        /// The step of the sequence.
+        step: usize,
+        /// C, the number of tags.
+        tags: usize,
+        /// The tag before it, unless it is the first.
+        before: Option<u32>,
+        /// The tag.
+        got: u32,
+    },
     /// The state of another model's stream.
     #[error("state: expected shapes {expected:?}, got shapes {got:?}")]
     State {

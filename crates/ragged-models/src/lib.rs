@@ -64,6 +64,7 @@
 
 mod cell;
 mod config;
+mod crf;
 mod embedding;
 mod error;
 mod layer;
@@ -78,6 +79,8 @@ pub use cell::rnn::RnnCell;
 pub use cell::state::{LstmState, State};
 pub use cell::{Cell, CellOutput};
 pub use config::{Merge, Nonlinearity, RecurrentConfig};
+pub use crf::constraints::CrfConstraints;
+pub use crf::layer::Crf;
 pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
 pub use embedding::table::Embedding;
 pub use error::{Error, Result};

@@ -8,7 +8,7 @@ pub(crate) mod denormals;
 pub(crate) mod dispatch;
 pub(crate) mod level;
 pub(crate) mod math;
-mod portable;
+pub(crate) mod portable;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -3,6 +3,7 @@
 pub(crate) mod num_threads;
 pub(crate) mod plan;
 mod sequence_groups;
+pub(crate) mod sequences;
 mod step_scheduler;
 mod sync;
 pub(crate) mod team;

@@ -1,5 +1,6 @@
 //! Differentiable operations in candle's graph.
 
+pub(crate) mod crf;
 pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod multi_op;

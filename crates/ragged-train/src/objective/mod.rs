@@ -1,13 +1,16 @@
 //! What training minimises and measures: losses, metrics, and the metric that compares epochs.
 //!
-//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], the loss of a run; [`Metrics`] and [`MetricSum`];
-//! [`ConfusionMatrix`]; [`Monitor`].
+//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], the loss of a run;
+//! [`Metrics`] and [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`ctc_loss`],
+//! [`edit_distance`] and [`bio_spans`].
 
 pub(crate) mod class_weights;
 pub(crate) mod confusion_matrix;
 pub(crate) mod criterion;
 mod criterion_terms;
 mod cross_entropy;
+pub(crate) mod ctc;
+pub(crate) mod edit_distance;
 mod fused;
 mod label_sums;
 pub(crate) mod loss;
@@ -17,6 +20,7 @@ pub(crate) mod monitor;
 pub(crate) mod scaled;
 mod scores;
 pub(crate) mod softmax;
+pub(crate) mod spans;
 pub(crate) mod targets;
 mod value_sums;
 mod value_terms;
@@ -24,10 +28,13 @@ mod value_terms;
 pub use class_weights::ClassWeights;
 pub use confusion_matrix::{ClassScore, ConfusionMatrix};
 pub use criterion::Criterion;
+pub use ctc::{CtcOptions, CtcReduction, ctc_loss};
+pub use edit_distance::{edit_distance, token_error_rate};
 pub use loss::{Loss, WithMetric};
 pub use metric_sum::MetricSum;
 pub use metrics::Metrics;
 pub use monitor::{Monitor, OwnMetric};
 pub use ragged_transforms::{OutputKind, Outputs};
 pub use scaled::Objective;
+pub use spans::{Span, SpanScores, bio_spans};
 pub use targets::{MISSING_CLASS, Targets};

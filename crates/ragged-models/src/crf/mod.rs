@@ -1,0 +1,4 @@
+//! Conditional random fields: scores of whole paths of tags.
+
+pub(crate) mod constraints;
+pub(crate) mod layer;
