@@ -186,6 +186,17 @@ fn archive(descr: &str, shape: &str, targets: &[u8]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
+/// Several labels at once: a list of 0 and 1 was once read as a class for each step.
+#[test]
+fn lists_of_zeros_and_ones_are_values() {
+    let text = "{\"sequence\": [[1], [2]], \"target\": [0, 1]}\n{\"sequence\": [[3]], \"target\": [1, 0]}\n";
+    let data = read(text, Format::JsonLines, None).unwrap();
+    assert_eq!(data.target_kind(), &TargetKind::Values(2));
+    let text = text.replace("[0, 1]", "0").replace("[1, 0]", "1");
+    let data = read(&text, Format::JsonLines, None).unwrap();
+    assert_eq!(data.target_kind(), &classes(&["0", "1"]));
+}
+
 #[test]
 fn targets_of_arrays() {
     let read = |descr: &str, shape: &str, targets: &[u8], task| {

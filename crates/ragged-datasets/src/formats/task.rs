@@ -146,7 +146,11 @@ pub(super) fn decide<'a>(
 }
 
 /// Whether all targets are the numbers 0 or 1 in one column, and both occur.
-pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget>) -> bool {
+pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget> + Clone) -> bool {
+    // A list of several numbers for a sequence is several values.
+    if targets.clone().any(|target| matches!(target, RawTarget::Many(many) if many.len() > 1)) {
+        return false;
+    }
     let mut found = [false; 2];
     for (k, field) in targets.flat_map(RawTarget::fields).filter(|(_, field)| !field.is_empty()) {
         match (field.evidence(), field.number()) {
