@@ -159,7 +159,7 @@ impl Criterion {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] names the first value that is out of range.
+    /// [`Error::Config`](crate::Error::Config) names the first value that is out of range.
     pub fn validate(&self) -> Result<()> {
         let check = |option: &str, got: f64, ok: bool, expected: &str| match ok {
             true => Ok(()),
