@@ -205,3 +205,32 @@ fn what_does_not_fit_is_named_before_training() {
     let valid = [("data.valid_fraction", "0"), ("data.valid", numbers)];
     check(&valid, "expected tokens or a text as in the sequences before, got no tokens");
 }
+
+#[test]
+fn embeddings_begin_with_the_vectors_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    sentences(folder.path(), "TRAIN", 40, "");
+    let path = folder.path().join("vectors.txt");
+    std::fs::write(&path, "good 1 2 3 4 5 6\nunheard 0 0 0 0 0 0\nfilm 6 5 4 3 2 1\n").unwrap();
+    let vectors = path.to_str().unwrap();
+    let frozen = [("model.embedding.weights", vectors), ("model.embedding.freeze", "true")];
+    let experiment = experiment(SENTIMENT, folder.path(), &frozen).unwrap();
+    let note = experiment.notes().last().unwrap();
+    assert!(note.starts_with("tokens: 2 of 9 entries have a vector in "), "{note}");
+    let table =
+        |experiment: &Experiment| experiment.parameters().state_dict()["embedding.weight"].clone();
+    let before = table(&experiment).to_vec2::<f32>().unwrap();
+    let run_path = folder.path().join("run");
+    run(&run_path, &experiment);
+    let predictor = Predictor::open(&run_path).unwrap();
+    let good = predictor.tokens().columns()[0].vocabulary.index("good") as usize;
+    assert_eq!(before[good], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(table(&experiment).to_vec2::<f32>().unwrap(), before, "frozen");
+    // A run that has begun does not need the file.
+    std::fs::remove_file(&path).unwrap();
+    Experiment::resume(&RunDir::open(&run_path).unwrap()).unwrap();
+
+    std::fs::write(&path, "good 1 2\n").unwrap();
+    let error = self::experiment(SENTIMENT, folder.path(), &frozen).unwrap_err().to_string();
+    assert!(error.contains("model.embedding.size is 6, but the vectors of"), "{error}");
+}

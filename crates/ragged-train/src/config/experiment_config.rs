@@ -12,6 +12,7 @@ use toml::Table;
 use crate::config::deserialize::deserialize;
 use crate::config::error::{ConfigError, ConfigOrigin, ConfigProblem};
 use crate::config::overrides::Override;
+use crate::config::run_name::run_name;
 use crate::config::sections::{CheckpointSection, DataSection, ModelSection};
 use crate::config::span::{key_position, line_and_column, value_position};
 use crate::error::{Error, Result};
@@ -186,127 +187,15 @@ impl ExperimentConfig {
             self.train.batch_size.get_or_insert(64);
         }
         if self.name.is_empty() {
-            let dataset = std::path::Path::new(&self.data.dataset);
-            let stem = dataset.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-            // Any file can be trained on, whatever its name.
-            let plain = stem.replace(|c| !is_plain(c), "-");
-            self.name = match plain.trim_start_matches('.') {
-                "" => "run".into(),
-                name => name.into(),
-            };
+            self.name = run_name(&self.data.dataset);
         }
         self.validate()?;
         Ok(self)
     }
-
-    fn validate(&self) -> Result<()> {
-        if !self.name.chars().all(is_plain) || self.name.starts_with('.') {
-            let expected = "a directory name of letters, digits, `-`, `_` and `.`";
-            return Err(ConfigError::range("name", format!("{:?}", self.name), expected).into());
-        }
-        self.train.validate()?;
-        at_most("data.workers", self.data.workers, 0, 256)?;
-        at_most("checkpoint.keep", self.checkpoint.keep, 1, 1000)?;
-        let minutes = self.checkpoint.every_minutes;
-        if !(0.0..f64::INFINITY).contains(&minutes) {
-            let key = "checkpoint.every_minutes";
-            return Err(ConfigError::range(key, minutes, "at least 0").into());
-        }
-        at_most("seed", self.seed as usize, 0, i64::MAX as usize)?;
-        at_most("model.hidden_size", self.model.hidden_size, 1, 16_384)?;
-        at_most("model.num_layers", self.model.num_layers, 1, 64)?;
-        fraction("model.dropout", self.model.dropout, (0.0..=1.0).contains(&self.model.dropout))?;
-        let valid = self.data.valid_fraction;
-        fraction("data.valid_fraction", valid, (0.0..1.0).contains(&valid))?;
-        self.data.augment.check()?;
-        if self.data.is_generated() && valid > 0.0 {
-            let message = "data.valid_fraction is given, but validation data are generated too: expected \
-                           held_out instead";
-            return Err(ConfigError::conflict("data.valid_fraction", message).into());
-        }
-        if let Some(path) =
-            self.data.valid.as_ref().filter(|_| self.data.is_generated() || valid > 0.0)
-        {
-            let other =
-                if valid > 0.0 { "data.valid_fraction is given" } else { "they are generated" };
-            let message =
-                format!("data.valid is {}, but {other}: expected one of them", path.display());
-            return Err(ConfigError::conflict("data.valid", message).into());
-        }
-        self.validate_tokens()?;
-        let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
-        if (name == "synthetic") != given.is_some() {
-            let message = match given {
-                Some(_) => format!("data.synthetic is given, but the dataset is {name}"),
-                None => "data.dataset is synthetic: expected a section data.synthetic".into(),
-            };
-            return Err(ConfigError::conflict("data.synthetic", message).into());
-        }
-        if let Some(synthetic) = given {
-            at_most("data.synthetic.held_out", synthetic.held_out, 2, 1 << 28)?;
-        }
-        if let Some(sums) = &self.data.sums {
-            if !self.data.is_sums() {
-                let dataset = &self.data.dataset;
-                let message = format!("data.sums is given, but the dataset is {dataset}");
-                return Err(ConfigError::conflict("data.sums", message).into());
-            }
-            at_most("data.sums.num_samples", sums.num_samples, 1, 1_000_000_000)?;
-            at_most("data.sums.seq_length", sums.seq_length, 1, 1_000_000)?;
-            at_most("data.sums.input_size", sums.input_size, 1, 16_384)?;
-            at_most("data.sums.held_out", sums.held_out, 2, 1_000_000_000)?;
-            let size = self.train.batch_size.unwrap_or(1);
-            let batch = size.saturating_mul(sums.seq_length * sums.input_size);
-            at_most("train.batch_size x seq_length x input_size", batch, 1, 1 << 31)?;
-        }
-        Ok(())
-    }
-}
-
-impl ExperimentConfig {
-    /// Checks the sections about tokens.
-    fn validate_tokens(&self) -> Result<()> {
-        if let Some(embedding) = &self.model.embedding {
-            at_most("model.embedding.size", embedding.size, 1, 16_384)?;
-            for (key, p) in [
-                ("model.embedding.dropout", embedding.dropout),
-                ("model.embedding.word_dropout", embedding.word_dropout),
-            ] {
-                fraction(key, p, (0.0..=1.0).contains(&p))?;
-            }
-        }
-        if let Some(characters) = &self.model.characters {
-            at_most("model.characters.embedding_size", characters.embedding_size, 1, 16_384)?;
-            at_most("model.characters.hidden_size", characters.hidden_size, 1, 16_384)?;
-        }
-        let vocabulary = &self.data.vocabulary;
-        at_most("data.vocabulary.min_freq", vocabulary.min_freq as usize, 1, u32::MAX as usize)?;
-        let most = u32::MAX as usize;
-        at_most("data.vocabulary.max_size", vocabulary.max_size.unwrap_or(1), 1, most)
-    }
-}
-
-fn at_most(key: &str, got: usize, least: usize, most: usize) -> Result<()> {
-    if (least..=most).contains(&got) {
-        return Ok(());
-    }
-    Err(ConfigError::range(key, got, &format!("{least} to {most}")).into())
-}
-
-fn fraction(key: &str, got: f64, ok: bool) -> Result<()> {
-    if ok {
-        return Ok(());
-    }
-    Err(ConfigError::range(key, got, "a number from 0 to 1").into())
 }
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Returns whether a character can be part of the name of a run.
-fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_.".contains(c)
 }
 
 /// Adds the values of a table under their full keys.

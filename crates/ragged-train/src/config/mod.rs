@@ -7,9 +7,11 @@ pub(crate) mod deserialize;
 pub(crate) mod error;
 pub(crate) mod experiment_config;
 pub(crate) mod overrides;
+mod run_name;
 pub(crate) mod sections;
 pub(crate) mod span;
 pub(crate) mod token_sections;
+mod validate;
 
 pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;

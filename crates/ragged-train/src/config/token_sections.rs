@@ -1,5 +1,7 @@
 //! The sections of a configuration about tokens: how they become the input of the recurrent layer.
 
+use std::path::PathBuf;
+
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_models::{EmbeddingSize, InnerConfig, LayerKind, RecurrentConfig, TokenConfig};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct EmbeddingSection {
     /// E, the number of features of a token, 1 to 16384. Default 64.
     pub size: usize,
+    /// A text file of word vectors, such as GloVe's, with which the embeddings begin. Entries of the vocabulary without
+    /// a vector begin with random values. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
     /// Dropout of the elements of the embeddings and of the states of `[model.characters]`, 0 to 1. Default 0.
     pub dropout: f64,
     /// The probability, 0 to 1, that a token of the training data is read as an unknown one. Default 0.
@@ -20,7 +26,7 @@ pub struct EmbeddingSection {
 
 impl Default for EmbeddingSection {
     fn default() -> Self {
-        Self { size: 64, dropout: 0.0, word_dropout: 0.0, freeze: false }
+        Self { size: 64, weights: None, dropout: 0.0, word_dropout: 0.0, freeze: false }
     }
 }
 

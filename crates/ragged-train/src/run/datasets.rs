@@ -311,7 +311,7 @@ fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
 }
 
 /// Returns a relative path from the current directory, or from [`DataSection::base`] if it exists only there.
-fn find(section: &DataSection, path: &Path) -> PathBuf {
+pub(crate) fn find(section: &DataSection, path: &Path) -> PathBuf {
     let from_base = section.base.as_ref().map(|base| base.join(path));
     match from_base {
         Some(from_base) if !path.exists() && from_base.exists() => from_base,

@@ -16,7 +16,7 @@ use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
-use crate::run::datasets::{AnyDataset, Datasets};
+use crate::run::datasets::{AnyDataset, Datasets, find};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::identity::RunIdentity;
 use crate::run::loaders::{largest_batch, loader_config, train_loader};
@@ -28,6 +28,7 @@ use crate::run::recorder::{Recorder, RunContext};
 use crate::run::results::Results;
 use crate::run::run_dir::{RunDir, RunSummary};
 use crate::run::small_data::{advice, resolve_batch_size};
+use crate::run::word_vectors::load_word_vectors;
 
 /// A run that is set up, at its start or at a checkpoint.
 ///
@@ -88,7 +89,14 @@ impl Experiment {
     ///
     /// Errors of the configuration, the data and the model. Everything that can be checked before
     /// training is checked here.
-    pub fn new(mut config: ExperimentConfig) -> Result<Self> {
+    pub fn new(config: ExperimentConfig) -> Result<Self> {
+        let mut experiment = Self::build(config)?;
+        experiment.load_word_vectors()?;
+        Ok(experiment)
+    }
+
+    /// Opens the data and builds the model with random parameters.
+    fn build(mut config: ExperimentConfig) -> Result<Self> {
         let characters = config.model.characters.is_some();
         let mut data = Datasets::open_with(&config.data, characters, config.seed)?;
         resolve_batch_size(&mut config, &data);
@@ -152,7 +160,7 @@ impl Experiment {
     fn load(run: &RunDir, force: bool) -> Result<Resumed> {
         let config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
-        let mut experiment = Self::new(config)?;
+        let mut experiment = Self::build(config)?;
         let (mut damaged, mut differences) = (vec![], vec![]);
         for path in [run.last(), run.previous(), run.best()] {
             if !path.exists() {
@@ -176,6 +184,9 @@ impl Experiment {
                 Err(error) => damaged.push(error),
             }
         }
+        if experiment.from.is_none() {
+            experiment.load_word_vectors()?;
+        }
         let damaged_metrics = match &experiment.from {
             Some(Checkpoint { info, .. }) => first_damaged_line(&run.metrics(), &info.records)?,
             None => None,
@@ -184,6 +195,17 @@ impl Experiment {
             return Err(Error::NoCheckpoint { path: run.path().to_path_buf(), damaged });
         }
         Ok(Resumed { experiment, damaged, differences, damaged_metrics })
+    }
+
+    /// Sets the embeddings to the word vectors of the configuration, if there are any.
+    fn load_word_vectors(&mut self) -> Result<()> {
+        let weights = self.config.model.embedding.as_ref().and_then(|table| table.weights.as_ref());
+        if let Some(weights) = weights {
+            let path = find(&self.config.data, weights);
+            let note = load_word_vectors(&path, &self.data.encoder, &self.parameters)?;
+            self.data.notes.push(note);
+        }
+        Ok(())
     }
 
     /// Returns the position at which the run resumes, or `None` for its start.

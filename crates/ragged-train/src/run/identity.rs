@@ -10,13 +10,14 @@ use crate::error::Result;
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
 use crate::run::difference::Difference;
 
-/// Keys of the configuration that cannot change the weights: names, places, and how often files are written.
-/// The places of files are known by their content.
-const IRRELEVANT: [&str; 6] = [
+/// Keys of the configuration that cannot change the weights of a run that has begun: names, places, and how often files
+/// are written. The places of data files are known by their content, and word vectors are read at the start only.
+const IRRELEVANT: [&str; 7] = [
     "name",
     "data.dir",
     "data.base",
     "data.workers",
+    "model.embedding.weights",
     "checkpoint.every_steps",
     "checkpoint.every_minutes",
 ];

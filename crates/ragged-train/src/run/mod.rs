@@ -28,6 +28,7 @@ mod small_data;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
 pub(crate) mod tokens;
+pub(crate) mod word_vectors;
 
 pub use bad_batch::save_bad_batch;
 pub use best_epochs::BestEpochs;

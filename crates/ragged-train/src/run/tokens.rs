@@ -6,16 +6,15 @@ use ragged_datasets::Dataset;
 use ragged_datasets::tokens::{Encoded, TokenEncoder};
 
 use crate::error::Result;
-use crate::run::datasets::AnyDataset;
 
 /// Returns data whose tokens are indices of the vocabularies. `part` names the data in a note on tokens that are
 /// unknown. Data without tokens are returned as they are.
 pub(crate) fn encode_tokens(
-    data: AnyDataset,
+    data: Arc<dyn Dataset>,
     encoder: &Arc<TokenEncoder>,
     part: Option<&str>,
     notes: &mut Vec<String>,
-) -> Result<AnyDataset> {
+) -> Result<Arc<dyn Dataset>> {
     if encoder.is_empty() && data.token_columns().is_empty() {
         return Ok(data);
     }
