@@ -2,6 +2,7 @@
 //! write them, of ragged, PyTorch and candle-nn in the same run.
 
 mod candle;
+mod losses;
 mod ours;
 mod problem;
 mod pytorch;
@@ -45,6 +46,10 @@ pub(crate) struct Args {
     /// Measure single steps at batch 1 on one thread instead, and those of candle-nn
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "pytorch", "candle", "threads", "rounds"])]
     stream: bool,
+    /// Measure the CTC loss and the CRF, forward and backward, instead; with --pytorch, also torch's CTC loss and
+    /// pytorch-crf
+    #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream"])]
+    losses: bool,
     /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -71,6 +76,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
+    if args.losses {
+        return losses::run(threads, args.pytorch.as_deref(), args.rounds, args.json.as_deref());
+    }
     // Measured before the other processes start to load their libraries on the same cores.
     let peak = ours::peak(threads)?;
     let mut peers = vec![];

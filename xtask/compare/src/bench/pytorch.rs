@@ -23,8 +23,18 @@ pub(super) struct PyTorch {
 impl PyTorch {
     /// Starts the interpreter; with `ftz`, PyTorch flushes denormals to zero.
     pub(super) fn start(python: &Path, threads: usize, ftz: bool) -> Result<Self, Failure> {
+        Self::start_script(SCRIPT, python, threads, ftz.then_some("ftz"))
+    }
+
+    /// Starts the interpreter with another script.
+    pub(super) fn start_script(
+        script: &str,
+        python: &Path,
+        threads: usize,
+        option: Option<&str>,
+    ) -> Result<Self, Failure> {
         let mut command = Command::new(python);
-        command.args(["-c", SCRIPT, &threads.to_string()]).args(ftz.then_some("ftz"));
+        command.args(["-c", script, &threads.to_string()]).args(option);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let failed = |reason: &str| Failure::Failed(format!("{}: {reason}", python.display()));
         let mut child = child.map_err(|error| failed(&error.to_string()))?;
@@ -54,7 +64,8 @@ impl PyTorch {
         }
     }
 
-    fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
+    /// Sends a line of JSON and returns the answer.
+    pub(super) fn ask(&mut self, request: &Value) -> Result<Value, Failure> {
         let mut line = String::new();
         let asked = writeln!(self.stdin, "{request}").and_then(|()| self.stdin.flush());
         let read = asked.and_then(|()| self.stdout.read_line(&mut line));
