@@ -38,7 +38,7 @@ pub(super) fn run(
     );
     println!("{:<6}{:<28}{:>9}{:>11}{:>8}", "loss", "", "ragged", "PyTorch", "ratio");
     let (ctc, crf) = (Ctc::new()?, TagSequences::new()?);
-    let cases: [(&str, &str, &dyn Fn(usize) -> Turn); 2] = [
+    let cases: [(&str, &str, Step); 2] = [
         ("ctc", "B 32, T 500, C 64, 50 labels", &|n| time(n, || ctc.step())),
         ("crf", "B 32, T 384, C 17", &|n| time(n, || crf.step())),
     ];
@@ -64,6 +64,9 @@ pub(super) fn run(
     }
     json.map_or(Ok(()), |path| report::write(path, rows))
 }
+
+/// Runs some forward and backward passes and returns their times.
+type Step<'a> = &'a dyn Fn(usize) -> Turn;
 
 /// Returns packed rows of full length with varied values, as a variable.
 fn variable(steps: usize, classes: usize) -> Result<(Var, PackedLayout)> {
