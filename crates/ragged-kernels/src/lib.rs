@@ -122,6 +122,7 @@ pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};
 pub use crate::simd::level::SimdLevel;
 pub use crate::step_state::StepState;
+pub use crate::threads::fork::prepare_for_forks;
 pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// The version of the arithmetic: it changes with every change to this crate after which any result differs

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "threads")]
 use std::thread::available_parallelism;
 
+#[cfg(feature = "threads")]
+use crate::threads::fork::is_forked;
+
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of threads that the machine runs at once, if it is known.
@@ -41,6 +44,7 @@ pub fn num_threads() -> usize {
     return 1;
     #[cfg(feature = "threads")]
     match LIMIT.load(Ordering::Relaxed) {
+        _ if is_forked() => 1,
         0 => rayon::current_num_threads().min(*PARALLELISM),
         limit => limit,
     }
