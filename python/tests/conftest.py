@@ -1,0 +1,5 @@
+"""What several tests use."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
