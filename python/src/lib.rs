@@ -4,11 +4,13 @@
 //! - `batch`: the order of the rows of a batch.
 //! - `pack`: packing of padded batches and of episodes.
 //! - `recurrent`: one layer and direction, forward and backward.
+//! - `runtime`: trained models and their sessions.
 
 mod batch;
 mod dlpack;
 mod pack;
 mod recurrent;
+mod runtime;
 
 use pyo3::prelude::*;
 
@@ -22,6 +24,8 @@ mod _ragged {
     use crate::pack::{cut_at_starts, pack, unpack};
     #[pymodule_export]
     use crate::recurrent::{backward, forward, tape_len};
+    #[pymodule_export]
+    use crate::runtime::{PyModel, PySession, softmax};
 
     use pyo3::prelude::*;
 

@@ -1,5 +1,0 @@
-"""What several tests use."""
-
-import pytest
-
-torch = pytest.importorskip("torch")
