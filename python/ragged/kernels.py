@@ -4,10 +4,17 @@ import torch
 
 from ragged import _ragged
 
-# Older versions of PyTorch have no exchange API. Their tensors are read through `__dlpack__`.
-_ragged.use_exchange_api(torch.Tensor)
+HAS_EXCHANGE_API = _ragged.use_exchange_api(torch.Tensor)
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+
+
+def readable(*tensors):
+    """Returns the tensors as the kernels read them. Older versions of PyTorch have no exchange API; their tensors are
+    read through `__dlpack__`, which refuses those that need gradients."""
+    if HAS_EXCHANGE_API:
+        return tensors
+    return tuple(None if t is None else t.detach() for t in tensors)
 
 
 def tape_len(mode, weights, dtype):
@@ -36,6 +43,7 @@ def forward(mode, reverse, batch, x, h_0, c_0, weights, save):
     c_n = x.new_empty((batch_size, weights[0].shape[0] // 4)) if mode == "LSTM" else None
     tape = x.new_empty((rows, tape_len(mode, weights, x.dtype))) if save else None
     threads = torch.get_num_threads()
+    x, h_0, c_0, *weights = readable(x, h_0, c_0, *weights)
     outputs = (output, h_n, c_n, tape)
     _ragged.forward(mode, reverse, threads, batch, x, (h_0, c_0), tuple(weights), outputs)
     return outputs
@@ -56,6 +64,8 @@ def backward(mode, reverse, batch, x, h_0, c_0, weights, saved, output_gradients
     found = [t.new_empty(t.shape) if n and t is not None else None for t, n in zip(inputs, needed)]
     dx, dh_0, dc_0, *d_weights = found
     output_gradients = tuple(None if g is None else g.contiguous() for g in output_gradients)
+    x, h_0, c_0, *weights = readable(*inputs)
+    saved = readable(*saved)
     threads = torch.get_num_threads()
     _ragged.backward(
         mode, reverse, threads, batch, x, (h_0, c_0), tuple(weights), saved, output_gradients,

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from ragged import _ragged, kernels  # noqa: F401 (kernels looks up the exchange API)
+from ragged import _ragged, kernels
 from ragged.support import _about_mode, _about_tensor
 
 
@@ -33,11 +33,7 @@ def pack(x, lengths, batch_first=True):
     if x.dim() != 3 or torch.compiler.is_compiling() or _about_mode() or _about_tensor("x", x):
         return pack_padded_sequence(x, torch.as_tensor(lengths), batch_first, enforce_sorted=False)
     lengths = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
-    order = (
-        torch.empty(max(lengths, default=0), dtype=torch.int64),
-        torch.empty(len(lengths), dtype=torch.int64),
-        torch.empty(len(lengths), dtype=torch.int64),
-    )
+    order = _order(lengths)
     if x.requires_grad and torch.is_grad_enabled():
         data = _Pack.apply(x, lengths, batch_first, order)
     else:
@@ -45,9 +41,16 @@ def pack(x, lengths, batch_first=True):
     return PackedSequence(data, *order)
 
 
+def _order(lengths):
+    """Returns memory for batch_sizes, sorted_indices and unsorted_indices."""
+    sizes = (max(lengths, default=0), len(lengths), len(lengths))
+    return tuple(torch.empty(size, dtype=torch.int64) for size in sizes)
+
+
 def _pack(x, lengths, batch_first, order):
     data = x.new_empty((sum(lengths), x.shape[2]))
-    return data, _ragged.pack(x.contiguous(), lengths, batch_first, data, order)
+    (x,) = kernels.readable(x.contiguous())
+    return data, _ragged.pack(x, lengths, batch_first, data, order)
 
 
 class _Pack(torch.autograd.Function):
@@ -75,5 +78,5 @@ class _Unpack(torch.autograd.Function):
     @staticmethod
     def backward(ctx, d_padded):
         batch, batch_first = ctx.arguments
-        order = [torch.empty(n, dtype=torch.int64) for n in (len(batch.batch_sizes), batch.batch_size, batch.batch_size)]
+        order = _order(batch.lengths)
         return _Pack.apply(d_padded, batch.lengths, batch_first, order), None, None, None
