@@ -207,7 +207,9 @@ impl<'py> View<'py> {
     fn check<T: Element>(&self) -> PyResult<NonNull<T>> {
         if self.dtype != T::DTYPE {
             let (name, expected, got) = (self.name, T::DTYPE, self.dtype);
-            return Err(PyTypeError::new_err(format!("{name}: expected {expected:?}, got {got:?}")));
+            return Err(PyTypeError::new_err(format!(
+                "{name}: expected {expected:?}, got {got:?}"
+            )));
         }
         // A tensor without elements may have no memory.
         Ok(NonNull::new(self.data.cast()).unwrap_or(NonNull::dangling()))

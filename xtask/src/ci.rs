@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
+use crate::python;
+
 /// One run of cargo.
 struct Step {
     name: &'static str,
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     let result = result
         .and_then(|()| public_api())
         .and_then(|()| TARGETS.iter().try_for_each(emulated))
+        .and_then(|()| python::check())
         .and_then(|()| {
             announce(TESTS.name);
             let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
@@ -200,7 +203,7 @@ fn succeeds(step: &Step) -> Result<bool, String> {
 }
 
 /// Runs a command, and shows its output if it fails.
-fn report(name: &str, command: &mut Command) -> Result<(), String> {
+pub(crate) fn report(name: &str, command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;
     if output.status.success() {
         return Ok(());
@@ -213,7 +216,7 @@ fn report(name: &str, command: &mut Command) -> Result<(), String> {
     Err(format!("{name} failed"))
 }
 
-fn announce(name: &str) {
+pub(crate) fn announce(name: &str) {
     eprintln!("ci: {name}");
 }
 
@@ -223,6 +226,6 @@ fn cargo(step: &Step) -> Command {
     command
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect()
 }
