@@ -1,9 +1,9 @@
 """Recurrent layers for PyTorch on the CPU, and trained models for NumPy.
 
-`LSTM`, `GRU` and `RNN` are subclasses of PyTorch's and take their place: same arguments, parameters, results and errors.
-On packed sequences they are several times as fast. `convert` changes the layers of a model, `patch` those that a script
-creates, and `why_not` says why a call is left to PyTorch's own layer. `pack` makes a packed batch, `pack_at_starts` one of
-the episodes of reinforcement learning.
+`LSTM`, `GRU` and `RNN` are subclasses of PyTorch's and take their place: same arguments, parameters, results and
+errors. On packed sequences they are several times as fast. `convert` changes the layers of a model, `patch` those that
+a script creates, and `why_not` says why a call is left to PyTorch's own layer. `pack` makes a packed batch,
+`pack_at_starts` one of the episodes of reinforcement learning.
 
 `ragged.numpy` runs models that were trained with the Rust crates, without PyTorch.
 """

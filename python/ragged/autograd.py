@@ -20,9 +20,7 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, mode, reverse, batch, x, h_0, c_0, *weights):
-        output, h_n, c_n, tape = kernels.forward(
-            mode, reverse, batch, x, h_0, c_0, weights, save=True
-        )
+        output, h_n, c_n, tape = kernels.forward(mode, reverse, batch, x, h_0, c_0, weights, save=True)
         ctx.set_materialize_grads(False)
         ctx.layer = (mode, reverse, batch)
         # The tape is saved like the other tensors: as an attribute of ctx, it would live as long as the loss.
@@ -38,9 +36,7 @@ class Layer(torch.autograd.Function):
             found = gradients_with_graph(*ctx.layer, inputs, output_gradients, needed)
         else:
             x, h_0, c_0, *weights = inputs
-            found = kernels.backward(
-                *ctx.layer, x, h_0, c_0, weights, (output, tape), output_gradients, needed
-            )
+            found = kernels.backward(*ctx.layer, x, h_0, c_0, weights, (output, tape), output_gradients, needed)
         return None, None, None, *found
 
 

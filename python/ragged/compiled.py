@@ -1,7 +1,7 @@
 """One layer and direction in graphs of `torch.compile`, as operators of PyTorch's dispatcher.
 
-The names are those of eager mode: `batch` and `layer`. By default, `torch.compile` runs layers that are an `nn.LSTM`, and so
-those of this package, outside its graphs; with `torch._dynamo.config.allow_rnn = True` they become part of them.
+The names are those of eager mode: `batch` and `layer`. By default, `torch.compile` runs layers that are an `nn.LSTM`,
+and so those of this package, outside its graphs; with `torch._dynamo.config.allow_rnn = True` they become part of them.
 """
 
 import torch
@@ -123,9 +123,7 @@ def _backward(ctx, d_output, d_h_n, d_c_n, _):
     needed = list(ctx.needs_input_grad[5:])
     d_c_n = d_c_n if mode == "LSTM" else None
     gradients = (d_output, d_h_n, d_c_n)
-    found = run_layer_backward(
-        mode, reverse, batch_sizes, order, batch_size, *tensors, *gradients, needed
-    )
+    found = run_layer_backward(mode, reverse, batch_sizes, order, batch_size, *tensors, *gradients, needed)
     return None, None, None, None, None, *(g if n else None for g, n in zip(found, needed))
 
 

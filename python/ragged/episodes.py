@@ -15,8 +15,8 @@ def pack_at_starts(x, starts, states=None):
     Args:
         x: [T, B, F], T steps of B environments.
         starts: [T, B], true or 1 where a step is the first of an episode.
-        states: the states [layers, B, ..] before the first step, a tensor or a tuple of them as the layer takes; zeros if
-            None. An environment whose first step is a start does not use them.
+        states: the states [layers, B, ..] before the first step, a tensor or a tuple of them as the layer takes; zeros
+            if None. An environment whose first step is a start does not use them.
 
     Returns:
         `Episodes`.

@@ -75,9 +75,7 @@ def _run(module, input, hx, mode):
     rows, final = _run_layers(module, rows, states, mode, batch)
 
     if packed is not None:
-        output = PackedSequence(
-            rows, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices
-        )
+        output = PackedSequence(rows, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
     elif steps is None:
         output, final = rows, tuple(state.squeeze(1) for state in final)
     else:
@@ -117,7 +115,7 @@ def _initial_states(module, hx, unbatched):
 
 
 def _weights(module, k):
-    """Returns weight_ih, weight_hh, bias_ih, bias_hh and weight_hr of a layer and direction; those it lacks are None."""
+    """Returns weight_ih, weight_hh, bias_ih, bias_hh and weight_hr of a layer and direction, None where it has none."""
     parameters, weights = module._parameters, []
     for name in module._all_weights[k]:
         # A parameter that a parametrisation or `functional_call` has replaced is an attribute.

@@ -1,6 +1,7 @@
 """Trained models on NumPy arrays, without PyTorch.
 
-A model is a run of `ragged train`: its folder, or one of its checkpoints. Predictions have the bits of `ragged predict`.
+A model is a run of `ragged train`: its folder, or one of its checkpoints. Predictions have the bits of
+`ragged predict`.
 
 Example:
     >>> import numpy as np
@@ -85,8 +86,8 @@ class Model:
             x: [S, I].
 
         Returns:
-            The outputs [S, O] for all steps so far, and a dictionary with the reason for each index of a session that has
-            refused its step, because a value is not finite. Such a session is unchanged, and its outputs are NaN.
+            The outputs [S, O] for all steps so far, and a dictionary with the reason for each index of a session that
+            has refused its step, because a value is not finite. Such a session is unchanged, and its outputs are NaN.
         """
         x = self._rows(x, "x")
         if len(x) != len(sessions):

@@ -10,8 +10,8 @@ from ragged.support import _about_mode, _about_tensor
 def pack(x, lengths, batch_first=True):
     """Packs a padded batch, as `pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False)` does.
 
-    Sorting, batch sizes and the copy are one call, which takes some microseconds. Tensors that it does not take, such as
-    those of another device, are packed by PyTorch.
+    Sorting, batch sizes and the copy are one call, which takes some microseconds. Tensors that it does not take, such
+    as those of another device, are packed by PyTorch.
 
     Args:
         x: [B, T, F], or [T, B, F] unless `batch_first`. Other than with PyTorch, `batch_first` is the default.

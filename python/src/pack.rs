@@ -155,8 +155,8 @@ pub(crate) struct Cut {
     last: Vec<usize>,
 }
 
-/// Cuts the steps [T, B] of B environments where `starts` [T, B] is true. Writes the row of [T B, ..] of each packed row
-/// to `rows` [T B], and the packed row of each row to `places` [T B].
+/// Cuts the steps [T, B] of B environments where `starts` [T, B] is true. Writes the row of [T B, ..] of each packed
+/// row to `rows` [T B], and the packed row of each row to `places` [T B].
 #[pyfunction]
 pub(crate) fn cut_at_starts(
     starts: &Bound<PyAny>,

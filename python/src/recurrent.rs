@@ -165,8 +165,8 @@ pub(crate) fn tape_len(
     })
 }
 
-/// Runs the forward pass of one layer and direction, and writes `output` [N, P], `h_n` [B, P], `c_n` [B, H] and, if it is
-/// given, the tape.
+/// Runs the forward pass of one layer and direction, and writes `output` [N, P], `h_n` [B, P], `c_n` [B, H] and, if it
+/// is given, the tape.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn forward<'py>(

@@ -4,10 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import ragged
-from ragged import compiled
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
+
+import ragged
+from ragged import compiled
 
 LAYERS = [(ragged.LSTM, {"proj_size": 2}), (ragged.LSTM, {}), (ragged.GRU, {}), (ragged.RNN, {})]
 

@@ -8,11 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import ragged
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from torch.utils.checkpoint import checkpoint
+
+import ragged
 
 CLASSES = [(ragged.LSTM, nn.LSTM), (ragged.GRU, nn.GRU), (ragged.RNN, nn.RNN)]
 

@@ -4,9 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import ragged
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
+
+import ragged
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])

@@ -7,9 +7,10 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 torch = pytest.importorskip("torch")
 
-import ragged
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
+
+import ragged
 
 LAYERS = [
     (ragged.LSTM, {}),

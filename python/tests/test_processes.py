@@ -11,8 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import ragged
 from torch.nn.utils.rnn import pack_sequence
+
+import ragged
 
 
 def run_python(code, **variables):
