@@ -1,9 +1,9 @@
 //! `cargo xtask ci`: what CI and a contributor run before a change lands.
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::python;
+use crate::report::{announce, report, root};
 
 /// One run of cargo.
 struct Step {
@@ -202,30 +202,8 @@ fn succeeds(step: &Step) -> Result<bool, String> {
     Ok(output.status.success())
 }
 
-/// Runs a command, and shows its output if it fails.
-pub(crate) fn report(name: &str, command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    eprint!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Err(format!("{name} failed"))
-}
-
-pub(crate) fn announce(name: &str) {
-    eprintln!("ci: {name}");
-}
-
 fn cargo(step: &Step) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(step.arguments).envs(step.variable).stdin(Stdio::null()).current_dir(root());
     command
-}
-
-pub(crate) fn root() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect()
 }

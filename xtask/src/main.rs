@@ -11,6 +11,7 @@
 mod ci;
 mod forward;
 mod python;
+mod report;
 
 use std::ffi::OsString;
 use std::io::Write;

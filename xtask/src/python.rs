@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::ci::{announce, report, root};
+use crate::report::{announce, report, root};
 
 /// What the build and the tests need from PyPI, other than torch.
 const PACKAGES: [&str; 3] = ["maturin>=1.9,<2", "numpy", "pytest"];

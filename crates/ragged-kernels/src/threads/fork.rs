@@ -4,19 +4,6 @@
 //! moment, and work for rayon's pool, whose threads it does not have. So the locks of this crate are taken before a
 //! fork and released after it, and a child of a process with workers computes on the thread that calls.
 
-#[cfg(feature = "threads")]
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// This process is a child whose parent had prepared for forks.
-#[cfg(feature = "threads")]
-static FORKED: AtomicBool = AtomicBool::new(false);
-
-/// Returns whether this process has no threads of rayon's pool, since it was forked.
-#[cfg(feature = "threads")]
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
-}
-
 /// Prepares for forks of the process, on Unix: from now on, kernels can be called in a child that `fork` creates while
 /// other threads run kernels. In a child, [`num_threads`](crate::num_threads) is 1.
 ///
@@ -40,7 +27,7 @@ mod unix {
     use crate::memory::caches::caches;
     use crate::memory::pooled_buffer::lock_pool;
     use crate::simd::level::SimdLevel;
-    use crate::threads::num_threads::num_threads;
+    use crate::threads::num_threads::{num_threads, use_one_thread};
     use crate::threads::workers::lock_workers;
 
     thread_local! {
@@ -69,7 +56,7 @@ mod unix {
 
     extern "C" fn after_in_child() {
         after();
-        #[cfg(feature = "threads")]
-        super::FORKED.store(true, super::Ordering::Relaxed);
+        // The child has no thread of rayon's pool.
+        use_one_thread();
     }
 }

@@ -4,14 +4,15 @@
 use std::num::NonZero;
 #[cfg(feature = "threads")]
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 #[cfg(feature = "threads")]
 use std::thread::available_parallelism;
 
-#[cfg(feature = "threads")]
-use crate::threads::fork::is_forked;
-
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether kernels use the calling thread only, whatever the limit is.
+#[cfg_attr(not(feature = "threads"), allow(dead_code))]
+static ONE_THREAD: AtomicBool = AtomicBool::new(false);
 
 /// The number of threads that the machine runs at once, if it is known.
 #[cfg(feature = "threads")]
@@ -34,6 +35,12 @@ pub fn set_num_threads(count: usize) {
     LIMIT.store(count, Ordering::Relaxed);
 }
 
+/// Has kernels use the calling thread only, from now on.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn use_one_thread() {
+    ONE_THREAD.store(true, Ordering::Relaxed);
+}
+
 /// Returns the largest number of threads that a kernel uses.
 ///
 /// ```
@@ -44,7 +51,7 @@ pub fn num_threads() -> usize {
     return 1;
     #[cfg(feature = "threads")]
     match LIMIT.load(Ordering::Relaxed) {
-        _ if is_forked() => 1,
+        _ if ONE_THREAD.load(Ordering::Relaxed) => 1,
         0 => rayon::current_num_threads().min(*PARALLELISM),
         limit => limit,
     }
