@@ -10,15 +10,19 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ragged import kernels
 from ragged._ragged import Batch
+from ragged.support import about_sizes
 
 
-def is_supported(module, input):
+def is_supported(module, input, hx):
     """Returns whether the operators take this call. `torch.export` keeps PyTorch's own, which need no ragged."""
     if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu"):
         return False
-    x = input.data if isinstance(input, PackedSequence) else input
-    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return plain and x.dim() in (2, 3) and x.shape[-1] == module.input_size
+    packed = isinstance(input, PackedSequence)
+    x = input.data if packed else input
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+        return False
+    # The batch size of a packed input is known only when the graph runs, and the operator checks the states.
+    return packed or about_sizes(module, x, None, hx) is None
 
 
 def batch(packed, rows, batch_size):

@@ -41,7 +41,8 @@ def revert(model):
 def _change(model, classes):
     for module in model.modules():
         # Neither class has attributes of its own.
-        module.__class__ = classes.get(type(module), type(module))
+        if type(module) in classes:
+            module.__class__ = classes[type(module)]
     return model
 
 

@@ -17,7 +17,7 @@ class OnKernels(nn.Module):
 
     def forward(self, input, hx=None):
         if torch.compiler.is_compiling():
-            if compiled.is_supported(self, input):
+            if compiled.is_supported(self, input, hx):
                 return _run(self, input, hx, compiled)
             return super().forward(input, hx)
         if why_not(self, input, hx) is not None:

@@ -4,7 +4,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from ragged import _ragged, kernels
-from ragged.support import _about_mode, _about_tensor
+from ragged.support import about_mode, about_tensor
 
 
 def pack(x, lengths, batch_first=True):
@@ -30,7 +30,7 @@ def pack(x, lengths, batch_first=True):
                 [3.],
                 [2.]])
     """
-    if x.dim() != 3 or torch.compiler.is_compiling() or _about_mode() or _about_tensor("x", x):
+    if x.dim() != 3 or torch.compiler.is_compiling() or about_mode() or about_tensor("x", x):
         return pack_padded_sequence(x, torch.as_tensor(lengths), batch_first, enforce_sorted=False)
     lengths = lengths.tolist() if hasattr(lengths, "tolist") else list(lengths)
     order = _order(lengths)

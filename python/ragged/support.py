@@ -33,15 +33,15 @@ def why_not(module, input, hx=None):
     packed = isinstance(input, PackedSequence)
     x = input.data if packed else input
     return (
-        _about_mode()
-        or _about_tensor("the input", x)
+        about_mode()
+        or about_tensor("the input", x)
         or _about_states(module, hx, x)
         or _about_weights(module, x)
-        or _about_sizes(module, x, input if packed else None, hx)
+        or about_sizes(module, x, input if packed else None, hx)
     )
 
 
-def _about_mode():
+def about_mode():
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on, in which PyTorch chooses the dtype"
     if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -53,7 +53,7 @@ def _about_mode():
     return None
 
 
-def _about_tensor(name, x):
+def about_tensor(name, x):
     if type(x) not in _PLAIN:
         return f"{name} is a {type(x).__name__}, not a plain tensor"
     if x.device.type != "cpu":
@@ -72,7 +72,7 @@ def _about_states(module, hx, x):
     if not isinstance(states, (tuple, list)) or len(states) != (2 if module.mode == "LSTM" else 1):
         return "the initial states are not what the layer expects"
     for state in states:
-        reason = _about_tensor("an initial state", state)
+        reason = about_tensor("an initial state", state)
         if reason is not None:
             return reason
         if state.dtype != x.dtype:
@@ -91,7 +91,7 @@ def _about_weights(module, x):
     return None
 
 
-def _about_sizes(module, x, packed, hx):
+def about_sizes(module, x, packed, hx):
     """Sizes that do not fit are left to PyTorch, which raises its own error."""
     dims = x.dim()
     if dims != 2 and (packed is not None or dims != 3):

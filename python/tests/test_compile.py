@@ -58,6 +58,15 @@ def test_graphs_of_several_lengths(allow_rnn):
         torch.testing.assert_close(graph(x), layer(x)[0])
 
 
+def test_states_of_other_sizes_are_the_errors_of_torch(allow_rnn):
+    layer, x = ragged.GRU(3, 5), torch.randn(4, 2, 3)
+    graph = torch.compile(lambda x, h: layer(x, h)[0], backend="aot_eager")
+    h = torch.randn(1, 2, 5)
+    torch.testing.assert_close(graph(x, h), layer(x, h)[0])
+    with pytest.raises(RuntimeError, match="Expected hidden size"):
+        graph(x, h[:, :1])
+
+
 def test_the_layers_run_outside_of_graphs_by_default():
     torch._dynamo.reset()
     layer = ragged.LSTM(3, 5)
