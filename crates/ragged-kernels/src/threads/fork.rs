@@ -2,10 +2,11 @@
 //!
 //! A child has only the thread that called `fork`. Two things would stop it: a lock that another thread held at that
 //! moment, and work for rayon's pool, whose threads it does not have. So the locks of this crate are taken before a
-//! fork and released after it, and a child of a process with workers computes on the thread that calls.
+//! fork and released after it, and a child of a process that has used the pool computes on the thread that calls.
 
 /// Prepares for forks of the process, on Unix: from now on, kernels can be called in a child that `fork` creates while
-/// other threads run kernels. In a child, [`num_threads`](crate::num_threads) is 1.
+/// other threads run kernels. [`num_threads`](crate::num_threads) is 1 in a child of a process that had used several
+/// threads.
 ///
 /// A program that calls `exec` after each fork does not need it. Call it before other threads use the kernels; it
 /// does nothing when it is called again.
@@ -27,7 +28,7 @@ mod unix {
     use crate::memory::caches::caches;
     use crate::memory::pooled_buffer::lock_pool;
     use crate::simd::level::SimdLevel;
-    use crate::threads::num_threads::{num_threads, use_one_thread};
+    use crate::threads::num_threads::after_fork_in_child;
     use crate::threads::workers::lock_workers;
 
     thread_local! {
@@ -39,9 +40,9 @@ mod unix {
         static PREPARED: Once = Once::new();
         PREPARED.call_once(|| {
             // What is initialised at its first use must not be half initialised at a fork.
-            let _ = (SimdLevel::current(), caches(), num_threads());
+            let _ = (SimdLevel::current(), caches());
             // SAFETY: the handlers are functions that live as long as the program.
-            unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
+            unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
         });
     }
 
@@ -54,9 +55,8 @@ mod unix {
         HELD.with(|cell| cell.borrow_mut().clear());
     }
 
-    extern "C" fn after_in_child() {
+    extern "C" fn in_child() {
         after();
-        // The child has no thread of rayon's pool.
-        use_one_thread();
+        after_fork_in_child();
     }
 }
