@@ -29,8 +29,7 @@ def convert(model):
 
 
 def revert(model):
-    """Undoes `convert`, for tools that ask whether the type of a module is `nn.LSTM`, such as dynamic quantisation and
-    `torch.jit.script`.
+    """Undoes `convert`, for tools that ask whether the type of a module is `nn.LSTM`, such as dynamic quantisation.
 
     Returns:
         The model.
