@@ -1,7 +1,9 @@
 //! `cargo xtask ci`: what CI and a contributor run before a change lands.
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+
+use crate::python;
+use crate::report::{announce, report, root};
 
 /// One run of cargo.
 struct Step {
@@ -64,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     let result = result
         .and_then(|()| public_api())
         .and_then(|()| TARGETS.iter().try_for_each(emulated))
+        .and_then(|()| python::check())
         .and_then(|()| {
             announce(TESTS.name);
             let status = cargo(&TESTS).status().map_err(|error| error.to_string())?;
@@ -199,30 +202,8 @@ fn succeeds(step: &Step) -> Result<bool, String> {
     Ok(output.status.success())
 }
 
-/// Runs a command, and shows its output if it fails.
-fn report(name: &str, command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    eprint!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Err(format!("{name} failed"))
-}
-
-fn announce(name: &str) {
-    eprintln!("ci: {name}");
-}
-
 fn cargo(step: &Step) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(step.arguments).envs(step.variable).stdin(Stdio::null()).current_dir(root());
     command
-}
-
-fn root() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), ".."].iter().collect()
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's maintenance commands.
 //!
-//! `ci` is here; `bench` and `conformance` are the package `xtask-compare`; every other command is
+//! `ci` and `python` are here; `bench` and `conformance` are the package `xtask-compare`; every other command is
 //! one of `ragged`. This program has no dependencies, and passes a command on by starting cargo with
 //! the package that has it, so that `cargo xtask train` builds nothing that training does not need.
 
@@ -10,6 +10,8 @@
 
 mod ci;
 mod forward;
+mod python;
+mod report;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -24,6 +26,7 @@ Maintenance:
   ci           Check formatting, lints, documentation and all tests
   bench        Measure training and inference, also of PyTorch and candle-nn
   conformance  Compare layers, packing and training with results of PyTorch
+  python       Build the wheel of the Python package and run its tests
   help         Print this help
 
 Every other command is one of `ragged`:
@@ -35,6 +38,13 @@ fn main() -> ExitCode {
     let result = match first.as_deref() {
         Some("ci") if arguments.len() == 1 => return ci::run(),
         Some("ci") => Err("ci takes no arguments".into()),
+        Some("python") => match python::run(&arguments[1..]) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(text) => {
+                let _ = writeln!(std::io::stderr(), "error: {text}");
+                Ok(ExitCode::FAILURE)
+            }
+        },
         Some("bench" | "conformance") => forward::run(forward::COMPARE, &arguments),
         Some("train" | "evaluate" | "predict" | "data" | "runs" | "compare") => {
             forward::run(forward::TRAIN, &arguments)

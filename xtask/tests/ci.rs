@@ -12,7 +12,8 @@ fn ci(failing: &str) -> (i32, String, String, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("ci").env("LOG", &log).env("FAILING", failing);
     command.env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cargo_stand_in.sh"));
-    let output = command.env_remove("RAGGED_PROGRAM").output().unwrap();
+    command.env_remove("RAGGED_PROGRAM").env("PYTHON", "no-python");
+    let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let calls = fs::read_to_string(&log).unwrap().lines().map(String::from).collect();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr), calls)
@@ -40,6 +41,7 @@ fn tools_that_are_not_installed_are_skipped_and_named_once() {
         assert_eq!(stderr.matches(&line).count(), 1, "{stderr}");
         assert_eq!(calls.iter().filter(|call| call.starts_with(tool)).count(), 1, "{calls:?}");
     }
+    assert!(stderr.contains("ci: python package: skipped, no-python is not installed"), "{stderr}");
     let (code, _, stderr, calls) = ci("'deny fetch'*");
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("ci: advisories: skipped"), "{stderr}");

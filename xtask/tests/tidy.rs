@@ -199,7 +199,8 @@ fn every_page_is_linked_from_the_readme() {
 /// Every file or folder of the repository that a page names in inline code exists.
 #[test]
 fn named_files_exist() {
-    let folders = ["configs/", "crates/", "docs/", "examples/", "fuzz/", "validation/", "xtask/"];
+    let folders =
+        ["configs/", "crates/", "docs/", "examples/", "fuzz/", "python/", "validation/", "xtask/"];
     for page in pages() {
         let text = read(&page);
         let prose: String = text.split("```").step_by(2).collect();

@@ -2,7 +2,7 @@
 
 use crate::cell::kind::CellKind;
 use crate::error::{Error, Result};
-use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, Weights};
+use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, OutputSlices, Weights};
 use crate::shape::PackedShape;
 
 /// Checks the arguments of the forward pass.
@@ -51,6 +51,46 @@ pub(crate) fn check_backward<T>(
     check_option("gradient of cell_states", "N x H", cell_states, n * h, lstm)?;
     check_available("gradient of weight_hr", wanted.weight_hr, p != h)?;
     check_available("gradient of c_0", wanted.c_0, lstm)
+}
+
+/// Checks the memory for the outputs of the forward pass.
+pub(crate) fn check_output_slices<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    to: &OutputSlices<T>,
+) -> Result<()> {
+    let (n, b) = (shape.rows(), shape.batch_size());
+    let (h, p, lstm) = (shape.hidden_size(), shape.output_size(), cell.has_cell_state());
+    check_len("output", "N x P", to.output.len(), n * p)?;
+    check_len("h_n", "B x P", to.h_n.len(), b * p)?;
+    check_option("c_n", "B x H", to.c_n.as_deref(), b * h, lstm)?;
+    if lstm {
+        check_len("c_n", "B x H", to.c_n.as_ref().map_or(0, |c_n| c_n.len()), b * h)?;
+    }
+    check_option("cell_states", "N x H", to.cell_states.as_deref(), n * h, lstm)
+}
+
+/// Checks the memory for the gradients that are wanted.
+pub(crate) fn check_gradient_slices<T>(
+    cell: CellKind,
+    shape: &PackedShape,
+    to: &Gradients<Option<&mut [T]>>,
+) -> Result<()> {
+    let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } =
+        to.as_ref().zip(Gradients::lens(shape, cell.gates()));
+    for (name, letters, (slice, expected)) in [
+        ("gradient of x", "N x I", x),
+        ("gradient of weight_ih", "G H x I", weight_ih),
+        ("gradient of weight_hh", "G H x P", weight_hh),
+        ("gradient of bias_ih", "G H", bias_ih),
+        ("gradient of bias_hh", "G H", bias_hh),
+        ("gradient of weight_hr", "P x H", weight_hr),
+        ("gradient of h_0", "B x P", h_0),
+        ("gradient of c_0", "B x H", c_0),
+    ] {
+        check_option(name, letters, slice.as_deref(), expected, true)?;
+    }
+    Ok(())
 }
 
 /// Checks the weights against the sizes of the layer.

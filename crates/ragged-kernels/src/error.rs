@@ -47,7 +47,7 @@ pub enum Error {
     /// A tape comes from a forward pass over another shape.
     #[error("tape: expected {name} = {expected}, got {got}")]
     Tape {
-        /// The size that differs, as a letter of the crate.
+        /// The size that differs: a letter of the crate, or `elements` for the size of the tape.
         name: &'static str,
         /// Its value in the shape.
         expected: usize,

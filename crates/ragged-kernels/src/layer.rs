@@ -4,10 +4,12 @@ use crate::cell::kind::CellKind;
 use crate::check::{check_backward, check_forward};
 use crate::error::{Error, Result};
 use crate::layout::kernel_layout::KernelLayout;
+use crate::memory::pooled_buffer::PooledBuffer;
 use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
 use crate::passes::backward::SavedForBackward;
 use crate::passes::element_passes::ElementPasses;
 use crate::recurrence::activations::Activations;
+use crate::results::{GradientMemory, OutputMemory};
 use crate::sequence_passes::SequencePasses;
 use crate::shape::PackedShape;
 use crate::simd::level::SimdLevel;
@@ -45,7 +47,7 @@ impl Element for f64 {}
 /// The memory is reused by later calls when the tape is dropped. See [`backward`] for an example.
 #[derive(Debug, Clone)]
 pub struct Tape<T: Element> {
-    activations: Activations<T>,
+    memory: PooledBuffer<T>,
     cell: CellKind,
     /// The level that determined the layout.
     level: SimdLevel,
@@ -73,12 +75,11 @@ impl<T: Element> Tape<T> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn elements(&self) -> usize {
-        let Activations { gates, carries, unprojected, masked } = &self.activations;
-        [gates, carries, unprojected, masked].iter().map(|buffer| buffer.as_slice().len()).sum()
+        self.memory.as_slice().len()
     }
 
-    /// Checks that the tape comes from a forward pass over this shape.
-    fn check(&self, shape: &PackedShape) -> Result<()> {
+    /// Checks that the tape comes from a forward pass over this shape, with a mask or without.
+    fn check(&self, shape: &PackedShape, with_mask: bool) -> Result<()> {
         for (name, expected, got) in [
             ("N", shape.rows(), self.rows),
             ("H", shape.hidden_size(), self.hidden_size),
@@ -87,6 +88,11 @@ impl<T: Element> Tape<T> {
             if expected != got {
                 return Err(Error::Tape { name, expected, got });
             }
+        }
+        let layout = KernelLayout::new::<T>(self.cell, shape, self.level);
+        let (expected, got) = (Activations::of_tape(&layout, with_mask).len(), self.elements());
+        if expected != got {
+            return Err(Error::Tape { name: "elements", expected, got });
         }
         Ok(())
     }
@@ -124,8 +130,10 @@ pub fn infer<T: Element>(
     let layout = KernelLayout::new::<T>(cell, shape, shape.simd());
     let team = Team::new(team_size(&layout));
     let weights = T::pack_weights(&layout, weights, &team);
-    let (output, _) = T::forward_pass(&layout, &weights, input, options, false, &team);
-    Ok(output)
+    let mut output = OutputMemory::new(&layout, options);
+    T::forward_pass(&layout, &weights, input, output.targets(), None, &team);
+    // SAFETY: the pass has written to them.
+    Ok(unsafe { output.assume_init() })
 }
 
 /// Runs the forward pass and saves the activations that [`backward`] reads.
@@ -147,9 +155,15 @@ pub fn forward<T: Element>(
     let layout = KernelLayout::new::<T>(cell, shape, level);
     let team = Team::new(team_size(&layout));
     let weights = T::pack_weights(&layout, weights, &team);
-    let (output, activations) = T::forward_pass(&layout, &weights, input, options, true, &team);
+    let mut output = OutputMemory::new(&layout, options);
+    let with_mask = input.hidden_mask.is_some();
+    let mut memory = PooledBuffer::new(Activations::of_tape(&layout, with_mask).len());
+    let tape = Some(memory.as_mut_slice());
+    T::forward_pass(&layout, &weights, input, output.targets(), tape, &team);
+    // SAFETY: the pass has written to them.
+    let output = unsafe { output.assume_init() };
     let KernelLayout { rows, hidden_size, output_size, .. } = layout;
-    Ok((output, Tape { activations, cell, level, rows, hidden_size, output_size }))
+    Ok((output, Tape { memory, cell, level, rows, hidden_size, output_size }))
 }
 
 /// Runs the backward pass, backpropagation through time, and returns the `wanted` gradients.
@@ -194,10 +208,14 @@ pub fn backward<T: Element>(
     output_gradients: &OutputGradients<T>,
     wanted: &Gradients<bool>,
 ) -> Result<Gradients<Option<Vec<T>>>> {
-    tape.check(shape)?;
+    tape.check(shape, input.hidden_mask.is_some())?;
     check_backward(tape.cell, shape, weights, input, output, output_gradients, wanted)?;
     let layout = KernelLayout::new::<T>(tape.cell, shape, tape.level);
-    let saved = SavedForBackward { output, activations: &tape.activations };
+    let saved = SavedForBackward { output, tape: tape.memory.as_slice() };
     let team = Team::new(team_size(&layout));
-    Ok(T::backward_pass(&layout, weights, input, saved, output_gradients, wanted, &team))
+    let mut gradients = GradientMemory::new(shape, tape.cell.gates(), wanted);
+    let to = gradients.targets();
+    T::backward_pass(&layout, weights, input, saved, output_gradients, to, &team);
+    // SAFETY: the pass has written to them.
+    Ok(unsafe { gradients.assume_init() })
 }

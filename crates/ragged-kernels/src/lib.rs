@@ -3,7 +3,8 @@
 //! The crate computes one layer and direction of an LSTM, GRU or RNN ([`CellKind`]) with PyTorch's
 //! definitions and order of gates, in `f32` and `f64`, with SIMD and several threads. It does not depend
 //! on a tensor library: [`infer`], [`forward`] and [`backward`] read and write slices. [`PreparedWeights`] serves
-//! many calls of a trained layer, and single steps.
+//! many calls of a trained layer, and single steps. [`forward_into`] and [`backward_into`] write into memory of the
+//! caller, for tensor libraries that allocate their own.
 //!
 //! # Packed rows
 //!
@@ -61,9 +62,9 @@
 //!
 //! # Modules, in reading order
 //!
-//! - `layer`: the entry points; `prepared_weights`, `step_state` and `prepared_linear`: those for a trained model;
-//!   `operands`: what
-//!   they read and write; `shape`, `check`, `error`.
+//! - `layer`: the entry points; `layer_into`: those that write into the caller's memory; `prepared_weights`,
+//!   `step_state` and `prepared_linear`: those for a trained model; `operands`: what they read and write; `results`:
+//!   the memory of what they return; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
 //! - `layout`: the order of the elements in the kernels' own buffers.
@@ -86,6 +87,7 @@ mod error;
 mod extended;
 mod gemm;
 mod layer;
+mod layer_into;
 mod layout;
 mod memory;
 mod operands;
@@ -94,6 +96,7 @@ mod passes;
 mod prepared_linear;
 mod prepared_weights;
 mod recurrence;
+mod results;
 mod sequence_passes;
 mod shape;
 mod simd;
@@ -109,13 +112,17 @@ pub use crate::ctc::decode::{Decoded, ctc_beam_search, ctc_greedy};
 pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
 pub use crate::layer::{Element, Tape, backward, forward, infer};
-pub use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+pub use crate::layer_into::{backward_into, forward_into, tape_len};
+pub use crate::operands::{
+    ForwardOptions, Gradients, Input, Output, OutputGradients, OutputSlices, Weights,
+};
 pub use crate::packed_rows::PackedRows;
 pub use crate::prepared_linear::PreparedLinear;
 pub use crate::prepared_weights::PreparedWeights;
 pub use crate::shape::{Direction, PackedShape};
 pub use crate::simd::level::SimdLevel;
 pub use crate::step_state::StepState;
+pub use crate::threads::fork::prepare_for_forks;
 pub use crate::threads::num_threads::{num_threads, set_num_threads};
 
 /// The version of the arithmetic: it changes with every change to this crate after which any result differs

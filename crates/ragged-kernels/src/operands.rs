@@ -137,6 +137,38 @@ pub struct Output<T> {
     pub cell_states: Option<Vec<T>>,
 }
 
+/// The caller's memory for the outputs of [`forward_into`](crate::forward_into), of which every element is
+/// written. See [`Output`] for the meaning of each field.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OutputSlices<'a, T> {
+    /// `[N, P]`, packed.
+    pub output: &'a mut [T],
+    /// `[B, P]`.
+    pub h_n: &'a mut [T],
+    /// `[B, H]`, required for the LSTM.
+    pub c_n: Option<&'a mut [T]>,
+    /// `[N, H]`, packed, of the LSTM, if wanted.
+    pub cell_states: Option<&'a mut [T]>,
+}
+
+impl<'a, T> OutputSlices<'a, T> {
+    /// Creates the outputs of a GRU or RNN: `output` `[N, P]` and `h_n` `[B, P]`.
+    pub fn new(output: &'a mut [T], h_n: &'a mut [T]) -> Self {
+        Self { output, h_n, c_n: None, cell_states: None }
+    }
+
+    /// Adds the final cell states of an LSTM, `[B, H]`.
+    pub fn with_c_n(self, c_n: &'a mut [T]) -> Self {
+        Self { c_n: Some(c_n), ..self }
+    }
+
+    /// Adds the cell states of all steps of an LSTM, `[N, H]`.
+    pub fn with_cell_states(self, cell_states: &'a mut [T]) -> Self {
+        Self { cell_states: Some(cell_states), ..self }
+    }
+}
+
 /// The gradients of the loss with respect to each field of [`Output`]; `None` stands for zeros.
 ///
 /// ```
@@ -187,8 +219,9 @@ impl<'a, T> OutputGradients<'a, T> {
     }
 }
 
-/// One value per gradient of the backward pass: whether it is wanted (`Gradients<bool>`), or the
-/// gradient itself if it was (`Gradients<Option<Vec<T>>>`).
+/// One value per gradient of the backward pass: whether it is wanted (`Gradients<bool>`), the gradient
+/// itself if it was (`Gradients<Option<Vec<T>>>`), or the caller's memory for it
+/// (`Gradients<Option<&mut [T]>>`).
 ///
 /// ```
 /// use ragged_kernels::Gradients;
@@ -217,6 +250,63 @@ pub struct Gradients<G> {
     pub h_0: G,
     /// `[B, H]`, of the LSTM.
     pub c_0: G,
+}
+
+impl<G> Gradients<G> {
+    /// Applies a function to each value.
+    pub(crate) fn map<R>(self, mut f: impl FnMut(G) -> R) -> Gradients<R> {
+        Gradients {
+            x: f(self.x),
+            weight_ih: f(self.weight_ih),
+            weight_hh: f(self.weight_hh),
+            bias_ih: f(self.bias_ih),
+            bias_hh: f(self.bias_hh),
+            weight_hr: f(self.weight_hr),
+            h_0: f(self.h_0),
+            c_0: f(self.c_0),
+        }
+    }
+
+    pub(crate) fn zip<R>(self, other: Gradients<R>) -> Gradients<(G, R)> {
+        Gradients {
+            x: (self.x, other.x),
+            weight_ih: (self.weight_ih, other.weight_ih),
+            weight_hh: (self.weight_hh, other.weight_hh),
+            bias_ih: (self.bias_ih, other.bias_ih),
+            bias_hh: (self.bias_hh, other.bias_hh),
+            weight_hr: (self.weight_hr, other.weight_hr),
+            h_0: (self.h_0, other.h_0),
+            c_0: (self.c_0, other.c_0),
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> Gradients<&G> {
+        let Self { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = self;
+        Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+    }
+
+    pub(crate) fn as_mut(&mut self) -> Gradients<&mut G> {
+        let Self { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = self;
+        Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+    }
+}
+
+impl Gradients<usize> {
+    /// The number of elements of each gradient of a cell with G `gates`.
+    pub(crate) fn lens(shape: &PackedShape, gates: usize) -> Self {
+        let (b, i) = (shape.batch_size(), shape.input_size());
+        let (h, p) = (shape.hidden_size(), shape.output_size());
+        Self {
+            x: shape.rows() * i,
+            weight_ih: gates * h * i,
+            weight_hh: gates * h * p,
+            bias_ih: gates * h,
+            bias_hh: gates * h,
+            weight_hr: p * h,
+            h_0: b * p,
+            c_0: b * h,
+        }
+    }
 }
 
 impl Gradients<bool> {

@@ -7,6 +7,7 @@ use crate::gemm::forward_weights::ForwardWeights;
 use crate::layer::Element;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::operands::{ForwardOptions, Input, Output, Weights};
+use crate::results::OutputMemory;
 use crate::shape::PackedShape;
 use crate::simd::level::SimdLevel;
 use crate::step_state::StepState;
@@ -98,7 +99,10 @@ impl<T: Element> PreparedWeights<T> {
         check_forward_inputs(cell, shape, input, options)?;
         let layout = KernelLayout::new::<T>(cell, shape, self.layout.level);
         let team = Team::new(team_size(&layout));
-        Ok(T::forward_pass(&layout, &self.weights, input, options, false, &team).0)
+        let mut output = OutputMemory::new(&layout, options);
+        T::forward_pass(&layout, &self.weights, input, output.targets(), None, &team);
+        // SAFETY: the pass has written to them.
+        Ok(unsafe { output.assume_init() })
     }
 
     /// Returns states of zero for `rows` sequences (B), for [`step`](Self::step).

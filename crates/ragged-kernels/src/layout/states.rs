@@ -4,6 +4,7 @@
 use crate::element::Float;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
+use crate::memory::sync_ptr::SyncPtr;
 use crate::shape::{Direction, Step};
 
 /// Converts `[B, columns]` to `[vector][sequence][lane]`, with zeros beyond the last column and for
@@ -31,29 +32,40 @@ pub(crate) fn pack_states<T: Float>(
     buffer
 }
 
-/// Converts `[vector][sequence][lane]` to `[B, columns]`.
-pub(crate) fn unpack_states<T: Float>(layout: &KernelLayout, from: &[T], columns: usize) -> Vec<T> {
-    let mut to = vec![T::default(); layout.batch_size * columns];
+/// Converts `[vector][sequence][lane]` to `[B, columns]`, and writes every element of `to`.
+pub(crate) fn unpack_states<T: Float>(
+    layout: &KernelLayout,
+    from: &[T],
+    columns: usize,
+    to: SyncPtr<T>,
+) {
     for vector in 0..columns.div_ceil(layout.lanes) {
         let begin = vector * layout.lanes;
         let count = layout.lanes.min(columns - begin);
         for b in 0..layout.batch_size {
             let from = &from[layout.state_at(vector, b)..][..count];
-            to[b * columns + begin..][..count].copy_from_slice(from);
+            // SAFETY: row `b` of `to` has these columns.
+            unsafe {
+                let to = to.get().add(b * columns + begin);
+                std::ptr::copy_nonoverlapping(from.as_ptr(), to, count);
+            }
         }
     }
-    to
 }
 
-/// Returns `h_n` `[B, P]`: each sequence's hidden state after the last step of its direction, from
+/// Stores `h_n` `[B, P]`: each sequence's hidden state after the last step of its direction, from
 /// `output` `[N, P]`. A sequence without a step keeps its `h_0` `[B, P]`, or zeros.
 pub(crate) fn final_hidden<T: Float>(
     layout: &KernelLayout,
     output: &[T],
     h_0: Option<&[T]>,
-) -> Vec<T> {
+    h_n: &mut [T],
+) {
     let p = layout.output_size;
-    let mut h_n = h_0.map_or_else(|| vec![T::default(); layout.batch_size * p], <[T]>::to_vec);
+    match h_0 {
+        Some(h_0) => h_n.copy_from_slice(h_0),
+        None => h_n.fill(T::default()),
+    }
     // The hidden states of a step, from sequence `first` on.
     let mut copy = |step: &Step, first: usize| {
         let rows = (step.start + first) * p..(step.start + step.batch_size) * p;
@@ -68,7 +80,6 @@ pub(crate) fn final_hidden<T: Float>(
     if let Some(last) = layout.steps.last() {
         copy(last, 0);
     }
-    h_n
 }
 
 /// Returns the initial hidden states as the first step's product reads them, `h_0 * mask` `[B, P]`.

@@ -19,6 +19,12 @@ fn pool() -> MutexGuard<'static, Vec<AlignedBuffer>> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Locks the pool until the result is dropped.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn lock_pool() -> impl Sized + 'static {
+    pool()
+}
+
 /// Elements whose initial values are left over from earlier use.
 #[derive(Debug)]
 pub(crate) struct PooledBuffer<T: Float> {

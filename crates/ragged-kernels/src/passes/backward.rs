@@ -30,20 +30,22 @@ use crate::threads::team::Team;
 pub(crate) struct SavedForBackward<'a, T: SimdFloat> {
     /// The hidden states, `[N, P]`.
     pub(crate) output: &'a [T],
-    pub(crate) activations: &'a Activations<T>,
+    /// The tape.
+    pub(crate) tape: &'a [T],
 }
 
-/// Runs the backward pass; all slices fit the layout.
+/// Runs the backward pass and writes every element of the gradients in `to`; all slices fit the layout.
 pub(crate) fn backward_pass<T: SimdFloat>(
     layout: &KernelLayout,
     weights: &Weights<T>,
     input: &Input<T>,
     saved: SavedForBackward<T>,
     output_gradients: &OutputGradients<T>,
-    wanted: &Gradients<bool>,
+    to: Gradients<Option<SyncPtr<T>>>,
     team: &Team,
-) -> Gradients<Option<Vec<T>>> {
-    let SavedForBackward { output, activations } = saved;
+) {
+    let SavedForBackward { output, tape } = saved;
+    let activations = Activations::of_tape(layout, input.hidden_mask.is_some()).split(tape);
     let d_output = output_gradients;
     let bptt = match layout.cell {
         CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, activations, d_output, team),
@@ -53,30 +55,28 @@ pub(crate) fn backward_pass<T: SimdFloat>(
             run::<T, _, 4>(rnn, layout, weights, input, activations, d_output, team)
         }
     };
-    let BpttOutput { da, dh, d_carry, dh_rows } = bptt;
-    let h_0 = wanted.h_0.then(|| {
-        let mut h_0 = unpack_states(layout, dh.as_slice(), layout.output_size);
+    let BpttOutput { da, mut dh, d_carry, dh_rows } = bptt;
+    if let Some(h_0) = to.h_0 {
         if layout.cell == CellKind::Gru {
             // The GRU reads h_0 outside the product as well.
-            let carried = unpack_states(layout, d_carry.as_slice(), layout.output_size);
-            h_0.iter_mut().zip(carried).for_each(|(h, carried)| *h += carried);
+            let sums = dh.as_mut_slice().iter_mut().zip(d_carry.as_slice());
+            sums.for_each(|(h, &carried)| *h += carried);
         }
-        h_0
-    });
-    let c_0 = wanted.c_0.then(|| unpack_states(layout, d_carry.as_slice(), layout.hidden_size));
-    let hidden = match input.hidden_mask {
-        Some(_) => activations.masked.as_slice(),
-        None => output,
-    };
+        unpack_states(layout, dh.as_slice(), layout.output_size, h_0);
+    }
+    if let Some(c_0) = to.c_0 {
+        unpack_states(layout, d_carry.as_slice(), layout.hidden_size, c_0);
+    }
+    let hidden = if input.hidden_mask.is_some() { activations.masked } else { output };
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
-    let sides = [(wanted.weight_ih, wanted.bias_ih), (wanted.weight_hh, wanted.bias_hh)];
-    let [(weight_ih, bias_ih), (weight_hh, bias_hh)] =
-        weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
-    let x = wanted.x.then(|| input_gradient(layout, weights.weight_ih, &da, team));
-    let weight_hr = wanted
-        .weight_hr
-        .then(|| projection::weight_gradient(layout, &dh_rows, &activations.unprojected, team));
-    Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+    let sides = [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)];
+    weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
+    if let Some(dx) = to.x {
+        input_gradient(layout, weights.weight_ih, &da, dx, team);
+    }
+    if let Some(weight_hr) = to.weight_hr {
+        projection::weight_gradient(layout, &dh_rows, activations.unprojected, weight_hr, team);
+    }
 }
 
 /// The result of backpropagation through time.
@@ -97,7 +97,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     layout: &KernelLayout,
     weights: &Weights<T>,
     input: &Input<T>,
-    activations: &Activations<T>,
+    activations: Activations<&[T]>,
     output_gradients: &OutputGradients<T>,
     team: &Team,
 ) -> BpttOutput<T> {

@@ -5,12 +5,12 @@
 
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::layout::kernel_layout::KernelLayout;
-use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+use crate::memory::sync_ptr::SyncPtr;
+use crate::operands::{Gradients, Input, OutputGradients, Weights};
 use crate::passes::backward::{SavedForBackward, backward_pass};
-use crate::passes::forward::forward_pass;
+use crate::passes::forward::{OutputTargets, forward_pass};
 use crate::passes::linear::{LinearWeights, linear};
 use crate::passes::step::{StepBuffers, step};
-use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::team::Team;
 
@@ -40,10 +40,10 @@ pub trait ElementPasses: SimdFloat {
         layout: &KernelLayout,
         weights: &ForwardWeights<Self>,
         input: &Input<Self>,
-        options: ForwardOptions,
-        save_for_backward: bool,
+        to: OutputTargets<Self>,
+        tape: Option<&mut [Self]>,
         team: &Team,
-    ) -> (Output<Self>, Activations<Self>);
+    );
 
     #[allow(private_interfaces)]
     #[doc(hidden)]
@@ -53,9 +53,9 @@ pub trait ElementPasses: SimdFloat {
         input: &Input<Self>,
         saved: SavedForBackward<Self>,
         output_gradients: &OutputGradients<Self>,
-        wanted: &Gradients<bool>,
+        to: Gradients<Option<SyncPtr<Self>>>,
         team: &Team,
-    ) -> Gradients<Option<Vec<Self>>>;
+    );
 
     /// Stores `W x + b` for rows `[N, I]` in `y` `[N, O]`.
     #[allow(private_interfaces)]
@@ -90,11 +90,11 @@ macro_rules! element_passes {
                 layout: &KernelLayout,
                 weights: &ForwardWeights<Self>,
                 input: &Input<Self>,
-                options: ForwardOptions,
-                save_for_backward: bool,
+                to: OutputTargets<Self>,
+                tape: Option<&mut [Self]>,
                 team: &Team,
-            ) -> (Output<Self>, Activations<Self>) {
-                forward_pass(layout, weights, input, options, save_for_backward, team)
+            ) {
+                forward_pass(layout, weights, input, to, tape, team)
             }
 
             #[allow(private_interfaces)]
@@ -104,10 +104,10 @@ macro_rules! element_passes {
                 input: &Input<Self>,
                 saved: SavedForBackward<Self>,
                 output_gradients: &OutputGradients<Self>,
-                wanted: &Gradients<bool>,
+                to: Gradients<Option<SyncPtr<Self>>>,
                 team: &Team,
-            ) -> Gradients<Option<Vec<Self>>> {
-                backward_pass(layout, weights, input, saved, output_gradients, wanted, team)
+            ) {
+                backward_pass(layout, weights, input, saved, output_gradients, to, team)
             }
 
             #[allow(private_interfaces)]

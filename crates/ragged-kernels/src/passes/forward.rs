@@ -13,8 +13,7 @@ use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{final_hidden, masked_initial_hidden, pack_states, unpack_states};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::memory::uninit_vec::UninitVec;
-use crate::operands::{ForwardOptions, Input, Output};
+use crate::operands::Input;
 use crate::passes::input_projection::project_input;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
@@ -26,23 +25,29 @@ use crate::threads::team::Team;
 /// product of its own, in which each weight that is loaded serves many rows.
 const MAX_FUSED_INPUT: usize = 32;
 
-/// Runs the forward pass; all slices fit the layout. The activations are valid only with
-/// `save_for_backward`.
+/// Where the forward pass stores its results. See [`Output`](crate::Output) for the shapes.
+pub(crate) struct OutputTargets<'a, T> {
+    pub(crate) output: SyncPtr<T>,
+    pub(crate) h_n: &'a mut [T],
+    pub(crate) c_n: Option<&'a mut [T]>,
+    pub(crate) cell_states: Option<SyncPtr<T>>,
+}
+
+/// Runs the forward pass and writes every element of `to` and of the `tape`; all slices fit the layout.
 pub(crate) fn forward_pass<T: SimdFloat>(
     layout: &KernelLayout,
     weights: &ForwardWeights<T>,
     input: &Input<T>,
-    options: ForwardOptions,
-    save_for_backward: bool,
+    to: OutputTargets<T>,
+    tape: Option<&mut [T]>,
     team: &Team,
-) -> (Output<T>, Activations<T>) {
-    let save = save_for_backward;
+) {
     match layout.cell {
-        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, options, save, team),
-        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, options, save, team),
+        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, to, tape, team),
+        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, to, tape, team),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
-            run::<T, _, 4>(rnn, layout, weights, input, options, save, team)
+            run::<T, _, 4>(rnn, layout, weights, input, to, tape, team)
         }
     }
 }
@@ -52,29 +57,28 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     layout: &KernelLayout,
     weights: &ForwardWeights<T>,
     input: &Input<T>,
-    options: ForwardOptions,
-    save_for_backward: bool,
+    to: OutputTargets<T>,
+    tape: Option<&mut [T]>,
     team: &Team,
-) -> (Output<T>, Activations<T>) {
-    let (h, p) = (layout.hidden_size, layout.output_size);
+) {
     let has_carry = layout.cell.has_carry();
-    let mut output = UninitVec::new(layout.rows * p);
-    let mut cell_states = options.cell_states.then(|| UninitVec::new(layout.rows * h));
     let fused = layout.input_size <= MAX_FUSED_INPUT;
-    let room = |needed: bool, len: usize| PooledBuffer::<T>::new(if needed { len } else { 0 });
-    let mut activations = Activations {
-        gates: room(save_for_backward || !fused, layout.gates_len()),
-        carries: room(save_for_backward && has_carry, layout.row_vectors_len()),
-        unprojected: room(layout.has_projection(), layout.row_vectors_len()),
-        masked: room(input.hidden_mask.is_some(), layout.rows * p),
+    let (with_mask, save_for_backward) = (input.hidden_mask.is_some(), tape.is_some());
+    let mut scratch;
+    let activations = match tape {
+        Some(tape) => Activations::of_tape(layout, with_mask).split_mut(tape),
+        None => {
+            let parts = Activations::without_tape(layout, !fused, with_mask);
+            scratch = PooledBuffer::<T>::new(parts.len());
+            parts.split_mut(scratch.as_mut_slice())
+        }
     };
     if !fused {
-        let gates = SyncPtr::new(activations.gates.as_mut_slice());
-        project_input(cell, layout, input.x, weights, gates, team);
+        project_input(cell, layout, input.x, weights, activations.gates, team);
     }
 
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
-    let mut carry = pack_states(layout, initial_carry.filter(|_| has_carry), h);
+    let mut carry = pack_states(layout, initial_carry.filter(|_| has_carry), layout.hidden_size);
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
     let forward_loop = ForwardLoop::<T, A, U> {
         cell,
@@ -83,20 +87,18 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: initial_hidden.as_slice(),
         mask: input.hidden_mask,
-        gates: SyncPtr::new(activations.gates.as_mut_slice()),
-        carries: SyncPtr::new(activations.carries.as_mut_slice()),
-        unprojected: SyncPtr::new(activations.unprojected.as_mut_slice()),
-        masked: SyncPtr::new(activations.masked.as_mut_slice()),
+        activations,
         carry: SyncPtr::new(carry.as_mut_slice()),
-        output: output.as_sync_ptr(),
-        cell_states: cell_states.as_mut().map(UninitVec::as_sync_ptr),
+        output: to.output,
+        cell_states: to.cell_states,
         save_for_backward,
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &forward_loop, team);
     // SAFETY: the loop has computed every block of every row.
-    let (output, cell_states) =
-        unsafe { (output.assume_init(), cell_states.map(|states| states.assume_init())) };
-    let h_n = final_hidden(layout, &output, input.h_0);
-    let c_n = layout.cell.has_cell_state().then(|| unpack_states(layout, carry.as_slice(), h));
-    (Output { output, h_n, c_n, cell_states }, activations)
+    let output =
+        unsafe { std::slice::from_raw_parts(to.output.get(), layout.rows * layout.output_size) };
+    final_hidden(layout, output, input.h_0, to.h_n);
+    if let Some(c_n) = to.c_n {
+        unpack_states(layout, carry.as_slice(), layout.hidden_size, SyncPtr::new(c_n));
+    }
 }

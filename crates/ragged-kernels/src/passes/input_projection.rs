@@ -13,7 +13,6 @@ use crate::gemm::weight_panels::pack_column_panels;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::memory::uninit_vec::UninitVec;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
@@ -95,25 +94,22 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> InputProjection<'_, T, A, U> {
     }
 }
 
-/// Returns `dx = W_ih^T da`, `[N, I]`, from `weight_ih` `[G H, I]` and `da`
+/// Stores `dx = W_ih^T da`, `[N, I]`, from `weight_ih` `[G H, I]` and `da`
 /// `[block][row][slot][lane]`.
 pub(crate) fn input_gradient<T: SimdFloat>(
     layout: &KernelLayout,
     weight_ih: &[T],
     da: &PooledBuffer<T>,
+    dx: SyncPtr<T>,
     team: &Team,
-) -> Vec<T> {
+) {
     let panels = &pack_column_panels(layout, Side::Input, weight_ih, layout.input_size, team);
-    let mut gradient = UninitVec::new(layout.rows * layout.input_size);
-    let dx = gradient.as_sync_ptr();
     team.parallel_for(layout.rows.div_ceil(BACKWARD_ROWS), team.num_threads(), &|chunks| {
         for chunk in chunks {
             let rows = chunk * BACKWARD_ROWS..layout.rows.min((chunk + 1) * BACKWARD_ROWS);
             dispatch(layout.level, InputGradient { layout, panels, da, dx, rows });
         }
     });
-    // SAFETY: the chunks cover all rows, and each writes all features of its own.
-    unsafe { gradient.assume_init() }
 }
 
 /// `dx` of some rows.

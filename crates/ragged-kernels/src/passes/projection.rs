@@ -9,7 +9,6 @@ use crate::gemm::weight_panels::pack_panels;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::memory::uninit_vec::UninitVec;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
@@ -26,23 +25,20 @@ pub(crate) fn backward_panels<T: Float>(
     })
 }
 
-/// Returns `dW_hr = sum dh m^T`, `[P, H]`, from `dh` `[N, P]` and `unprojected` (`m`)
+/// Stores `dW_hr = sum dh m^T`, `[P, H]`, in `to`, from `dh` `[N, P]` and `unprojected` (`m`)
 /// `[vector][row][lane]`.
 pub(crate) fn weight_gradient<T: SimdFloat>(
     layout: &KernelLayout,
     dh: &PooledBuffer<T>,
-    unprojected: &PooledBuffer<T>,
+    unprojected: &[T],
+    to: SyncPtr<T>,
     team: &Team,
-) -> Vec<T> {
-    let mut gradient = UninitVec::new(layout.output_size * layout.hidden_size);
-    let to = gradient.as_sync_ptr();
+) {
     let vectors = layout.hidden_size.div_ceil(layout.lanes);
     team.parallel_for(vectors, team.num_threads(), &|vectors| {
         let task = ProjectionGradient { layout, dh, unprojected, to, vectors };
         dispatch(layout.level, task);
     });
-    // SAFETY: the tasks cover all vectors of units, and each writes its columns of all P rows.
-    unsafe { gradient.assume_init() }
 }
 
 /// `dW_hr` of some vectors of units.
@@ -51,7 +47,7 @@ struct ProjectionGradient<'a, T: Float> {
     /// `[N, P]`.
     dh: &'a PooledBuffer<T>,
     /// `[vector][row][lane]`.
-    unprojected: &'a PooledBuffer<T>,
+    unprojected: &'a [T],
     /// `[P, H]`.
     to: SyncPtr<T>,
     vectors: Range<usize>,

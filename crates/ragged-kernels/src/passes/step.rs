@@ -9,6 +9,7 @@ use crate::gemm::forward_weights::ForwardWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
+use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
 use crate::simd::denormals::FlushDenormals;
 use crate::simd::dispatch::SimdFloat;
@@ -63,10 +64,12 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: hidden.as_slice(),
         mask: None,
-        gates: none,
-        carries: none,
-        unprojected: SyncPtr::new(unprojected.as_mut_slice()),
-        masked: none,
+        activations: Activations {
+            gates: none,
+            carries: none,
+            unprojected: SyncPtr::new(unprojected.as_mut_slice()),
+            masked: none,
+        },
         carry: SyncPtr::new(carry.as_mut_slice()),
         output: SyncPtr::new(next.as_mut_slice()),
         cell_states: None,

@@ -18,7 +18,6 @@ use crate::layout::row_spans::{
 };
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::memory::uninit_vec::UninitVec;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
@@ -31,10 +30,10 @@ const PREFETCH_DISTANCE: usize = 8;
 /// of 32 KiB while the chunks of rows are summed into them.
 const MAX_COLUMNS: usize = 96;
 
-/// For each side, the gradients of the weight and the bias where they are wanted.
-type SideGradients<T> = [(Option<Vec<T>>, Option<Vec<T>>); 2];
+/// For each side, where the gradients of the weight and the bias are stored if they are wanted.
+type SideTargets<T> = [(Option<SyncPtr<T>>, Option<SyncPtr<T>>); 2];
 
-/// Returns the gradients of the weights `[G H, I]` and `[G H, P]` and of the biases `[G H]`, where they
+/// Stores the gradients of the weights `[G H, I]` and `[G H, P]` and of the biases `[G H]`, where they
 /// are wanted.
 ///
 /// `x` is `[N, I]`, `hidden` `[N, P]` and `initial_hidden` `[B, P]` are the hidden states as the product
@@ -45,18 +44,16 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     hidden: &[T],
     initial_hidden: &[T],
     da: &PooledBuffer<T>,
-    [(ih, bias_ih), (hh, bias_hh)]: [(bool, bool); 2],
+    [(weight_ih, bias_ih), (weight_hh, bias_hh)]: SideTargets<T>,
     team: &Team,
-) -> SideGradients<T> {
+) {
     let (i, p, four) = (layout.input_size, layout.output_size, 4 * layout.lanes);
-    let with_biases = bias_ih || bias_hh;
+    let (ih, hh) = (weight_ih.is_some(), weight_hh.is_some());
+    let with_biases = bias_ih.is_some() || bias_hh.is_some();
     let x_span = RowSpan { rows: 0..layout.rows, start: x.as_ptr() };
     let hidden_spans = previous_hidden_spans(layout, hidden, initial_hidden);
     let room = |wanted, len| PooledBuffer::new(if wanted { layout.blocks * len } else { 0 });
-    let rows = layout.cell.gates() * layout.hidden_size;
-    let (ih_columns, hh_columns) = (if ih { i } else { 0 }, if hh { p } else { 0 });
-    let (mut weight_ih, mut weight_hh) =
-        (UninitVec::new(rows * ih_columns), UninitVec::new(rows * hh_columns));
+    let unwanted = SyncPtr::new(&mut []);
     let (mut ih_sums, mut hh_sums) = (room(ih, i * four), room(hh, p * four));
     let mut bias_sums = room(with_biases, four);
     let gradient = WeightGradient {
@@ -65,46 +62,42 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
         sides: [
             SideOperand {
                 side: Side::Input,
-                columns: ih_columns,
+                columns: if ih { i } else { 0 },
                 row_stride: i,
                 chunks: split_at_chunks(vec![x_span], i),
                 sums: SyncPtr::new(ih_sums.as_mut_slice()),
-                weight: weight_ih.as_sync_ptr(),
+                weight: weight_ih.unwrap_or(unwanted),
             },
             SideOperand {
                 side: Side::Hidden,
-                columns: hh_columns,
+                columns: if hh { p } else { 0 },
                 row_stride: p,
                 chunks: split_at_chunks(hidden_spans, p),
                 sums: SyncPtr::new(hh_sums.as_mut_slice()),
-                weight: weight_hh.as_sync_ptr(),
+                weight: weight_hh.unwrap_or(unwanted),
             },
         ],
         bias_sums: with_biases.then_some(SyncPtr::new(bias_sums.as_mut_slice())),
     };
     gradient.run(team);
-    // SAFETY: every row belongs to a slot of a block (see `layout`), and the tasks of each block have
-    // written all of its columns.
-    let (weight_ih, weight_hh) = unsafe { (weight_ih.assume_init(), weight_hh.assume_init()) };
-    let bias = |side, wanted: bool| wanted.then(|| unpack_bias(layout, side, bias_sums.as_slice()));
-    [
-        (ih.then_some(weight_ih), bias(Side::Input, bias_ih)),
-        (hh.then_some(weight_hh), bias(Side::Hidden, bias_hh)),
-    ]
+    for (side, to) in [(Side::Input, bias_ih), (Side::Hidden, bias_hh)] {
+        if let Some(to) = to {
+            unpack_bias(layout, side, bias_sums.as_slice(), to);
+        }
+    }
 }
 
-/// Converts sums `[block][slot][lane]` to a bias `[G H]`.
-fn unpack_bias<T: Float>(layout: &KernelLayout, side: Side, sums: &[T]) -> Vec<T> {
-    let mut bias = vec![T::default(); layout.cell.gates() * layout.hidden_size];
+/// Converts sums `[block][slot][lane]` to a bias `[G H]`, and writes every element of `to`.
+fn unpack_bias<T: Float>(layout: &KernelLayout, side: Side, sums: &[T], to: SyncPtr<T>) {
     for block in 0..layout.blocks {
         for &slot in layout.cell.slots(side) {
             let sums = &sums[(block * 4 + slot) * layout.lanes..];
             for (row, &sum) in layout.weight_rows(block, slot).zip(sums) {
-                bias[row] = sum;
+                // SAFETY: a row of the weights, of which the bias has one element each.
+                unsafe { to.get().add(row).write(sum) };
             }
         }
     }
-    bias
 }
 
 /// The right operand of one side's outer products, `x` or the hidden states, and their sum.

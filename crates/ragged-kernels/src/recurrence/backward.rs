@@ -34,7 +34,7 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     pub(crate) mask: Option<&'a [T]>,
     /// `W_hr` in panels of depth P.
     pub(crate) weight_hr: Option<PooledBuffer<T>>,
-    pub(crate) activations: &'a Activations<T>,
+    pub(crate) activations: Activations<&'a [T]>,
     /// The gradient with respect to `output`, `[N, P]`.
     pub(crate) d_output: Option<&'a [T]>,
     /// The gradient with respect to the cell states, `[N, H]`.

@@ -17,6 +17,7 @@ use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
+use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
@@ -25,28 +26,21 @@ use crate::threads::plan::TimeLoop;
 pub(crate) struct ForwardLoop<'a, T: SimdFloat, A, const U: usize> {
     pub(crate) cell: A,
     pub(crate) layout: &'a KernelLayout,
-    /// `[N, I]` where `W_ih x + b` is computed in this loop; otherwise `gates` holds it already.
+    /// `[N, I]` where `W_ih x + b` is computed in this loop; otherwise the gates hold it already.
     pub(crate) x: Option<&'a [T]>,
     pub(crate) weights: &'a ForwardWeights<T>,
     /// `h_0 * mask`, `[B, P]`.
     pub(crate) initial_hidden: &'a [T],
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
-    /// Of [`Activations`](crate::recurrence::activations::Activations): `[block][row][slot][lane]`.
-    pub(crate) gates: SyncPtr<T>,
-    /// Likewise, `[vector][row][lane]`.
-    pub(crate) carries: SyncPtr<T>,
-    /// Likewise, `[vector][row][lane]`.
-    pub(crate) unprojected: SyncPtr<T>,
-    /// Likewise, `[N, P]`.
-    pub(crate) masked: SyncPtr<T>,
+    pub(crate) activations: Activations<SyncPtr<T>>,
     /// The carry of the present step, `[vector][sequence][lane]`.
     pub(crate) carry: SyncPtr<T>,
     /// The hidden states, `[N, P]`.
     pub(crate) output: SyncPtr<T>,
     /// The cell states, `[N, H]`.
     pub(crate) cell_states: Option<SyncPtr<T>>,
-    /// Whether `gates` and `carries` are written for the backward pass.
+    /// Whether the gates and carries are written for the backward pass.
     pub(crate) save_for_backward: bool,
 }
 
@@ -58,7 +52,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         let (step, previous) = (layout.steps[k], layout.previous_states(k));
         let end = group.end.min(step.batch_size);
         let continuing = end.min(previous.continuing);
-        let source = if self.mask.is_some() { self.masked } else { self.output };
+        let source = if self.mask.is_some() { self.activations.masked } else { self.output };
         // SAFETY: the rows of the step before, which is complete for these sequences.
         let hidden = unsafe { source.get().cast_const().add(previous.start * layout.output_size) };
         let continuing_part = (group.start.min(continuing)..continuing, hidden);
@@ -103,7 +97,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     cell.product::<S, R>(s, Side::Input, sums, x, i, panel)
                 }
                 None => {
-                    let gates = self.gates.get().add(layout.gates_at(block, row));
+                    let gates = self.activations.gates.get().add(layout.gates_at(block, row));
                     let mut sums = zero_tile::<T, S, R, 4>(s);
                     for (r, sums) in sums.iter_mut().enumerate() {
                         for (slot, sum) in sums.iter_mut().enumerate() {
@@ -148,7 +142,8 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                 if has_carry {
                     s.store(state(u), after.carry[u]);
                     if self.save_for_backward {
-                        let to = self.carries.get().add(layout.row_vector_at(vector, row));
+                        let to =
+                            self.activations.carries.get().add(layout.row_vector_at(vector, row));
                         s.store(to, after.carry[u]);
                     }
                 }
@@ -157,14 +152,15 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     s.store_first(to, after.carry[u], units);
                 }
                 if layout.has_projection() {
-                    let to = self.unprojected.get().add(layout.row_vector_at(vector, row));
+                    let to =
+                        self.activations.unprojected.get().add(layout.row_vector_at(vector, row));
                     s.store(to, hidden);
                 } else {
                     self.store_hidden(s, row * p, sequence * p, vector * S::LANES, hidden, units);
                 }
             }
             if self.save_for_backward {
-                let gates = self.gates.get().add(layout.gates_at(block, row));
+                let gates = self.activations.gates.get().add(layout.gates_at(block, row));
                 for (slot, value) in after.saved.into_iter().enumerate() {
                     s.store(gates.add(slot * S::LANES), value);
                 }
@@ -191,7 +187,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             s.store_first(self.output.get().wrapping_add(row + column), hidden, count);
             if let Some(mask) = self.mask {
                 let mask = s.load_first(mask.as_ptr().wrapping_add(sequence + column), count);
-                let to = self.masked.get().wrapping_add(row + column);
+                let to = self.activations.masked.get().wrapping_add(row + column);
                 s.store_first(to, s.mul(hidden, mask), count);
             }
         }
@@ -207,7 +203,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         let rows = step.start + group.start..step.start + group.end.min(step.batch_size);
         let vectors = layout.output_size.div_ceil(S::LANES);
         let lhs = Lhs {
-            start: self.unprojected.get().cast_const(),
+            start: self.activations.unprojected.get().cast_const(),
             row_stride: S::LANES,
             segments: layout.vectors(),
             segment_stride: layout.rows * S::LANES,
@@ -247,7 +243,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoo
     fn prefetch_round<S: Simd<T>>(&self, s: S, k: usize) {
         let p = self.layout.output_size;
         let previous = self.layout.previous_states(k);
-        let hidden = if self.mask.is_some() { self.masked } else { self.output };
+        let hidden = if self.mask.is_some() { self.activations.masked } else { self.output };
         let hidden = hidden.get().cast_const().wrapping_add(previous.start * p);
         prefetch_lines(s, hidden, previous.continuing * p);
     }

@@ -1,5 +1,6 @@
 //! The threads of a call and how they share its work.
 
+pub(crate) mod fork;
 pub(crate) mod num_threads;
 pub(crate) mod plan;
 mod sequence_groups;

@@ -2,5 +2,11 @@
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
+/// There is nothing to lock.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn lock_workers() -> impl Sized {
+    [(); 0]
+}
+
 /// Drops the jobs.
 pub(crate) fn submit(_jobs: Vec<Job>) {}

@@ -4,11 +4,21 @@
 use std::num::NonZero;
 #[cfg(feature = "threads")]
 use std::sync::LazyLock;
+#[cfg(feature = "threads")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "threads")]
 use std::thread::available_parallelism;
 
 static LIMIT: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether rayon's global pool has been started by this crate.
+#[cfg(feature = "threads")]
+static POOL_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was forked from one that used the pool, whose threads it does not have.
+#[cfg(feature = "threads")]
+static WITHOUT_POOL: AtomicBool = AtomicBool::new(false);
 
 /// The number of threads that the machine runs at once, if it is known.
 #[cfg(feature = "threads")]
@@ -31,6 +41,21 @@ pub fn set_num_threads(count: usize) {
     LIMIT.store(count, Ordering::Relaxed);
 }
 
+/// Records that rayon's global pool is started.
+#[cfg(feature = "threads")]
+pub(crate) fn note_pool_in_use() {
+    POOL_IN_USE.store(true, Ordering::Relaxed);
+}
+
+/// Adapts the number of threads after a fork, in the child.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn after_fork_in_child() {
+    #[cfg(feature = "threads")]
+    if POOL_IN_USE.load(Ordering::Relaxed) {
+        WITHOUT_POOL.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Returns the largest number of threads that a kernel uses.
 ///
 /// ```
@@ -41,7 +66,11 @@ pub fn num_threads() -> usize {
     return 1;
     #[cfg(feature = "threads")]
     match LIMIT.load(Ordering::Relaxed) {
-        0 => rayon::current_num_threads().min(*PARALLELISM),
+        _ if WITHOUT_POOL.load(Ordering::Relaxed) => 1,
+        0 => {
+            note_pool_in_use();
+            rayon::current_num_threads().min(*PARALLELISM)
+        }
         limit => limit,
     }
 }

@@ -7,6 +7,9 @@ pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+#[cfg(feature = "threads")]
+use crate::threads::num_threads::note_pool_in_use;
+
 /// [`std::cell::UnsafeCell`] with loom's interface, which limits each access to a closure.
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
@@ -29,5 +32,6 @@ impl<T> UnsafeCell<T> {
 /// Runs `f` on a thread of rayon's global pool.
 #[cfg(feature = "threads")]
 pub(crate) fn spawn(f: impl FnOnce() + Send + 'static) {
+    note_pool_in_use();
     rayon::spawn(f);
 }

@@ -31,6 +31,13 @@ pub(crate) fn submit(jobs: Vec<Job>) {
     Workers::submit(&WORKERS, jobs);
 }
 
+/// Locks the queue of all calls until the result is dropped.
+#[cfg(all(unix, not(miri)))]
+pub(crate) fn lock_workers() -> impl Sized + 'static {
+    let workers: &'static Workers = &WORKERS;
+    workers.queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The workers and the jobs that wait for one.
 pub(crate) struct Workers {
     queue: Mutex<JobQueue>,
