@@ -9,8 +9,8 @@ use ragged_train::objective::{CtcOptions, ctc_loss};
 use serde_json::json;
 
 use crate::bench::pytorch::PyTorch;
-use crate::bench::timing::{Turn, median, time};
-use crate::bench::{PAUSE, ours, report};
+use crate::bench::timing::{PAUSE, Turn, median, time};
+use crate::bench::{ours, report};
 use crate::failure::Failure;
 
 const SCRIPT: &str = include_str!("../../../../validation/bench_losses.py");

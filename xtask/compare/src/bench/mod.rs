@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::bench::problem::{Mode, Pass, Problem, Shape};
 use crate::bench::pytorch::PyTorch;
 use crate::bench::report::Row;
-use crate::bench::timing::{Turn, median};
+use crate::bench::timing::{PAUSE, Turn, median};
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
@@ -59,8 +59,6 @@ pub(crate) struct Args {
 const TURN: Duration = Duration::from_millis(250);
 /// The number of iterations in a turn.
 const ITERATIONS: std::ops::RangeInclusive<usize> = 3..=400;
-/// The pause between two turns, in which waiting threads of the previous library stop spinning.
-const PAUSE: Duration = Duration::from_millis(60);
 /// The tolerance, relative, when the losses of two libraries are compared.
 const LOSS_TOLERANCE: f64 = 1e-3;
 

@@ -1,6 +1,11 @@
 //! Measured times.
 
+use std::time::Duration;
+
 use crate::failure::Failure;
+
+/// The pause between two turns, in which waiting threads of the previous library stop spinning.
+pub(super) const PAUSE: Duration = Duration::from_millis(60);
 
 /// The time of each iteration, in milliseconds.
 pub(super) type Turn = Result<Vec<f64>, Failure>;
