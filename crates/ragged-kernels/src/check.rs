@@ -4,9 +4,10 @@ use crate::cell::kind::CellKind;
 use crate::error::{Error, Result};
 use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, OutputSlices, Weights};
 use crate::shape::PackedShape;
+use crate::zoneout::{Kept, Zoneout};
 
 /// Checks the arguments of the forward pass.
-pub(crate) fn check_forward<T>(
+pub(crate) fn check_forward<T: Copy>(
     cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
@@ -18,7 +19,7 @@ pub(crate) fn check_forward<T>(
 }
 
 /// Checks the arguments of the forward pass, except for the weights.
-pub(crate) fn check_forward_inputs<T>(
+pub(crate) fn check_forward_inputs<T: Copy>(
     cell: CellKind,
     shape: &PackedShape,
     input: &Input<T>,
@@ -29,7 +30,7 @@ pub(crate) fn check_forward_inputs<T>(
 }
 
 /// Checks the arguments of the backward pass, except for the tape.
-pub(crate) fn check_backward<T>(
+pub(crate) fn check_backward<T: Copy>(
     cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
@@ -116,13 +117,28 @@ pub(crate) fn check_weights<T>(
 }
 
 /// Checks the packed rows and initial states.
-fn check_inputs<T>(cell: CellKind, shape: &PackedShape, input: &Input<T>) -> Result<()> {
+fn check_inputs<T: Copy>(cell: CellKind, shape: &PackedShape, input: &Input<T>) -> Result<()> {
     let (n, b, i) = (shape.rows(), shape.batch_size(), shape.input_size());
     let (h, p, lstm) = (shape.hidden_size(), shape.output_size(), cell.has_cell_state());
     check_len("x", "N x I", input.x.len(), n * i)?;
     check_option("h_0", "B x P", input.h_0, b * p, true)?;
     check_option("c_0", "B x H", input.c_0, b * h, lstm)?;
-    check_option("hidden_mask", "B x P", input.hidden_mask, b * p, true)
+    check_option("hidden_mask", "B x P", input.hidden_mask, b * p, true)?;
+    let Some(Zoneout { hidden, cell }) = input.zoneout else { return Ok(()) };
+    if cell.is_some() && !lstm {
+        return Err(Error::UnexpectedArgument { name: "zoneout of cell states" });
+    }
+    let rows = |kept: Option<Kept<'_, T>>| match kept {
+        Some(Kept::Rows(rows)) => Some(rows.len()),
+        _ => None,
+    };
+    for (name, shape, got, expected) in [
+        ("zoneout of hidden states", "N x P", rows(Some(hidden)), n * p),
+        ("zoneout of cell states", "N x H", rows(cell), n * h),
+    ] {
+        got.map_or(Ok(()), |got| check_len(name, shape, got, expected))?;
+    }
+    Ok(())
 }
 
 /// Checks the length of a slice.

@@ -63,7 +63,7 @@
 //! # Modules, in reading order
 //!
 //! - `layer`: the entry points; `layer_into`: those that write into the caller's memory; `prepared_weights`,
-//!   `step_state` and `prepared_linear`: those for a trained model; `operands`: what they read and write; `results`:
+//!   `step_state` and `prepared_linear`: those for a trained model; `operands`: what they read and write; `zoneout`: how much of the states a step keeps; `results`:
 //!   the memory of what they return; `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
@@ -102,6 +102,7 @@ mod shape;
 mod simd;
 mod step_state;
 mod threads;
+mod zoneout;
 
 pub use crate::cell::kind::CellKind;
 pub use crate::crf::entry::{
@@ -124,6 +125,7 @@ pub use crate::simd::level::SimdLevel;
 pub use crate::step_state::StepState;
 pub use crate::threads::fork::prepare_for_forks;
 pub use crate::threads::num_threads::{num_threads, set_num_threads};
+pub use crate::zoneout::{Kept, Zoneout};
 
 /// The version of the arithmetic: it changes with every change to this crate after which any result differs
 /// in any bit at the same [`SimdLevel`]. A program that saves the state of a computation can record it.

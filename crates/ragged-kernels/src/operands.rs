@@ -2,6 +2,7 @@
 
 use crate::cell::kind::CellKind;
 use crate::shape::PackedShape;
+use crate::zoneout::Zoneout;
 
 /// The parameters of one layer and direction, row-major, with PyTorch's names and order of gates. G is
 /// [`CellKind::gates`].
@@ -76,12 +77,14 @@ pub struct Input<'a, T> {
     /// `[B, P]`: multiplies the hidden state that enters the next step's product; ones where `None`.
     /// For recurrent dropout with one mask per sequence (Gal and Ghahramani 2016).
     pub hidden_mask: Option<&'a [T]>,
+    /// The fractions of the previous states that each step keeps; none where `None`.
+    pub zoneout: Option<Zoneout<'a, T>>,
 }
 
 impl<'a, T> Input<'a, T> {
-    /// Creates an input of packed rows `[N, I]` with initial states of zero and no mask.
+    /// Creates an input of packed rows `[N, I]` with initial states of zero, no mask and no zoneout.
     pub fn new(x: &'a [T]) -> Self {
-        Self { x, h_0: None, c_0: None, hidden_mask: None }
+        Self { x, h_0: None, c_0: None, hidden_mask: None, zoneout: None }
     }
 
     /// Sets the initial hidden states, `[B, P]`.
@@ -97,6 +100,11 @@ impl<'a, T> Input<'a, T> {
     /// Sets the mask of the hidden states, `[B, P]`.
     pub fn with_hidden_mask(self, hidden_mask: &'a [T]) -> Self {
         Self { hidden_mask: Some(hidden_mask), ..self }
+    }
+
+    /// Sets the fractions of the previous states that each step keeps.
+    pub fn with_zoneout(self, zoneout: Zoneout<'a, T>) -> Self {
+        Self { zoneout: Some(zoneout), ..self }
     }
 }
 

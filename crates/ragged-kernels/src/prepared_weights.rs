@@ -13,6 +13,7 @@ use crate::simd::level::SimdLevel;
 use crate::step_state::StepState;
 use crate::threads::plan::team_size;
 use crate::threads::team::Team;
+use crate::zoneout::{Kept, Zoneout};
 
 /// The weights of one layer and direction in the order in which the kernels read them.
 ///
@@ -40,6 +41,8 @@ pub struct PreparedWeights<T: Element> {
     /// The sizes, with no rows and no steps.
     layout: KernelLayout,
     weights: ForwardWeights<T>,
+    /// The fractions of the previous states that each step keeps: the same for all units and steps.
+    zoneout: Option<Zoneout<'static, T>>,
 }
 
 impl<T: Element> PreparedWeights<T> {
@@ -55,7 +58,36 @@ impl<T: Element> PreparedWeights<T> {
         let layout = KernelLayout::new::<T>(cell, shape, shape.simd()).with_single_step(0);
         let team = Team::new(1);
         let weights = T::pack_weights(&layout, weights, &team).trimmed();
-        Ok(Self { layout, weights })
+        Ok(Self { layout, weights, zoneout: None })
+    }
+
+    /// Keeps these fractions of the previous states in each step, as at inference of a layer that was trained with
+    /// zoneout: of the hidden state, and of the cell state of an LSTM, which other cells do not have.
+    ///
+    /// [`infer`](Self::infer) does so where its input has no zoneout of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnexpectedArgument`] for a fraction of a cell state that the cell does not have.
+    ///
+    /// ```
+    /// # use ragged_kernels::{CellKind, Direction, PackedShape, PreparedWeights, Weights};
+    /// # let shape = PackedShape::new(0, &[], 1, 1, Direction::Forward)?;
+    /// # let weights = Weights::new(&[0.5f32, 0.1, 1.0, 0.3], &[0.2, 0.4, 0.1, 0.6]);
+    /// let prepared = PreparedWeights::new(CellKind::Lstm, &shape, &weights)?;
+    /// // All of the hidden state is kept, so the state stays zero.
+    /// let prepared = prepared.with_zoneout(1.0, Some(0.5))?;
+    /// let mut state = prepared.state(1)?;
+    /// prepared.step(&[3.0], &mut state)?;
+    /// assert_eq!(state.hidden(), [0.0]);
+    /// # Ok::<(), ragged_kernels::Error>(())
+    /// ```
+    pub fn with_zoneout(self, hidden: T, cell: Option<T>) -> Result<Self> {
+        if cell.is_some() && !self.layout.cell.has_cell_state() {
+            return Err(Error::UnexpectedArgument { name: "zoneout of cell states" });
+        }
+        let (hidden, cell) = (Kept::All(hidden), cell.map(Kept::All));
+        Ok(Self { zoneout: Some(Zoneout { hidden, cell }), ..self })
     }
 
     /// Runs the forward pass, with the results of [`infer`](crate::infer), bit for bit. The SIMD level is that of
@@ -100,7 +132,8 @@ impl<T: Element> PreparedWeights<T> {
         let layout = KernelLayout::new::<T>(cell, shape, self.layout.level);
         let team = Team::new(team_size(&layout));
         let mut output = OutputMemory::new(&layout, options);
-        T::forward_pass(&layout, &self.weights, input, output.targets(), None, &team);
+        let input = Input { zoneout: input.zoneout.or(self.zoneout), ..*input };
+        T::forward_pass(&layout, &self.weights, &input, output.targets(), None, &team);
         // SAFETY: the pass has written to them.
         Ok(unsafe { output.assume_init() })
     }
@@ -130,7 +163,7 @@ impl<T: Element> PreparedWeights<T> {
             return Err(Error::State);
         }
         check_len("x", "B x I", x.len(), state.rows() * self.input_size())?;
-        state.step(&self.weights, x);
+        state.step(&self.weights, x, self.zoneout);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::layer::Element;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::passes::step::StepBuffers;
+use crate::zoneout::Zoneout;
 
 /// The states of B sequences of one layer between steps, one row each.
 ///
@@ -58,8 +59,13 @@ impl<T: Element> StepState<T> {
         key(&self.layout) == key(layer)
     }
 
-    pub(crate) fn step(&mut self, weights: &ForwardWeights<T>, x: &[T]) {
-        T::step(&self.layout, weights, x, &mut self.buffers);
+    pub(crate) fn step(
+        &mut self,
+        weights: &ForwardWeights<T>,
+        x: &[T],
+        zoneout: Option<Zoneout<'_, T>>,
+    ) {
+        T::step(&self.layout, weights, x, zoneout, &mut self.buffers);
     }
 
     /// Returns B, the number of rows.

@@ -4,7 +4,7 @@ mod reference;
 
 use proptest::prelude::*;
 use ragged_kernels::*;
-use reference::{Case, Results};
+use reference::{Case, Results, Zoned};
 
 /// Number types, to and from the reference's.
 trait Narrow: Element {
@@ -103,6 +103,18 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let mut input = Input::new(&x).with_h_0(&h_0);
     input.c_0 = lstm.then_some(&c_0);
     input.hidden_mask = case.masked.then_some(&mask);
+    let (kept_h, kept_c) = (narrow(&case.kept_h), narrow(&case.kept_c));
+    input.zoneout = match case.zoneout {
+        Zoned::None => None,
+        Zoned::Rows => {
+            let zoneout = Zoneout::new(Kept::Rows(&kept_h));
+            Some(if lstm { zoneout.with_cell(Kept::Rows(&kept_c)) } else { zoneout })
+        }
+        Zoned::All(of_h, of_c) => {
+            let zoneout = Zoneout::new(Kept::All(T::of(of_h)));
+            Some(if lstm { zoneout.with_cell(Kept::All(T::of(of_c))) } else { zoneout })
+        }
+    };
     let options = ForwardOptions::default();
     let with_cell_states = options.with_cell_states(lstm);
     let (result, tape) = forward(case.cell, &shape, &weights, &input, with_cell_states).unwrap();
@@ -110,13 +122,19 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     assert_eq!(bits(&result.output), bits(&again.output), "inference differs");
     assert_eq!(bits(&result.h_n), bits(&again.h_n));
     assert_eq!((again.c_n.is_some(), &again.cell_states), (lstm, &None));
-    let prepared = PreparedWeights::new(case.cell, &shape, &weights).unwrap();
+    let mut prepared = PreparedWeights::new(case.cell, &shape, &weights).unwrap();
     assert_eq!(prepared.simd(), level);
-    let from_prepared = prepared.infer(&shape, &input, options).unwrap();
+    let mut to_prepared = input;
+    if let Zoned::All(of_h, of_c) = case.zoneout {
+        prepared = prepared.with_zoneout(T::of(of_h), lstm.then_some(T::of(of_c))).unwrap();
+        to_prepared.zoneout = None;
+    }
+    let from_prepared = prepared.infer(&shape, &to_prepared, options).unwrap();
     assert_eq!(bits(&from_prepared.output), bits(&again.output), "prepared weights differ");
     assert_eq!(bits(&from_prepared.h_n), bits(&again.h_n));
     assert_eq!(from_prepared.c_n.as_deref().map(bits), again.c_n.as_deref().map(bits));
-    if case.direction == Direction::Forward && !case.masked {
+    let by_rows = case.masked || case.zoneout == Zoned::Rows;
+    if case.direction == Direction::Forward && !by_rows {
         check_steps(case, &prepared, &input, &again);
     }
 
@@ -175,8 +193,13 @@ fn check<T: Narrow>(case: &Case) {
         &mut rounded.d_cells,
         &mut rounded.weight_hr,
         &mut rounded.mask,
+        &mut rounded.kept_h,
+        &mut rounded.kept_c,
     ] {
         values.iter_mut().for_each(|v| *v = T::of(*v).wide());
+    }
+    if let Zoned::All(of_h, of_c) = rounded.zoneout {
+        rounded.zoneout = Zoned::All(T::of(of_h).wide(), T::of(of_c).wide());
     }
     let wanted = rounded.run();
     for level in SimdLevel::available() {
@@ -202,6 +225,11 @@ fn numbers(seed: u64, count: usize) -> Vec<f64> {
         (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     };
     (0..count).map(next).collect()
+}
+
+/// Turns numbers from -1 to 1 into fractions: many are 0 or 1, as in training.
+fn fractions(numbers: Vec<f64>) -> Vec<f64> {
+    numbers.into_iter().map(|v| (2.0 * v + 0.5).clamp(0.0, 1.0)).collect()
 }
 
 fn case(batch_sizes: Vec<usize>, empty: usize, input: usize, hidden: usize, seed: u64) -> Case {
@@ -235,6 +263,7 @@ fn case_of(
         direction: Direction::Forward,
         biased: true,
         masked: false,
+        zoneout: Zoned::None,
         weight_ih: next(rows * input, 1.0 / (input as f64).sqrt()),
         weight_hh: next(rows * p, spread),
         bias_ih: next(rows, 1.0),
@@ -248,8 +277,12 @@ fn case_of(
         d_cells: next(n * h, 1.0),
         weight_hr: next(p * h, 1.0 / (h as f64).sqrt()),
         mask: next(batch * p, 1.0).into_iter().map(|v| if v < 0.0 { 0.0 } else { 2.0 }).collect(),
+        kept_h: fractions(next(n * p, 1.0)),
+        kept_c: fractions(next(n * h, 1.0)),
     }
 }
+
+const ZONEOUTS: [Zoned; 3] = [Zoned::None, Zoned::Rows, Zoned::All(0.1, 0.4)];
 
 const CELLS: [CellKind; 4] = [CellKind::Lstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
 
@@ -279,12 +312,14 @@ proptest! {
         reverse: bool,
         biased: bool,
         masked: bool,
+        zoneout in 0..3usize,
         seed in 0..1000u64,
     ) {
         // The fifth: an LSTM with a projection, where there is room for one.
         let width = if cell == 4 && hidden > 1 { 1 + projection % (hidden - 1) } else { hidden };
         let mut case = case_of(CELLS[cell % 4], sizes, empty, input, hidden, width, seed);
         (case.biased, case.masked) = (biased, masked);
+        case.zoneout = ZONEOUTS[zoneout];
         if reverse {
             case.direction = Direction::Reverse;
         }
@@ -333,9 +368,11 @@ fn the_reference_differentiates_itself() {
         |c| &mut c.h_0,
         |c| &mut c.c_0,
     ];
-    for (cell, width) in CELLS.into_iter().map(|cell| (cell, 3)).chain([(CellKind::Lstm, 2)]) {
+    let cells = CELLS.into_iter().map(|cell| (cell, 3)).chain([(CellKind::Lstm, 2)]);
+    let cells = cells.flat_map(|cell| ZONEOUTS.map(|zoneout| (cell, zoneout)));
+    for ((cell, width), zoneout) in cells {
         let mut case = case_of(cell, vec![3, 2, 2, 1], 1, 2, 3, width, 5);
-        case.masked = true;
+        (case.masked, case.zoneout) = (true, zoneout);
         for ((name, gradient), field) in case.run()[4..].iter().zip(fields) {
             for (k, got) in gradient.iter().enumerate() {
                 let moved = |by: f64| {
@@ -361,6 +398,8 @@ fn the_number_of_threads_changes_no_bit() {
     let mut cases = vec![case(vec![40; 9], 0, 50, 33, 7), case(vec![5, 4, 1], 0, 9, 270, 8)];
     for cell in CELLS {
         cases.push(case_of(cell, vec![23, 17, 17, 5, 1], 2, 7, 37, 37, 6));
+        let zoned = case_of(cell, vec![5, 4, 1], 0, 9, 270, 270, 8);
+        cases.push(Case { zoneout: Zoned::Rows, ..zoned });
     }
     cases.push(case_of(CellKind::Lstm, vec![23, 17, 17, 5, 1], 2, 7, 37, 20, 6));
     for case in &cases {
@@ -384,13 +423,17 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn a_sequence_does_not_see_its_batch() {
     let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(CellKind::Lstm, 20)]);
-    let both = [Direction::Forward, Direction::Reverse];
-    for (cell, width, direction) in
-        with_projection.flat_map(|(cell, width)| both.map(|direction| (cell, width, direction)))
+    let ways = [
+        (Direction::Forward, Zoned::None),
+        (Direction::Reverse, Zoned::None),
+        (Direction::Reverse, Zoned::Rows),
+    ];
+    for (cell, width, (direction, zoneout)) in
+        with_projection.flat_map(|(cell, width)| ways.map(|way| (cell, width, way)))
     {
         for level in SimdLevel::available() {
             let mut many = case_of(cell, vec![9, 9, 8, 5, 5, 2, 1], 1, 6, 37, width, 8);
-            many.direction = direction;
+            (many.direction, many.zoneout) = (direction, zoneout);
             let all = run::<f32>(&many, level);
             for b in 0..many.batch {
                 let mut rows = many.rows_of(b);
@@ -406,6 +449,8 @@ fn a_sequence_does_not_see_its_batch() {
                     h_0: pick(&many.h_0, p, &[b]),
                     c_0: pick(&many.c_0, h, &[b]),
                     mask: pick(&many.mask, p, &[b]),
+                    kept_h: pick(&many.kept_h, p, &rows),
+                    kept_c: pick(&many.kept_c, h, &rows),
                     d_output: pick(&many.d_output, p, &rows),
                     d_h_n: pick(&many.d_h_n, p, &[b]),
                     d_c_n: pick(&many.d_c_n, h, &[b]),

@@ -30,6 +30,11 @@ impl<T: Float> CellStep<T, 1> for Lstm {
         StepOutput { hidden: [s.mul(o, tanh(s, c))], carry: [c], saved: [i, f, g, o] }
     }
 
+    #[inline(always)]
+    fn new_carry<S: Simd<T>>(self, s: S, [i, f, g, _]: [S::V; 4], [c]: [S::V; 1]) -> [S::V; 1] {
+        [s.mul_add(f, c, s.mul(i, g))]
+    }
+
     /// ```text
     /// do = dh' tanh(c')      dc' += dh' o (1 - tanh(c')^2)
     /// di = dc' g      df = dc' c      dg = dc' i      dc = dc' f

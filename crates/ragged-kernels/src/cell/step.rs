@@ -10,6 +10,13 @@ pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
     /// Computes the states after the step from the slots' sums and the carry before the step.
     fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; U]) -> StepOutput<S::V, U>;
 
+    /// Computes the cell state after the step once more, with the bits of [`forward`](Self::forward): for zoneout, with
+    /// which the state that was saved is another one. Only for cells that have one.
+    #[inline(always)]
+    fn new_carry<S: Simd<T>>(self, _s: S, _saved: [S::V; 4], carry_before: [S::V; U]) -> [S::V; U] {
+        carry_before
+    }
+
     /// Computes the gradients before the step from those after it.
     ///
     /// `saved` is what [`forward`](Self::forward) saved; `carry_before` and `carry_after` are the carry

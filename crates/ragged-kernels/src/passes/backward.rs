@@ -21,6 +21,7 @@ use crate::passes::projection;
 use crate::passes::weight_gradient::weight_gradient;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::backward::BackwardLoop;
+use crate::recurrence::kept_states::KeptStates;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
@@ -108,6 +109,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let mut d_carry = pack_states(layout, output_gradients.c_n, h);
     let mut dh_rows = room(layout.has_projection(), layout.rows * p);
     let mut d_unprojected = room(layout.has_projection(), layout.states_len());
+    let mut d_kept = room(input.zoneout.is_some(), layout.states_len());
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let backward_loop = BackwardLoop::<T, A, U> {
         cell,
@@ -115,6 +117,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         panels: &pack_column_panels(layout, Side::Hidden, weights.weight_hh, p, team),
         initial_carry,
         mask: input.hidden_mask,
+        kept: KeptStates::of(input),
         weight_hr: weights.weight_hr.map(|w| projection::backward_panels(layout, w, team)),
         activations,
         d_output: output_gradients.output,
@@ -124,6 +127,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         d_carry: SyncPtr::new(d_carry.as_mut_slice()),
         dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
         d_unprojected: SyncPtr::new(d_unprojected.as_mut_slice()),
+        d_kept: SyncPtr::new(d_kept.as_mut_slice()),
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);
     BpttOutput { da, dh, d_carry, dh_rows }

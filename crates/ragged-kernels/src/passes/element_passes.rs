@@ -13,6 +13,7 @@ use crate::passes::linear::{LinearWeights, linear};
 use crate::passes::step::{StepBuffers, step};
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::team::Team;
+use crate::zoneout::Zoneout;
 
 /// An element type that the passes are compiled for.
 pub trait ElementPasses: SimdFloat {
@@ -31,6 +32,7 @@ pub trait ElementPasses: SimdFloat {
         layout: &KernelLayout,
         weights: &ForwardWeights<Self>,
         x: &[Self],
+        zoneout: Option<Zoneout<'_, Self>>,
         buffers: &mut StepBuffers<Self>,
     );
 
@@ -80,9 +82,10 @@ macro_rules! element_passes {
                 layout: &KernelLayout,
                 weights: &ForwardWeights<Self>,
                 x: &[Self],
+                zoneout: Option<Zoneout<'_, Self>>,
                 buffers: &mut StepBuffers<Self>,
             ) {
-                step(layout, weights, x, buffers)
+                step(layout, weights, x, zoneout, buffers)
             }
 
             #[allow(private_interfaces)]

@@ -17,6 +17,7 @@ use crate::operands::Input;
 use crate::passes::input_projection::project_input;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
+use crate::recurrence::kept_states::KeptStates;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
@@ -87,6 +88,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: initial_hidden.as_slice(),
         mask: input.hidden_mask,
+        kept: KeptStates::of(input),
         activations,
         carry: SyncPtr::new(carry.as_mut_slice()),
         output: to.output,

@@ -11,9 +11,11 @@ use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
+use crate::recurrence::kept_states::KeptStates;
 use crate::simd::denormals::FlushDenormals;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::run_on_this_thread;
+use crate::zoneout::Zoneout;
 
 /// The states of B rows before a step, and room for those after it.
 #[derive(Debug, Clone)]
@@ -34,14 +36,15 @@ pub(crate) fn step<T: SimdFloat>(
     layout: &KernelLayout,
     weights: &ForwardWeights<T>,
     x: &[T],
+    zoneout: Option<Zoneout<'_, T>>,
     buffers: &mut StepBuffers<T>,
 ) {
     match layout.cell {
-        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, x, buffers),
-        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, x, buffers),
+        CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, x, zoneout, buffers),
+        CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, x, zoneout, buffers),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
-            run::<T, _, 4>(rnn, layout, weights, x, buffers)
+            run::<T, _, 4>(rnn, layout, weights, x, zoneout, buffers)
         }
     }
 }
@@ -51,6 +54,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     layout: &KernelLayout,
     weights: &ForwardWeights<T>,
     x: &[T],
+    zoneout: Option<Zoneout<'_, T>>,
     buffers: &mut StepBuffers<T>,
 ) {
     let StepBuffers { hidden, next, carry, unprojected } = buffers;
@@ -64,6 +68,8 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: hidden.as_slice(),
         mask: None,
+        kept: zoneout
+            .map(|zoneout| KeptStates { zoneout, initial_hidden: Some(hidden.as_slice()) }),
         activations: Activations {
             gates: none,
             carries: none,

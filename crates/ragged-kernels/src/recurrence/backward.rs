@@ -8,6 +8,12 @@
 //! dh  = (W_hh^T da) * mask
 //! ```
 //!
+//! With zoneout, a part of both gradients passes by the cell:
+//!
+//! ```text
+//! dh' = (1 - kept) dh',  dh += kept dh'  and likewise for the carry of an LSTM
+//! ```
+//!
 //! `Case::run` in `tests/reference/mod.rs` is the same computation, sequence by sequence.
 
 use std::ops::Range;
@@ -19,6 +25,7 @@ use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
+use crate::recurrence::kept_states::KeptStates;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
 
@@ -32,6 +39,8 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     pub(crate) initial_carry: Option<&'a [T]>,
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
+    /// With zoneout.
+    pub(crate) kept: Option<KeptStates<'a, T>>,
     /// `W_hr` in panels of depth P.
     pub(crate) weight_hr: Option<PooledBuffer<T>>,
     pub(crate) activations: Activations<&'a [T]>,
@@ -50,6 +59,9 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     /// With a projection: the gradient with respect to the unprojected hidden state,
     /// `[vector][sequence][lane]`.
     pub(crate) d_unprojected: SyncPtr<T>,
+    /// With zoneout: the part of the gradient with respect to the hidden state that passes by the cell,
+    /// `[vector][sequence][lane]`.
+    pub(crate) d_kept: SyncPtr<T>,
 }
 
 impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
@@ -127,7 +139,38 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                     }
                 };
             }
-            let before = self.cell.backward(s, saved, carry_before, carry_after, d_hidden, d_carry);
+            let mut passed = [zero; U];
+            if let Some(kept) = &self.kept {
+                if layout.cell.has_cell_state() {
+                    // The carry that was saved is a mixture.
+                    carry_after = self.cell.new_carry(s, saved, carry_before);
+                }
+                for u in 0..U {
+                    let vector = block * U + u;
+                    let (units, column) = (layout.units(vector), vector * S::LANES);
+                    if layout.cell.has_cell_state() {
+                        if let Some(kept) = kept.of_cell(s, row * h + column, units) {
+                            passed[u] = s.mul(kept, d_carry[u]);
+                            d_carry[u] = s.sub(d_carry[u], passed[u]);
+                        }
+                    } else {
+                        // The hidden state is the carry.
+                        d_hidden[u] = s.add(d_hidden[u], d_carry[u]);
+                        d_carry[u] = zero;
+                    }
+                    if !layout.has_projection() {
+                        let kept = kept.of_hidden(s, row * h + column, units);
+                        d_hidden[u] = self.keep(s, kept, vector, sequence, d_hidden[u]);
+                    }
+                }
+            }
+            let mut before =
+                self.cell.backward(s, saved, carry_before, carry_after, d_hidden, d_carry);
+            if self.kept.is_some() {
+                for (carry, passed) in before.carry.iter_mut().zip(passed) {
+                    *carry = s.add(*carry, passed);
+                }
+            }
             if layout.cell.has_carry() {
                 for (u, d_carry) in before.carry.into_iter().enumerate() {
                     s.store(
@@ -144,6 +187,26 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                 s.store(da.add(slot * S::LANES), value);
             }
         }
+    }
+
+    /// With zoneout: stores the part of a gradient with respect to a hidden state that passes by the cell, and
+    /// returns the other part.
+    ///
+    /// # Safety
+    /// As [`cell`](Self::cell) accesses the states of this vector and sequence.
+    #[inline(always)]
+    unsafe fn keep<S: Simd<T>>(
+        &self,
+        s: S,
+        kept: S::V,
+        vector: usize,
+        sequence: usize,
+        d_hidden: S::V,
+    ) -> S::V {
+        let passed = s.mul(kept, d_hidden);
+        // SAFETY: the caller's.
+        unsafe { s.store(self.d_kept.get().add(self.layout.state_at(vector, sequence)), passed) };
+        s.sub(d_hidden, passed)
     }
 
     /// Computes `dh = (W_hh^T da) * mask` from `da` of step `k`, for the step before: some sequences and
@@ -182,6 +245,10 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                     if let Some(d_output) = self.d_output {
                         dh = s.add(dh, s.load_first(d_output.as_ptr().add(at), count));
                     }
+                    if let Some(kept) = &self.kept {
+                        let kept = kept.of_hidden(s, at, count);
+                        dh = self.keep(s, kept, vector, sequence, dh);
+                    }
                     s.store_first(self.dh_rows.get().add(at), dh, count);
                 }
             }
@@ -213,7 +280,7 @@ impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
 {
     #[inline(always)]
     unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
-        let BackwardLoop { layout, mask, dh, .. } = self.backward_loop;
+        let BackwardLoop { layout, mask, kept, dh, d_kept, .. } = self.backward_loop;
         let (sequence, p) = (row - self.start, layout.output_size);
         // SAFETY: sequences of a step and vectors that one call alone writes; only elements of the mask that
         // exist are read.
@@ -226,7 +293,12 @@ impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
                     s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
                 }
             };
-            s.store(dh.get().add(layout.state_at(vector, sequence)), sum);
+            let at = layout.state_at(vector, sequence);
+            let sum = match kept {
+                None => sum,
+                Some(_) => s.add(sum, s.load(d_kept.get().add(at))),
+            };
+            s.store(dh.get().add(at), sum);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! a   = W_ih x + b + W_hh (h * mask)     the slots' sums
 //! h'  = cell(a, carry)                   or  h' = W_hr cell(a, carry)  with a projection
+//! h' += kept (h - h')                    with zoneout, and c' likewise
 //! ```
 //!
 //! `Case::run` in `tests/reference/mod.rs` is the same computation, sequence by sequence.
@@ -11,13 +12,14 @@
 use std::ops::Range;
 
 use crate::cell::kind::Side;
-use crate::cell::step::CellStep;
+use crate::cell::step::{CellStep, StepOutput};
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
+use crate::recurrence::kept_states::{KeptStates, mix};
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
@@ -33,6 +35,8 @@ pub(crate) struct ForwardLoop<'a, T: SimdFloat, A, const U: usize> {
     pub(crate) initial_hidden: &'a [T],
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
+    /// With zoneout.
+    pub(crate) kept: Option<KeptStates<'a, T>>,
     pub(crate) activations: Activations<SyncPtr<T>>,
     /// The carry of the present step, `[vector][sequence][lane]`.
     pub(crate) carry: SyncPtr<T>,
@@ -63,25 +67,25 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         for block in blocks.clone().map(alternate) {
             for (sequences, hidden) in [continuing_part.clone(), starting_part.clone()] {
                 for_tiles!(<S as Simd<T>>::ROWS, sequences, |R, sequence| {
-                    self.tile::<S, R>(s, step.start, block, sequence, hidden)
+                    self.tile::<S, R>(s, k, block, sequence, hidden)
                 });
             }
         }
     }
 
-    /// Computes one block of units for `R` sequences of the step whose rows start at `start`. `hidden`
-    /// `[sequence, P]` are their hidden states before the step.
+    /// Computes one block of units for `R` sequences of step `k`. `hidden` `[sequence, P]` are their hidden states
+    /// before the step.
     #[inline(always)]
     fn tile<S: Simd<T>, const R: usize>(
         &self,
         s: S,
-        start: usize,
+        k: usize,
         block: usize,
         sequence: usize,
         hidden: *const T,
     ) {
         let (layout, cell) = (self.layout, self.cell);
-        let (row, p) = (start + sequence, layout.output_size);
+        let (row, p) = (layout.steps[k].start + sequence, layout.output_size);
         // SAFETY: rows `row..row + R` lie within the step, hence within [N, ..], and these hidden
         // states within their source; the panels of a block have a vector for each of their columns
         // and slots; only this call accesses the gates of these rows and this block.
@@ -113,14 +117,15 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel)
         };
         for (r, sums) in sums.into_iter().enumerate() {
-            self.cell(s, block, sequence + r, row + r, sums);
+            self.cell(s, k, block, sequence + r, sums);
         }
     }
 
-    /// Applies the cell to the sums of one block and row, and stores its results.
+    /// Applies the cell to the sums of one block of units and sequence at step `k`, and stores its results.
     #[inline(always)]
-    fn cell<S: Simd<T>>(&self, s: S, block: usize, sequence: usize, row: usize, sums: [S::V; 4]) {
+    fn cell<S: Simd<T>>(&self, s: S, k: usize, block: usize, sequence: usize, sums: [S::V; 4]) {
         let layout = self.layout;
+        let row = layout.steps[k].start + sequence;
         let (h, p) = (layout.hidden_size, layout.output_size);
         let has_carry = layout.cell.has_carry();
         // SAFETY: row and sequence lie within the step, so all indices lie within their buffers, and
@@ -134,7 +139,10 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     *carry = s.load(state(u));
                 }
             }
-            let after = self.cell.forward(s, sums, carry);
+            let mut after = self.cell.forward(s, sums, carry);
+            if let Some(kept) = &self.kept {
+                self.keep(s, kept, k, block, sequence, carry, &mut after);
+            }
             for u in 0..U {
                 let vector = block * U + u;
                 let units = layout.units(vector);
@@ -165,6 +173,81 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     s.store(gates.add(slot * S::LANES), value);
                 }
             }
+        }
+    }
+
+    /// With zoneout: mixes the states before step `k` into those after it.
+    ///
+    /// # Safety
+    /// As [`cell`](Self::cell) accesses the states of this block and sequence.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn keep<S: Simd<T>>(
+        &self,
+        s: S,
+        kept: &KeptStates<'_, T>,
+        k: usize,
+        block: usize,
+        sequence: usize,
+        carry: [S::V; U],
+        after: &mut StepOutput<S::V, U>,
+    ) {
+        let layout = self.layout;
+        let (row, h) = (layout.steps[k].start + sequence, layout.hidden_size);
+        for u in 0..U {
+            let vector = block * U + u;
+            let (units, column) = (layout.units(vector), vector * S::LANES);
+            // SAFETY: the caller's; only units that exist are read.
+            unsafe {
+                if layout.cell.has_cell_state() {
+                    if let Some(kept) = kept.of_cell(s, row * h + column, units) {
+                        after.carry[u] = mix(s, kept, carry[u], after.carry[u]);
+                    }
+                }
+                if !layout.has_projection() {
+                    let new = after.hidden[u];
+                    after.hidden[u] = self.keep_hidden(s, kept, k, sequence, column, new, units);
+                    if !layout.cell.has_cell_state() {
+                        after.carry[u] = after.hidden[u];
+                    }
+                }
+            }
+        }
+    }
+
+    /// With zoneout: returns a vector of a hidden state after step `k`, from the new one.
+    ///
+    /// # Safety
+    /// `column` is an index in P with room for `count`, and the step before is complete for this vector and sequence.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn keep_hidden<S: Simd<T>>(
+        &self,
+        s: S,
+        kept: &KeptStates<'_, T>,
+        k: usize,
+        sequence: usize,
+        column: usize,
+        new: S::V,
+        count: usize,
+    ) -> S::V {
+        let (layout, p) = (self.layout, self.layout.output_size);
+        let (row, previous) = (layout.steps[k].start + sequence, layout.previous_states(k));
+        let (start, before) = match kept.initial_hidden {
+            _ if sequence < previous.continuing => {
+                (previous.start * p, Some(self.output.get().cast_const()))
+            }
+            initial => (0, initial.map(<[T]>::as_ptr)),
+        };
+        // SAFETY: the caller's.
+        unsafe {
+            let before = match before {
+                Some(before) => {
+                    s.load_first(before.wrapping_add(start + sequence * p + column), count)
+                }
+                None => s.splat(T::default()),
+            };
+            mix(s, kept.of_hidden(s, row * p + column, count), before, new)
         }
     }
 
@@ -210,16 +293,16 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             segment_len: S::LANES,
             reversed: false,
         };
-        let sums = ProjectedStates { forward_loop: self, start: step.start };
+        let sums = ProjectedStates { forward_loop: self, k };
         // SAFETY: `unprojected` of these rows was written by this task; the panels have its depth.
         unsafe { product(s, lhs, rows, panels.as_ptr(), 0..vectors, vectors, &sums) }
     }
 }
 
-/// The hidden states of the step whose rows begin at `start`, as the results of a projection.
+/// The hidden states of step `k`, as the results of a projection.
 struct ProjectedStates<'a, 'b, T: SimdFloat, A, const U: usize> {
     forward_loop: &'a ForwardLoop<'b, T, A, U>,
-    start: usize,
+    k: usize,
 }
 
 impl<T: SimdFloat, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
@@ -227,10 +310,18 @@ impl<T: SimdFloat, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
 {
     #[inline(always)]
     unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
-        let (p, column) = (self.forward_loop.layout.output_size, vector * S::LANES);
-        let (sequence, count) = (row - self.start, S::LANES.min(p - column));
+        let Self { forward_loop, k } = self;
+        let layout = forward_loop.layout;
+        let (p, column) = (layout.output_size, vector * S::LANES);
+        let (sequence, count) = (row - layout.steps[*k].start, S::LANES.min(p - column));
         // SAFETY: rows and sequences of a group's step, and only columns that exist.
-        unsafe { self.forward_loop.store_hidden(s, row * p, sequence * p, column, sum, count) }
+        unsafe {
+            let hidden = match &forward_loop.kept {
+                None => sum,
+                Some(kept) => forward_loop.keep_hidden(s, kept, *k, sequence, column, sum, count),
+            };
+            forward_loop.store_hidden(s, row * p, sequence * p, column, hidden, count)
+        }
     }
 }
 

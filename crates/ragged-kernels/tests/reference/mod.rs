@@ -15,6 +15,7 @@ pub(crate) struct Case {
     pub(crate) direction: Direction,
     pub(crate) biased: bool,
     pub(crate) masked: bool,
+    pub(crate) zoneout: Zoned,
     pub(crate) weight_ih: Vec<f64>,
     pub(crate) weight_hh: Vec<f64>,
     pub(crate) bias_ih: Vec<f64>,
@@ -24,10 +25,24 @@ pub(crate) struct Case {
     pub(crate) h_0: Vec<f64>,
     pub(crate) c_0: Vec<f64>,
     pub(crate) mask: Vec<f64>,
+    /// The fractions of zoneout, `[N, P]` and `[N, H]`; see [`Zoned`].
+    pub(crate) kept_h: Vec<f64>,
+    pub(crate) kept_c: Vec<f64>,
     pub(crate) d_output: Vec<f64>,
     pub(crate) d_h_n: Vec<f64>,
     pub(crate) d_c_n: Vec<f64>,
     pub(crate) d_cells: Vec<f64>,
+}
+
+/// How much of the previous states a step keeps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Zoned {
+    /// Nothing.
+    None,
+    /// The fractions of `kept_h` and `kept_c`.
+    Rows,
+    /// The same fraction everywhere: of h, and of c.
+    All(f64, f64),
 }
 
 /// Everything that both passes write, by name.
@@ -70,6 +85,19 @@ fn add_outer(a: &[f64], b: &[f64], to: &mut [f64]) {
     }
 }
 
+/// `new + kept (before - new)`.
+fn mix(kept: &[f64], before: &[f64], new: &[f64]) -> Vec<f64> {
+    let values = kept.iter().zip(before).zip(new);
+    values.map(|((kept, before), new)| new + kept * (before - new)).collect()
+}
+
+/// Splits off the part of a gradient that passes by the cell.
+fn take(kept: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+    let passed: Vec<f64> = kept.iter().zip(&*gradient).map(|(kept, d)| kept * d).collect();
+    gradient.iter_mut().zip(&passed).for_each(|(d, passed)| *d -= passed);
+    passed
+}
+
 impl Case {
     /// The packed rows of a sequence, in the order in which the direction takes them.
     pub(crate) fn rows_of(&self, sequence: usize) -> Vec<usize> {
@@ -85,6 +113,19 @@ impl Case {
             rows.reverse();
         }
         rows
+    }
+
+    /// The fractions of h and c that are kept by the step of a row.
+    fn kept(&self, row: usize) -> (Vec<f64>, Vec<f64>) {
+        let (h, p) = (self.hidden, self.width);
+        match self.zoneout {
+            Zoned::None => (vec![0.0; p], vec![0.0; h]),
+            Zoned::Rows => {
+                let kept_c = self.kept_c[row * h..(row + 1) * h].to_vec();
+                (self.kept_h[row * p..(row + 1) * p].to_vec(), kept_c)
+            }
+            Zoned::All(of_h, of_c) => (vec![of_h; p], vec![of_c; h]),
+        }
     }
 
     fn step(&self, x: &[f64], h: &[f64], c: &[f64], mask: &[f64]) -> Step {
@@ -182,11 +223,14 @@ impl Case {
                     true => times(&self.weight_hr, &step.units),
                     false => step.units.clone(),
                 };
+                let (kept_h, kept_c) = self.kept(row);
+                let new = mix(&kept_h, &h_n[hidden.clone()], &new);
                 output[row * p..(row + 1) * p].copy_from_slice(&new);
                 h_n[hidden.clone()].copy_from_slice(&new);
                 if lstm {
-                    c_n[cell.clone()].copy_from_slice(&step.cell);
-                    cells[row * h..(row + 1) * h].copy_from_slice(&step.cell);
+                    let new = mix(&kept_c, &c_n[cell.clone()], &step.cell);
+                    c_n[cell.clone()].copy_from_slice(&new);
+                    cells[row * h..(row + 1) * h].copy_from_slice(&new);
                 }
                 steps.push(step);
             }
@@ -199,6 +243,8 @@ impl Case {
                     let d_cells = &self.d_cells[row * h..(row + 1) * h];
                     dc.iter_mut().zip(d_cells).for_each(|(dc, d)| *dc += d);
                 }
+                let (kept_h, kept_c) = self.kept(row);
+                let (passed_h, passed_c) = (take(&kept_h, &mut dh), take(&kept_c, &mut dc));
                 let mut d_units = dh.clone();
                 if projects {
                     add_outer(&dh, &step.units, &mut d_hr);
@@ -221,6 +267,8 @@ impl Case {
                     dh.iter_mut().zip(&carry).for_each(|(dh, c)| *dh += c);
                 }
                 dc = carry;
+                dh.iter_mut().zip(&passed_h).for_each(|(d, passed)| *d += passed);
+                dc.iter_mut().zip(&passed_c).for_each(|(d, passed)| *d += passed);
             }
             dh_0[hidden].copy_from_slice(&dh);
             dc_0[cell].copy_from_slice(&dc);
