@@ -80,6 +80,8 @@ class Case:
         model["bias"] = rng.random() < 0.8
         model["trainable_state"] = rng.random() < 0.5
         model["dropout"] = rng.choice([0.0, 0.2])
+        if self.cell == "lstm":
+            model["peepholes"] = rng.random() < 0.5
         if self.cell == "rnn":
             model["nonlinearity"] = rng.choice(["tanh", "relu"])
         if not self.targets.startswith("step"):
@@ -106,7 +108,7 @@ class Case:
         words.append(f"readout {model.get('readout', 'steps')}")
         words += [f"merge {model['merge']}"] if model["bidirectional"] else []
         words += [model["nonlinearity"]] if "nonlinearity" in model else []
-        words += [name for name in ("trainable_state",) if model[name]]
+        words += [name for name in ("trainable_state", "peepholes") if model.get(name)]
         words += [word for word in ("fixed", "missing", "exact", "empty") if getattr(self, word)]
         words += [] if model["bias"] else ["no bias"]
         words += [self.loss]

@@ -51,6 +51,10 @@ pub(crate) fn check_backward<T: Copy>(
     check_option("gradient of c_n", "B x H", c_n, b * h, lstm)?;
     check_option("gradient of cell_states", "N x H", cell_states, n * h, lstm)?;
     check_available("gradient of weight_hr", wanted.weight_hr, p != h)?;
+    let peepholes = cell.has_peepholes();
+    check_available("gradient of weight_ci", wanted.weight_ci, peepholes)?;
+    check_available("gradient of weight_cf", wanted.weight_cf, peepholes)?;
+    check_available("gradient of weight_co", wanted.weight_co, peepholes)?;
     check_available("gradient of c_0", wanted.c_0, lstm)
 }
 
@@ -77,17 +81,19 @@ pub(crate) fn check_gradient_slices<T>(
     shape: &PackedShape,
     to: &Gradients<Option<&mut [T]>>,
 ) -> Result<()> {
-    let Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } =
-        to.as_ref().zip(Gradients::lens(shape, cell.gates()));
+    let of = to.as_ref().zip(Gradients::lens(shape, cell.gates()));
     for (name, letters, (slice, expected)) in [
-        ("gradient of x", "N x I", x),
-        ("gradient of weight_ih", "G H x I", weight_ih),
-        ("gradient of weight_hh", "G H x P", weight_hh),
-        ("gradient of bias_ih", "G H", bias_ih),
-        ("gradient of bias_hh", "G H", bias_hh),
-        ("gradient of weight_hr", "P x H", weight_hr),
-        ("gradient of h_0", "B x P", h_0),
-        ("gradient of c_0", "B x H", c_0),
+        ("gradient of x", "N x I", of.x),
+        ("gradient of weight_ih", "G H x I", of.weight_ih),
+        ("gradient of weight_hh", "G H x P", of.weight_hh),
+        ("gradient of bias_ih", "G H", of.bias_ih),
+        ("gradient of bias_hh", "G H", of.bias_hh),
+        ("gradient of weight_hr", "P x H", of.weight_hr),
+        ("gradient of weight_ci", "H", of.weight_ci),
+        ("gradient of weight_cf", "H", of.weight_cf),
+        ("gradient of weight_co", "H", of.weight_co),
+        ("gradient of h_0", "B x P", of.h_0),
+        ("gradient of c_0", "B x H", of.c_0),
     ] {
         check_option(name, letters, slice.as_deref(), expected, true)?;
     }
@@ -112,6 +118,17 @@ pub(crate) fn check_weights<T>(
     check_option("weight_hr", "P x H", weights.weight_hr, p * h, p != h)?;
     if p != h {
         check_len("weight_hr", "P x H", weights.weight_hr.map_or(0, <[T]>::len), p * h)?;
+    }
+    let peepholes = cell.has_peepholes();
+    for (name, weight) in [
+        ("weight_ci", weights.weight_ci),
+        ("weight_cf", weights.weight_cf),
+        ("weight_co", weights.weight_co),
+    ] {
+        check_option(name, "H", weight, h, peepholes)?;
+        if peepholes {
+            check_len(name, "H", weight.map_or(0, <[T]>::len), h)?;
+        }
     }
     Ok(())
 }

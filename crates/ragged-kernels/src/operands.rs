@@ -28,12 +28,27 @@ pub struct Weights<'a, T> {
     pub bias_hh: Option<&'a [T]>,
     /// `[P, H]`, required where the shape has a projection.
     pub weight_hr: Option<&'a [T]>,
+    /// `[H]`, the peepholes of gate i, required for [`CellKind::PeepholeLstm`], and likewise those of f and o.
+    pub weight_ci: Option<&'a [T]>,
+    /// `[H]`, of gate f.
+    pub weight_cf: Option<&'a [T]>,
+    /// `[H]`, of gate o.
+    pub weight_co: Option<&'a [T]>,
 }
 
 impl<'a, T> Weights<'a, T> {
     /// Creates weights without biases and projection: `weight_ih` `[G H, I]`, `weight_hh` `[G H, P]`.
     pub fn new(weight_ih: &'a [T], weight_hh: &'a [T]) -> Self {
-        Self { weight_ih, weight_hh, bias_ih: None, bias_hh: None, weight_hr: None }
+        Self {
+            weight_ih,
+            weight_hh,
+            bias_ih: None,
+            bias_hh: None,
+            weight_hr: None,
+            weight_ci: None,
+            weight_cf: None,
+            weight_co: None,
+        }
     }
 
     /// Adds the biases, `[G H]` each.
@@ -52,6 +67,25 @@ impl<'a, T> Weights<'a, T> {
     /// ```
     pub fn with_projection(self, weight_hr: &'a [T]) -> Self {
         Self { weight_hr: Some(weight_hr), ..self }
+    }
+
+    /// Adds the peepholes of the gates i, f and o, `[H]` each.
+    ///
+    /// ```
+    /// use ragged_kernels::Weights;
+    ///
+    /// // I = 1, H = 1.
+    /// let weights = Weights::new(&[0.1f32; 4], &[0.2; 4]).with_peepholes(&[0.3], &[0.4], &[0.5]);
+    /// assert_eq!(weights.weight_co, Some(&[0.5][..]));
+    /// ```
+    pub fn with_peepholes(
+        self,
+        weight_ci: &'a [T],
+        weight_cf: &'a [T],
+        weight_co: &'a [T],
+    ) -> Self {
+        let (weight_ci, weight_cf, weight_co) = (Some(weight_ci), Some(weight_cf), Some(weight_co));
+        Self { weight_ci, weight_cf, weight_co, ..self }
     }
 }
 
@@ -254,6 +288,12 @@ pub struct Gradients<G> {
     pub bias_hh: G,
     /// `[P, H]`, where the shape has a projection.
     pub weight_hr: G,
+    /// `[H]`, of [`CellKind::PeepholeLstm`].
+    pub weight_ci: G,
+    /// `[H]`, likewise.
+    pub weight_cf: G,
+    /// `[H]`, likewise.
+    pub weight_co: G,
     /// `[B, P]`.
     pub h_0: G,
     /// `[B, H]`, of the LSTM.
@@ -270,6 +310,9 @@ impl<G> Gradients<G> {
             bias_ih: f(self.bias_ih),
             bias_hh: f(self.bias_hh),
             weight_hr: f(self.weight_hr),
+            weight_ci: f(self.weight_ci),
+            weight_cf: f(self.weight_cf),
+            weight_co: f(self.weight_co),
             h_0: f(self.h_0),
             c_0: f(self.c_0),
         }
@@ -283,19 +326,70 @@ impl<G> Gradients<G> {
             bias_ih: (self.bias_ih, other.bias_ih),
             bias_hh: (self.bias_hh, other.bias_hh),
             weight_hr: (self.weight_hr, other.weight_hr),
+            weight_ci: (self.weight_ci, other.weight_ci),
+            weight_cf: (self.weight_cf, other.weight_cf),
+            weight_co: (self.weight_co, other.weight_co),
             h_0: (self.h_0, other.h_0),
             c_0: (self.c_0, other.c_0),
         }
     }
 
     pub(crate) fn as_ref(&self) -> Gradients<&G> {
-        let Self { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = self;
-        Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+        let Self {
+            x,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            weight_hr,
+            weight_ci,
+            weight_cf,
+            weight_co,
+            h_0,
+            c_0,
+        } = self;
+        Gradients {
+            x,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            weight_hr,
+            weight_ci,
+            weight_cf,
+            weight_co,
+            h_0,
+            c_0,
+        }
     }
 
     pub(crate) fn as_mut(&mut self) -> Gradients<&mut G> {
-        let Self { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 } = self;
-        Gradients { x, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, h_0, c_0 }
+        let Self {
+            x,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            weight_hr,
+            weight_ci,
+            weight_cf,
+            weight_co,
+            h_0,
+            c_0,
+        } = self;
+        Gradients {
+            x,
+            weight_ih,
+            weight_hh,
+            bias_ih,
+            bias_hh,
+            weight_hr,
+            weight_ci,
+            weight_cf,
+            weight_co,
+            h_0,
+            c_0,
+        }
     }
 }
 
@@ -311,6 +405,9 @@ impl Gradients<usize> {
             bias_ih: gates * h,
             bias_hh: gates * h,
             weight_hr: p * h,
+            weight_ci: h,
+            weight_cf: h,
+            weight_co: h,
             h_0: b * p,
             c_0: b * h,
         }
@@ -336,6 +433,9 @@ impl Gradients<bool> {
             bias_ih: true,
             bias_hh: true,
             weight_hr: shape.output_size() != shape.hidden_size(),
+            weight_ci: cell.has_peepholes(),
+            weight_cf: cell.has_peepholes(),
+            weight_co: cell.has_peepholes(),
             h_0: true,
             c_0: cell.has_cell_state(),
         }

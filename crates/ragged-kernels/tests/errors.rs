@@ -125,3 +125,38 @@ fn rows_of_a_step_are_independent() {
     assert!(both.hidden()[..5].iter().all(|h| h.is_nan()));
     assert_eq!(&both.hidden()[5..], alone.hidden());
 }
+
+#[test]
+fn zoneout_and_peepholes_are_checked() {
+    let shape = PackedShape::new(2, &[2, 1], 3, 4, Direction::Forward).unwrap();
+    let zeros = [0f32; 64];
+    let run = |cell: CellKind, weights: &Weights<f32>, zoneout: Option<Zoneout<f32>>| {
+        let mut input = Input::new(&zeros[..9]);
+        input.zoneout = zoneout;
+        let result = infer(cell, &shape, weights, &input, ForwardOptions::default());
+        result.map(drop).map_err(|error| error.to_string())
+    };
+    let message = |text: &str| Err(text.to_string());
+    let lstm = Weights::new(&zeros[..48], &zeros);
+    let gru = Weights::new(&zeros[..36], &zeros[..48]);
+    let rows = |len: usize| Kept::Rows(&zeros[..len]);
+    let text = "zoneout of hidden states: expected 12 elements (N x P), got 11";
+    assert_eq!(run(CellKind::Gru, &gru, Some(Zoneout::new(rows(11)))), message(text));
+    let text = "zoneout of cell states: expected 12 elements (N x H), got 13";
+    let zoneout = Zoneout::new(rows(12)).with_cell(rows(13));
+    assert_eq!(run(CellKind::Lstm, &lstm, Some(zoneout)), message(text));
+    let text = "zoneout of cell states: expected none for this cell and shape";
+    let zoneout = Zoneout::new(rows(12)).with_cell(Kept::All(0.5));
+    assert_eq!(run(CellKind::Gru, &gru, Some(zoneout)), message(text));
+    let prepared = PreparedWeights::new(CellKind::Gru, &shape, &gru).unwrap();
+    let error = prepared.with_zoneout(0.1, Some(0.5)).unwrap_err();
+    assert_eq!(error, Error::UnexpectedArgument { name: "zoneout of cell states" });
+
+    let text = "weight_ci: expected 4 elements (H), got 0";
+    assert_eq!(run(CellKind::PeepholeLstm, &lstm, None), message(text));
+    let peepholes = lstm.with_peepholes(&zeros[..4], &zeros[..4], &zeros[..5]);
+    let text = "weight_co: expected 4 elements (H), got 5";
+    assert_eq!(run(CellKind::PeepholeLstm, &peepholes, None), message(text));
+    let text = "weight_ci: expected none for this cell and shape";
+    assert_eq!(run(CellKind::Lstm, &peepholes, None), message(text));
+}

@@ -45,7 +45,7 @@ fn check_steps<T: Narrow>(
     input: &Input<T>,
     expected: &Output<T>,
 ) {
-    let (p, h) = (case.width, if case.cell == CellKind::Lstm { case.hidden } else { 0 });
+    let (p, h) = (case.width, if case.cell.has_cell_state() { case.hidden } else { 0 });
     let mut states: Vec<(Vec<T>, Vec<T>)> = (0..case.batch)
         .map(|b| {
             let h_0 = input.h_0.unwrap()[b * p..(b + 1) * p].to_vec();
@@ -88,7 +88,7 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         shape = shape.with_projection(case.width).unwrap();
     }
     assert_eq!(shape.simd(), level);
-    let lstm = case.cell == CellKind::Lstm;
+    let (lstm, peepholes) = (case.cell.has_cell_state(), case.cell.has_peepholes());
     let narrow = |v: &[f64]| v.iter().map(|&v| T::of(v)).collect::<Vec<T>>();
     let (weight_ih, weight_hh) = (narrow(&case.weight_ih), narrow(&case.weight_hh));
     let (bias_ih, bias_hh) = (narrow(&case.bias_ih), narrow(&case.bias_hh));
@@ -98,6 +98,11 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         weights = weights.with_biases(&bias_ih, &bias_hh);
     }
     weights.weight_hr = projects.then_some(&weight_hr);
+    let (weight_ci, weight_cf) = (narrow(&case.weight_ci), narrow(&case.weight_cf));
+    let weight_co = narrow(&case.weight_co);
+    if peepholes {
+        weights = weights.with_peepholes(&weight_ci, &weight_cf, &weight_co);
+    }
     let (x, h_0, c_0) = (narrow(&case.x), narrow(&case.h_0), narrow(&case.c_0));
     let mask = narrow(&case.mask);
     let mut input = Input::new(&x).with_h_0(&h_0);
@@ -172,6 +177,9 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
         ("d weight_hr", found(got.weight_hr)),
         ("d h_0", found(got.h_0)),
         ("d c_0", found(got.c_0)),
+        ("d weight_ci", found(got.weight_ci)),
+        ("d weight_cf", found(got.weight_cf)),
+        ("d weight_co", found(got.weight_co)),
     ]
 }
 
@@ -192,6 +200,9 @@ fn check<T: Narrow>(case: &Case) {
         &mut rounded.d_c_n,
         &mut rounded.d_cells,
         &mut rounded.weight_hr,
+        &mut rounded.weight_ci,
+        &mut rounded.weight_cf,
+        &mut rounded.weight_co,
         &mut rounded.mask,
         &mut rounded.kept_h,
         &mut rounded.kept_c,
@@ -277,6 +288,9 @@ fn case_of(
         d_cells: next(n * h, 1.0),
         weight_hr: next(p * h, 1.0 / (h as f64).sqrt()),
         mask: next(batch * p, 1.0).into_iter().map(|v| if v < 0.0 { 0.0 } else { 2.0 }).collect(),
+        weight_ci: next(h, 1.0),
+        weight_cf: next(h, 1.0),
+        weight_co: next(h, 1.0),
         kept_h: fractions(next(n * p, 1.0)),
         kept_c: fractions(next(n * h, 1.0)),
     }
@@ -284,7 +298,11 @@ fn case_of(
 
 const ZONEOUTS: [Zoned; 3] = [Zoned::None, Zoned::Rows, Zoned::All(0.1, 0.4)];
 
-const CELLS: [CellKind; 4] = [CellKind::Lstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
+const CELLS: [CellKind; 5] =
+    [CellKind::Lstm, CellKind::PeepholeLstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
+
+/// Those that can have a projection.
+const WITH_PROJECTION: [CellKind; 2] = [CellKind::Lstm, CellKind::PeepholeLstm];
 
 /// The longest sequence and the most sequences, and the most hidden units: fewer where Miri counts
 /// every step.
@@ -308,16 +326,18 @@ proptest! {
         input in 1..=40usize,
         hidden in 1..=HIDDEN,
         projection in 1..HIDDEN,
-        cell in 0..5usize,
+        cell in 0..7usize,
         reverse: bool,
         biased: bool,
         masked: bool,
         zoneout in 0..3usize,
         seed in 0..1000u64,
     ) {
-        // The fifth: an LSTM with a projection, where there is room for one.
-        let width = if cell == 4 && hidden > 1 { 1 + projection % (hidden - 1) } else { hidden };
-        let mut case = case_of(CELLS[cell % 4], sizes, empty, input, hidden, width, seed);
+        // The last ones: with a projection, where there is room for one.
+        let cells = [&CELLS[..], &WITH_PROJECTION].concat();
+        let projects = cell >= CELLS.len() && hidden > 1;
+        let width = if projects { 1 + projection % (hidden - 1) } else { hidden };
+        let mut case = case_of(cells[cell], sizes, empty, input, hidden, width, seed);
         (case.biased, case.masked) = (biased, masked);
         case.zoneout = ZONEOUTS[zoneout];
         if reverse {
@@ -358,7 +378,7 @@ fn the_reference_differentiates_itself() {
         dot(0, &case.d_output) + dot(1, &case.d_h_n) + dot(2, &case.d_c_n) + dot(3, &case.d_cells)
     };
     type Field = fn(&mut Case) -> &mut Vec<f64>;
-    let fields: [Field; 8] = [
+    let fields: [Field; 11] = [
         |c| &mut c.x,
         |c| &mut c.weight_ih,
         |c| &mut c.weight_hh,
@@ -367,8 +387,12 @@ fn the_reference_differentiates_itself() {
         |c| &mut c.weight_hr,
         |c| &mut c.h_0,
         |c| &mut c.c_0,
+        |c| &mut c.weight_ci,
+        |c| &mut c.weight_cf,
+        |c| &mut c.weight_co,
     ];
-    let cells = CELLS.into_iter().map(|cell| (cell, 3)).chain([(CellKind::Lstm, 2)]);
+    let cells =
+        CELLS.map(|cell| (cell, 3)).into_iter().chain(WITH_PROJECTION.map(|cell| (cell, 2)));
     let cells = cells.flat_map(|cell| ZONEOUTS.map(|zoneout| (cell, zoneout)));
     for ((cell, width), zoneout) in cells {
         let mut case = case_of(cell, vec![3, 2, 2, 1], 1, 2, 3, width, 5);
@@ -422,7 +446,8 @@ fn the_number_of_threads_changes_no_bit() {
 /// A sequence alone gives the bits that it gives among others: outputs, states, input gradient.
 #[test]
 fn a_sequence_does_not_see_its_batch() {
-    let with_projection = CELLS.into_iter().map(|cell| (cell, 37)).chain([(CellKind::Lstm, 20)]);
+    let with_projection =
+        CELLS.map(|cell| (cell, 37)).into_iter().chain(WITH_PROJECTION.map(|cell| (cell, 20)));
     let ways = [
         (Direction::Forward, Zoned::None),
         (Direction::Reverse, Zoned::None),

@@ -40,6 +40,10 @@ pub struct RecurrentConfig {
     /// none (PyTorch's 0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proj_size: Option<usize>,
+    /// Whether the gates see the cell state (Gers and Schmidhuber 2000): i and f the one before the step, o the one
+    /// after it, each with a weight per unit. Only for an LSTM. Default false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub peepholes: bool,
     /// The function applied to the sum of the input and state products; only for an RNN. Default
     /// tanh.
     #[serde(default)]
@@ -52,6 +56,13 @@ pub struct RecurrentConfig {
     /// (Gal and Ghahramani 2016). Default 0.
     #[serde(default)]
     pub recurrent_dropout: f64,
+    /// Zoneout (Krueger et al. 2017): the probability, from 0 to 1, that a unit keeps its previous hidden state in a
+    /// step of training. Elsewhere, each step keeps this fraction of it. Default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub zoneout_hidden: f64,
+    /// The same for the cell states; only for an LSTM. Default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub zoneout_cell: f64,
     /// Whether `weight_hh` starts orthogonal, gate by gate (Saxe et al. 2014), instead of uniform.
     /// Default false.
     #[serde(default)]
@@ -110,6 +121,14 @@ fn yes() -> bool {
     true
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 impl RecurrentConfig {
     /// Returns the options of one layer in one direction, with biases.
     ///
@@ -126,9 +145,12 @@ impl RecurrentConfig {
             bidirectional: false,
             dropout: 0.0,
             proj_size: None,
+            peepholes: false,
             nonlinearity: Nonlinearity::Tanh,
             merge: Merge::Concat,
             recurrent_dropout: 0.0,
+            zoneout_hidden: 0.0,
+            zoneout_cell: 0.0,
             orthogonal: false,
             forget_bias: None,
             trainable_state: false,
@@ -201,8 +223,12 @@ impl RecurrentConfig {
             let below = format!("below hidden_size, {}", self.hidden_size);
             check("proj_size", size, size < self.hidden_size, &below)?;
         }
-        for (name, p) in [("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)]
-        {
+        for (name, p) in [
+            ("dropout", self.dropout),
+            ("recurrent_dropout", self.recurrent_dropout),
+            ("zoneout_hidden", self.zoneout_hidden),
+            ("zoneout_cell", self.zoneout_cell),
+        ] {
             check(name, p, (0.0..=1.0).contains(&p), "0 to 1")?;
         }
         if let Some(bias) = self.forget_bias {
@@ -220,6 +246,10 @@ impl RecurrentConfig {
         if let Some(bias) = self.forget_bias {
             check("forget_bias", bias, false, "none, as only an LSTM has a forget gate")?;
         }
+        let peepholes = self.peepholes;
+        check("peepholes", peepholes, !peepholes, "false, as only an LSTM has cell states")?;
+        let p = self.zoneout_cell;
+        check("zoneout_cell", p, p == 0.0, "0, as only an LSTM has cell states")?;
         Ok(())
     }
 

@@ -39,12 +39,17 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
     difference.max(0).unwrap().to_scalar().unwrap()
 }
 
+/// Zoneout and recurrent dropout; not both, since the reference has the masks of one and the expectation of the other.
+fn regularisation() -> impl Strategy<Value = [f64; 3]> {
+    prop_oneof![Just([0.0; 3]), Just([0.0, 0.0, 0.4]), Just([0.1, 0.3, 0.0]), Just([0.2, 0.0, 0.0])]
+}
+
 fn configs() -> impl Strategy<Value = RecurrentConfig> {
     let sizes = (1..4usize, 2..6usize, 1..3usize, 0..3usize);
     let merges = prop_oneof![Just(Merge::Concat), Just(Merge::Sum), Just(Merge::Mean)];
-    let drops = prop_oneof![Just(0.0), Just(0.4)];
-    (sizes, any::<bool>(), any::<bool>(), any::<bool>(), merges, drops).prop_map(
-        |(sizes, bias, bidirectional, relu, merge, recurrent_dropout)| {
+    (sizes, any::<[bool; 4]>(), merges, regularisation()).prop_map(
+        |(sizes, [bias, bidirectional, relu, peepholes], merge, regularisation)| {
+            let [zoneout_hidden, zoneout_cell, recurrent_dropout] = regularisation;
             let (input_size, hidden_size, num_layers, proj_size) = sizes;
             RecurrentConfig {
                 num_layers,
@@ -54,6 +59,9 @@ fn configs() -> impl Strategy<Value = RecurrentConfig> {
                 nonlinearity: if relu { Nonlinearity::Relu } else { Nonlinearity::Tanh },
                 merge,
                 recurrent_dropout,
+                zoneout_hidden,
+                zoneout_cell,
+                peepholes,
                 ..RecurrentConfig::new(input_size, hidden_size)
             }
         },
@@ -85,7 +93,9 @@ fn check<C: Cell>(kind: LayerKind, config: &RecurrentConfig, lengths: &[usize]) 
     let packed = pack_sequence(&tensors, false).unwrap();
     let state = C::State::from_parts(states.iter().map(|v| v.as_tensor().clone()).collect());
     let masks = masks(config, batch, &mut rng.clone());
-    let mode = Mode::Train(&mut rng.clone());
+    let mut drawn = rng.clone();
+    let zoned = config.zoneout_hidden > 0.0;
+    let mode = if zoned { Mode::Eval } else { Mode::Train(&mut drawn) };
     let (output, last) = layer.forward_packed(&packed, Some(&state), mode).unwrap();
     let outputs = unpack_sequence(&output).unwrap();
     if config.recurrent_dropout == 0.0 {
@@ -130,7 +140,8 @@ proptest! {
         lengths in prop::collection::vec(0..6usize, 1..6),
     ) {
         let tanh = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..config.clone() };
-        let whole = RecurrentConfig { proj_size: None, ..config };
+        let (proj_size, zoneout_cell, peepholes) = (None, 0.0, false);
+        let whole = RecurrentConfig { proj_size, zoneout_cell, peepholes, ..config };
         check::<LstmCell>(LayerKind::Lstm, &tanh, &lengths);
         check::<RnnCell>(LayerKind::Rnn, &whole, &lengths);
         let gru = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..whole };
@@ -339,6 +350,35 @@ fn recurrent_dropout_is_seeded_and_off_in_evaluation() {
     // The first step has no hidden state to drop from.
     let first = |t: Tensor| t.narrow(1, 0, 1).unwrap();
     assert_eq!(distance(&first(run(&dropped, Some(1))), &first(run(&plain, None))), 0.0);
+}
+
+/// In training, a unit keeps its state or takes the new one; what is kept is drawn from the generator.
+#[test]
+fn zoneout_is_seeded_and_keeps_whole_states() {
+    let plain = RecurrentConfig::new(3, 8);
+    let parameters = Parameters::new(4);
+    let vb = parameters.builder(DType::F64, &Device::Cpu);
+    let input = random(&mut rng(), &[4, 5, 3]);
+    let run = |zoneout_hidden: f64, zoneout_cell: f64, seed: Option<u64>| {
+        let config = RecurrentConfig { zoneout_hidden, zoneout_cell, ..plain.clone() };
+        let lstm = Lstm::new(&config, vb.clone()).unwrap();
+        let mut rng = Generator::seed(seed.unwrap_or(0));
+        let mode = if seed.is_some() { Mode::Train(&mut rng) } else { Mode::Inference };
+        lstm.forward(&input, None, mode).unwrap()
+    };
+    assert_eq!(distance(&run(0.5, 0.5, Some(1)).0, &run(0.5, 0.5, Some(1)).0), 0.0);
+    assert!(distance(&run(0.5, 0.5, Some(1)).0, &run(0.5, 0.5, Some(2)).0) > 1e-3);
+    // With everything kept, the states stay zero.
+    let (output, state) = run(1.0, 1.0, Some(1));
+    assert_eq!(distance(&output, &output.zeros_like().unwrap()), 0.0);
+    assert_eq!(distance(&state.c, &state.c.zeros_like().unwrap()), 0.0);
+    // At the first step, a unit has the state of the plain layer or none.
+    let first = |t: Tensor| t.narrow(1, 0, 1).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    let (got, want): (Vec<f64>, Vec<f64>) =
+        (first(run(0.5, 0.5, Some(1)).0), first(run(0.0, 0.0, None).0));
+    let kept = got.iter().zip(&want).filter(|(got, want)| got != want).count();
+    assert!(got.iter().zip(&want).all(|(got, want)| got == want || *got == 0.0));
+    assert!((8..24).contains(&kept), "{kept} of 32");
 }
 
 /// Evaluation drops nothing and still records gradients; inference records none.

@@ -133,6 +133,8 @@ proptest! {
         let proj_size = Some(config.hidden_size / 2).filter(|&size| size > 0);
         let projected = RecurrentConfig { proj_size, ..config };
         Case::<LstmCell>::new(&projected, &lengths, dtype).check();
+        let seeing = RecurrentConfig { peepholes: true, ..projected };
+        Case::<LstmCell>::new(&seeing, &lengths, dtype).check();
     }
 }
 

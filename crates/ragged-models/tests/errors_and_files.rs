@@ -35,6 +35,8 @@ fn impossible_configurations() {
     check(bad(|c| c.dropout = f64::NAN), "dropout is NaN: expected 0 to 1");
     assert!(bad(|c| c.hidden_size = usize::MAX).is_err());
     check(bad(|c| c.recurrent_dropout = -0.1), "recurrent_dropout is -0.1: expected 0 to 1");
+    check(bad(|c| c.zoneout_hidden = 1.1), "zoneout_hidden is 1.1: expected 0 to 1");
+    check(bad(|c| c.zoneout_cell = f64::NAN), "zoneout_cell is NaN: expected 0 to 1");
     check(bad(|c| c.proj_size = Some(0)), "proj_size is 0: expected at least 1, or none");
     check(bad(|c| c.proj_size = Some(4)), "proj_size is 4: expected below hidden_size, 4");
     let relu = "nonlinearity is relu: expected tanh, as only an RNN has the choice";
@@ -51,6 +53,14 @@ fn impossible_configurations() {
     let open = RecurrentConfig { forget_bias: Some(1.0), ..good.clone() };
     let message = "forget_bias is 1: expected none, as only an LSTM has a forget gate";
     check(Gru::new(&open, vb()), message);
+    let zoned = RecurrentConfig { zoneout_cell: 0.5, ..good.clone() };
+    let message = "zoneout_cell is 0.5: expected 0, as only an LSTM has cell states";
+    check(Gru::new(&zoned, vb()), message);
+    let seeing = RecurrentConfig { peepholes: true, ..good.clone() };
+    let message = "peepholes is true: expected false, as only an LSTM has cell states";
+    check(Rnn::new(&seeing, vb()), message);
+    let message = "zoneout_cell is 0.5: expected 0, as a cell runs step by step";
+    check(LstmCell::new(&zoned, vb()), message);
     check(
         Gru::new(&RecurrentConfig { nonlinearity: Nonlinearity::Relu, ..good.clone() }, vb()),
         relu,

@@ -101,7 +101,16 @@ fn every_option_of_every_kind() {
     }
     check_options(LayerKind::Lstm, RecurrentConfig { proj_size: Some(2), ..config() });
     let dropped = RecurrentConfig { proj_size: Some(2), recurrent_dropout: 0.4, ..config() };
-    check_options(LayerKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped });
+    check_options(LayerKind::Lstm, RecurrentConfig { trainable_state: true, ..dropped.clone() });
+    let zoned = RecurrentConfig { zoneout_hidden: 0.3, trainable_state: true, ..config() };
+    for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
+        check_options(kind, zoned.clone());
+    }
+    let (zoneout_hidden, zoneout_cell) = (0.3, 0.4);
+    let zoned = RecurrentConfig { zoneout_hidden, zoneout_cell, ..dropped };
+    check_options(LayerKind::Lstm, zoned.clone());
+    check_options(LayerKind::Lstm, RecurrentConfig { peepholes: true, ..zoned });
+    check_options(LayerKind::Lstm, RecurrentConfig { peepholes: true, ..config() });
 }
 
 #[test]

@@ -23,7 +23,10 @@ const READOUTS: [Readout; 7] = [
 ];
 
 fn config() -> RecurrentConfig {
-    RecurrentConfig { num_layers: 2, trainable_state: true, ..RecurrentConfig::new(3, 5) }
+    let (trainable_state, zoneout_hidden, zoneout_cell) = (true, 0.1, 0.3);
+    let base = RecurrentConfig::new(3, 5);
+    let base = RecurrentConfig { zoneout_hidden, zoneout_cell, peepholes: true, ..base };
+    RecurrentConfig { num_layers: 2, trainable_state, ..base }
 }
 
 /// Parameters whose initial states are not zero.

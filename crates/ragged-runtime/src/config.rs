@@ -125,11 +125,17 @@ pub(crate) struct LayerConfig {
     #[serde(default)]
     pub(crate) proj_size: Option<usize>,
     #[serde(default)]
+    pub(crate) peepholes: bool,
+    #[serde(default)]
     pub(crate) nonlinearity: Nonlinearity,
     #[serde(default)]
     pub(crate) merge: Merge,
     #[serde(default)]
     recurrent_dropout: f64,
+    #[serde(default)]
+    pub(crate) zoneout_hidden: f64,
+    #[serde(default)]
+    pub(crate) zoneout_cell: f64,
     #[serde(default)]
     orthogonal: bool,
     #[serde(default)]
@@ -158,6 +164,7 @@ impl LayerKind {
 
     pub(crate) fn cell_kind(self, layer: &LayerConfig) -> CellKind {
         match (self, layer.nonlinearity) {
+            (Self::Lstm, _) if layer.peepholes => CellKind::PeepholeLstm,
             (Self::Lstm, _) => CellKind::Lstm,
             (Self::Gru, _) => CellKind::Gru,
             (Self::Rnn, Nonlinearity::Tanh) => CellKind::RnnTanh,

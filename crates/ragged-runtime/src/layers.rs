@@ -57,12 +57,24 @@ impl Layers {
                 let weight_hh = parameter("weight_hh", &[gates, p])?;
                 let (bias_ih, bias_hh) = (bias("bias_ih")?, bias("bias_hh")?);
                 let weight_hr = (p != h).then(|| parameter("weight_hr", &[p, h])).transpose()?;
+                let peephole =
+                    |part: &str| kind.has_peepholes().then(|| parameter(part, &[h])).transpose();
+                let (weight_ci, weight_cf) = (peephole("weight_ci")?, peephole("weight_cf")?);
+                let weight_co = peephole("weight_co")?;
                 let mut weights = Weights::new(&weight_ih, &weight_hh);
                 weights.bias_ih = bias_ih.as_deref();
                 weights.bias_hh = bias_hh.as_deref();
                 weights.weight_hr = weight_hr.as_deref();
+                weights.weight_ci = weight_ci.as_deref();
+                weights.weight_cf = weight_cf.as_deref();
+                weights.weight_co = weight_co.as_deref();
                 let shape = packed_shape(config, 0, &[], i, Direction::Forward)?;
-                cells.push(PreparedWeights::new(kind, &shape, &weights)?);
+                let mut prepared = PreparedWeights::new(kind, &shape, &weights)?;
+                if config.zoneout_hidden > 0.0 || config.zoneout_cell > 0.0 {
+                    let cell = kind.has_cell_state().then_some(config.zoneout_cell as f32);
+                    prepared = prepared.with_zoneout(config.zoneout_hidden as f32, cell)?;
+                }
+                cells.push(prepared);
             }
         }
         let part = |part: &str, size: usize| -> Result<Vec<Vec<f32>>> {

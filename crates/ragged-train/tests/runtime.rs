@@ -75,6 +75,12 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             if cell == "lstm" && projected && hidden > 1 {
                 model += "proj_size = 3\n";
             }
+            if bias {
+                model += "zoneout_hidden = 0.1\n";
+            }
+            if cell == "lstm" && trainable {
+                model += "zoneout_cell = 0.5\npeepholes = true\n";
+            }
             if cell == "rnn" && projected {
                 model += "nonlinearity = \"relu\"\n";
             }

@@ -25,6 +25,7 @@ impl<T: Float> CellStep<T, 1> for Gru {
     fn forward<S: Simd<T>>(
         self,
         s: S,
+        _block: usize,
         [r, z, u, v]: [S::V; 4],
         [h]: [S::V; 1],
     ) -> StepOutput<S::V, 1> {
@@ -42,6 +43,7 @@ impl<T: Float> CellStep<T, 1> for Gru {
     fn backward<S: Simd<T>>(
         self,
         s: S,
+        _block: usize,
         [r, z, n, v]: [S::V; 4],
         [h_before]: [S::V; 1],
         _h_after: [S::V; 1],

@@ -12,6 +12,9 @@
 pub enum CellKind {
     /// Long short-term memory, with gates i, f, g, o.
     Lstm,
+    /// Long short-term memory with peepholes (Gers and Schmidhuber 2000): the gates i and f also see the cell state
+    /// before the step, and o the one after it.
+    PeepholeLstm,
     /// Gated recurrent unit, with gates r, z, n. As in PyTorch, the reset gate r multiplies the product
     /// `W_hn h + b_hn` and not h.
     Gru,
@@ -34,7 +37,7 @@ impl CellKind {
     /// Returns G, the number of gates: the weights have G x H rows.
     pub fn gates(self) -> usize {
         match self {
-            Self::Lstm => 4,
+            Self::Lstm | Self::PeepholeLstm => 4,
             Self::Gru => 3,
             Self::RnnTanh | Self::RnnRelu => 1,
         }
@@ -42,7 +45,12 @@ impl CellKind {
 
     /// Returns whether the cell has a cell state c in addition to the hidden state h.
     pub fn has_cell_state(self) -> bool {
-        self == Self::Lstm
+        matches!(self, Self::Lstm | Self::PeepholeLstm)
+    }
+
+    /// Returns whether the cell has the weights [`weight_ci`](crate::Weights::weight_ci) and the like.
+    pub fn has_peepholes(self) -> bool {
+        self == Self::PeepholeLstm
     }
 
     /// The slots that a product is added to.
@@ -57,7 +65,7 @@ impl CellKind {
     /// The gate that a slot belongs to.
     pub(crate) fn gate(self, slot: usize) -> usize {
         match self {
-            Self::Lstm => slot,
+            Self::Lstm | Self::PeepholeLstm => slot,
             Self::Gru => slot.min(2),
             Self::RnnTanh | Self::RnnRelu => 0,
         }
@@ -66,14 +74,14 @@ impl CellKind {
     /// Vectors of units per block.
     pub(crate) fn vectors_per_block(self) -> usize {
         match self {
-            Self::Lstm | Self::Gru => 1,
+            Self::Lstm | Self::PeepholeLstm | Self::Gru => 1,
             Self::RnnTanh | Self::RnnRelu => 4,
         }
     }
 
-    /// Whether a step reads the previous state outside the product as well: c of the LSTM, h of the
+    /// Whether a step reads the previous state outside the product as well: c of an LSTM, h of the
     /// GRU. This state is called the carry.
     pub(crate) fn has_carry(self) -> bool {
-        matches!(self, Self::Lstm | Self::Gru)
+        !matches!(self, Self::RnnTanh | Self::RnnRelu)
     }
 }

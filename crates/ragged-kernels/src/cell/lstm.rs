@@ -22,6 +22,7 @@ impl<T: Float> CellStep<T, 1> for Lstm {
     fn forward<S: Simd<T>>(
         self,
         s: S,
+        _block: usize,
         [i, f, g, o]: [S::V; 4],
         [c]: [S::V; 1],
     ) -> StepOutput<S::V, 1> {
@@ -43,6 +44,7 @@ impl<T: Float> CellStep<T, 1> for Lstm {
     fn backward<S: Simd<T>>(
         self,
         s: S,
+        _block: usize,
         [i, f, g, o]: [S::V; 4],
         [c_before]: [S::V; 1],
         [c_after]: [S::V; 1],

@@ -5,7 +5,7 @@
 //!
 //! | cell | a block holds | slots | W_ih x is added to | W_hh h is added to |
 //! |---|---|---|---|---|
-//! | LSTM | one vector of units | the gates i, f, g, o | all | all |
+//! | LSTM, with or without peepholes | one vector of units | the gates i, f, g, o | all | all |
 //! | GRU | one vector of units | r, z, and the two terms of n | r, z, n's term of x | r, z, n's term of h |
 //! | RNN | four vectors of units | one per vector | all | all |
 //!
@@ -15,5 +15,6 @@
 pub(crate) mod gru;
 pub(crate) mod kind;
 pub(crate) mod lstm;
+pub(crate) mod peephole_lstm;
 pub(crate) mod rnn;
 pub(crate) mod step;

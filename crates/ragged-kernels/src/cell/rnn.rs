@@ -17,7 +17,13 @@ pub(crate) struct Rnn {
 impl<T: Float> CellStep<T, 4> for Rnn {
     /// Saves h'.
     #[inline(always)]
-    fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; 4]) -> StepOutput<S::V, 4> {
+    fn forward<S: Simd<T>>(
+        self,
+        s: S,
+        _block: usize,
+        sums: [S::V; 4],
+        carry: [S::V; 4],
+    ) -> StepOutput<S::V, 4> {
         let zero = s.splat(T::default());
         // Not `map`: the vectors of its closure would not be inlined.
         let mut hidden = sums;
@@ -31,6 +37,7 @@ impl<T: Float> CellStep<T, 4> for Rnn {
     fn backward<S: Simd<T>>(
         self,
         s: S,
+        _block: usize,
         saved: [S::V; 4],
         _carry_before: [S::V; 4],
         _carry_after: [S::V; 4],

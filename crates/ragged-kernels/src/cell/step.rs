@@ -5,10 +5,17 @@ use crate::element::Float;
 use crate::gemm::microkernel::{Strided, Tile, microkernel};
 use crate::simd::vector::Simd;
 
-/// One step of a block of `U` vectors of units and one row.
+/// One step of a block of `U` vectors of units and one row. `block` is the number of the block, for cells with weights
+/// of their own.
 pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
     /// Computes the states after the step from the slots' sums and the carry before the step.
-    fn forward<S: Simd<T>>(self, s: S, sums: [S::V; 4], carry: [S::V; U]) -> StepOutput<S::V, U>;
+    fn forward<S: Simd<T>>(
+        self,
+        s: S,
+        block: usize,
+        sums: [S::V; 4],
+        carry: [S::V; U],
+    ) -> StepOutput<S::V, U>;
 
     /// Computes the cell state after the step once more, with the bits of [`forward`](Self::forward): for zoneout, with
     /// which the state that was saved is another one. Only for cells that have one.
@@ -22,9 +29,11 @@ pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
     /// `saved` is what [`forward`](Self::forward) saved; `carry_before` and `carry_after` are the carry
     /// around the step; `d_hidden` and `d_carry` are the gradients with respect to the hidden state and
     /// the carry after the step.
+    #[allow(clippy::too_many_arguments)]
     fn backward<S: Simd<T>>(
         self,
         s: S,
+        block: usize,
         saved: [S::V; 4],
         carry_before: [S::V; U],
         carry_after: [S::V; U],

@@ -1,6 +1,7 @@
 //! The weights of one layer and direction in the order in which the forward pass reads them.
 
 use crate::cell::kind::Side;
+use crate::cell::peephole_lstm::pack_peepholes;
 use crate::gemm::weight_panels::{pack_biases, pack_gate_panels, pack_projection_panels};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -19,6 +20,8 @@ pub(crate) struct ForwardWeights<T: SimdFloat> {
     pub(crate) hidden: PooledBuffer<T>,
     /// `W_hr` in panels of depth H, with a projection.
     pub(crate) projection: Option<PooledBuffer<T>>,
+    /// The peepholes, `[block][i f o][lane]`; empty for a cell without them.
+    pub(crate) peepholes: PooledBuffer<T>,
 }
 
 impl<T: SimdFloat> ForwardWeights<T> {
@@ -31,13 +34,16 @@ impl<T: SimdFloat> ForwardWeights<T> {
             input: gates(Side::Input, weights.weight_ih, layout.input_size),
             hidden: gates(Side::Hidden, weights.weight_hh, layout.output_size),
             projection: weights.weight_hr.map(|w| pack_projection_panels(layout, w, team)),
+            peepholes: pack_peepholes(layout, weights),
         }
     }
 
     /// Returns the same weights for long use, in buffers of about their size.
     pub(crate) fn trimmed(self) -> Self {
-        let Self { bias, input, hidden, projection } = self;
-        let [bias, input, hidden] = [bias, input, hidden].map(PooledBuffer::trimmed);
-        Self { bias, input, hidden, projection: projection.map(PooledBuffer::trimmed) }
+        let Self { bias, input, hidden, projection, peepholes } = self;
+        let [bias, input, hidden, peepholes] =
+            [bias, input, hidden, peepholes].map(PooledBuffer::trimmed);
+        let projection = projection.map(PooledBuffer::trimmed);
+        Self { bias, input, hidden, projection, peepholes }
     }
 }

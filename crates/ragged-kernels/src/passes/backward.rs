@@ -8,6 +8,7 @@
 use crate::cell::gru::Gru;
 use crate::cell::kind::{CellKind, Side};
 use crate::cell::lstm::Lstm;
+use crate::cell::peephole_lstm::{PeepholeLstm, pack_peepholes};
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::weight_panels::pack_column_panels;
@@ -17,6 +18,7 @@ use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::operands::{Gradients, Input, OutputGradients, Weights};
 use crate::passes::input_projection::input_gradient;
+use crate::passes::peephole_gradient::peephole_gradient;
 use crate::passes::projection;
 use crate::passes::weight_gradient::weight_gradient;
 use crate::recurrence::activations::Activations;
@@ -50,6 +52,11 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     let d_output = output_gradients;
     let bptt = match layout.cell {
         CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, activations, d_output, team),
+        CellKind::PeepholeLstm => {
+            let packed = pack_peepholes(layout, weights);
+            let cell = PeepholeLstm::new(layout, &packed);
+            run::<T, _, 1>(cell, layout, weights, input, activations, d_output, team)
+        }
         CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, activations, d_output, team),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
@@ -58,7 +65,7 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     };
     let BpttOutput { da, mut dh, d_carry, dh_rows } = bptt;
     if let Some(h_0) = to.h_0 {
-        if layout.cell == CellKind::Gru {
+        if layout.cell.has_carry() && !layout.cell.has_cell_state() {
             // The GRU reads h_0 outside the product as well.
             let sums = dh.as_mut_slice().iter_mut().zip(d_carry.as_slice());
             sums.for_each(|(h, &carried)| *h += carried);
@@ -74,6 +81,10 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
     if let Some(dx) = to.x {
         input_gradient(layout, weights.weight_ih, &da, dx, team);
+    }
+    if layout.cell.has_peepholes() {
+        let to = [to.weight_ci, to.weight_cf, to.weight_co];
+        peephole_gradient(layout, activations, input.c_0, &da, to, team);
     }
     if let Some(weight_hr) = to.weight_hr {
         projection::weight_gradient(layout, &dh_rows, activations.unprojected, weight_hr, team);

@@ -6,6 +6,7 @@
 use crate::cell::gru::Gru;
 use crate::cell::kind::CellKind;
 use crate::cell::lstm::Lstm;
+use crate::cell::peephole_lstm::PeepholeLstm;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
@@ -45,6 +46,10 @@ pub(crate) fn forward_pass<T: SimdFloat>(
 ) {
     match layout.cell {
         CellKind::Lstm => run::<T, _, 1>(Lstm, layout, weights, input, to, tape, team),
+        CellKind::PeepholeLstm => {
+            let cell = PeepholeLstm::new(layout, &weights.peepholes);
+            run::<T, _, 1>(cell, layout, weights, input, to, tape, team)
+        }
         CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, to, tape, team),
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };

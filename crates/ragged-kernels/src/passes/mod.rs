@@ -11,6 +11,7 @@ pub(crate) mod element_passes;
 pub(crate) mod forward;
 mod input_projection;
 pub(crate) mod linear;
+mod peephole_gradient;
 mod projection;
 pub(crate) mod step;
 mod weight_gradient;

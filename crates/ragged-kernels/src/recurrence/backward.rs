@@ -165,7 +165,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                 }
             }
             let mut before =
-                self.cell.backward(s, saved, carry_before, carry_after, d_hidden, d_carry);
+                self.cell.backward(s, block, saved, carry_before, carry_after, d_hidden, d_carry);
             if self.kept.is_some() {
                 for (carry, passed) in before.carry.iter_mut().zip(passed) {
                     *carry = s.add(*carry, passed);

@@ -139,7 +139,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     *carry = s.load(state(u));
                 }
             }
-            let mut after = self.cell.forward(s, sums, carry);
+            let mut after = self.cell.forward(s, block, sums, carry);
             if let Some(kept) = &self.kept {
                 self.keep(s, kept, k, block, sequence, carry, &mut after);
             }

@@ -21,6 +21,9 @@ pub(crate) struct Case {
     pub(crate) bias_ih: Vec<f64>,
     pub(crate) bias_hh: Vec<f64>,
     pub(crate) weight_hr: Vec<f64>,
+    pub(crate) weight_ci: Vec<f64>,
+    pub(crate) weight_cf: Vec<f64>,
+    pub(crate) weight_co: Vec<f64>,
     pub(crate) x: Vec<f64>,
     pub(crate) h_0: Vec<f64>,
     pub(crate) c_0: Vec<f64>,
@@ -115,6 +118,14 @@ impl Case {
         rows
     }
 
+    /// The weights of a unit's peepholes: of i, f and o.
+    fn peepholes(&self, u: usize) -> [f64; 3] {
+        match self.cell.has_peepholes() {
+            true => [self.weight_ci[u], self.weight_cf[u], self.weight_co[u]],
+            false => [0.0; 3],
+        }
+    }
+
     /// The fractions of h and c that are kept by the step of a row.
     fn kept(&self, row: usize) -> (Vec<f64>, Vec<f64>) {
         let (h, p) = (self.hidden, self.width);
@@ -142,10 +153,14 @@ impl Case {
         let a = |gate: usize, u: usize| ih[gate * n + u] + hh[gate * n + u];
         let mut cell = vec![];
         let units: Vec<f64> = match self.cell {
-            CellKind::Lstm => {
-                let next = |u: usize| sigmoid(a(1, u)) * c[u] + sigmoid(a(0, u)) * a(2, u).tanh();
-                cell = (0..n).map(next).collect();
-                (0..n).map(|u| sigmoid(a(3, u)) * cell[u].tanh()).collect()
+            CellKind::Lstm | CellKind::PeepholeLstm => {
+                for u in 0..n {
+                    let [ci, cf, _] = self.peepholes(u);
+                    let (i, f) = (sigmoid(a(0, u) + ci * c[u]), sigmoid(a(1, u) + cf * c[u]));
+                    cell.push(f * c[u] + i * a(2, u).tanh());
+                }
+                let o = |u: usize| sigmoid(a(3, u) + self.peepholes(u)[2] * cell[u]);
+                (0..n).map(|u| o(u) * cell[u].tanh()).collect()
             }
             CellKind::Gru => (0..n)
                 .map(|u| {
@@ -157,7 +172,7 @@ impl Case {
             CellKind::RnnTanh => (0..n).map(|u| a(0, u).tanh()).collect(),
             CellKind::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
         };
-        let carry = if self.cell == CellKind::Lstm { c.to_vec() } else { h.to_vec() };
+        let carry = if self.cell.has_cell_state() { c.to_vec() } else { h.to_vec() };
         Step { hidden, carry, ih, hh, units, cell }
     }
 
@@ -169,15 +184,18 @@ impl Case {
         for u in 0..n {
             let a = |gate: usize| step.ih[gate * n + u] + step.hh[gate * n + u];
             match self.cell {
-                CellKind::Lstm => {
-                    let (i, f, g, o) = (sigmoid(a(0)), sigmoid(a(1)), a(2).tanh(), sigmoid(a(3)));
+                CellKind::Lstm | CellKind::PeepholeLstm => {
+                    let ([ci, cf, co], c) = (self.peepholes(u), step.carry[u]);
+                    let (i, f) = (sigmoid(a(0) + ci * c), sigmoid(a(1) + cf * c));
+                    let (g, o) = (a(2).tanh(), sigmoid(a(3) + co * step.cell[u]));
                     let tanh = step.cell[u].tanh();
-                    let d_cell = dc[u] + dh[u] * o * (1.0 - tanh * tanh);
+                    let da_o = dh[u] * tanh * o * (1.0 - o);
+                    let d_cell = dc[u] + dh[u] * o * (1.0 - tanh * tanh) + da_o * co;
                     ih[u] = d_cell * g * i * (1.0 - i);
                     ih[n + u] = d_cell * step.carry[u] * f * (1.0 - f);
                     ih[2 * n + u] = d_cell * i * (1.0 - g * g);
-                    ih[3 * n + u] = dh[u] * tanh * o * (1.0 - o);
-                    carry[u] = d_cell * f;
+                    ih[3 * n + u] = da_o;
+                    carry[u] = d_cell * f + ih[u] * ci + ih[n + u] * cf;
                 }
                 CellKind::Gru => {
                     let (r, z) = (sigmoid(a(0)), sigmoid(a(1)));
@@ -201,7 +219,7 @@ impl Case {
     /// Forward and backward, sequence by sequence.
     pub(crate) fn run(&self) -> Results {
         let (i, h, p) = (self.input, self.hidden, self.width);
-        let (n, lstm) = (self.batch_sizes.iter().sum::<usize>(), self.cell == CellKind::Lstm);
+        let (n, lstm) = (self.batch_sizes.iter().sum::<usize>(), self.cell.has_cell_state());
         let projects = p != h;
         let (mut output, mut cells) = (vec![0.0; n * p], vec![0.0; n * h]);
         let (mut h_n, mut c_n) = (self.h_0.clone(), self.c_0.clone());
@@ -210,6 +228,7 @@ impl Case {
         let (mut d_ih, mut d_hh) = (vec![0.0; rows * i], vec![0.0; rows * p]);
         let (mut d_bias_ih, mut d_bias_hh) = (vec![0.0; rows], vec![0.0; rows]);
         let mut d_hr = vec![0.0; if projects { p * h } else { 0 }];
+        let mut d_peepholes = [vec![0.0; h], vec![0.0; h], vec![0.0; h]];
         let (mut dh_0, mut dc_0) = (self.d_h_n.clone(), self.d_c_n.clone());
         for b in 0..self.batch {
             let rows = self.rows_of(b);
@@ -252,6 +271,14 @@ impl Case {
                     add_transposed(&self.weight_hr, &dh, &mut d_units);
                 }
                 let (ih, hh, carry) = self.back(step, &d_units, &dc);
+                if self.cell.has_peepholes() {
+                    let [d_ci, d_cf, d_co] = &mut d_peepholes;
+                    for u in 0..h {
+                        d_ci[u] += ih[u] * step.carry[u];
+                        d_cf[u] += ih[h + u] * step.carry[u];
+                        d_co[u] += ih[3 * h + u] * step.cell[u];
+                    }
+                }
                 let x = &self.x[row * i..(row + 1) * i];
                 add_outer(&ih, x, &mut d_ih);
                 add_outer(&hh, &step.hidden, &mut d_hh);
@@ -273,6 +300,9 @@ impl Case {
             dh_0[hidden].copy_from_slice(&dh);
             dc_0[cell].copy_from_slice(&dc);
         }
+        let of_peepholes =
+            |values: Vec<f64>| if self.cell.has_peepholes() { values } else { vec![] };
+        let [d_ci, d_cf, d_co] = d_peepholes.map(of_peepholes);
         let of_lstm = |values: Vec<f64>| if lstm { values } else { vec![] };
         vec![
             ("output", output),
@@ -287,6 +317,9 @@ impl Case {
             ("d weight_hr", d_hr),
             ("d h_0", dh_0),
             ("d c_0", of_lstm(dc_0)),
+            ("d weight_ci", d_ci),
+            ("d weight_cf", d_cf),
+            ("d weight_co", d_co),
         ]
     }
 }

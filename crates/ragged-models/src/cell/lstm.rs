@@ -35,7 +35,8 @@ pub struct LstmCell {
 }
 
 impl LstmCell {
-    /// Creates a single cell. Its parameters are `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`.
+    /// Creates a single cell. Its parameters are `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, and with peepholes
+    /// `weight_ci`, `weight_cf` and `weight_co`.
     ///
     /// # Errors
     ///
@@ -99,6 +100,15 @@ impl RNN for LstmCell {
     }
 }
 
+impl LstmCell {
+    fn kind(&self) -> CellKind {
+        match self.parameters.peepholes {
+            Some(_) => CellKind::PeepholeLstm,
+            None => CellKind::Lstm,
+        }
+    }
+}
+
 impl Sealed for LstmCell {}
 
 impl Cell for LstmCell {
@@ -128,7 +138,7 @@ impl Cell for LstmCell {
     }
 
     fn prepare(&self) -> Result<PreparedCell> {
-        Ok(PreparedCell::new(CellKind::Lstm, &self.parameters)?)
+        Ok(PreparedCell::new(self.kind(), &self.parameters)?)
     }
 
     fn run(
@@ -138,7 +148,7 @@ impl Cell for LstmCell {
         pass: &Pass,
     ) -> Result<CellOutput<LstmState>> {
         let (h_0, c_0) = (state.map(|state| &state.h), state.map(|state| &state.c));
-        let result = recurrent(CellKind::Lstm, x, &self.parameters, h_0, c_0, pass)?;
+        let result = recurrent(self.kind(), x, &self.parameters, h_0, c_0, pass)?;
         let Some(c) = result.c_n else {
             return Err(candle_core::Error::Msg("lstm: no cell state".into()).into());
         };

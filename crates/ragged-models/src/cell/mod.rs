@@ -104,9 +104,12 @@ pub trait Cell: Sized + Clone + fmt::Debug + Sealed {
         let (layers, both) = (config.num_layers, config.bidirectional);
         check("num_layers", layers, layers == 1, "1, as a cell is one layer")?;
         check("bidirectional", both, !both, "false, as a cell has one direction")?;
-        for (name, p) in
-            [("dropout", config.dropout), ("recurrent_dropout", config.recurrent_dropout)]
-        {
+        for (name, p) in [
+            ("dropout", config.dropout),
+            ("recurrent_dropout", config.recurrent_dropout),
+            ("zoneout_hidden", config.zoneout_hidden),
+            ("zoneout_cell", config.zoneout_cell),
+        ] {
             check(name, p, p == 0.0, "0, as a cell runs step by step")?;
         }
         let trainable = config.trainable_state;

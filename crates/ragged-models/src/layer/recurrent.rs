@@ -9,12 +9,13 @@ use crate::cell::state::{State, check_like, check_type};
 use crate::cell::{Cell, wrong_input};
 use crate::config::{RecurrentConfig, check};
 use crate::error::{Error, Result};
-use crate::layer::dropout::{dropout, recurrent_mask};
+use crate::layer::dropout::{dropout, recurrent_mask, zoneout};
 use crate::layer::outputs::LayerOutputs;
 use crate::layer::step_states::{StepStates, step_states};
 use crate::mode::Mode;
 use crate::op::pass::Pass;
 use crate::op::prepared::PreparedCell;
+use crate::op::zoneout::Zoneout;
 
 /// A recurrent layer of one kind of cell: [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) or
 /// [`Rnn`](crate::Rnn).
@@ -26,6 +27,7 @@ use crate::op::prepared::PreparedCell;
 /// | `weight_ih_lk` | `[G * H, I]`; in the layers after the first, I is `output_features` |
 /// | `weight_hh_lk` | `[G * H, P]`; P is H unless the layer has a projection             |
 /// | `weight_hr_lk` | `[P, H]`, only with a projection                                   |
+/// | `weight_ci_lk`, `weight_cf_lk`, `weight_co_lk` | `[H]`, only with peepholes            |
 /// | `bias_ih_lk`   | `[G * H]`, unless `bias` is false                                  |
 /// | `bias_hh_lk`   | `[G * H]`, unless `bias` is false                                  |
 ///
@@ -107,7 +109,12 @@ impl<C: Cell> Recurrent<C> {
     /// Returns a copy for inference, with the parameters as they are now: later changes of the variables do not
     /// reach it.
     pub(crate) fn prepare(&self) -> Result<Self> {
-        let prepared = self.cells.iter().map(Cell::prepare).collect::<Result<_>>()?;
+        let RecurrentConfig { zoneout_hidden, zoneout_cell, .. } = self.config;
+        let prepare = |cell: &C| match Zoneout::expected(&self.config) {
+            None => cell.prepare(),
+            Some(_) => Ok(cell.prepare()?.with_zoneout(zoneout_hidden, zoneout_cell)?),
+        };
+        let prepared = self.cells.iter().map(prepare).collect::<Result<_>>()?;
         let copy = |initial: &C::State| initial.map(|part| Ok(part.copy()?.detach()));
         let initial = self.initial.as_ref().map(copy).transpose()?;
         Ok(Self { initial, prepared: Some(prepared), ..self.clone() })
@@ -319,10 +326,19 @@ impl<C: Cell> Recurrent<C> {
                 let shape = (batch, self.config.output_size());
                 let p = self.config.recurrent_dropout;
                 let mask = recurrent_mask(shape, p, &rows, &mut mode)?;
+                let zoneout = zoneout(&self.config, layout.rows(), &rows, &mut mode)?;
                 let (record, recurrent_mask) = (mode.records_gradients(), mask.as_ref());
                 let prepared = self.prepared.as_ref().map(|prepared| &prepared[index]);
-                let pass =
-                    Pass { layout, direction, record, recurrent_mask, prepared, cell_states };
+                let zoneout = zoneout.as_ref();
+                let pass = Pass {
+                    layout,
+                    direction,
+                    record,
+                    recurrent_mask,
+                    zoneout,
+                    prepared,
+                    cell_states,
+                };
                 outputs.cells.push(cell.run(&rows, state.as_ref(), &pass)?);
             }
         }

@@ -9,3 +9,4 @@ pub(crate) mod pass;
 pub(crate) mod prepared;
 pub(crate) mod recurrent;
 pub(crate) mod storage;
+pub(crate) mod zoneout;

@@ -13,4 +13,6 @@ pub(crate) struct CellParameters {
     pub(crate) biases: Option<(Tensor, Tensor)>,
     /// `[P, H]`, for an LSTM with a projection.
     pub(crate) weight_hr: Option<Tensor>,
+    /// `weight_ci`, `weight_cf` and `weight_co`, `[H]` each, for an LSTM with peepholes.
+    pub(crate) peepholes: Option<[Tensor; 3]>,
 }

@@ -5,6 +5,7 @@ use ragged_kernels::Direction;
 use ragged_sequence::PackedLayout;
 
 use crate::op::prepared::PreparedCell;
+use crate::op::zoneout::Zoneout;
 
 /// How a cell runs over packed rows.
 ///
@@ -35,6 +36,8 @@ pub struct Pass<'a> {
     /// `[B, P]` in the caller's order: the factors by which the hidden state is multiplied before it
     /// enters the next step. Default none.
     pub recurrent_mask: Option<&'a Tensor>,
+    /// How much of the previous states each step keeps. Default nothing.
+    pub(crate) zoneout: Option<&'a Zoneout>,
     /// Packed weights that take the place of the cell's own, where no gradients are recorded. Default none.
     pub(crate) prepared: Option<&'a PreparedCell>,
     /// Whether the cell states of all steps are returned, for cells that have them. Default false.
@@ -59,6 +62,7 @@ impl<'a> Pass<'a> {
             direction: Direction::Forward,
             record: false,
             recurrent_mask: None,
+            zoneout: None,
             prepared: None,
             cell_states: false,
         }

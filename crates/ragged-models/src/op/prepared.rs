@@ -29,6 +29,19 @@ impl PreparedCell {
         })
     }
 
+    /// Keeps these fractions of the hidden and the cell states in each step; other cells than an LSTM have no cell
+    /// states.
+    pub(crate) fn with_zoneout(self, hidden: f64, cell: f64) -> Result<Self> {
+        if self.0.is::<PreparedWeights<f32>>() {
+            return keep(&*self.weights::<f32>()?, hidden, cell);
+        }
+        #[cfg(feature = "f64")]
+        if self.0.is::<PreparedWeights<f64>>() {
+            return keep(&*self.weights::<f64>()?, hidden, cell);
+        }
+        bail!("recurrent layer: expected {ELEMENTS}")
+    }
+
     /// Returns the weights as elements of this type.
     pub(crate) fn weights<T: Element>(&self) -> Result<Arc<PreparedWeights<T>>> {
         match self.0.clone().downcast() {
@@ -46,25 +59,38 @@ impl fmt::Debug for PreparedCell {
     }
 }
 
+fn keep<T: Element + WithDType>(
+    weights: &PreparedWeights<T>,
+    hidden: f64,
+    cell: f64,
+) -> Result<PreparedCell> {
+    let cell = weights.cell().has_cell_state().then(|| T::from_f64(cell));
+    let weights = weights.clone().with_zoneout(T::from_f64(hidden), cell);
+    Ok(PreparedCell(Arc::new(weights.map_err(candle_core::Error::wrap)?)))
+}
+
 fn prepare<T: Element + WithDType>(
     kind: CellKind,
     parameters: &CellParameters,
 ) -> Result<PreparedWeights<T>> {
-    let CellParameters { weight_ih, weight_hh, biases, weight_hr } = parameters;
+    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes } = parameters;
     let biases = biases.as_ref();
     let (bias_ih, bias_hh) = (biases.map(|(ih, _)| ih), biases.map(|(_, hh)| hh));
-    let tensors = [Some(weight_ih), Some(weight_hh), bias_ih, bias_hh, weight_hr.as_ref()];
+    let [ci, cf, co] = [0, 1, 2].map(|gate| peepholes.as_ref().map(|weights| &weights[gate]));
+    let weight_hr = weight_hr.as_ref();
+    let tensors = [Some(weight_ih), Some(weight_hh), bias_ih, bias_hh, weight_hr, ci, cf, co];
     let contiguous = |tensor: Option<&Tensor>| tensor.map(Tensor::contiguous).transpose();
     let tensors = tensors.into_iter().map(contiguous).collect::<Result<Vec<_>>>()?;
     let storages: Vec<_> =
         tensors.iter().map(|tensor| tensor.as_ref().map(Tensor::storage_and_layout)).collect();
     let slices = storages.iter().map(|storage| storage.as_ref().map(slice::<T>).transpose());
     let slices = slices.collect::<Result<Vec<_>>>()?;
-    let &[Some(ih), Some(hh), bias_ih, bias_hh, weight_hr] = slices.as_slice() else {
+    let &[Some(ih), Some(hh), bias_ih, bias_hh, weight_hr, ci, cf, co] = slices.as_slice() else {
         bail!("recurrent layer: expected weights");
     };
     let mut weights = Weights::new(ih, hh);
     (weights.bias_ih, weights.bias_hh, weights.weight_hr) = (bias_ih, bias_hh, weight_hr);
+    (weights.weight_ci, weights.weight_cf, weights.weight_co) = (ci, cf, co);
     let (i, h, p) = (weight_ih.dim(1)?, weight_hh.dim(0)? / kind.gates(), weight_hh.dim(1)?);
     PackedShape::new(0, &[], i, h, Direction::Forward)
         .and_then(|shape| if p == h { Ok(shape) } else { shape.with_projection(p) })

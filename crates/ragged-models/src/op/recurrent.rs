@@ -21,6 +21,7 @@ use crate::op::parameters::CellParameters;
 use crate::op::pass::{OpOutput, Pass};
 use crate::op::prepared::PreparedCell;
 use crate::op::storage::{ELEMENTS, slice};
+use crate::op::zoneout::Zoneout;
 
 type Result<T> = candle_core::Result<T>;
 
@@ -36,8 +37,9 @@ pub(crate) fn recurrent(
     c_0: Option<&Tensor>,
     pass: &Pass,
 ) -> Result<OpOutput> {
-    let CellParameters { weight_ih, weight_hh, biases, weight_hr } = parameters;
+    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes } = parameters;
     let biases = biases.as_ref();
+    let peephole = |gate: usize| peepholes.as_ref().map(|weights| &weights[gate]);
     let given = [
         (Role::X, Some(x)),
         (Role::WeightIh, Some(weight_ih)),
@@ -45,9 +47,14 @@ pub(crate) fn recurrent(
         (Role::BiasIh, biases.map(|(ih, _)| ih)),
         (Role::BiasHh, biases.map(|(_, hh)| hh)),
         (Role::WeightHr, weight_hr.as_ref()),
+        (Role::WeightCi, peephole(0)),
+        (Role::WeightCf, peephole(1)),
+        (Role::WeightCo, peephole(2)),
         (Role::H0, h_0),
         (Role::C0, c_0),
         (Role::HiddenMask, pass.recurrent_mask),
+        (Role::KeptHidden, pass.zoneout.and_then(|zoneout| zoneout.hidden.rows())),
+        (Role::KeptCell, pass.zoneout.and_then(|zoneout| zoneout.cell.rows())),
     ];
     let given = given.into_iter().filter_map(|(role, tensor)| Some((role, tensor?)));
     let (roles, inputs): (Vec<Role>, Vec<&Tensor>) = given.unzip();
@@ -60,6 +67,7 @@ pub(crate) fn recurrent(
         hidden_size: weight_hh.dim(0)? / kind.gates(),
         output_size: weight_hh.dim(1)?,
         cell_states: pass.cell_states && kind.has_cell_state(),
+        zoneout: pass.zoneout.cloned(),
         roles,
     };
     let outputs = match x.dtype() {
@@ -84,9 +92,14 @@ enum Role {
     BiasIh,
     BiasHh,
     WeightHr,
+    WeightCi,
+    WeightCf,
+    WeightCo,
     H0,
     C0,
     HiddenMask,
+    KeptHidden,
+    KeptCell,
 }
 
 /// The parts of a call that do not depend on the values of the inputs.
@@ -99,6 +112,7 @@ struct Call {
     output_size: usize,
     /// Whether the cell states of all steps are an output.
     cell_states: bool,
+    zoneout: Option<Zoneout>,
     /// The role of each input.
     roles: Vec<Role>,
 }
@@ -153,6 +167,7 @@ struct InputSlices<'a, T: Element> {
     h_0: Option<Cow<'a, [T]>>,
     c_0: Option<Cow<'a, [T]>>,
     hidden_mask: Option<Cow<'a, [T]>>,
+    zoneout: Option<ragged_kernels::Zoneout<'a, T>>,
 }
 
 impl<T: Element> InputSlices<'_, T> {
@@ -161,6 +176,7 @@ impl<T: Element> InputSlices<'_, T> {
         input.h_0 = self.h_0.as_deref();
         input.c_0 = self.c_0.as_deref();
         input.hidden_mask = self.hidden_mask.as_deref();
+        input.zoneout = self.zoneout;
         input
     }
 }
@@ -192,8 +208,19 @@ impl<T: Element + WithDType> RecurrentOp<T> {
         let mut weights = Weights::new(weight_ih, weight_hh);
         (weights.bias_ih, weights.bias_hh) = (find(Role::BiasIh)?, find(Role::BiasHh)?);
         weights.weight_hr = find(Role::WeightHr)?;
+        weights.weight_ci = find(Role::WeightCi)?;
+        weights.weight_cf = find(Role::WeightCf)?;
+        weights.weight_co = find(Role::WeightCo)?;
         let (h_0, c_0) = (sorted(Role::H0)?, sorted(Role::C0)?);
-        Ok(InputSlices { weights, x, h_0, c_0, hidden_mask: sorted(Role::HiddenMask)? })
+        let (kept_hidden, kept_cell) = (find(Role::KeptHidden)?, find(Role::KeptCell)?);
+        let zoneout = call.zoneout.as_ref().map(|kept| {
+            let zoneout = ragged_kernels::Zoneout::new(kept.hidden.of(kept_hidden));
+            match call.kind.has_cell_state() {
+                true => zoneout.with_cell(kept.cell.of(kept_cell)),
+                false => zoneout,
+            }
+        });
+        Ok(InputSlices { weights, x, h_0, c_0, hidden_mask: sorted(Role::HiddenMask)?, zoneout })
     }
 }
 
@@ -249,6 +276,9 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         wanted.bias_ih = asked(Role::BiasIh);
         wanted.bias_hh = asked(Role::BiasHh);
         wanted.weight_hr = asked(Role::WeightHr);
+        wanted.weight_ci = asked(Role::WeightCi);
+        wanted.weight_cf = asked(Role::WeightCf);
+        wanted.weight_co = asked(Role::WeightCo);
         wanted.h_0 = asked(Role::H0);
         wanted.c_0 = asked(Role::C0);
         let contiguous = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::contiguous);
@@ -278,10 +308,13 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
                 Role::BiasIh => found.bias_ih.take(),
                 Role::BiasHh => found.bias_hh.take(),
                 Role::WeightHr => found.weight_hr.take(),
+                Role::WeightCi => found.weight_ci.take(),
+                Role::WeightCf => found.weight_cf.take(),
+                Role::WeightCo => found.weight_co.take(),
                 Role::H0 => found.h_0.take().map(|h_0| call.unsorted(h_0)),
                 Role::C0 => found.c_0.take().map(|c_0| call.unsorted(c_0)),
-                // A mask is random, not a parameter.
-                Role::HiddenMask => None,
+                // Masks are random, not parameters.
+                Role::HiddenMask | Role::KeptHidden | Role::KeptCell => None,
             };
             data.map(|data| Tensor::from_vec(data, input.shape(), input.device())).transpose()
         };

@@ -7,8 +7,8 @@ use crate::config::RecurrentConfig;
 use crate::error::Result;
 use crate::op::parameters::CellParameters;
 
-/// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, and the
-/// projection `weight_hr` from `vb`.
+/// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, the
+/// projection `weight_hr` and the peepholes from `vb`.
 ///
 /// New parameters are drawn from U(-1/sqrt(H), 1/sqrt(H)), as in PyTorch, except where the options
 /// `orthogonal` and `forget_bias` say otherwise. `forget_gate` is the index of the forget gate's
@@ -53,7 +53,12 @@ pub(crate) fn init(
         Some(p) => Some(vb.get_with_hints((p, h), &name("weight_hr"), uniform)?),
         None => None,
     };
-    Ok(CellParameters { weight_ih, weight_hh, biases, weight_hr })
+    let peephole = |part: &str| vb.get_with_hints(h, &name(part), uniform);
+    let peepholes = match config.peepholes {
+        true => Some([peephole("weight_ci")?, peephole("weight_cf")?, peephole("weight_co")?]),
+        false => None,
+    };
+    Ok(CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes })
 }
 
 /// Takes a parameter from `vb`. If it is new, `change` modifies its values.

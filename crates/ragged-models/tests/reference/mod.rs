@@ -87,12 +87,19 @@ impl Reference<'_> {
         };
         let of_x = plus(product("weight_ih", x)?, "bias_ih")?;
         let of_h = plus(product("weight_hh", &masked)?, "bias_hh")?;
+        let before = state.to_vec();
         match self.kind {
             LayerKind::Lstm => {
                 let gates = (of_x + of_h)?.chunk(4, 0)?;
-                let (i, f) = (sigmoid(&gates[0])?, sigmoid(&gates[1])?);
-                let (g, o) = (gates[2].tanh()?, sigmoid(&gates[3])?);
-                state[1] = ((f * &state[1])? + (i * g)?)?;
+                // What the gate sees of a cell state.
+                let seen = |gate: &Tensor, weight: &str, c: &Tensor| match parameter(weight) {
+                    Some(weight) => gate + (weight * c)?,
+                    None => Ok(gate.clone()),
+                };
+                let i = sigmoid(&seen(&gates[0], "weight_ci", &state[1])?)?;
+                let f = sigmoid(&seen(&gates[1], "weight_cf", &state[1])?)?;
+                state[1] = ((f * &state[1])? + (i * gates[2].tanh()?)?)?;
+                let o = sigmoid(&seen(&gates[3], "weight_co", &state[1])?)?;
                 state[0] = (o * state[1].tanh()?)?;
                 if self.config.proj_size.is_some() {
                     state[0] = product("weight_hr", &state[0])?;
@@ -111,6 +118,11 @@ impl Reference<'_> {
                     Nonlinearity::Relu => sum.relu()?,
                 };
             }
+        }
+        // The expectation of zoneout, as outside of training.
+        let kept = [self.config.zoneout_hidden, self.config.zoneout_cell];
+        for ((state, before), kept) in state.iter_mut().zip(before).zip(kept) {
+            *state = ((&*state * (1.0 - kept))? + (before * kept)?)?;
         }
         Ok(())
     }

@@ -44,12 +44,21 @@ pub struct ModelSection {
     pub head_dropout: f64,
     /// The size to which the hidden state of an LSTM is projected. Default: no projection.
     pub proj_size: Option<usize>,
+    /// Whether the gates of an LSTM see its cell states. Default false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub peepholes: bool,
     /// `tanh` or `relu`, for an RNN. Default tanh.
     pub nonlinearity: Nonlinearity,
     /// How the outputs of two directions are combined: `concat`, `sum` or `mean`. Default concat.
     pub merge: Merge,
     /// Dropout of the hidden state between time steps, 0 to 1. Default 0.
     pub recurrent_dropout: f64,
+    /// Zoneout: the probability, 0 to 1, that a unit keeps its hidden state in a step of training. Default 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub zoneout_hidden: f64,
+    /// The same for the cell states of an LSTM. Default 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub zoneout_cell: f64,
     /// Whether the recurrent weights are initialised to orthogonal matrices. Default false.
     pub orthogonal: bool,
     /// The initial bias of the forget gates of an LSTM. Default a random one.
@@ -80,9 +89,12 @@ impl Default for ModelSection {
             dropout: layer.dropout,
             head_dropout: 0.0,
             proj_size: layer.proj_size,
+            peepholes: layer.peepholes,
             nonlinearity: layer.nonlinearity,
             merge: layer.merge,
             recurrent_dropout: layer.recurrent_dropout,
+            zoneout_hidden: layer.zoneout_hidden,
+            zoneout_cell: layer.zoneout_cell,
             orthogonal: layer.orthogonal,
             forget_bias: layer.forget_bias,
             trainable_state: layer.trainable_state,
@@ -113,9 +125,12 @@ impl ModelSection {
             bidirectional: self.bidirectional,
             dropout: self.dropout,
             proj_size: self.proj_size,
+            peepholes: self.peepholes,
             nonlinearity: self.nonlinearity,
             merge: self.merge,
             recurrent_dropout: self.recurrent_dropout,
+            zoneout_hidden: self.zoneout_hidden,
+            zoneout_cell: self.zoneout_cell,
             orthogonal: self.orthogonal,
             forget_bias: self.forget_bias,
             trainable_state: self.trainable_state,
@@ -243,8 +258,8 @@ impl DataSection {
     }
 }
 
-fn is_default(config: &VocabularyConfig) -> bool {
-    *config == VocabularyConfig::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The synthetic data of the lecture: sequences of standard normal values, whose sum is the target.

@@ -83,6 +83,19 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
             expected: "a model that was trained without it",
         });
     }
+    for (key, p) in [
+        ("model.zoneout_hidden", config.layer.zoneout_hidden),
+        ("model.zoneout_cell", config.layer.zoneout_cell),
+    ] {
+        if p > 0.0 {
+            return Err(Error::OnnxUnsupported {
+                key,
+                got: p.to_string(),
+                reason: "the recurrent operators of ONNX keep no part of a state",
+                expected: "a model that was trained without it",
+            });
+        }
+    }
     let mut graph = GraphBuilder::new(model.name, String::new());
     let mut sequences = inputs(&mut graph, model);
     for transform in model.transforms.transforms() {
@@ -393,6 +406,11 @@ mod tests {
             "model.proj_size is 2: the LSTM operator of ONNX has no projection; expected a model that was trained \
              without it"
         );
+
+        let mut case = Case::new(Readout::Final);
+        case.config.layer.zoneout_cell = 0.5;
+        let error = case.encode(&case.weights()).unwrap_err();
+        assert!(matches!(error, Error::OnnxUnsupported { key: "model.zoneout_cell", .. }));
 
         check_size(MOST_BYTES).unwrap();
         let error = check_size(1 << 31).unwrap_err().to_string();

@@ -127,8 +127,18 @@ impl Layer<'_> {
                 "RNN"
             }
         };
+        let peepholes = match layer.peepholes {
+            true => Some(self.peepholes(graph)?),
+            false => None,
+        };
+        // X, W, R, B, sequence_lens, initial_h, and of the LSTM initial_c and P.
         let mut operands = vec![rows, &w, &r, &b, lengths];
         operands.extend(initial);
+        let absent = Value::absent();
+        if let Some(peepholes) = &peepholes {
+            operands.resize(7, &absent);
+            operands.push(peepholes);
+        }
         // The final states are the second output.
         let unused: &[&str] = if read == Read::FinalStates { &[""] } else { &[] };
         Ok(graph.node_last(operator, &operands, attributes, unused))
@@ -166,6 +176,20 @@ impl Layer<'_> {
         let name = format!("{prefix}.{label}_l{}", self.number);
         let dims = [&[layer.num_directions(), names.len() * rows], shape].concat();
         Ok(graph.parameter(name, &dims, &values))
+    }
+
+    /// Adds the peepholes of all directions as one constant `[D, 3 H]`, in the order of ONNX: i, o, f.
+    fn peepholes(&self, graph: &mut GraphBuilder) -> Result<Value> {
+        let (layer, prefix) = (&self.config.layer, self.config.cell.name());
+        let mut values = vec![];
+        for direction in &["", "_reverse"][..layer.num_directions()] {
+            for part in ["weight_ci", "weight_co", "weight_cf"] {
+                let name = format!("{prefix}.{part}_l{}{direction}", self.number);
+                values.extend_from_slice(&self.weights.get(&name, &[layer.hidden_size])?);
+            }
+        }
+        let name = format!("{prefix}.P_l{}", self.number);
+        Ok(graph.parameter(name, &[layer.num_directions(), 3 * layer.hidden_size], &values))
     }
 
     /// Returns the trained initial states, `[D, B, H]` each, the hidden state first; none where the model has none.
