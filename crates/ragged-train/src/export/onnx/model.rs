@@ -336,6 +336,8 @@ mod tests {
                     let mut case = Case::new(readout).transformed(&all);
                     case.config.cell = cell;
                     case.config.layer.merge = merge;
+                    let lstm = cell == LayerKind::Lstm;
+                    case.config.layer.peepholes = lstm && merge != Merge::Mean;
                     case.config.layer.bidirectional = merge != Merge::Mean;
                     case.config.layer.num_layers = 2;
                     case.config.layer.bias = merge != Merge::Sum;
