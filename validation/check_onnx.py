@@ -82,6 +82,8 @@ class Case:
         model["dropout"] = rng.choice([0.0, 0.2])
         if self.cell == "lstm":
             model["peepholes"] = rng.random() < 0.5
+        if self.cell == "gru":
+            model["reset_after"] = rng.random() < 0.5
         if self.cell == "rnn":
             model["nonlinearity"] = rng.choice(["tanh", "relu"])
         if not self.targets.startswith("step"):
@@ -112,6 +114,7 @@ class Case:
         words += [word for word in ("fixed", "missing", "exact", "empty") if getattr(self, word)]
         words += [] if model["bias"] else ["no bias"]
         words += [self.loss]
+        words += [] if model.get("reset_after", True) else ["reset before"]
         return " ".join(words + [transform["name"] for transform in self.transforms])
 
     def sequences(self, rng, count):

@@ -6,7 +6,7 @@
 
 One case is one .safetensors file in crates/ragged-models/tests/onnx: the parameters of a layer under the names of
 ragged, the padded input, its lengths, the initial states, and the outputs and final states of ONNX Runtime. The
-committed file was written by ONNX Runtime 1.32 with the seed below.
+committed files were written by ONNX Runtime 1.32 with the seeds below.
 """
 import pathlib
 
@@ -24,13 +24,12 @@ def gates(values, order):
     return np.concatenate([np.split(values, len(order))[gate] for gate in order])
 
 
-def run(operator, inputs, **attributes):
-    """Runs one operator, whose inputs may be absent, and returns its three outputs."""
+def run(operator, inputs, outputs, **attributes):
+    """Runs one operator, whose inputs may be absent, and returns its outputs."""
     given = {name: value for name, value in inputs.items() if value is not None}
     names = [name if name in given else "" for name in inputs]
     types = {np.dtype("f"): TensorProto.FLOAT, np.dtype("i"): TensorProto.INT32}
     info = [helper.make_tensor_value_info(name, types[v.dtype], v.shape) for name, v in given.items()]
-    outputs = ["Y", "Y_h", "Y_c"]
     node = helper.make_node(operator, names, outputs, hidden_size=HIDDEN, **attributes)
     results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph([node], operator, info, results)
@@ -62,13 +61,39 @@ def peephole_lstm(seed):
         "initial_c": tensors["c_0"],
         "P": np.stack([np.concatenate(parts) for parts in peepholes]),
     }
-    y, h_n, c_n = run("LSTM", inputs, direction="bidirectional")
+    y, h_n, c_n = run("LSTM", inputs, ["Y", "Y_h", "Y_c"], direction="bidirectional")
     # [T, D, B, H] to [B, T, D H].
     output = y.transpose(2, 0, 1, 3).reshape(len(LENGTHS), max(LENGTHS), 2 * HIDDEN)
     tensors |= {"output": output, "h_n": h_n, "c_n": c_n}
     return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
+def reset_before_gru(seed):
+    rng = np.random.default_rng(seed)
+    draw = lambda *shape: rng.uniform(-0.8, 0.8, shape).astype("f")
+    tensors = {"input": draw(len(LENGTHS), max(LENGTHS), INPUTS), "lengths": np.array(LENGTHS)}
+    tensors["h_0"] = draw(2, len(LENGTHS), HIDDEN)
+    shapes = {"weight_ih": (3 * HIDDEN, INPUTS), "weight_hh": (3 * HIDDEN, HIDDEN)}
+    shapes |= {"bias_ih": (3 * HIDDEN,), "bias_hh": (3 * HIDDEN,)}
+    for suffix in SUFFIXES:
+        tensors |= {name + suffix: draw(*shape) for name, shape in shapes.items()}
+    # The gates of ONNX are z, r, h.
+    weight = lambda name: np.stack([gates(tensors[name + suffix], [1, 0, 2]) for suffix in SUFFIXES])
+    inputs = {
+        "X": tensors["input"].swapaxes(0, 1),
+        "W": weight("weight_ih"),
+        "R": weight("weight_hh"),
+        "B": np.concatenate([weight("bias_ih"), weight("bias_hh")], 1),
+        "sequence_lens": tensors["lengths"].astype("i"),
+        "initial_h": tensors["h_0"],
+    }
+    y, h_n = run("GRU", inputs, ["Y", "Y_h"], direction="bidirectional", linear_before_reset=0)
+    output = y.transpose(2, 0, 1, 3).reshape(len(LENGTHS), max(LENGTHS), 2 * HIDDEN)
+    tensors |= {"output": output, "h_n": h_n}
+    return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     save_file(peephole_lstm(1), FOLDER / "peephole-lstm.safetensors")
+    save_file(reset_before_gru(2), FOLDER / "reset-before-gru.safetensors")

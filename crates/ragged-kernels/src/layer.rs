@@ -43,6 +43,7 @@ impl Element for f64 {}
 /// | RNN | H, rounded up to a multiple of `4 lanes` |
 /// | in addition, with a projection | H |
 /// | in addition, with a mask of the hidden states | P, not rounded |
+/// | in addition, for a GRU with the reset before the product | P, not rounded |
 ///
 /// The memory is reused by later calls when the tape is dropped. See [`backward`] for an example.
 #[derive(Debug, Clone)]

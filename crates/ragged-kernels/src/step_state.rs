@@ -41,11 +41,14 @@ impl<T: Element> StepState<T> {
         let hidden = || PooledBuffer::exact(layout.rows * layout.output_size);
         let vectors =
             |needed: bool| PooledBuffer::exact(if needed { layout.row_vectors_len() } else { 0 });
+        let resets = layout.cell.resets_before();
         let buffers = StepBuffers {
             hidden: hidden(),
             next: hidden(),
             carry: vectors(layout.cell.has_carry()),
             unprojected: vectors(layout.has_projection()),
+            gates: PooledBuffer::exact(if resets { layout.gates_len() } else { 0 }),
+            reset: PooledBuffer::exact(if resets { layout.rows * layout.output_size } else { 0 }),
         };
         Self { layout, buffers }
     }

@@ -298,8 +298,14 @@ fn case_of(
 
 const ZONEOUTS: [Zoned; 3] = [Zoned::None, Zoned::Rows, Zoned::All(0.1, 0.4)];
 
-const CELLS: [CellKind; 5] =
-    [CellKind::Lstm, CellKind::PeepholeLstm, CellKind::Gru, CellKind::RnnTanh, CellKind::RnnRelu];
+const CELLS: [CellKind; 6] = [
+    CellKind::Lstm,
+    CellKind::PeepholeLstm,
+    CellKind::Gru,
+    CellKind::ResetBeforeGru,
+    CellKind::RnnTanh,
+    CellKind::RnnRelu,
+];
 
 /// Those that can have a projection.
 const WITH_PROJECTION: [CellKind; 2] = [CellKind::Lstm, CellKind::PeepholeLstm];
@@ -326,7 +332,7 @@ proptest! {
         input in 1..=40usize,
         hidden in 1..=HIDDEN,
         projection in 1..HIDDEN,
-        cell in 0..7usize,
+        cell in 0..8usize,
         reverse: bool,
         biased: bool,
         masked: bool,

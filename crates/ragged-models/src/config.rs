@@ -44,6 +44,10 @@ pub struct RecurrentConfig {
     /// after it, each with a weight per unit. Only for an LSTM. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub peepholes: bool,
+    /// Whether the reset gate multiplies the product with h, as in PyTorch, or else h before the product (Cho et al. 2014;
+    /// Keras's `reset_after=False`, ONNX's `linear_before_reset = 0`). Only for a GRU. Default true.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub reset_after: bool,
     /// The function applied to the sum of the input and state products; only for an RNN. Default
     /// tanh.
     #[serde(default)]
@@ -121,6 +125,10 @@ fn yes() -> bool {
     true
 }
 
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -146,6 +154,7 @@ impl RecurrentConfig {
             dropout: 0.0,
             proj_size: None,
             peepholes: false,
+            reset_after: true,
             nonlinearity: Nonlinearity::Tanh,
             merge: Merge::Concat,
             recurrent_dropout: 0.0,
@@ -251,6 +260,12 @@ impl RecurrentConfig {
         let p = self.zoneout_cell;
         check("zoneout_cell", p, p == 0.0, "0, as only an LSTM has cell states")?;
         Ok(())
+    }
+
+    /// Checks that the option which only a GRU has is not set.
+    pub(crate) fn check_no_gru_options(&self) -> Result<()> {
+        let after = self.reset_after;
+        check("reset_after", after, after, "true, as only a GRU has a reset gate")
     }
 
     /// Checks that the option which only an RNN has is not set.

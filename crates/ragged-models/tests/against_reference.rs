@@ -146,6 +146,8 @@ proptest! {
         check::<RnnCell>(LayerKind::Rnn, &whole, &lengths);
         let gru = RecurrentConfig { nonlinearity: Nonlinearity::Tanh, ..whole };
         check::<GruCell>(LayerKind::Gru, &gru, &lengths);
+        let before = RecurrentConfig { reset_after: false, ..gru };
+        check::<GruCell>(LayerKind::Gru, &before, &lengths);
     }
 }
 

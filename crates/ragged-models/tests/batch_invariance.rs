@@ -130,6 +130,8 @@ proptest! {
         Case::<LstmCell>::new(&config, &lengths, dtype).check();
         Case::<GruCell>::new(&config, &lengths, dtype).check();
         Case::<RnnCell>::new(&config, &lengths, dtype).check();
+        let before = RecurrentConfig { reset_after: false, ..config.clone() };
+        Case::<GruCell>::new(&before, &lengths, dtype).check();
         let proj_size = Some(config.hidden_size / 2).filter(|&size| size > 0);
         let projected = RecurrentConfig { proj_size, ..config };
         Case::<LstmCell>::new(&projected, &lengths, dtype).check();

@@ -56,6 +56,10 @@ fn impossible_configurations() {
     let zoned = RecurrentConfig { zoneout_cell: 0.5, ..good.clone() };
     let message = "zoneout_cell is 0.5: expected 0, as only an LSTM has cell states";
     check(Gru::new(&zoned, vb()), message);
+    let before = RecurrentConfig { reset_after: false, ..good.clone() };
+    let message = "reset_after is false: expected true, as only a GRU has a reset gate";
+    check(lstm(&before), message);
+    check(Rnn::new(&before, vb()), message);
     let seeing = RecurrentConfig { peepholes: true, ..good.clone() };
     let message = "peepholes is true: expected false, as only an LSTM has cell states";
     check(Rnn::new(&seeing, vb()), message);

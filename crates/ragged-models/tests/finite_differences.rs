@@ -106,6 +106,11 @@ fn every_option_of_every_kind() {
     for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
         check_options(kind, zoned.clone());
     }
+    let before = RecurrentConfig { reset_after: false, ..zoned };
+    check_options(LayerKind::Gru, before.clone());
+    let (zoneout_hidden, recurrent_dropout) = (0.0, 0.4);
+    let before = RecurrentConfig { zoneout_hidden, recurrent_dropout, ..before };
+    check_options(LayerKind::Gru, before);
     let (zoneout_hidden, zoneout_cell) = (0.3, 0.4);
     let zoned = RecurrentConfig { zoneout_hidden, zoneout_cell, ..dropped };
     check_options(LayerKind::Lstm, zoned.clone());

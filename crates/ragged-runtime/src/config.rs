@@ -126,6 +126,8 @@ pub(crate) struct LayerConfig {
     pub(crate) proj_size: Option<usize>,
     #[serde(default)]
     pub(crate) peepholes: bool,
+    #[serde(default = "yes")]
+    pub(crate) reset_after: bool,
     #[serde(default)]
     pub(crate) nonlinearity: Nonlinearity,
     #[serde(default)]
@@ -166,6 +168,7 @@ impl LayerKind {
         match (self, layer.nonlinearity) {
             (Self::Lstm, _) if layer.peepholes => CellKind::PeepholeLstm,
             (Self::Lstm, _) => CellKind::Lstm,
+            (Self::Gru, _) if !layer.reset_after => CellKind::ResetBeforeGru,
             (Self::Gru, _) => CellKind::Gru,
             (Self::Rnn, Nonlinearity::Tanh) => CellKind::RnnTanh,
             (Self::Rnn, Nonlinearity::Relu) => CellKind::RnnRelu,

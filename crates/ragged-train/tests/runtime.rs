@@ -81,6 +81,9 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             if cell == "lstm" && trainable {
                 model += "zoneout_cell = 0.5\npeepholes = true\n";
             }
+            if cell == "gru" && projected {
+                model += "reset_after = false\n";
+            }
             if cell == "rnn" && projected {
                 model += "nonlinearity = \"relu\"\n";
             }

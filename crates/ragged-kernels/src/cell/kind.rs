@@ -18,19 +18,23 @@ pub enum CellKind {
     /// Gated recurrent unit, with gates r, z, n. As in PyTorch, the reset gate r multiplies the product
     /// `W_hn h + b_hn` and not h.
     Gru,
+    /// Gated recurrent unit whose reset gate multiplies h before the product, `W_hn (r h) + b_hn` (Cho et al. 2014).
+    ResetBeforeGru,
     /// Elman network with tanh.
     RnnTanh,
     /// Elman network with max(x, 0).
     RnnRelu,
 }
 
-/// The two products that enter a step.
+/// The products that enter a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     /// `W_ih x`.
     Input,
-    /// `W_hh h`.
+    /// `W_hh h`; of a GRU with the reset before the product, without `W_hn`.
     Hidden,
+    /// `W_hn (r h)` of such a GRU.
+    Reset,
 }
 
 impl CellKind {
@@ -38,7 +42,7 @@ impl CellKind {
     pub fn gates(self) -> usize {
         match self {
             Self::Lstm | Self::PeepholeLstm => 4,
-            Self::Gru => 3,
+            Self::Gru | Self::ResetBeforeGru => 3,
             Self::RnnTanh | Self::RnnRelu => 1,
         }
     }
@@ -58,15 +62,32 @@ impl CellKind {
         match (self, side) {
             (Self::Gru, Side::Input) => &[0, 1, 2],
             (Self::Gru, Side::Hidden) => &[0, 1, 3],
+            (Self::ResetBeforeGru, Side::Input) => &[0, 1, 2],
+            (Self::ResetBeforeGru, Side::Hidden) => &[0, 1],
+            (Self::ResetBeforeGru, Side::Reset) => &[2],
+            (_, Side::Reset) => &[],
             _ => &[0, 1, 2, 3],
         }
+    }
+
+    /// The slots that the bias of a side is added to.
+    pub(crate) fn bias_slots(self, side: Side) -> &'static [usize] {
+        match (self, side) {
+            (Self::ResetBeforeGru, Side::Hidden) => &[0, 1, 2],
+            _ => self.slots(side),
+        }
+    }
+
+    /// Whether a step has a second product, of the hidden state times the reset gate.
+    pub(crate) fn resets_before(self) -> bool {
+        self == Self::ResetBeforeGru
     }
 
     /// The gate that a slot belongs to.
     pub(crate) fn gate(self, slot: usize) -> usize {
         match self {
             Self::Lstm | Self::PeepholeLstm => slot,
-            Self::Gru => slot.min(2),
+            Self::Gru | Self::ResetBeforeGru => slot.min(2),
             Self::RnnTanh | Self::RnnRelu => 0,
         }
     }
@@ -74,7 +95,7 @@ impl CellKind {
     /// Vectors of units per block.
     pub(crate) fn vectors_per_block(self) -> usize {
         match self {
-            Self::Lstm | Self::PeepholeLstm | Self::Gru => 1,
+            Self::Lstm | Self::PeepholeLstm | Self::Gru | Self::ResetBeforeGru => 1,
             Self::RnnTanh | Self::RnnRelu => 4,
         }
     }

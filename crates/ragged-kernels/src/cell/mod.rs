@@ -7,6 +7,7 @@
 //! |---|---|---|---|---|
 //! | LSTM, with or without peepholes | one vector of units | the gates i, f, g, o | all | all |
 //! | GRU | one vector of units | r, z, and the two terms of n | r, z, n's term of x | r, z, n's term of h |
+//! | GRU with the reset before the product | one vector of units | r, z, n | r, z, n | r, z; W_hn (r h) to n |
 //! | RNN | four vectors of units | one per vector | all | all |
 //!
 //! The products, the order of the steps, the threads and the gradients of the weights are the same for
@@ -16,5 +17,6 @@ pub(crate) mod gru;
 pub(crate) mod kind;
 pub(crate) mod lstm;
 pub(crate) mod peephole_lstm;
+pub(crate) mod reset_before_gru;
 pub(crate) mod rnn;
 pub(crate) mod step;

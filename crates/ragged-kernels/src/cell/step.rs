@@ -8,6 +8,15 @@ use crate::simd::vector::Simd;
 /// One step of a block of `U` vectors of units and one row. `block` is the number of the block, for cells with weights
 /// of their own.
 pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
+    /// Whether a step first computes the reset gate, and then a product with the hidden state times it.
+    const RESETS_FIRST: bool = false;
+
+    /// Returns the slots after the first part of such a step: the reset gate first.
+    #[inline(always)]
+    fn reset<S: Simd<T>>(self, _s: S, sums: [S::V; 4]) -> [S::V; 4] {
+        sums
+    }
+
     /// Computes the states after the step from the slots' sums and the carry before the step.
     fn forward<S: Simd<T>>(
         self,

@@ -18,6 +18,8 @@ pub(crate) struct ForwardWeights<T: SimdFloat> {
     pub(crate) input: PooledBuffer<T>,
     /// `W_hh`, likewise.
     pub(crate) hidden: PooledBuffer<T>,
+    /// `W_hn` of a GRU with the reset before the product, likewise; otherwise empty.
+    pub(crate) reset: PooledBuffer<T>,
     /// `W_hr` in panels of depth H, with a projection.
     pub(crate) projection: Option<PooledBuffer<T>>,
     /// The peepholes, `[block][i f o][lane]`; empty for a cell without them.
@@ -33,6 +35,7 @@ impl<T: SimdFloat> ForwardWeights<T> {
             bias: pack_biases(layout, biases),
             input: gates(Side::Input, weights.weight_ih, layout.input_size),
             hidden: gates(Side::Hidden, weights.weight_hh, layout.output_size),
+            reset: gates(Side::Reset, weights.weight_hh, layout.output_size),
             projection: weights.weight_hr.map(|w| pack_projection_panels(layout, w, team)),
             peepholes: pack_peepholes(layout, weights),
         }
@@ -40,10 +43,10 @@ impl<T: SimdFloat> ForwardWeights<T> {
 
     /// Returns the same weights for long use, in buffers of about their size.
     pub(crate) fn trimmed(self) -> Self {
-        let Self { bias, input, hidden, projection, peepholes } = self;
-        let [bias, input, hidden, peepholes] =
-            [bias, input, hidden, peepholes].map(PooledBuffer::trimmed);
+        let Self { bias, input, hidden, reset, projection, peepholes } = self;
+        let [bias, input, hidden, reset, peepholes] =
+            [bias, input, hidden, reset, peepholes].map(PooledBuffer::trimmed);
         let projection = projection.map(PooledBuffer::trimmed);
-        Self { bias, input, hidden, projection, peepholes }
+        Self { bias, input, hidden, reset, projection, peepholes }
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn pack_biases<T: Float>(
     out.fill(T::default());
     for (side, bias) in biases {
         let Some(bias) = bias else { continue };
-        for &slot in layout.cell.slots(side) {
+        for &slot in layout.cell.bias_slots(side) {
             for block in 0..layout.blocks {
                 let rows = layout.weight_rows(block, slot);
                 let out = &mut out[(block * 4 + slot) * lanes..];

@@ -9,6 +9,7 @@ use crate::cell::gru::Gru;
 use crate::cell::kind::{CellKind, Side};
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::{PeepholeLstm, pack_peepholes};
+use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::weight_panels::pack_column_panels;
@@ -20,7 +21,7 @@ use crate::operands::{Gradients, Input, OutputGradients, Weights};
 use crate::passes::input_projection::input_gradient;
 use crate::passes::peephole_gradient::peephole_gradient;
 use crate::passes::projection;
-use crate::passes::weight_gradient::weight_gradient;
+use crate::passes::weight_gradient::{reset_gradient, weight_gradient};
 use crate::recurrence::activations::Activations;
 use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::kept_states::KeptStates;
@@ -58,6 +59,9 @@ pub(crate) fn backward_pass<T: SimdFloat>(
             run::<T, _, 1>(cell, layout, weights, input, activations, d_output, team)
         }
         CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, activations, d_output, team),
+        CellKind::ResetBeforeGru => {
+            run::<T, _, 1>(ResetBeforeGru, layout, weights, input, activations, d_output, team)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, input, activations, d_output, team)
@@ -79,6 +83,9 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
     let sides = [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)];
     weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
+    if let Some(weight_hh) = to.weight_hh.filter(|_| layout.cell.resets_before()) {
+        reset_gradient(layout, input.x, activations.reset, &da, weight_hh, team);
+    }
     if let Some(dx) = to.x {
         input_gradient(layout, weights.weight_ih, &da, dx, team);
     }
@@ -120,6 +127,8 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let mut d_carry = pack_states(layout, output_gradients.c_n, h);
     let mut dh_rows = room(layout.has_projection(), layout.rows * p);
     let mut d_unprojected = room(layout.has_projection(), layout.states_len());
+    let resets = layout.cell.resets_before();
+    let mut d_reset = room(resets, layout.states_len());
     let mut d_kept = room(input.zoneout.is_some(), layout.states_len());
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let backward_loop = BackwardLoop::<T, A, U> {
@@ -129,6 +138,10 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         initial_carry,
         mask: input.hidden_mask,
         kept: KeptStates::of(input),
+        reset_panels: match resets {
+            true => pack_column_panels(layout, Side::Reset, weights.weight_hh, p, team),
+            false => PooledBuffer::new(0),
+        },
         weight_hr: weights.weight_hr.map(|w| projection::backward_panels(layout, w, team)),
         activations,
         d_output: output_gradients.output,
@@ -139,6 +152,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
         d_unprojected: SyncPtr::new(d_unprojected.as_mut_slice()),
         d_kept: SyncPtr::new(d_kept.as_mut_slice()),
+        d_reset: SyncPtr::new(d_reset.as_mut_slice()),
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);
     BpttOutput { da, dh, d_carry, dh_rows }

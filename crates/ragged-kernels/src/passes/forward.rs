@@ -7,6 +7,7 @@ use crate::cell::gru::Gru;
 use crate::cell::kind::CellKind;
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::PeepholeLstm;
+use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
@@ -51,6 +52,9 @@ pub(crate) fn forward_pass<T: SimdFloat>(
             run::<T, _, 1>(cell, layout, weights, input, to, tape, team)
         }
         CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, input, to, tape, team),
+        CellKind::ResetBeforeGru => {
+            run::<T, _, 1>(ResetBeforeGru, layout, weights, input, to, tape, team)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, input, to, tape, team)

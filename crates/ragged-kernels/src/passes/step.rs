@@ -4,6 +4,7 @@ use crate::cell::gru::Gru;
 use crate::cell::kind::CellKind;
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::PeepholeLstm;
+use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
@@ -29,6 +30,10 @@ pub(crate) struct StepBuffers<T: SimdFloat> {
     pub(crate) carry: PooledBuffer<T>,
     /// Room for the hidden states before their projection, `[vector][row][lane]`; empty without one.
     pub(crate) unprojected: PooledBuffer<T>,
+    /// Room for the gates and for h times the reset gate of a GRU with the reset before the product, as in
+    /// [`Activations`]; otherwise empty.
+    pub(crate) gates: PooledBuffer<T>,
+    pub(crate) reset: PooledBuffer<T>,
 }
 
 /// Replaces the states by those after one step with the inputs `x` `[B, I]`. The layout has a single step, of B
@@ -47,6 +52,9 @@ pub(crate) fn step<T: SimdFloat>(
             run::<T, _, 1>(cell, layout, weights, x, zoneout, buffers)
         }
         CellKind::Gru => run::<T, _, 1>(Gru, layout, weights, x, zoneout, buffers),
+        CellKind::ResetBeforeGru => {
+            run::<T, _, 1>(ResetBeforeGru, layout, weights, x, zoneout, buffers)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, x, zoneout, buffers)
@@ -62,7 +70,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     zoneout: Option<Zoneout<'_, T>>,
     buffers: &mut StepBuffers<T>,
 ) {
-    let StepBuffers { hidden, next, carry, unprojected } = buffers;
+    let StepBuffers { hidden, next, carry, unprojected, gates, reset } = buffers;
     // Activations that only the backward pass reads.
     let mut none: [T; 0] = [];
     let none = SyncPtr::new(&mut none);
@@ -76,10 +84,11 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         kept: zoneout
             .map(|zoneout| KeptStates { zoneout, initial_hidden: Some(hidden.as_slice()) }),
         activations: Activations {
-            gates: none,
+            gates: SyncPtr::new(gates.as_mut_slice()),
             carries: none,
             unprojected: SyncPtr::new(unprojected.as_mut_slice()),
             masked: none,
+            reset: SyncPtr::new(reset.as_mut_slice()),
         },
         carry: SyncPtr::new(carry.as_mut_slice()),
         output: SyncPtr::new(next.as_mut_slice()),

@@ -44,6 +44,36 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     hidden: &[T],
     initial_hidden: &[T],
     da: &PooledBuffer<T>,
+    to: SideTargets<T>,
+    team: &Team,
+) {
+    let hidden_spans = previous_hidden_spans(layout, hidden, initial_hidden);
+    sum(layout, x, Side::Hidden, hidden_spans, da, to, team);
+}
+
+/// Stores the gradient of `W_hn` of a GRU with the reset before the product, the last rows of the gradient of `weight_hh`.
+///
+/// `x` is `[N, I]`; `reset` `[N, P]` are the hidden states times the reset gate; `da` is `[block][row][slot][lane]`.
+pub(crate) fn reset_gradient<T: SimdFloat>(
+    layout: &KernelLayout,
+    x: &[T],
+    reset: &[T],
+    da: &PooledBuffer<T>,
+    weight_hh: SyncPtr<T>,
+    team: &Team,
+) {
+    let span = RowSpan { rows: 0..layout.rows, start: reset.as_ptr() };
+    let to = [(None, None), (Some(weight_hh), None)];
+    sum(layout, x, Side::Reset, vec![span], da, to, team);
+}
+
+/// Stores the gradients of `weight_ih` and of the slots of a second side, whose operands lie in these spans.
+fn sum<T: SimdFloat>(
+    layout: &KernelLayout,
+    x: &[T],
+    side: Side,
+    hidden_spans: Vec<RowSpan<T>>,
+    da: &PooledBuffer<T>,
     [(weight_ih, bias_ih), (weight_hh, bias_hh)]: SideTargets<T>,
     team: &Team,
 ) {
@@ -51,7 +81,6 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     let (ih, hh) = (weight_ih.is_some(), weight_hh.is_some());
     let with_biases = bias_ih.is_some() || bias_hh.is_some();
     let x_span = RowSpan { rows: 0..layout.rows, start: x.as_ptr() };
-    let hidden_spans = previous_hidden_spans(layout, hidden, initial_hidden);
     let room = |wanted, len| PooledBuffer::new(if wanted { layout.blocks * len } else { 0 });
     let unwanted = SyncPtr::new(&mut []);
     let (mut ih_sums, mut hh_sums) = (room(ih, i * four), room(hh, p * four));
@@ -69,7 +98,7 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
                 weight: weight_ih.unwrap_or(unwanted),
             },
             SideOperand {
-                side: Side::Hidden,
+                side,
                 columns: if hh { p } else { 0 },
                 row_stride: p,
                 chunks: split_at_chunks(hidden_spans, p),
@@ -90,7 +119,7 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
 /// Converts sums `[block][slot][lane]` to a bias `[G H]`, and writes every element of `to`.
 fn unpack_bias<T: Float>(layout: &KernelLayout, side: Side, sums: &[T], to: SyncPtr<T>) {
     for block in 0..layout.blocks {
-        for &slot in layout.cell.slots(side) {
+        for &slot in layout.cell.bias_slots(side) {
             let sums = &sums[(block * 4 + slot) * layout.lanes..];
             for (row, &sum) in layout.weight_rows(block, slot).zip(sums) {
                 // SAFETY: a row of the weights, of which the bias has one element each.

@@ -17,6 +17,8 @@ pub(crate) struct Activations<P> {
     pub(crate) unprojected: P,
     /// The hidden state times the mask, as the next step's product reads it, `[N, P]`.
     pub(crate) masked: P,
+    /// The hidden state before each step, masked and times the reset gate, `[N, P]`.
+    pub(crate) reset: P,
 }
 
 impl Activations<usize> {
@@ -28,17 +30,20 @@ impl Activations<usize> {
 
     /// The number of elements of each part that a forward pass needs that saves nothing.
     pub(crate) fn without_tape(layout: &KernelLayout, with_gates: bool, with_mask: bool) -> Self {
+        let resets = layout.cell.resets_before();
         Self {
-            gates: if with_gates { layout.gates_len() } else { 0 },
+            // A cell that resets first passes its gates from the first part of a step to the second.
+            gates: if with_gates || resets { layout.gates_len() } else { 0 },
             carries: 0,
             unprojected: if layout.has_projection() { layout.row_vectors_len() } else { 0 },
             masked: if with_mask { layout.rows * layout.output_size } else { 0 },
+            reset: if resets { layout.rows * layout.output_size } else { 0 },
         }
     }
 
     /// The number of elements of all parts.
     pub(crate) fn len(&self) -> usize {
-        self.gates + self.carries + self.unprojected + self.masked
+        self.gates + self.carries + self.unprojected + self.masked + self.reset
     }
 
     /// Divides memory into the parts; it has at least [`len`](Self::len) elements.
@@ -46,7 +51,8 @@ impl Activations<usize> {
         let (gates, memory) = memory.split_at(self.gates);
         let (carries, memory) = memory.split_at(self.carries);
         let (unprojected, memory) = memory.split_at(self.unprojected);
-        Activations { gates, carries, unprojected, masked: &memory[..self.masked] }
+        let (masked, memory) = memory.split_at(self.masked);
+        Activations { gates, carries, unprojected, masked, reset: &memory[..self.reset] }
     }
 
     /// As [`split`](Self::split), for several threads to write.
@@ -54,11 +60,13 @@ impl Activations<usize> {
         let (gates, memory) = memory.split_at_mut(self.gates);
         let (carries, memory) = memory.split_at_mut(self.carries);
         let (unprojected, memory) = memory.split_at_mut(self.unprojected);
+        let (masked, memory) = memory.split_at_mut(self.masked);
         Activations {
             gates: SyncPtr::new(gates),
             carries: SyncPtr::new(carries),
             unprojected: SyncPtr::new(unprojected),
-            masked: SyncPtr::new(&mut memory[..self.masked]),
+            masked: SyncPtr::new(masked),
+            reset: SyncPtr::new(&mut memory[..self.reset]),
         }
     }
 }
@@ -76,13 +84,14 @@ mod tests {
         let shape = shape.with_projection(3).unwrap();
         let layout = KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::Portable);
         let parts = Activations::of_tape(&layout, true);
-        let expected = Activations { gates: 3 * 32, carries: 3 * 8, unprojected: 3 * 8, masked: 9 };
+        let (gates, carries, unprojected, masked) = (3 * 32, 3 * 8, 3 * 8, 9);
+        let expected = Activations { gates, carries, unprojected, masked, reset: 0 };
         assert_eq!(parts, expected);
         let mut memory: Vec<usize> = (0..parts.len()).collect();
-        let Activations { gates, carries, unprojected, masked } = parts.split(&memory);
+        let Activations { gates, carries, unprojected, masked, .. } = parts.split(&memory);
         assert_eq!([gates, carries, unprojected, masked].concat(), memory);
         let starts = [0, gates.len(), gates.len() + carries.len(), masked[0]];
-        let Activations { gates, carries, unprojected, masked } = parts.split_mut(&mut memory);
+        let Activations { gates, carries, unprojected, masked, .. } = parts.split_mut(&mut memory);
         // SAFETY: each part has an element, and nothing else accesses the memory.
         let found = [gates, carries, unprojected, masked].map(|part| unsafe { *part.get() });
         assert_eq!(found, starts);

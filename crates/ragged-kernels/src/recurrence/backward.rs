@@ -41,6 +41,8 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     pub(crate) mask: Option<&'a [T]>,
     /// With zoneout.
     pub(crate) kept: Option<KeptStates<'a, T>>,
+    /// `W_hn` of a GRU with the reset before the product, in panels as `panels`; otherwise empty.
+    pub(crate) reset_panels: PooledBuffer<T>,
     /// `W_hr` in panels of depth P.
     pub(crate) weight_hr: Option<PooledBuffer<T>>,
     pub(crate) activations: Activations<&'a [T]>,
@@ -62,6 +64,9 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     /// With zoneout: the part of the gradient with respect to the hidden state that passes by the cell,
     /// `[vector][sequence][lane]`.
     pub(crate) d_kept: SyncPtr<T>,
+    /// With the reset before the product: the gradient with respect to the hidden state through it,
+    /// `[vector][sequence][lane]`.
+    pub(crate) d_reset: SyncPtr<T>,
 }
 
 impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
@@ -113,13 +118,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                 if layout.cell.has_carry() {
                     let carries = self.activations.carries.as_ptr();
                     carry_after[u] = s.load(carries.add(layout.row_vector_at(vector, row)));
-                    carry_before[u] = if sequence < previous.continuing {
-                        s.load(carries.add(layout.row_vector_at(vector, previous.start + sequence)))
-                    } else if let Some(initial) = self.initial_carry {
-                        s.load_first(initial.as_ptr().wrapping_add(sequence * h + column), units)
-                    } else {
-                        zero
-                    };
+                    carry_before[u] = self.carry_before(s, vector, sequence, previous);
                     d_carry[u] = s.load(self.d_carry.get().add(state));
                     if let Some(d_cell_states) = self.d_cell_states {
                         let d_cell_state = d_cell_states.as_ptr().wrapping_add(row * h + column);
@@ -185,6 +184,33 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                 // Zero the lanes beyond H: an infinity times a zero weight would be NaN.
                 let value = s.first(value, layout.units(vector));
                 s.store(da.add(slot * S::LANES), value);
+            }
+        }
+    }
+
+    /// Returns a vector of the carry before a step.
+    ///
+    /// # Safety
+    /// `previous` is where the states before the step of this sequence lie.
+    #[inline(always)]
+    pub(crate) unsafe fn carry_before<S: Simd<T>>(
+        &self,
+        s: S,
+        vector: usize,
+        sequence: usize,
+        previous: PreviousStates,
+    ) -> S::V {
+        let (layout, h) = (self.layout, self.layout.hidden_size);
+        let (units, column) = (layout.units(vector), vector * S::LANES);
+        // SAFETY: the caller's; only units that exist are read.
+        unsafe {
+            if sequence < previous.continuing {
+                let at = layout.row_vector_at(vector, previous.start + sequence);
+                s.load(self.activations.carries.as_ptr().add(at))
+            } else if let Some(initial) = self.initial_carry {
+                s.load_first(initial.as_ptr().wrapping_add(sequence * h + column), units)
+            } else {
+                s.splat(T::default())
             }
         }
     }
@@ -280,11 +306,16 @@ impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
 {
     #[inline(always)]
     unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
-        let BackwardLoop { layout, mask, kept, dh, d_kept, .. } = self.backward_loop;
+        let BackwardLoop { layout, mask, kept, dh, d_kept, d_reset, .. } = self.backward_loop;
         let (sequence, p) = (row - self.start, layout.output_size);
         // SAFETY: sequences of a step and vectors that one call alone writes; only elements of the mask that
         // exist are read.
         unsafe {
+            let sum = if A::RESETS_FIRST {
+                s.add(sum, s.load(d_reset.get().add(layout.state_at(vector, sequence))))
+            } else {
+                sum
+            };
             let sum = match mask {
                 None => sum,
                 Some(mask) => {
@@ -357,6 +388,9 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'
         if let Some(k) = own.filter(active) {
             self.unproject(s, k, sequences);
             self.step(s, k, sequences, blocks);
+            if A::RESETS_FIRST {
+                self.reset_gates(s, k, sequences);
+            }
         }
     }
 }

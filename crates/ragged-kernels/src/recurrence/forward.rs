@@ -117,13 +117,28 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel)
         };
         for (r, sums) in sums.into_iter().enumerate() {
-            self.cell(s, k, block, sequence + r, sums);
+            if A::RESETS_FIRST {
+                // SAFETY: as above.
+                unsafe {
+                    let hidden = hidden.add((sequence + r) * p);
+                    self.reset(s, k, block, sequence + r, hidden, sums);
+                }
+            } else {
+                self.cell(s, k, block, sequence + r, sums);
+            }
         }
     }
 
     /// Applies the cell to the sums of one block of units and sequence at step `k`, and stores its results.
     #[inline(always)]
-    fn cell<S: Simd<T>>(&self, s: S, k: usize, block: usize, sequence: usize, sums: [S::V; 4]) {
+    pub(crate) fn cell<S: Simd<T>>(
+        &self,
+        s: S,
+        k: usize,
+        block: usize,
+        sequence: usize,
+        sums: [S::V; 4],
+    ) {
         let layout = self.layout;
         let row = layout.steps[k].start + sequence;
         let (h, p) = (layout.hidden_size, layout.output_size);
@@ -349,6 +364,9 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoo
     ) {
         if self.layout.steps[k].batch_size > sequences.start {
             self.step(s, k, sequences, blocks);
+            if A::RESETS_FIRST {
+                self.step_after_reset(s, k, sequences);
+            }
             self.project(s, k, sequences);
         }
     }

@@ -10,3 +10,4 @@ pub(crate) mod activations;
 pub(crate) mod backward;
 pub(crate) mod forward;
 pub(crate) mod kept_states;
+mod reset;

@@ -54,6 +54,7 @@ impl Plan {
         let few = layout.active_sequences() < num_threads * layout.tile_rows;
         let shared = num_threads > 1
             && !layout.has_projection()
+            && !layout.cell.resets_before()
             && pieces >= num_threads
             && (large || (few && bytes >= MIN_SHARED_BYTES));
         if !shared {
@@ -126,7 +127,7 @@ pub(crate) trait TimeLoop<T: Float>: Sync {
     fn prefetch_round<S: Simd<T>>(&self, s: S, round: usize);
 
     /// Computes one round of some sequences and blocks of units. The round before is complete for these
-    /// sequences. With a projection, the blocks are all.
+    /// sequences. With a projection, or with a reset before the product, the blocks are all.
     fn run_round<S: Simd<T>>(
         &self,
         s: S,

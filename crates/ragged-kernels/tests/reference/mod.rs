@@ -150,7 +150,8 @@ impl Case {
             ih.iter_mut().zip(&self.bias_ih).for_each(|(a, b)| *a += b);
             hh.iter_mut().zip(&self.bias_hh).for_each(|(a, b)| *a += b);
         }
-        let a = |gate: usize, u: usize| ih[gate * n + u] + hh[gate * n + u];
+        let sums: Vec<f64> = ih.iter().zip(&hh).map(|(ih, hh)| ih + hh).collect();
+        let a = |gate: usize, u: usize| sums[gate * n + u];
         let mut cell = vec![];
         let units: Vec<f64> = match self.cell {
             CellKind::Lstm | CellKind::PeepholeLstm => {
@@ -169,6 +170,18 @@ impl Case {
                     (1.0 - z) * new + z * h[u]
                 })
                 .collect(),
+            CellKind::ResetBeforeGru => {
+                let r: Vec<f64> = (0..n).map(|u| sigmoid(a(0, u))).collect();
+                let z: Vec<f64> = (0..n).map(|u| sigmoid(a(1, u))).collect();
+                let reset: Vec<f64> = r.iter().zip(&hidden).map(|(r, h)| r * h).collect();
+                let product = times(&self.weight_hh[2 * n * n..], &reset);
+                for u in 0..n {
+                    hh[2 * n + u] =
+                        product[u] + if self.biased { self.bias_hh[2 * n + u] } else { 0.0 };
+                }
+                let new = |u: usize| (ih[2 * n + u] + hh[2 * n + u]).tanh();
+                (0..n).map(|u| (1.0 - z[u]) * new(u) + z[u] * h[u]).collect()
+            }
             CellKind::RnnTanh => (0..n).map(|u| a(0, u).tanh()).collect(),
             CellKind::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
         };
@@ -207,8 +220,22 @@ impl Case {
                     hh[2 * n + u] = d_new * r;
                     carry[u] = dh[u] * z;
                 }
+                CellKind::ResetBeforeGru => {
+                    let (z, new) = (sigmoid(a(1)), a(2).tanh());
+                    ih[n + u] = dh[u] * (step.carry[u] - new) * z * (1.0 - z);
+                    ih[2 * n + u] = dh[u] * (1.0 - z) * (1.0 - new * new);
+                    carry[u] = dh[u] * z;
+                }
                 CellKind::RnnTanh => ih[u] = dh[u] * (1.0 - step.units[u] * step.units[u]),
                 _ => ih[u] = if a(0) > 0.0 { dh[u] } else { 0.0 },
+            }
+        }
+        if self.cell == CellKind::ResetBeforeGru {
+            let mut d_reset = vec![0.0; n];
+            add_transposed(&self.weight_hh[2 * n * n..], &ih[2 * n..], &mut d_reset);
+            for u in 0..n {
+                let r = sigmoid(step.ih[u] + step.hh[u]);
+                ih[u] = d_reset[u] * step.hidden[u] * r * (1.0 - r);
             }
         }
         let same = if self.cell == CellKind::Gru { 2 * n } else { rows };
@@ -281,16 +308,34 @@ impl Case {
                 }
                 let x = &self.x[row * i..(row + 1) * i];
                 add_outer(&ih, x, &mut d_ih);
-                add_outer(&hh, &step.hidden, &mut d_hh);
+                if self.cell == CellKind::ResetBeforeGru {
+                    // The last rows of the weight multiply r h.
+                    let (first, last) = d_hh.split_at_mut(2 * h * h);
+                    let r = |u: usize| sigmoid(step.ih[u] + step.hh[u]);
+                    let reset: Vec<f64> = (0..h).map(|u| r(u) * step.hidden[u]).collect();
+                    add_outer(&hh[..2 * h], &step.hidden, first);
+                    add_outer(&hh[2 * h..], &reset, last);
+                } else {
+                    add_outer(&hh, &step.hidden, &mut d_hh);
+                }
                 add_transposed(&self.weight_ih, &ih, &mut dx[row * i..(row + 1) * i]);
                 d_bias_ih.iter_mut().zip(&ih).for_each(|(d, a)| *d += a);
                 d_bias_hh.iter_mut().zip(&hh).for_each(|(d, a)| *d += a);
                 dh.fill(0.0);
-                add_transposed(&self.weight_hh, &hh, &mut dh);
+                if self.cell == CellKind::ResetBeforeGru {
+                    let mut d_reset = vec![0.0; h];
+                    add_transposed(&self.weight_hh[2 * h * h..], &hh[2 * h..], &mut d_reset);
+                    add_transposed(&self.weight_hh[..2 * h * h], &hh[..2 * h], &mut dh);
+                    for u in 0..h {
+                        dh[u] += d_reset[u] * sigmoid(step.ih[u] + step.hh[u]);
+                    }
+                } else {
+                    add_transposed(&self.weight_hh, &hh, &mut dh);
+                }
                 if self.masked {
                     dh.iter_mut().zip(mask).for_each(|(dh, m)| *dh *= m);
                 }
-                if self.cell == CellKind::Gru {
+                if matches!(self.cell, CellKind::Gru | CellKind::ResetBeforeGru) {
                     dh.iter_mut().zip(&carry).for_each(|(dh, c)| *dh += c);
                 }
                 dc = carry;

@@ -30,6 +30,7 @@ use crate::weights::init::init;
 /// ```
 #[derive(Debug, Clone)]
 pub struct GruCell {
+    kind: CellKind,
     parameters: CellParameters,
 }
 
@@ -108,8 +109,9 @@ impl Cell for GruCell {
     ) -> Result<Self> {
         config.check_no_lstm_options()?;
         config.check_no_rnn_options()?;
-        let gates = CellKind::Gru.gates();
-        Ok(Self { parameters: init(config, gates, None, input_size, suffix, vb)? })
+        let kind = if config.reset_after { CellKind::Gru } else { CellKind::ResetBeforeGru };
+        let parameters = init(config, kind.gates(), None, input_size, suffix, vb)?;
+        Ok(Self { kind, parameters })
     }
 
     fn weight_ih(&self) -> &Tensor {
@@ -121,11 +123,11 @@ impl Cell for GruCell {
     }
 
     fn prepare(&self) -> Result<PreparedCell> {
-        Ok(PreparedCell::new(CellKind::Gru, &self.parameters)?)
+        Ok(PreparedCell::new(self.kind, &self.parameters)?)
     }
 
     fn run(&self, x: &Tensor, state: Option<&Tensor>, pass: &Pass) -> Result<CellOutput<Tensor>> {
-        let result = recurrent(CellKind::Gru, x, &self.parameters, state, None, pass)?;
+        let result = recurrent(self.kind, x, &self.parameters, state, None, pass)?;
         Ok(CellOutput { output: result.output, state: result.h_n, cell_states: None })
     }
 }

@@ -123,6 +123,7 @@ impl Cell for LstmCell {
         vb: &VarBuilder,
     ) -> Result<Self> {
         config.check_no_rnn_options()?;
+        config.check_no_gru_options()?;
         let gates = CellKind::Lstm.gates();
         // The gates are i, f, g, o: the forget gate has index 1.
         Ok(Self { parameters: init(config, gates, Some(1), input_size, suffix, vb)? })

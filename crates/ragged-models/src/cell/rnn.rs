@@ -108,6 +108,7 @@ impl Cell for RnnCell {
         vb: &VarBuilder,
     ) -> Result<Self> {
         config.check_no_lstm_options()?;
+        config.check_no_gru_options()?;
         let kind = match config.nonlinearity {
             Nonlinearity::Tanh => CellKind::RnnTanh,
             Nonlinearity::Relu => CellKind::RnnRelu,

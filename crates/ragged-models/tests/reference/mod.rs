@@ -108,7 +108,13 @@ impl Reference<'_> {
             LayerKind::Gru => {
                 let (x, h) = (of_x.chunk(3, 0)?, of_h.chunk(3, 0)?);
                 let (r, z) = (sigmoid(&(&x[0] + &h[0])?)?, sigmoid(&(&x[1] + &h[1])?)?);
-                let n = (&x[2] + (r * &h[2])?)?.tanh()?;
+                let n = match self.config.reset_after {
+                    true => (&x[2] + (r * &h[2])?)?.tanh()?,
+                    false => {
+                        let reset = product("weight_hh", &(r * masked)?)?;
+                        (&x[2] + plus(reset, "bias_hh")?.chunk(3, 0)?[2].clone())?.tanh()?
+                    }
+                };
                 state[0] = (&n + (z * (&state[0] - &n)?)?)?;
             }
             LayerKind::Rnn => {

@@ -47,6 +47,10 @@ pub struct ModelSection {
     /// Whether the gates of an LSTM see its cell states. Default false.
     #[serde(skip_serializing_if = "is_default")]
     pub peepholes: bool,
+    /// Whether the reset gate of a GRU multiplies the product with the hidden state, or else the hidden state before it.
+    /// Default true.
+    #[serde(skip_serializing_if = "is_true")]
+    pub reset_after: bool,
     /// `tanh` or `relu`, for an RNN. Default tanh.
     pub nonlinearity: Nonlinearity,
     /// How the outputs of two directions are combined: `concat`, `sum` or `mean`. Default concat.
@@ -90,6 +94,7 @@ impl Default for ModelSection {
             head_dropout: 0.0,
             proj_size: layer.proj_size,
             peepholes: layer.peepholes,
+            reset_after: layer.reset_after,
             nonlinearity: layer.nonlinearity,
             merge: layer.merge,
             recurrent_dropout: layer.recurrent_dropout,
@@ -126,6 +131,7 @@ impl ModelSection {
             dropout: self.dropout,
             proj_size: self.proj_size,
             peepholes: self.peepholes,
+            reset_after: self.reset_after,
             nonlinearity: self.nonlinearity,
             merge: self.merge,
             recurrent_dropout: self.recurrent_dropout,
@@ -256,6 +262,10 @@ impl DataSection {
     pub fn is_generated(&self) -> bool {
         self.is_sums() || self.dataset == "synthetic"
     }
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

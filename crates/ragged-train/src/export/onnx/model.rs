@@ -337,6 +337,7 @@ mod tests {
                     case.config.cell = cell;
                     case.config.layer.merge = merge;
                     let lstm = cell == LayerKind::Lstm;
+                    case.config.layer.reset_after = cell != LayerKind::Gru || merge == Merge::Sum;
                     case.config.layer.peepholes = lstm && merge != Merge::Mean;
                     case.config.layer.bidirectional = merge != Merge::Mean;
                     case.config.layer.num_layers = 2;

@@ -113,8 +113,8 @@ impl Layer<'_> {
         let operator = match self.config.cell {
             LayerKind::Lstm => "LSTM",
             LayerKind::Gru => {
-                // The reset gate is applied after the product.
-                attributes.push(Attribute::int("linear_before_reset", 1));
+                let after = i64::from(layer.reset_after);
+                attributes.push(Attribute::int("linear_before_reset", after));
                 "GRU"
             }
             LayerKind::Rnn => {
