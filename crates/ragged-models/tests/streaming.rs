@@ -167,11 +167,16 @@ fn rows_do_not_depend_on_other_rows() {
 #[test]
 fn single_steps_give_the_results_of_whole_sequences() {
     let proj = RecurrentConfig { proj_size: Some(3), ..config() };
+    let plain = RecurrentConfig { zoneout_cell: 0.0, peepholes: false, ..config() };
+    let before = RecurrentConfig { reset_after: false, ..plain.clone() };
     let cells = [
         (LayerKind::Lstm, config()),
         (LayerKind::Lstm, proj),
-        (LayerKind::Gru, config()),
-        (LayerKind::Rnn, config()),
+        (LayerKind::Gru, plain.clone()),
+        (LayerKind::Gru, before.clone()),
+        (LayerKind::Gru, before),
+        (LayerKind::Rnn, plain.clone()),
+        (LayerKind::Lstm, RecurrentConfig { zoneout_hidden: 0.0, ..plain }),
     ];
     for ((cell, layer), dtype) in cells.iter().zip([DType::F32, DType::F64].into_iter().cycle()) {
         for readout in READOUTS {
