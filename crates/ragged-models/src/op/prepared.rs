@@ -64,8 +64,8 @@ fn keep<T: Element + WithDType>(
     hidden: f64,
     cell: f64,
 ) -> Result<PreparedCell> {
-    let cell = weights.cell().has_cell_state().then(|| T::from_f64(cell));
-    let weights = weights.clone().with_zoneout(T::from_f64(hidden), cell);
+    let cell = weights.cell().has_cell_state().then(|| <T as WithDType>::from_f64(cell));
+    let weights = weights.clone().with_zoneout(<T as WithDType>::from_f64(hidden), cell);
     Ok(PreparedCell(Arc::new(weights.map_err(candle_core::Error::wrap)?)))
 }
 
