@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ragged_kernels::{
-    CellKind, Direction, ForwardOptions, Gradients, Input, OutputGradients, PackedShape, Weights,
-    backward, forward, infer, num_threads,
+    CellKind, Direction, ForwardOptions, Gradients, Input, Kept, OutputGradients, PackedShape,
+    Weights, Zoneout, backward, forward, infer, num_threads,
 };
 
 /// Name, B, T, I, H.
@@ -125,12 +125,58 @@ fn lstm(c: &mut Criterion) {
     }
 }
 
+/// The other cells and zoneout, on one configuration.
+fn cells(c: &mut Criterion) {
+    let (batch, steps, i, h) = (64, 50, 64, 256);
+    let sizes = batch_sizes(batch, steps);
+    let shape =
+        PackedShape::new(batch, &sizes, i, h, Direction::Forward).expect("a named configuration");
+    let (n, spread) = (shape.rows(), 1.0 / (h as f32).sqrt());
+    let (weight_ih, weight_hh) = (numbers(4 * h * i, spread), numbers(4 * h * h, spread));
+    let (bias, peepholes) = (numbers(4 * h, spread), numbers(h, spread));
+    let (x, d_h_n) = (numbers(n * i, 1.0), numbers(batch * h, 1.0));
+    let output_gradients = OutputGradients::default().with_h_n(&d_h_n);
+    let kept: Vec<f32> = numbers(n * h, 1.0).iter().map(|v| f32::from(*v > 0.8)).collect();
+    let zoneout = Zoneout::new(Kept::Rows(&kept));
+    let mut group = c.benchmark_group("cells");
+    for (name, cell, zoneout) in [
+        ("lstm", CellKind::Lstm, None),
+        ("lstm-zoneout", CellKind::Lstm, Some(zoneout.with_cell(Kept::Rows(&kept)))),
+        ("lstm-peepholes", CellKind::PeepholeLstm, None),
+        ("gru", CellKind::Gru, None),
+        ("gru-zoneout", CellKind::Gru, Some(zoneout)),
+        ("gru-reset-before", CellKind::ResetBeforeGru, None),
+    ] {
+        let rows = cell.gates() * h;
+        let mut weights = Weights::new(&weight_ih[..rows * i], &weight_hh[..rows * h])
+            .with_biases(&bias[..rows], &bias[..rows]);
+        if cell.has_peepholes() {
+            weights = weights.with_peepholes(&peepholes, &peepholes, &peepholes);
+        }
+        let mut input = Input::new(&x);
+        input.zoneout = zoneout;
+        let mut wanted = Gradients::all(cell, &shape);
+        wanted.x = false;
+        group.bench_function(format!("{name}/train"), |bench| {
+            bench.iter(|| {
+                let (result, tape) =
+                    forward(cell, &shape, &weights, &input, ForwardOptions::default())
+                        .expect("fitting slices");
+                let output = &result.output;
+                backward(&shape, &weights, &input, output, &tape, &output_gradients, &wanted)
+                    .expect("fitting slices")
+            });
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_secs(2))
         .sample_size(20);
-    targets = peak, lstm
+    targets = peak, lstm, cells
 }
 criterion_main!(benches);

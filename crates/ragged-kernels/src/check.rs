@@ -2,7 +2,8 @@
 
 use crate::cell::kind::CellKind;
 use crate::error::{Error, Result};
-use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, OutputSlices, Weights};
+use crate::gradients::Gradients;
+use crate::operands::{ForwardOptions, Input, OutputGradients, OutputSlices, Weights};
 use crate::shape::PackedShape;
 use crate::zoneout::{Kept, Zoneout};
 

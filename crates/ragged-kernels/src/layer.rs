@@ -3,9 +3,10 @@
 use crate::cell::kind::CellKind;
 use crate::check::{check_backward, check_forward};
 use crate::error::{Error, Result};
+use crate::gradients::Gradients;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
-use crate::operands::{ForwardOptions, Gradients, Input, Output, OutputGradients, Weights};
+use crate::operands::{ForwardOptions, Input, Output, OutputGradients, Weights};
 use crate::passes::backward::SavedForBackward;
 use crate::passes::element_passes::ElementPasses;
 use crate::recurrence::activations::Activations;

@@ -8,10 +8,11 @@ use crate::check::{
     check_backward, check_forward, check_gradient_slices, check_len, check_output_slices,
 };
 use crate::error::Result;
+use crate::gradients::Gradients;
 use crate::layer::Element;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::operands::{ForwardOptions, Gradients, Input, OutputGradients, OutputSlices, Weights};
+use crate::operands::{ForwardOptions, Input, OutputGradients, OutputSlices, Weights};
 use crate::passes::backward::SavedForBackward;
 use crate::passes::forward::OutputTargets;
 use crate::recurrence::activations::Activations;

@@ -63,8 +63,9 @@
 //! # Modules, in reading order
 //!
 //! - `layer`: the entry points; `layer_into`: those that write into the caller's memory; `prepared_weights`,
-//!   `step_state` and `prepared_linear`: those for a trained model; `operands`: what they read and write; `zoneout`: how much of the states a step keeps; `results`:
-//!   the memory of what they return; `shape`, `check`, `error`.
+//!   `step_state` and `prepared_linear`: those for a trained model; `operands`: what they read and write; `gradients`:
+//!   the gradients by name; `zoneout`: how much of the states a step keeps; `results`: the memory of what they return;
+//!   `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
 //! - `layout`: the order of the elements in the kernels' own buffers.
@@ -86,6 +87,7 @@ mod element;
 mod error;
 mod extended;
 mod gemm;
+mod gradients;
 mod layer;
 mod layer_into;
 mod layout;
@@ -112,11 +114,10 @@ pub use crate::crf::potentials::CrfWeights;
 pub use crate::ctc::decode::{Decoded, ctc_beam_search, ctc_greedy};
 pub use crate::ctc::loss::{CtcLoss, CtcOptions, ctc_loss};
 pub use crate::error::{Error, Result};
+pub use crate::gradients::Gradients;
 pub use crate::layer::{Element, Tape, backward, forward, infer};
 pub use crate::layer_into::{backward_into, forward_into, tape_len};
-pub use crate::operands::{
-    ForwardOptions, Gradients, Input, Output, OutputGradients, OutputSlices, Weights,
-};
+pub use crate::operands::{ForwardOptions, Input, Output, OutputGradients, OutputSlices, Weights};
 pub use crate::packed_rows::PackedRows;
 pub use crate::prepared_linear::PreparedLinear;
 pub use crate::prepared_weights::PreparedWeights;

@@ -1,11 +1,9 @@
 //! What the passes over one layer and direction read and write.
 
-use crate::cell::kind::CellKind;
-use crate::shape::PackedShape;
 use crate::zoneout::Zoneout;
 
 /// The parameters of one layer and direction, row-major, with PyTorch's names and order of gates. G is
-/// [`CellKind::gates`].
+/// [`CellKind::gates`](crate::CellKind::gates).
 ///
 /// ```
 /// use ragged_kernels::Weights;
@@ -28,7 +26,8 @@ pub struct Weights<'a, T> {
     pub bias_hh: Option<&'a [T]>,
     /// `[P, H]`, required where the shape has a projection.
     pub weight_hr: Option<&'a [T]>,
-    /// `[H]`, the peepholes of gate i, required for [`CellKind::PeepholeLstm`], and likewise those of f and o.
+    /// `[H]`, the peepholes of gate i. All three are required for
+    /// [`CellKind::PeepholeLstm`](crate::CellKind::PeepholeLstm).
     pub weight_ci: Option<&'a [T]>,
     /// `[H]`, of gate f.
     pub weight_cf: Option<&'a [T]>,
@@ -258,186 +257,5 @@ impl<'a, T> OutputGradients<'a, T> {
     /// Sets the gradient with respect to [`Output::cell_states`], `[N, H]`.
     pub fn with_cell_states(self, cell_states: &'a [T]) -> Self {
         Self { cell_states: Some(cell_states), ..self }
-    }
-}
-
-/// One value per gradient of the backward pass: whether it is wanted (`Gradients<bool>`), the gradient
-/// itself if it was (`Gradients<Option<Vec<T>>>`), or the caller's memory for it
-/// (`Gradients<Option<&mut [T]>>`).
-///
-/// ```
-/// use ragged_kernels::Gradients;
-///
-/// // The gradients of a layer without biases whose input needs none.
-/// let mut wanted = Gradients::<bool>::default();
-/// (wanted.weight_ih, wanted.weight_hh) = (true, true);
-/// assert!(!wanted.x);
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Gradients<G> {
-    /// `[N, I]`, packed.
-    pub x: G,
-    /// `[G H, I]`.
-    pub weight_ih: G,
-    /// `[G H, P]`.
-    pub weight_hh: G,
-    /// `[G H]`.
-    pub bias_ih: G,
-    /// `[G H]`; equal to `bias_ih` except for the GRU.
-    pub bias_hh: G,
-    /// `[P, H]`, where the shape has a projection.
-    pub weight_hr: G,
-    /// `[H]`, of [`CellKind::PeepholeLstm`].
-    pub weight_ci: G,
-    /// `[H]`, likewise.
-    pub weight_cf: G,
-    /// `[H]`, likewise.
-    pub weight_co: G,
-    /// `[B, P]`.
-    pub h_0: G,
-    /// `[B, H]`, of the LSTM.
-    pub c_0: G,
-}
-
-impl<G> Gradients<G> {
-    /// Applies a function to each value.
-    pub(crate) fn map<R>(self, mut f: impl FnMut(G) -> R) -> Gradients<R> {
-        Gradients {
-            x: f(self.x),
-            weight_ih: f(self.weight_ih),
-            weight_hh: f(self.weight_hh),
-            bias_ih: f(self.bias_ih),
-            bias_hh: f(self.bias_hh),
-            weight_hr: f(self.weight_hr),
-            weight_ci: f(self.weight_ci),
-            weight_cf: f(self.weight_cf),
-            weight_co: f(self.weight_co),
-            h_0: f(self.h_0),
-            c_0: f(self.c_0),
-        }
-    }
-
-    pub(crate) fn zip<R>(self, other: Gradients<R>) -> Gradients<(G, R)> {
-        Gradients {
-            x: (self.x, other.x),
-            weight_ih: (self.weight_ih, other.weight_ih),
-            weight_hh: (self.weight_hh, other.weight_hh),
-            bias_ih: (self.bias_ih, other.bias_ih),
-            bias_hh: (self.bias_hh, other.bias_hh),
-            weight_hr: (self.weight_hr, other.weight_hr),
-            weight_ci: (self.weight_ci, other.weight_ci),
-            weight_cf: (self.weight_cf, other.weight_cf),
-            weight_co: (self.weight_co, other.weight_co),
-            h_0: (self.h_0, other.h_0),
-            c_0: (self.c_0, other.c_0),
-        }
-    }
-
-    pub(crate) fn as_ref(&self) -> Gradients<&G> {
-        let Self {
-            x,
-            weight_ih,
-            weight_hh,
-            bias_ih,
-            bias_hh,
-            weight_hr,
-            weight_ci,
-            weight_cf,
-            weight_co,
-            h_0,
-            c_0,
-        } = self;
-        Gradients {
-            x,
-            weight_ih,
-            weight_hh,
-            bias_ih,
-            bias_hh,
-            weight_hr,
-            weight_ci,
-            weight_cf,
-            weight_co,
-            h_0,
-            c_0,
-        }
-    }
-
-    pub(crate) fn as_mut(&mut self) -> Gradients<&mut G> {
-        let Self {
-            x,
-            weight_ih,
-            weight_hh,
-            bias_ih,
-            bias_hh,
-            weight_hr,
-            weight_ci,
-            weight_cf,
-            weight_co,
-            h_0,
-            c_0,
-        } = self;
-        Gradients {
-            x,
-            weight_ih,
-            weight_hh,
-            bias_ih,
-            bias_hh,
-            weight_hr,
-            weight_ci,
-            weight_cf,
-            weight_co,
-            h_0,
-            c_0,
-        }
-    }
-}
-
-impl Gradients<usize> {
-    /// The number of elements of each gradient of a cell with G `gates`.
-    pub(crate) fn lens(shape: &PackedShape, gates: usize) -> Self {
-        let (b, i) = (shape.batch_size(), shape.input_size());
-        let (h, p) = (shape.hidden_size(), shape.output_size());
-        Self {
-            x: shape.rows() * i,
-            weight_ih: gates * h * i,
-            weight_hh: gates * h * p,
-            bias_ih: gates * h,
-            bias_hh: gates * h,
-            weight_hr: p * h,
-            weight_ci: h,
-            weight_cf: h,
-            weight_co: h,
-            h_0: b * p,
-            c_0: b * h,
-        }
-    }
-}
-
-impl Gradients<bool> {
-    /// Requests every gradient that the cell and shape have.
-    ///
-    /// ```
-    /// use ragged_kernels::{CellKind, Direction, Gradients, PackedShape};
-    ///
-    /// let shape = PackedShape::new(1, &[1, 1], 7, 16, Direction::Forward)?;
-    /// let wanted = Gradients::all(CellKind::Gru, &shape);
-    /// assert!(wanted.x && wanted.h_0 && !wanted.c_0 && !wanted.weight_hr);
-    /// # Ok::<(), ragged_kernels::Error>(())
-    /// ```
-    pub fn all(cell: CellKind, shape: &PackedShape) -> Self {
-        Self {
-            x: true,
-            weight_ih: true,
-            weight_hh: true,
-            bias_ih: true,
-            bias_hh: true,
-            weight_hr: shape.output_size() != shape.hidden_size(),
-            weight_ci: cell.has_peepholes(),
-            weight_cf: cell.has_peepholes(),
-            weight_co: cell.has_peepholes(),
-            h_0: true,
-            c_0: cell.has_cell_state(),
-        }
     }
 }

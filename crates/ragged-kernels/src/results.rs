@@ -1,9 +1,10 @@
 //! The results of a pass in vectors of their own.
 
+use crate::gradients::Gradients;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::memory::uninit_vec::UninitVec;
-use crate::operands::{ForwardOptions, Gradients, Output};
+use crate::operands::{ForwardOptions, Output};
 use crate::passes::element_passes::ElementPasses;
 use crate::passes::forward::OutputTargets;
 use crate::shape::PackedShape;

@@ -4,9 +4,10 @@
 //! that calls them.
 
 use crate::gemm::forward_weights::ForwardWeights;
+use crate::gradients::Gradients;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
-use crate::operands::{Gradients, Input, OutputGradients, Weights};
+use crate::operands::{Input, OutputGradients, Weights};
 use crate::passes::backward::{SavedForBackward, backward_pass};
 use crate::passes::forward::{OutputTargets, forward_pass};
 use crate::passes::linear::{LinearWeights, linear};

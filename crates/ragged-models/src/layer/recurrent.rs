@@ -27,7 +27,7 @@ use crate::op::zoneout::Zoneout;
 /// | `weight_ih_lk` | `[G * H, I]`; in the layers after the first, I is `output_features` |
 /// | `weight_hh_lk` | `[G * H, P]`; P is H unless the layer has a projection             |
 /// | `weight_hr_lk` | `[P, H]`, only with a projection                                   |
-/// | `weight_ci_lk`, `weight_cf_lk`, `weight_co_lk` | `[H]`, only with peepholes            |
+/// | `weight_ci_lk` | `[H]`, only with peepholes; likewise `weight_cf_lk`, `weight_co_lk` |
 /// | `bias_ih_lk`   | `[G * H]`, unless `bias` is false                                  |
 /// | `bias_hh_lk`   | `[G * H]`, unless `bias` is false                                  |
 ///

@@ -11,6 +11,7 @@ mod outputs;
 mod readout;
 mod recurrent;
 mod sequences;
+mod supported;
 mod transforms;
 mod weights;
 

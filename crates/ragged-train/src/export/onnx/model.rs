@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::export::onnx::graph::{Dim, Element, GraphBuilder};
 use crate::export::onnx::messages::{Model, OperatorSet};
 use crate::export::onnx::sequences::Sequences;
+use crate::export::onnx::supported::check_supported;
 use crate::export::onnx::weights::Weights;
 use crate::export::onnx::{metadata, outputs, readout, recurrent, transforms};
 
@@ -59,43 +60,7 @@ fn check_size(bytes: usize) -> Result<()> {
 
 fn build(model: &TrainedModel<'_>) -> Result<Model> {
     let TrainedModel { config, schema, .. } = model;
-    if let Some(tokens) = &config.tokens {
-        return Err(Error::OnnxUnsupported {
-            key: "model.embedding.size",
-            got: tokens.output_features().to_string(),
-            reason: "the file would need the vocabularies, for which ONNX has no common operator",
-            expected: "a model of numbers",
-        });
-    }
-    if let Some(attention) = config.attention {
-        return Err(Error::OnnxUnsupported {
-            key: "model.attention.size",
-            got: attention.size.to_string(),
-            reason: "attention is not exported",
-            expected: "a model with another readout",
-        });
-    }
-    if let Some(size) = config.layer.proj_size {
-        return Err(Error::OnnxUnsupported {
-            key: "model.proj_size",
-            got: size.to_string(),
-            reason: "the LSTM operator of ONNX has no projection",
-            expected: "a model that was trained without it",
-        });
-    }
-    for (key, p) in [
-        ("model.zoneout_hidden", config.layer.zoneout_hidden),
-        ("model.zoneout_cell", config.layer.zoneout_cell),
-    ] {
-        if p > 0.0 {
-            return Err(Error::OnnxUnsupported {
-                key,
-                got: p.to_string(),
-                reason: "the recurrent operators of ONNX keep no part of a state",
-                expected: "a model that was trained without it",
-            });
-        }
-    }
+    check_supported(config)?;
     let mut graph = GraphBuilder::new(model.name, String::new());
     let mut sequences = inputs(&mut graph, model);
     for transform in model.transforms.transforms() {

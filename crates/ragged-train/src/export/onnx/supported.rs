@@ -1,0 +1,47 @@
+//! What an ONNX file cannot express.
+
+use ragged_models::ModelConfig;
+
+use crate::error::{Error, Result};
+
+/// Returns [`Error::OnnxUnsupported`] for the first option that no operator expresses.
+pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
+    if let Some(tokens) = &config.tokens {
+        return Err(Error::OnnxUnsupported {
+            key: "model.embedding.size",
+            got: tokens.output_features().to_string(),
+            reason: "the file would need the vocabularies, for which ONNX has no common operator",
+            expected: "a model of numbers",
+        });
+    }
+    if let Some(attention) = config.attention {
+        return Err(Error::OnnxUnsupported {
+            key: "model.attention.size",
+            got: attention.size.to_string(),
+            reason: "attention is not exported",
+            expected: "a model with another readout",
+        });
+    }
+    if let Some(size) = config.layer.proj_size {
+        return Err(Error::OnnxUnsupported {
+            key: "model.proj_size",
+            got: size.to_string(),
+            reason: "the LSTM operator of ONNX has no projection",
+            expected: "a model that was trained without it",
+        });
+    }
+    for (key, p) in [
+        ("model.zoneout_hidden", config.layer.zoneout_hidden),
+        ("model.zoneout_cell", config.layer.zoneout_cell),
+    ] {
+        if p > 0.0 {
+            return Err(Error::OnnxUnsupported {
+                key,
+                got: p.to_string(),
+                reason: "the recurrent operators of ONNX keep no part of a state",
+                expected: "a model that was trained without it",
+            });
+        }
+    }
+    Ok(())
+}
