@@ -209,15 +209,15 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     ) {
         let layout = self.layout;
         let (row, h) = (layout.steps[k].start + sequence, layout.hidden_size);
-        for u in 0..U {
+        for (u, &before) in carry.iter().enumerate() {
             let vector = block * U + u;
             let (units, column) = (layout.units(vector), vector * S::LANES);
             // SAFETY: the caller's; only units that exist are read.
             unsafe {
-                if layout.cell.has_cell_state() {
-                    if let Some(kept) = kept.of_cell(s, row * h + column, units) {
-                        after.carry[u] = mix(s, kept, carry[u], after.carry[u]);
-                    }
+                if layout.cell.has_cell_state()
+                    && let Some(kept) = kept.of_cell(s, row * h + column, units)
+                {
+                    after.carry[u] = mix(s, kept, before, after.carry[u]);
                 }
                 if !layout.has_projection() {
                     let new = after.hidden[u];

@@ -39,11 +39,9 @@ impl<'a, T: Float> KeptStates<'a, T> {
     /// `[N, H]` has these elements.
     #[inline(always)]
     pub(crate) unsafe fn of_cell<S: Simd<T>>(&self, s: S, at: usize, count: usize) -> Option<S::V> {
-        match self.zoneout.cell {
-            None => None,
-            // SAFETY: the caller's.
-            Some(kept) => Some(unsafe { load(s, kept, at, count) }),
-        }
+        let kept = self.zoneout.cell?;
+        // SAFETY: the caller's.
+        Some(unsafe { load(s, kept, at, count) })
     }
 }
 
