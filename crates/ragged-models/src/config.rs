@@ -44,8 +44,8 @@ pub struct RecurrentConfig {
     /// after it, each with a weight per unit. Only for an LSTM. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub peepholes: bool,
-    /// Whether the reset gate multiplies the product with h, as in PyTorch, or else h before the product (Cho et al. 2014;
-    /// Keras's `reset_after=False`, ONNX's `linear_before_reset = 0`). Only for a GRU. Default true.
+    /// Whether the reset gate multiplies the product with h, as in PyTorch, or else h before the product (Cho et al.
+    /// 2014; Keras's `reset_after=False`, ONNX's `linear_before_reset = 0`). Only for a GRU. Default true.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub reset_after: bool,
     /// The function applied to the sum of the input and state products; only for an RNN. Default

@@ -1,6 +1,6 @@
-//! The gated recurrent unit as Cho et al. (2014) define it: the reset gate multiplies h before the product, as in ONNX's
-//! `linear_before_reset = 0` and Keras's `reset_after=False`. The product of n has to wait for r of all units, so a step
-//! has two parts.
+//! The gated recurrent unit as Cho et al. (2014) define it: the reset gate multiplies h before the product, as in
+//! ONNX's `linear_before_reset = 0` and Keras's `reset_after=False`. The product of n has to wait for r of all units,
+//! so a step has two parts.
 //!
 //! ```text
 //! r, z = sigmoid(a_r), sigmoid(a_z)      n = tanh(W_in x + b_in + W_hn (r h) + b_hn)

@@ -51,7 +51,8 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     sum(layout, x, Side::Hidden, hidden_spans, da, to, team);
 }
 
-/// Stores the gradient of `W_hn` of a GRU with the reset before the product, the last rows of the gradient of `weight_hh`.
+/// Stores the gradient of `W_hn` of a GRU with the reset before the product, the last rows of the gradient of
+/// `weight_hh`.
 ///
 /// `x` is `[N, I]`; `reset` `[N, P]` are the hidden states times the reset gate; `da` is `[block][row][slot][lane]`.
 pub(crate) fn reset_gradient<T: SimdFloat>(

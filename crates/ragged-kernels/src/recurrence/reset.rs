@@ -1,8 +1,8 @@
 //! The second part of a step of a GRU that resets h before its product: `W_hn (r h)` needs r of all units.
 //!
-//! The first part of the forward loop stores r, z and the sum of n without this product, and `r h`. The second part adds
-//! the product and applies the cell. The backward loop goes the other way: the gradient with respect to `r h` is a product
-//! with that of n, and r and h get their parts of it.
+//! The first part of the forward loop stores r, z and the sum of n without this product, and `r h`. The second part
+//! adds the product and applies the cell. The backward loop goes the other way: the gradient with respect to `r h` is a
+//! product with that of n, and r and h get their parts of it.
 
 use std::ops::Range;
 
@@ -92,8 +92,8 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
 }
 
 impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
-    /// Computes the gradient with respect to `r h` of step `k` from that of n, and from it those of r and, in part, of h,
-    /// for some sequences.
+    /// Computes the gradient with respect to `r h` of step `k` from that of n, and from it those of r and, in part, of
+    /// h, for some sequences.
     #[inline(always)]
     pub(crate) fn reset_gates<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
         let layout = self.layout;

@@ -47,8 +47,8 @@ pub struct ModelSection {
     /// Whether the gates of an LSTM see its cell states. Default false.
     #[serde(skip_serializing_if = "is_default")]
     pub peepholes: bool,
-    /// Whether the reset gate of a GRU multiplies the product with the hidden state, or else the hidden state before it.
-    /// Default true.
+    /// Whether the reset gate of a GRU multiplies the product with the hidden state, or else the hidden state before
+    /// it. Default true.
     #[serde(skip_serializing_if = "is_true")]
     pub reset_after: bool,
     /// `tanh` or `relu`, for an RNN. Default tanh.
