@@ -155,11 +155,11 @@ impl Case {
         let mut cell = vec![];
         let units: Vec<f64> = match self.cell {
             CellKind::Lstm | CellKind::PeepholeLstm => {
-                for u in 0..n {
+                cell.extend(c.iter().enumerate().map(|(u, &c)| {
                     let [ci, cf, _] = self.peepholes(u);
-                    let (i, f) = (sigmoid(a(0, u) + ci * c[u]), sigmoid(a(1, u) + cf * c[u]));
-                    cell.push(f * c[u] + i * a(2, u).tanh());
-                }
+                    let (i, f) = (sigmoid(a(0, u) + ci * c), sigmoid(a(1, u) + cf * c));
+                    f * c + i * a(2, u).tanh()
+                }));
                 let o = |u: usize| sigmoid(a(3, u) + self.peepholes(u)[2] * cell[u]);
                 (0..n).map(|u| o(u) * cell[u].tanh()).collect()
             }
