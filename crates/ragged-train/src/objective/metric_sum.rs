@@ -61,10 +61,21 @@ pub struct MetricSum {
 #[serde(rename_all = "kebab-case")]
 enum Measured {
     Nothing,
-    Classes { confusion: ConfusionMatrix, top: u64, rows: u64, non_finite: bool },
+    Classes {
+        confusion: ConfusionMatrix,
+        top: u64,
+        rows: u64,
+        non_finite: bool,
+    },
     /// Classes that are decoded from whole sequences of outputs, which are then no logits of single classes.
-    Paths { confusion: ConfusionMatrix, non_finite: bool },
-    Labels { sums: LabelSums, non_finite: bool },
+    Paths {
+        confusion: ConfusionMatrix,
+        non_finite: bool,
+    },
+    Labels {
+        sums: LabelSums,
+        non_finite: bool,
+    },
     Values(ValueSums),
 }
 

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn tags_of_another_scheme_are_not_bio() {
-        let bio = |labels: &[&str]| is_bio(&labels.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let bio =
+            |labels: &[&str]| is_bio(&labels.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert!(bio(&["I-A", "O"]) && bio(&["B-A"]));
         assert!(!bio(&["O"]) && !bio(&["O", "B-A", "S-A"]) && !bio(&["B", "I"]) && !bio(&[]));
     }

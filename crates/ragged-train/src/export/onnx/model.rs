@@ -75,6 +75,14 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
             expected: "a model with another readout",
         });
     }
+    if config.crf.is_some() {
+        return Err(Error::OnnxUnsupported {
+            key: "model.crf",
+            got: "true".into(),
+            reason: "ONNX has no operator for the best path",
+            expected: "a model that was trained without it",
+        });
+    }
     if let Some(size) = config.layer.proj_size {
         return Err(Error::OnnxUnsupported {
             key: "model.proj_size",
