@@ -79,6 +79,7 @@ pub use cell::rnn::RnnCell;
 pub use cell::state::{LstmState, State};
 pub use cell::{Cell, CellOutput};
 pub use config::{Merge, Nonlinearity, RecurrentConfig};
+pub use crf::config::CrfConfig;
 pub use crf::constraints::CrfConstraints;
 pub use crf::layer::Crf;
 pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};

@@ -2,6 +2,7 @@
 
 use ragged_kernels::CellKind;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::error::{Error, Result};
 
@@ -69,6 +70,9 @@ pub(crate) struct ModelConfig {
     #[serde(default)]
     head_dropout: f64,
     pub(crate) num_outputs: usize,
+    /// The best paths of a CRF are not computed here.
+    #[serde(default)]
+    crf: Option<IgnoredAny>,
 }
 
 /// How tokens become the input of the recurrent layers.
@@ -179,6 +183,10 @@ impl LayerKind {
 impl ModelConfig {
     /// Checks the sizes, so that no number of elements overflows.
     pub(crate) fn check(&self) -> Result<()> {
+        if self.crf.is_some() {
+            let (expected, got) = ("a model without a CRF (model.crf)", "a model with one");
+            return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
+        }
         self.layer.check()?;
         check("num_outputs", self.num_outputs, 1 << 28)?;
         let Some(TokenConfig { tables, inner, num_values, .. }) = &self.tokens else {

@@ -90,6 +90,16 @@ pub enum Error {
         /// The number of classes.
         classes: usize,
     },
+    /// Targets of a CRF of which it is not known which step of which sequence they belong to.
+    #[error(
+        "targets of a CRF: expected one class per packed time step of {rows}, got shape {got:?}"
+    )]
+    PathTargets {
+        /// The number of rows of the predictions.
+        rows: usize,
+        /// The shape of the targets.
+        got: Vec<usize>,
+    },
     /// A tensor with the wrong number of dimensions.
     #[error("{name}: expected {expected} dimensions, got shape {got:?}")]
     Rank {

@@ -150,6 +150,17 @@ impl Crf {
         Ok(PackedSequence::from_layout(data, layout.clone())?)
     }
 
+    /// Returns a copy with parameters of its own, without gradients.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        let copy = |parameter: &Tensor| parameter.copy().map(|copy| copy.detach());
+        Ok(Self {
+            transitions: copy(&self.transitions)?,
+            start_transitions: copy(&self.start_transitions)?,
+            end_transitions: copy(&self.end_transitions)?,
+            constraints: self.constraints.clone(),
+        })
+    }
+
     /// The emissions and the parameters, with minus infinity where a transition is forbidden.
     fn inputs(&self, emissions: &PackedSequence) -> Result<[Tensor; 4]> {
         let data = emissions.data();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{RecurrentConfig, check};
+use crate::crf::config::CrfConfig;
 use crate::embedding::config::TokenConfig;
 use crate::error::Result;
 use crate::layer::kind::LayerKind;
@@ -64,6 +65,9 @@ pub struct ModelConfig {
     pub head_dropout: f64,
     /// O, the number of outputs of the linear head (target values or classes); at least 1.
     pub num_outputs: usize,
+    /// The CRF whose emissions the outputs are, for the readout of every step. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crf: Option<CrfConfig>,
 }
 
 impl ModelConfig {
@@ -90,6 +94,7 @@ impl ModelConfig {
             attention: None,
             head_dropout: 0.0,
             num_outputs,
+            crf: None,
         }
     }
 
@@ -128,6 +133,11 @@ impl ModelConfig {
         )?;
         if let Some(attention) = &self.attention {
             attention.validate()?;
+        }
+        if let Some(crf) = &self.crf {
+            let steps = self.readout == Readout::Steps;
+            check("crf", "given", steps, "none, as the readout is not that of every step")?;
+            crf.validate(self.num_outputs)?;
         }
         if let Some(tokens) = &self.tokens {
             tokens.validate()?;

@@ -18,6 +18,7 @@ use candle_core::Tensor;
 use candle_nn::{Module, VarBuilder};
 use ragged_sequence::{PackedSequence, PackedTokens};
 
+use crate::crf::layer::Crf;
 use crate::embedding::token_rows::TokenRows;
 use crate::error::{Error, Result};
 use crate::layer::dropout::dropout;
@@ -55,12 +56,13 @@ pub struct Model {
     layer: Arc<dyn Layer>,
     attention: Option<Attention>,
     linear: Linear,
+    crf: Option<Crf>,
 }
 
 impl Model {
     /// Takes the parameters from `vb`. Their names begin with the name of the layer (`lstm.`, `gru.`,
     /// `rnn.`) and with `linear.`, and for tokens with `embedding.` and
-    /// `inner.`, and for attention with `attention.`.
+    /// `inner.`, for attention with `attention.`, and for a CRF with `crf.`.
     ///
     /// # Errors
     ///
@@ -84,12 +86,17 @@ impl Model {
         let attention =
             config.attention.map(|sizes| Attention::new(sizes, features, vb.pp("attention")));
         let linear = Linear::new(config.head_features(), config.num_outputs, vb.pp("linear"))?;
+        let crf = config.crf.as_ref().map(|options| {
+            let tags = config.num_outputs;
+            Crf::new(tags, vb.pp("crf"))?.with_constraints(options.constraints(tags))
+        });
         Ok(Self {
             config: config.clone(),
             tokens: tokens.transpose()?,
             layer,
             attention: attention.transpose()?,
             linear,
+            crf: crf.transpose()?,
         })
     }
 
@@ -105,6 +112,30 @@ impl Model {
     /// ```
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Returns the CRF whose emissions the outputs are, if the model has one. It shares the parameters of the model;
+    /// [`forward`](Self::forward) does not apply it.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # use ragged_models::{CrfConfig, Mode, Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
+    /// # use ragged_sequence::{PackedSequence, pack_sequence};
+    /// let config = ModelConfig {
+    ///     readout: Readout::Steps,
+    ///     crf: Some(CrfConfig::default()),
+    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 3)
+    /// };
+    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let input = pack_sequence(&[Tensor::ones((5, 7), DType::F32, &Device::Cpu)?], false)?;
+    /// let emissions = model.forward(&input, Mode::Inference)?;
+    /// let emissions = PackedSequence::from_layout(emissions, input.layout().clone())?;
+    /// let paths = model.crf().expect("the configuration has one").decode(&emissions)?;
+    /// assert_eq!(paths[0].0.len(), 5);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn crf(&self) -> Option<&Crf> {
+        self.crf.as_ref()
     }
 
     /// Computes the predictions for a packed batch of B sequences and N steps: `[B, O]` in the

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use ragged_sequence::{PackedSequence, PackedTokens};
 
+use crate::crf::layer::Crf;
 use crate::embedding::token_rows::TokenRows;
 use crate::error::Result;
 use crate::mode::Mode;
@@ -52,8 +53,9 @@ impl Model {
         let tokens = self.tokens.as_ref().map(TokenRows::prepare).transpose()?;
         let (layer, linear) = (self.layer.prepare()?, self.linear.copy()?);
         let attention = self.attention.as_ref().map(Attention::copy).transpose()?;
+        let crf = self.crf.as_ref().map(Crf::copy).transpose()?;
         let config = self.config.clone();
-        Ok(PreparedModel(Self { config, tokens, layer, attention, linear }))
+        Ok(PreparedModel(Self { config, tokens, layer, attention, linear, crf }))
     }
 }
 
@@ -61,6 +63,11 @@ impl PreparedModel {
     /// Returns the configuration of the model.
     pub fn config(&self) -> &ModelConfig {
         self.0.config()
+    }
+
+    /// Returns the CRF whose emissions the outputs are, as [`Model::crf`], with parameters of its own.
+    pub fn crf(&self) -> Option<&Crf> {
+        self.0.crf()
     }
 
     /// Computes the predictions for a packed batch, as [`Model::forward`].

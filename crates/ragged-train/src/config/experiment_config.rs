@@ -162,8 +162,7 @@ impl ExperimentConfig {
         targets: &TargetKind,
         outputs_per_value: usize,
     ) -> ModelConfig {
-        let outputs = targets.outputs() * outputs_per_value;
-        self.model.model(features, encoder, outputs, targets.is_per_step())
+        self.model.model(features, encoder, targets, outputs_per_value)
     }
 
     /// Fills in the defaults that depend on other values, and checks every value.

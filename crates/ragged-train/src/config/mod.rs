@@ -17,6 +17,6 @@ pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;
 pub use overrides::Override;
 pub use sections::{
-    CheckpointSection, DataSection, ModelSection, Order, SumsSection, SyntheticSection,
+    CheckpointSection, CrfScheme, DataSection, ModelSection, Order, SumsSection, SyntheticSection,
     TargetTransform,
 };

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use ragged_datasets::AugmentConfig;
 use ragged_datasets::formats::ReadOptions;
 use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
+use ragged_datasets::{AugmentConfig, TargetKind};
 use ragged_models::{
-    AttentionConfig, LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout,
+    AttentionConfig, CrfConfig, LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout,
     RecurrentConfig, TokenConfig,
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,12 @@ pub struct ModelSection {
     /// The sizes of the attention, for the readout `attention`: `size`, default 64, and `heads`, default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention: Option<AttentionConfig>,
+    /// Whether a CRF scores the labels of all steps of a sequence together, for one class per step. Default false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub crf: bool,
+    /// The transitions that the CRF forbids. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crf_constraints: Option<CrfScheme>,
     /// The number of hidden units H, 1 to 16384. Default 15.
     pub hidden_size: usize,
     /// The number of layers L, 1 to 64. Default 1.
@@ -86,6 +92,8 @@ impl Default for ModelSection {
             cell: LayerKind::default(),
             readout: None,
             attention: None,
+            crf: false,
+            crf_constraints: None,
             hidden_size: layer.hidden_size,
             num_layers: layer.num_layers,
             bias: layer.bias,
@@ -110,14 +118,13 @@ impl Default for ModelSection {
 }
 
 impl ModelSection {
-    /// Returns the configuration of the model for data of these sizes and vocabularies. `steps` is whether there is
-    /// one target per step.
+    /// Returns the configuration of the model for data of these sizes and vocabularies.
     pub(crate) fn model(
         &self,
         features: usize,
         encoder: &TokenEncoder,
-        output_size: usize,
-        steps: bool,
+        targets: &TargetKind,
+        outputs_per_value: usize,
     ) -> ModelConfig {
         let embedding = self.embedding.clone().unwrap_or_default();
         let tokens = token_config(&embedding, self.characters.as_ref(), encoder, features);
@@ -141,14 +148,25 @@ impl ModelSection {
             forget_bias: self.forget_bias,
             trainable_state: self.trainable_state,
         };
+        let output_size = targets.outputs() * outputs_per_value;
         let lecture = ModelConfig::new(self.kind, layer, output_size);
-        let usual = if steps { Readout::Steps } else { lecture.readout };
+        let usual = if targets.is_per_step() { Readout::Steps } else { lecture.readout };
         let (cell, head_dropout) = (self.cell, self.head_dropout);
         let readout = self.readout.unwrap_or(usual);
         let attends = readout == Readout::Attention;
         let attention = self.attention.or(attends.then(AttentionConfig::default));
-        ModelConfig { cell, tokens, readout, attention, head_dropout, ..lecture }
+        let bio = targets.labels().filter(|_| self.crf_constraints == Some(CrfScheme::Bio));
+        let crf = self.crf.then(|| CrfConfig { bio: bio.unwrap_or_default().to_vec() });
+        ModelConfig { cell, tokens, readout, attention, head_dropout, crf, ..lecture }
     }
+}
+
+/// A scheme of labels that forbids transitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrfScheme {
+    /// `I-X` follows `B-X` or `I-X` only ([`CrfConstraints::bio`](ragged_models::CrfConstraints::bio)).
+    Bio,
 }
 
 /// The order of the training examples in an epoch.

@@ -41,6 +41,10 @@ impl ExperimentConfig {
                 format!("data.valid is {}, but {other}: expected one of them", path.display());
             return Err(ConfigError::conflict("data.valid", message).into());
         }
+        if self.model.crf_constraints.is_some() && !self.model.crf {
+            let message = "model.crf_constraints is given, but model.crf is false: expected true";
+            return Err(ConfigError::conflict("model.crf_constraints", message).into());
+        }
         self.validate_tokens()?;
         let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
         if (name == "synthetic") != given.is_some() {

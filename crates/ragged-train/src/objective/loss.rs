@@ -64,6 +64,17 @@ pub trait Loss: Send + Sync {
         MetricSum::loss_only()
     }
 
+    /// Returns the predicted class of each row, where it depends on more than the outputs of the row. Default none: the
+    /// predicted class is that of the largest output.
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value).
+    fn decode(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Option<Vec<u32>>> {
+        let _ = (prediction, targets);
+        Ok(None)
+    }
+
     /// Returns further metrics of a batch by name. The metric of a data set is the mean of its batches by their
     /// weights. Default none.
     ///
@@ -93,7 +104,8 @@ pub trait Loss: Send + Sync {
     ) -> Result<()> {
         let weight = self.weight(targets)?;
         let own = if weight > 0.0 { self.own_metrics(prediction, targets)? } else { vec![] };
-        sum.add(value, weight, &own, prediction, targets)
+        let decoded = self.decode(prediction, targets)?;
+        sum.add(value, weight, &own, prediction, decoded.as_deref(), targets)
     }
 
     /// Adds a metric, which returns the mean over a batch. Its name is also that by which
@@ -139,6 +151,10 @@ where
 
     fn metrics(&self) -> MetricSum {
         self.loss.metrics()
+    }
+
+    fn decode(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Option<Vec<u32>>> {
+        self.loss.decode(prediction, targets)
     }
 
     fn own_metrics(

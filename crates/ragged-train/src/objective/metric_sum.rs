@@ -14,6 +14,7 @@ use crate::objective::label_sums::LabelSums;
 use crate::objective::metrics::Metrics;
 use crate::objective::scores::Scores;
 use crate::objective::softmax::softmax;
+use crate::objective::span_sums::{NAMES as SPAN_NAMES, SpanSums};
 use crate::objective::targets::{MISSING_CLASS, Targets};
 use crate::objective::value_sums::{ValueSums, predictions};
 
@@ -47,6 +48,9 @@ pub struct MetricSum {
     /// Sums of other metrics by name, multiplied by the weights of the batches.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     own: BTreeMap<String, OwnSum>,
+    /// The spans of classes that are BIO tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spans: Option<SpanSums>,
     /// The scores for the area under the ROC curve, in evaluations. They are not saved.
     #[serde(skip)]
     scores: Option<Scores>,
@@ -57,8 +61,21 @@ pub struct MetricSum {
 #[serde(rename_all = "kebab-case")]
 enum Measured {
     Nothing,
-    Classes { confusion: ConfusionMatrix, top: u64, rows: u64, non_finite: bool },
-    Labels { sums: LabelSums, non_finite: bool },
+    Classes {
+        confusion: ConfusionMatrix,
+        top: u64,
+        rows: u64,
+        non_finite: bool,
+    },
+    /// Classes that are decoded from whole sequences of outputs, which are then no logits of single classes.
+    Paths {
+        confusion: ConfusionMatrix,
+        non_finite: bool,
+    },
+    Labels {
+        sums: LabelSums,
+        non_finite: bool,
+    },
     Values(ValueSums),
 }
 
@@ -84,6 +101,13 @@ impl MetricSum {
         Self::new(Measured::Classes { confusion, top: 0, rows: 0, non_finite: false })
     }
 
+    /// Creates an empty sum for classes that are decoded from whole sequences ([`Loss::decode`]).
+    ///
+    /// [`Loss::decode`]: crate::objective::Loss::decode
+    pub fn of_paths() -> Self {
+        Self::new(Measured::Paths { confusion: ConfusionMatrix::default(), non_finite: false })
+    }
+
     /// Creates an empty sum for values, or for labels that are 0 or 1 where the outputs are logits. The metrics are
     /// those of the predictions that follow from the outputs. `per_step` is whether each packed time step has a target,
     /// which is then also compared with the target before it.
@@ -95,7 +119,17 @@ impl MetricSum {
     }
 
     fn new(measured: Measured) -> Self {
-        Self { weight: 0.0, loss_sum: 0.0, measured, own: BTreeMap::new(), scores: None }
+        let (own, spans, scores) = (BTreeMap::new(), None, None);
+        Self { weight: 0.0, loss_sum: 0.0, measured, own, spans, scores }
+    }
+
+    /// Also measures spans, for classes per packed time step with these BIO tags ([`bio_spans`]).
+    ///
+    /// [`bio_spans`]: crate::objective::bio_spans
+    #[must_use]
+    pub fn with_spans(mut self, labels: &[String]) -> Self {
+        self.spans = Some(SpanSums::new(labels));
+        self
     }
 
     /// Keeps the scores of all examples, which the area under the ROC curve needs. They are not serialised.
@@ -113,14 +147,17 @@ impl MetricSum {
             Measured::Classes { .. } => {
                 vec!["accuracy", "balanced_accuracy", "f1", "top5", "auc"]
             }
+            Measured::Paths { .. } => vec!["accuracy", "balanced_accuracy", "f1"],
             Measured::Labels { .. } => vec!["f1", "f1_micro", "accuracy", "auc"],
             Measured::Values(sums) => sums.finish().into_iter().map(|(name, _)| name).collect(),
         });
+        names.extend(self.spans.iter().flat_map(|_| SPAN_NAMES));
         names
     }
 
     /// Adds a batch, given by its mean loss, its weight relative to other batches, further metrics by name, its
-    /// predictions `[B, O]` and its targets. A batch without predictions, such as one of empty sequences with a target
+    /// predictions `[B, O]`, the classes that are [decoded](crate::objective::Loss::decode) from them if they are not
+    /// those of the largest outputs, and its targets. A batch without predictions, such as one of empty sequences with a target
     /// per step, adds nothing. [`Loss::measure`](crate::objective::Loss::measure) calls this.
     ///
     /// # Errors
@@ -132,6 +169,7 @@ impl MetricSum {
         weight: f64,
         own: &[(String, f64)],
         prediction: &Tensor,
+        decoded: Option<&[u32]>,
         targets: &Targets<'_>,
     ) -> Result<()> {
         if prediction.dim(0)? == 0 {
@@ -148,14 +186,18 @@ impl MetricSum {
         }
         match &mut self.measured {
             Measured::Nothing => {}
+            Measured::Paths { confusion, non_finite } => {
+                *non_finite |= !all_finite(prediction)?;
+                let (wanted, guess) = (targets.classes()?, classes(prediction, decoded)?);
+                confusion.add(prediction.dim(1)?, &wanted, &guess);
+                add_spans(&mut self.spans, targets, &guess, &wanted);
+            }
             Measured::Classes { confusion, top, rows, non_finite } => {
-                // The maximum of each row is finite unless a logit is NaN or positive infinity.
-                let largest = prediction.max(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-                let sum = prediction.sum(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-                *non_finite |= !largest.iter().chain(&sum).all(|value| value.is_finite());
-                let guess = prediction.argmax(D::Minus1)?.to_vec1::<u32>()?;
-                let (wanted, count) = (targets.classes()?, prediction.dim(1)?);
+                *non_finite |= !all_finite(prediction)?;
+                let (wanted, guess) = (targets.classes()?, classes(prediction, decoded)?);
+                let count = prediction.dim(1)?;
                 confusion.add(count, &wanted, &guess);
+                add_spans(&mut self.spans, targets, &guess, &wanted);
                 if count > TOP {
                     let logits = wide(prediction)?;
                     for (row, &class) in logits.chunks_exact(count).zip(&wanted) {
@@ -192,7 +234,9 @@ impl MetricSum {
     /// Returns the confusion matrix, for classes.
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match &self.measured {
-            Measured::Classes { confusion, .. } => Some(confusion),
+            Measured::Classes { confusion, .. } | Measured::Paths { confusion, .. } => {
+                Some(confusion)
+            }
             _ => None,
         }
     }
@@ -202,12 +246,9 @@ impl MetricSum {
         let area = |exclusive| self.scores.as_ref().map(|s| ("auc", s.area(exclusive)));
         let (mut others, non_finite) = match &self.measured {
             Measured::Nothing => (vec![], false),
+            Measured::Paths { confusion, non_finite } => (of_confusion(confusion), *non_finite),
             Measured::Classes { confusion, top, rows, non_finite } => {
-                let mut metrics = vec![
-                    ("accuracy", confusion.accuracy()),
-                    ("balanced_accuracy", confusion.balanced_accuracy()),
-                    ("f1", confusion.mean_f1()),
-                ];
+                let mut metrics = of_confusion(confusion);
                 if confusion.classes() > TOP {
                     metrics.push(("top5", *top as f64 / *rows as f64));
                 }
@@ -221,6 +262,7 @@ impl MetricSum {
             }
             Measured::Values(sums) => (sums.finish(), false),
         };
+        others.extend(self.spans.iter().flat_map(SpanSums::finish));
         for (_, value) in &mut others {
             // The largest of logits that contain NaN is no prediction. 0 / 0 has other bits on other processors.
             if non_finite || value.is_nan() {
@@ -232,6 +274,36 @@ impl MetricSum {
         others.extend(self.own.iter().map(|(name, own)| (name.clone(), own.sum / own.weight)));
         Metrics { loss: self.loss_sum / self.weight, others }
     }
+}
+
+/// Returns whether every output is finite.
+fn all_finite(prediction: &Tensor) -> Result<bool> {
+    // The maximum of each row is finite unless an output is NaN or positive infinity.
+    let largest = prediction.max(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let sum = prediction.sum(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    Ok(largest.iter().chain(&sum).all(|value| value.is_finite()))
+}
+
+/// Returns the predicted class of each row.
+fn classes(prediction: &Tensor, decoded: Option<&[u32]>) -> Result<Vec<u32>> {
+    match decoded {
+        Some(classes) => Ok(classes.to_vec()),
+        None => Ok(prediction.argmax(D::Minus1)?.to_vec1()?),
+    }
+}
+
+fn add_spans(spans: &mut Option<SpanSums>, targets: &Targets<'_>, guess: &[u32], wanted: &[u32]) {
+    if let (Some(spans), Some(layout)) = (spans, targets.layout) {
+        spans.add(layout, guess, wanted);
+    }
+}
+
+fn of_confusion(confusion: &ConfusionMatrix) -> Vec<(&'static str, f64)> {
+    vec![
+        ("accuracy", confusion.accuracy()),
+        ("balanced_accuracy", confusion.balanced_accuracy()),
+        ("f1", confusion.mean_f1()),
+    ]
 }
 
 /// Returns the number of classes that are more probable than `class`. Of equal ones, the first is.

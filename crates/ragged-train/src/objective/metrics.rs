@@ -23,6 +23,7 @@ use crate::exact_float::Floats;
 /// | `f1_micro` | labels | the F1 score of all labels together |
 /// | `top5` | more than 5 classes | the fraction of targets among the five most probable classes |
 /// | `auc` | classes, labels | the area under the ROC curve, averaged over the classes against the rest; in evaluations only |
+/// | `span_f1`, `span_precision`, `span_recall` | BIO tags per step | the F1 score, precision and recall of spans |
 ///
 /// The loss is in the units of the model, in which targets may be scaled. All other metrics are in the units of the
 /// data. A metric that is undefined is NaN.
@@ -87,6 +88,9 @@ fn in_words(name: &str) -> &str {
         "f1_micro" => "micro F1",
         "top5" => "top-5 accuracy",
         "auc" => "ROC AUC",
+        "span_f1" => "span F1",
+        "span_precision" => "span precision",
+        "span_recall" => "span recall",
         "pinball" => "pinball loss",
         other => other,
     }

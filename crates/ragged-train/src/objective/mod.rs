@@ -1,11 +1,12 @@
 //! What training minimises and measures: losses, metrics, and the metric that compares epochs.
 //!
 //! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], the loss of a run;
-//! [`Metrics`] and [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`ctc_loss`],
+//! [`Metrics`] and [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`CrfLoss`], [`ctc_loss`],
 //! [`edit_distance`] and [`bio_spans`].
 
 pub(crate) mod class_weights;
 pub(crate) mod confusion_matrix;
+pub(crate) mod crf;
 pub(crate) mod criterion;
 mod criterion_terms;
 mod cross_entropy;
@@ -20,6 +21,7 @@ pub(crate) mod monitor;
 pub(crate) mod scaled;
 mod scores;
 pub(crate) mod softmax;
+mod span_sums;
 pub(crate) mod spans;
 pub(crate) mod targets;
 mod value_sums;
@@ -27,6 +29,7 @@ mod value_terms;
 
 pub use class_weights::ClassWeights;
 pub use confusion_matrix::{ClassScore, ConfusionMatrix};
+pub use crf::CrfLoss;
 pub use criterion::Criterion;
 pub use ctc::{CtcOptions, CtcReduction, ctc_loss};
 pub use edit_distance::{edit_distance, token_error_rate};

@@ -39,6 +39,12 @@ pub enum Monitor {
     Top5,
     /// The area under the ROC curve, for classes and labels; on validation data only.
     Auc,
+    /// The F1 score of spans, for BIO tags.
+    SpanF1,
+    /// The precision of spans, for BIO tags.
+    SpanPrecision,
+    /// The recall of spans, for BIO tags.
+    SpanRecall,
     /// A metric of a program ([`Loss::own_metrics`]).
     #[serde(skip)]
     Own(OwnMetric),
@@ -69,6 +75,9 @@ impl Monitor {
             Self::F1Micro => "f1_micro",
             Self::Top5 => "top5",
             Self::Auc => "auc",
+            Self::SpanF1 => "span_f1",
+            Self::SpanPrecision => "span_precision",
+            Self::SpanRecall => "span_recall",
             Self::Own(own) => own.name,
         }
     }
@@ -135,6 +144,9 @@ mod tests {
             "f1_micro",
             "top5",
             "auc",
+            "span_f1",
+            "span_precision",
+            "span_recall",
         ];
         for name in names {
             let monitor: Monitor = serde_json::from_value(name.into()).unwrap();

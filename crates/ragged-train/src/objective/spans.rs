@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// A span: the steps `start..end` with a label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span<'a> {
@@ -35,6 +37,12 @@ pub fn bio_spans<'a>(tags: &[&'a str]) -> Vec<Span<'a>> {
     spans
 }
 
+/// Returns whether labels are those of BIO tags: every one is `O` or begins with `B-` or `I-`, and not all are `O`.
+pub(crate) fn is_bio(labels: &[String]) -> bool {
+    let span = |label: &String| label.starts_with("B-") || label.starts_with("I-");
+    labels.iter().any(span) && labels.iter().all(|label| label == "O" || span(label))
+}
+
 /// Counts of spans, and the scores that follow: micro averages over all sequences and labels.
 ///
 /// ```
@@ -45,7 +53,8 @@ pub fn bio_spans<'a>(tags: &[&'a str]) -> Vec<Span<'a>> {
 /// // One of two predicted spans is right in both ends and label, of two spans.
 /// assert_eq!((scores.precision(), scores.recall(), scores.f1()), (0.5, 0.5, 0.5));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SpanScores {
     /// The predicted spans that are spans of the target, with equal ends and label.
     pub correct: usize,
@@ -98,6 +107,14 @@ mod tests {
         assert_eq!(spans(&["I-A", "O", "I-A"]), [(0, 1, "A"), (2, 3, "A")]);
         assert_eq!(spans(&["O", "X-A", "", "B"]), []);
         assert_eq!(spans(&["B-A-B", "I-A-B"]), [(0, 2, "A-B")]);
+    }
+
+    #[test]
+    fn tags_of_another_scheme_are_not_bio() {
+        let bio =
+            |labels: &[&str]| is_bio(&labels.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(bio(&["I-A", "O"]) && bio(&["B-A"]));
+        assert!(!bio(&["O"]) && !bio(&["O", "B-A", "S-A"]) && !bio(&["B", "I"]) && !bio(&[]));
     }
 
     #[test]

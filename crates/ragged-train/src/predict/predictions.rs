@@ -17,6 +17,8 @@ pub struct Prediction {
     /// The probabilities of the classes, or the predicted values in the units of the training data: one row for the
     /// sequence, or one row per time step.
     pub values: Vec<Vec<f64>>,
+    /// The class of each time step on the best path of a CRF. `None` without a CRF: the class is the most probable one.
+    pub path: Option<Vec<u32>>,
 }
 
 /// The predictions for the sequences of a file, in their order.
@@ -26,7 +28,7 @@ pub struct Prediction {
 /// use ragged_train::objective::OutputKind;
 /// use ragged_train::predict::{Prediction, Predictions};
 ///
-/// let rows = vec![Prediction { id: None, values: vec![vec![0.5, 1.5]] }];
+/// let rows = vec![Prediction { values: vec![vec![0.5, 1.5]], ..Default::default() }];
 /// let (targets, kind) = (TargetKind::Values(1), OutputKind::Quantiles(vec![0.1, 0.9]));
 /// let predictions = Predictions { targets, kind, first: 1, rows, notes: vec![] };
 /// assert_eq!(predictions.to_csv()?, "series,q0.1,q0.9\n1,0.5,1.5\n");
@@ -100,7 +102,7 @@ impl Predictions {
                 let mut record = vec![(self.first + series).to_string()];
                 record.extend(with_ids.then(|| prediction.id.clone().unwrap_or_default()));
                 record.extend(self.per_step().then(|| (step + 1).to_string()));
-                record.extend(self.label(values).map(str::to_string));
+                record.extend(self.label(prediction, step).map(str::to_string));
                 record.extend(values.iter().map(f64::to_string));
                 table.write_record(&record)?;
             }
@@ -119,16 +121,19 @@ impl Predictions {
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
         for (series, prediction) in self.rows.iter().enumerate() {
-            let each = |f: &dyn Fn(&[f64]) -> String| -> String {
-                let all: Vec<_> = prediction.values.iter().map(|values| f(values)).collect();
+            let joined = |all: Vec<String>| {
                 let all = all.join(",");
                 if self.per_step() { format!("[{all}]") } else { all }
+            };
+            let each = |f: &dyn Fn(&[f64]) -> String| -> String {
+                joined(prediction.values.iter().map(|values| f(values)).collect())
             };
             let id = prediction.id.as_ref().map(|id| format!(",\"id\":{}", json!(id)));
             let series = format!("{}{}", self.first + series, id.unwrap_or_default());
             text += &match self.targets.labels() {
                 Some(labels) => {
-                    let label = each(&|values| json!(self.label(values)).to_string());
+                    let label = |step| json!(self.label(prediction, step)).to_string();
+                    let label = joined((0..prediction.values.len()).map(label).collect());
                     // A JSON object would sort the classes by name.
                     let probabilities = each(&|values| {
                         let pairs = labels.iter().zip(values);
@@ -170,10 +175,16 @@ impl Predictions {
         matches!(self.targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_))
     }
 
-    /// Returns the class with the largest probability, the first of equal ones.
-    fn label(&self, values: &[f64]) -> Option<&str> {
-        let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let index = values.iter().position(|&value| value == largest)?;
+    /// Returns the label of a row: that of the path, or else the most probable one, the first of equal ones.
+    fn label(&self, prediction: &Prediction, row: usize) -> Option<&str> {
+        let index = match &prediction.path {
+            Some(path) => *path.get(row)? as usize,
+            None => {
+                let values = prediction.values.get(row)?;
+                let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                values.iter().position(|&value| value == largest)?
+            }
+        };
         Some(self.targets.labels()?.get(index)?.as_str())
     }
 }
@@ -190,7 +201,7 @@ mod tests {
     #[test]
     fn classes_have_labels_and_probabilities() {
         let targets = TargetKind::Classes(vec!["a".into(), "b, c".into()]);
-        let row = |p: f64| Prediction { id: None, values: vec![vec![p, 1.0 - p]] };
+        let row = |p: f64| Prediction { values: vec![vec![p, 1.0 - p]], ..Default::default() };
         let predictions = predictions(targets, vec![row(0.25), row(0.5)]);
         let csv = "series,label,p(a),\"p(b, c)\"\n1,\"b, c\",0.25,0.75\n2,a,0.5,0.5\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
@@ -200,8 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn the_labels_of_a_crf_are_those_of_its_path() {
+        let targets = TargetKind::StepClasses(vec!["a".into(), "b".into()]);
+        let (values, path) = (vec![vec![0.75, 0.25]; 2], Some(vec![0, 1]));
+        let predictions = predictions(targets, vec![Prediction { id: None, values, path }]);
+        let csv = "series,step,label,p(a),p(b)\n1,1,a,0.75,0.25\n1,2,b,0.75,0.25\n";
+        assert_eq!(predictions.to_csv().unwrap(), csv);
+        let line = "{\"series\":1,\"label\":[\"a\",\"b\"],\"probabilities\":[{\"a\":0.75,\"b\":0.25},{\"a\":0.75,\"b\":0.25}]}\n";
+        assert_eq!(predictions.to_json_lines(), line);
+    }
+
+    #[test]
     fn quantiles_have_names() {
-        let row = Prediction { id: None, values: vec![vec![1.5, 2.5]] };
+        let row = Prediction { values: vec![vec![1.5, 2.5]], ..Default::default() };
         let kind = OutputKind::Quantiles(vec![0.1, 0.9]);
         let predictions = Predictions { kind, ..predictions(TargetKind::Values(1), vec![row]) };
         assert_eq!(predictions.to_csv().unwrap(), "series,q0.1,q0.9\n1,1.5,2.5\n");
@@ -211,7 +233,10 @@ mod tests {
 
     #[test]
     fn named_sequences_keep_their_names() {
-        let row = |id: Option<&str>| Prediction { id: id.map(Into::into), values: vec![vec![1.5]] };
+        let row = |id: Option<&str>| {
+            let (id, values) = (id.map(Into::into), vec![vec![1.5]]);
+            Prediction { id, values, path: None }
+        };
         let rows = vec![row(Some("patient \"9\"")), row(None)];
         let predictions = predictions(TargetKind::Values(1), rows);
         let csv = "series,id,value_1\n1,\"patient \"\"9\"\"\",1.5\n2,,1.5\n";
@@ -224,7 +249,8 @@ mod tests {
     #[test]
     fn time_steps_have_rows_or_lists() {
         let rows = [vec![vec![1.5], vec![2.0]], vec![]];
-        let rows = rows.into_iter().map(|values| Prediction { id: None, values }).collect();
+        let rows =
+            rows.into_iter().map(|values| Prediction { values, ..Default::default() }).collect();
         let predictions = predictions(TargetKind::StepValues(1), rows);
         assert_eq!(predictions.to_csv().unwrap(), "series,step,value_1\n1,1,1.5\n1,2,2\n");
         let lines = "{\"series\":1,\"values\":[[1.5],[2.0]]}\n{\"series\":2,\"values\":[]}\n";

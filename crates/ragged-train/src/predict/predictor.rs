@@ -8,28 +8,25 @@ use ragged_datasets::formats::{self, Format};
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
-    Batch, Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence, Target,
-    TargetKind,
+    Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence, Target, TargetKind,
 };
-use ragged_models::{
-    Mode, Model, ModelConfig, ModelKind, ParameterShapes, Parameters, PreparedModel,
-};
+use ragged_models::{Model, ModelConfig, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
 use crate::atomic_file::write_atomically;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
 use crate::export::onnx::{TrainedModel, encode};
-use crate::fit::batch_model::BatchModel;
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
 use crate::objective::scaled::Objective;
-use crate::objective::softmax::softmax;
+use crate::predict::batch::predict_batch;
 use crate::predict::evaluation::Evaluation;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
 use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
+use crate::run::tagging::check_paths;
 use crate::run::tokens::encode_tokens;
 
 /// The model of a run with the parameters of its best epoch, or of its last epoch where there were no
@@ -114,7 +111,7 @@ impl Predictor {
 
     /// Returns the loss that was minimised and how predictions follow from the outputs of the model.
     pub fn objective(&self) -> Objective {
-        self.info.objective()
+        self.info.objective(self.model.crf())
     }
 
     /// Returns the epoch from which the parameters are.
@@ -208,7 +205,10 @@ impl Predictor {
             return Err(Error::Targets { expected, got });
         }
         let (examples, mut notes) = (data.len(), data.notes().to_vec());
-        let objective = self.info.objective();
+        let objective = self.objective();
+        if let Some(crf) = self.model.crf() {
+            check_paths(&data, crf.constraints(), "the data")?;
+        }
         let data = self.transformed(data, Some("test data"), &mut notes)?;
         let sum = evaluate(&self.model, &self.loader(data.clone())?, &objective)?;
         let metrics = sum.finish();
@@ -310,7 +310,7 @@ impl Predictor {
         let loader = self.loader(self.transformed(data, part, &mut notes)?)?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
-            self.predict_batch(&batch?, &mut rows)?;
+            predict_batch(&self.model, &self.info.outputs, self.targets(), &batch?, &mut rows)?;
         }
         let bad = |p: &Prediction| !p.values.iter().flatten().all(|value| value.is_finite());
         if let Some(index) = rows.iter().position(bad) {
@@ -325,30 +325,6 @@ impl Predictor {
     fn predictions(&self, rows: Vec<Prediction>, notes: Vec<String>) -> Predictions {
         let (targets, kind) = (self.targets().clone(), self.info.outputs.kind.clone());
         Predictions { targets, kind, first: 1, rows, notes }
-    }
-
-    fn predict_batch(&self, batch: &Batch, rows: &mut Vec<Prediction>) -> Result<()> {
-        let output = BatchModel::forward(&self.model, &batch.input, Mode::Inference)?;
-        let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
-        output.iter_mut().for_each(|row| self.info.outputs.apply(row));
-        let wide = |row: Vec<f32>| row.into_iter().map(f64::from).collect::<Vec<f64>>();
-        let mut output: Vec<Vec<f64>> = output.into_iter().map(wide).collect();
-        if self.targets().labels().is_some() {
-            output.iter_mut().for_each(|logits| softmax(logits));
-        }
-        match batch.input.layout().filter(|_| self.targets().is_per_step()) {
-            Some(layout) => {
-                let first = rows.len();
-                rows.extend((0..batch.batch_size()).map(|_| Prediction::default()));
-                for ((b, _), values) in layout.positions().zip(output) {
-                    rows[first + b].values.push(values);
-                }
-            }
-            None => rows.extend(
-                output.into_iter().map(|values| Prediction { id: None, values: vec![values] }),
-            ),
-        }
-        Ok(())
     }
 
     /// Returns the data with the transforms and vocabularies of the training data. `part` names the data in a note on

@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 use ragged_datasets::formats::Schema;
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::Pipeline;
-use ragged_models::{ModelConfig, Parameters};
+use ragged_models::{Crf, ModelConfig, Parameters};
 use ragged_transforms::Outputs;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -52,7 +52,7 @@ pub struct CheckpointInfo {
     /// The vocabularies of the training data.
     #[serde(default, skip_serializing_if = "TokenEncoder::is_empty")]
     pub tokens: TokenEncoder,
-    /// The loss that was minimised.
+    /// The loss that was minimised, unless the model has a CRF.
     pub loss: Criterion,
     /// How predictions follow from the outputs of the model.
     #[serde(default, skip_serializing_if = "Outputs::is_identity")]
@@ -67,9 +67,10 @@ pub struct CheckpointInfo {
 }
 
 impl CheckpointInfo {
-    /// Returns what was minimised.
-    pub fn objective(&self) -> Objective {
-        Objective::new(self.loss.clone(), self.outputs.scale.clone(), &self.schema.targets)
+    /// Returns what was minimised. `crf` is the CRF of the model, if it has one.
+    pub fn objective(&self, crf: Option<&Crf>) -> Objective {
+        let scale = self.outputs.scale.clone();
+        Objective::new(self.loss.clone(), scale, &self.schema.targets).with_crf(crf)
     }
 
     /// Returns the number of the last epoch that had ended, from 1; 0 before the end of the first.

@@ -117,6 +117,7 @@ impl Experiment {
         )?)?;
         let parameters = Parameters::new(config.seed);
         let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
+        let objective = objective.with_crf(model.crf());
         let experiment = Self {
             config,
             data,

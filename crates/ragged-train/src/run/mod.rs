@@ -25,6 +25,7 @@ mod results;
 pub(crate) mod run_dir;
 pub(crate) mod run_lock;
 mod small_data;
+pub(crate) mod tagging;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
 pub(crate) mod tokens;

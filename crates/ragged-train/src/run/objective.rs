@@ -11,8 +11,10 @@ use crate::error::Result;
 use crate::objective::criterion::Criterion;
 use crate::objective::scaled::Objective;
 use crate::run::datasets::{AnyDataset, Datasets};
+use crate::run::tagging::check_crf;
 
-/// Returns the objective, and adds to the configuration what it leaves to defaults.
+/// Returns the objective, and adds to the configuration what it leaves to defaults. With a CRF, which is only known
+/// once the model is built, the objective is that of its emissions alone.
 ///
 /// # Errors
 ///
@@ -22,6 +24,10 @@ pub(crate) fn resolve_objective(
     data: &Datasets,
 ) -> Result<Objective> {
     let targets = data.targets();
+    check_crf(config, data)?;
+    if config.model.crf {
+        return Ok(Objective::new(Criterion::cross_entropy(), None, targets));
+    }
     let usual = match targets.labels() {
         Some(_) => Criterion::cross_entropy(),
         None => Criterion::Mse,

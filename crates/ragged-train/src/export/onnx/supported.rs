@@ -22,6 +22,14 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
             expected: "a model with another readout",
         });
     }
+    if config.crf.is_some() {
+        return Err(Error::OnnxUnsupported {
+            key: "model.crf",
+            got: "true".into(),
+            reason: "ONNX has no operator for the best path",
+            expected: "a model that was trained without it",
+        });
+    }
     if let Some(size) = config.layer.proj_size {
         return Err(Error::OnnxUnsupported {
             key: "model.proj_size",

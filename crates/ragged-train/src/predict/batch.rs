@@ -1,0 +1,61 @@
+//! The predictions for one batch.
+
+use candle_core::DType;
+use ragged_datasets::{Batch, TargetKind};
+use ragged_models::{Crf, Mode, PreparedModel};
+use ragged_sequence::PackedSequence;
+use ragged_transforms::Outputs;
+
+use crate::error::Result;
+use crate::fit::batch_model::BatchModel;
+use crate::objective::softmax::softmax;
+use crate::predict::predictions::Prediction;
+
+/// Adds a prediction for each sequence of a batch.
+pub(super) fn predict_batch(
+    model: &PreparedModel,
+    outputs: &Outputs,
+    targets: &TargetKind,
+    batch: &Batch,
+    rows: &mut Vec<Prediction>,
+) -> Result<()> {
+    let output = BatchModel::forward(model, &batch.input, Mode::Inference)?;
+    if let (Some(crf), Some(layout)) = (model.crf(), batch.input.layout()) {
+        let emissions = PackedSequence::from_layout(output, layout.clone())?;
+        return predict_paths(crf, &emissions, rows);
+    }
+    let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+    output.iter_mut().for_each(|row| outputs.apply(row));
+    let wide = |row: Vec<f32>| row.into_iter().map(f64::from).collect::<Vec<f64>>();
+    let mut output: Vec<Vec<f64>> = output.into_iter().map(wide).collect();
+    if targets.labels().is_some() {
+        output.iter_mut().for_each(|logits| softmax(logits));
+    }
+    match batch.input.layout().filter(|_| targets.is_per_step()) {
+        Some(layout) => {
+            let first = rows.len();
+            rows.extend((0..batch.batch_size()).map(|_| Prediction::default()));
+            for ((b, _), values) in layout.positions().zip(output) {
+                rows[first + b].values.push(values);
+            }
+        }
+        None => rows.extend(
+            output
+                .into_iter()
+                .map(|values| Prediction { values: vec![values], ..Default::default() }),
+        ),
+    }
+    Ok(())
+}
+
+/// Adds the best path of each sequence, and the marginal probabilities of each step.
+fn predict_paths(crf: &Crf, emissions: &PackedSequence, rows: &mut Vec<Prediction>) -> Result<()> {
+    let marginals = crf.marginals(emissions)?.data().to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    let first = rows.len();
+    let paths = crf.decode(emissions)?.into_iter();
+    rows.extend(paths.map(|(path, _)| Prediction { path: Some(path), ..Default::default() }));
+    for ((b, _), probabilities) in emissions.layout().positions().zip(marginals) {
+        rows[first + b].values.push(probabilities);
+    }
+    Ok(())
+}
