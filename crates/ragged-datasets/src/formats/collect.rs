@@ -2,6 +2,7 @@
 //! features.
 
 use std::collections::HashSet;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
@@ -12,7 +13,6 @@ use crate::formats::feature_names::FeatureNames;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::labels::{Vocabulary, distinct};
 use crate::formats::number::shown;
-use crate::formats::options::ReadOptions;
 use crate::formats::precision::Precision;
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::resolve::{resolve, target};
@@ -45,12 +45,12 @@ pub(super) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// Creates a collector for data of a known schema, of the task in the options, or of the kind found in the files.
-    pub(super) fn new(options: &ReadOptions, schema: Option<&'a Schema>) -> Self {
+    /// Creates a collector for data of a known schema, of a task, or of the kind found in the files.
+    pub(super) fn new(task: Option<Task>, schema: Option<&'a Schema>) -> Self {
         let names = FeatureNames::new(schema.and_then(|schema| schema.features.clone()));
         Self {
-            task: options.task,
-            repeat: options.repeat.map_or(1, |repeat| repeat.get().into()),
+            task,
+            repeat: 1,
             known: schema.map(|schema| &schema.targets),
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
@@ -64,6 +64,11 @@ impl<'a> Collector<'a> {
             columns: vec![],
             known_columns: HashSet::new(),
         }
+    }
+
+    /// Returns the collector, which repeats each step.
+    pub(super) fn repeating(self, times: Option<NonZeroU8>) -> Self {
+        Self { repeat: times.map_or(1, |times| times.get().into()), ..self }
     }
 
     /// Adds a sentence that a person should read about the current file.
