@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Write a table (.csv) or one JSON object per line (.jsonl) [default: a table on stdout]
     #[arg(long, value_name = "FILE.csv|jsonl")]
     output: Option<PathBuf>,
+    /// For lists of labels: the hypotheses of the beam search, 1 for the best alignment
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    beam: u16,
 }
 
 /// Predicts for every sequence of a file before it prints the first prediction: a bad row leaves no part of a table
@@ -32,10 +35,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             let text = "--output: expected none with -, whose predictions are written to stdout";
             return Err(Failure::Usage(text.into()));
         }
-        return answer_lines(&Predictor::open(&args.run)?);
+        return answer_lines(&Predictor::open(&args.run)?.with_beam(args.beam.into()));
     }
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
-    let predictions = Predictor::open(&args.run)?.predict(&args.input)?;
+    let predictor = Predictor::open(&args.run)?.with_beam(args.beam.into());
+    let predictions = predictor.predict(&args.input)?;
     print_notes(&predictions.notes);
     let mut out = std::io::stdout();
     match &args.output {

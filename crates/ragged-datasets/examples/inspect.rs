@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         TargetKind::Values(count) => println!("targets    {count} per sequence"),
         TargetKind::StepValues(count) => println!("targets    {count} per step"),
         TargetKind::StepClasses(labels) => println!("classes    {} per step", labels.join(", ")),
+        TargetKind::Labels(labels) => println!("labels     {} in lists", labels.join(", ")),
         TargetKind::Classes(labels) => {
             for (k, label) in labels.iter().enumerate() {
                 let class = Target::Class(k as u32);

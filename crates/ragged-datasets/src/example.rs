@@ -176,6 +176,8 @@ pub enum Target {
     StepClasses(Vec<u32>),
     /// K values for every step, `[length, K]`.
     StepValues(Sequence),
+    /// Labels in their order, of any number and without positions, as indices into [`TargetKind::Labels`].
+    Labels(Vec<u32>),
 }
 
 impl Target {
@@ -190,6 +192,10 @@ impl Target {
             }
             Self::StepValues(values) => {
                 TargetShape::StepValues { steps: values.len(), values: values.features() }
+            }
+            Self::Labels(labels) => {
+                let largest = labels.iter().copied().max();
+                TargetShape::Labels { count: labels.len(), largest }
             }
         }
     }
@@ -220,6 +226,8 @@ pub enum TargetKind {
     StepClasses(Vec<String>),
     /// This number of values per step.
     StepValues(usize),
+    /// A list of labels per sequence, of any length (transcription); the labels in the order of their indices.
+    Labels(Vec<String>),
 }
 
 impl TargetKind {
@@ -241,6 +249,9 @@ impl TargetKind {
             (Self::StepValues(count), Target::StepValues(values)) => {
                 (values.len(), values.features()) == (length, *count)
             }
+            (Self::Labels(known), Target::Labels(labels)) => {
+                labels.iter().all(|&label| (label as usize) < known.len())
+            }
             _ => false,
         };
         if fits {
@@ -255,24 +266,34 @@ impl TargetKind {
             Self::StepValues(values) => {
                 ExpectedTarget::StepValues { steps: length, values: *values }
             }
+            Self::Labels(known) => ExpectedTarget::Labels { labels: Some(known.len()) },
         };
         Err(Error::Target { index, got: target.shape(), expected })
     }
 
-    /// Returns the labels of the classes, or `None` if targets are not classes.
+    /// Returns the labels that targets have, or `None` if targets are values.
     pub fn labels(&self) -> Option<&[String]> {
         match self {
-            Self::Classes(labels) | Self::StepClasses(labels) => Some(labels),
+            Self::Classes(labels) | Self::StepClasses(labels) | Self::Labels(labels) => {
+                Some(labels)
+            }
             Self::Values(_) | Self::StepValues(_) => None,
         }
     }
 
-    /// Returns the number of outputs that a model needs: one logit per class, or one output per value.
+    /// Returns the number of outputs that a model needs: one logit per class, or one output per value. A list of labels
+    /// needs one logit for the blank, which is the first, and one per label.
     pub fn outputs(&self) -> usize {
         match self {
             Self::Classes(labels) | Self::StepClasses(labels) => labels.len(),
             Self::Values(count) | Self::StepValues(count) => *count,
+            Self::Labels(labels) => labels.len() + 1,
         }
+    }
+
+    /// Whether targets are lists of labels, so that a model has outputs for every step, but no target for one.
+    pub fn is_transcription(&self) -> bool {
+        matches!(self, Self::Labels(_))
     }
 
     /// Whether every step has its own target.

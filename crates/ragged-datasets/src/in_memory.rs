@@ -212,6 +212,10 @@ impl InMemory {
                 }
                 Target::Values(values) => add_values(&mut sum, values),
                 Target::StepValues(values) => add_values(&mut sum, values.values()),
+                Target::Labels(labels) => {
+                    sum.update((labels.len() as u64).to_le_bytes());
+                    labels.iter().for_each(|&label| add_label(&mut sum, label));
+                }
             }
         }
         sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -23,6 +23,13 @@ pub enum TargetShape {
         /// The number of values for each step.
         values: usize,
     },
+    /// This number of labels.
+    Labels {
+        /// The number of labels.
+        count: usize,
+        /// The largest index; `None` for no label.
+        largest: Option<u32>,
+    },
 }
 
 impl fmt::Display for TargetShape {
@@ -36,6 +43,10 @@ impl fmt::Display for TargetShape {
             }
             Self::StepValues { steps, values } => {
                 write!(f, "{values} target values for each of {steps} steps")
+            }
+            Self::Labels { count, largest } => {
+                write!(f, "a target of {count} labels")?;
+                largest.map_or(Ok(()), |largest| write!(f, ", the largest {largest}"))
             }
         }
     }
@@ -65,6 +76,11 @@ pub enum ExpectedTarget {
         /// The number of values for each step.
         values: usize,
     },
+    /// A list of labels.
+    Labels {
+        /// The number of known labels, where it is known.
+        labels: Option<usize>,
+    },
 }
 
 impl fmt::Display for ExpectedTarget {
@@ -81,6 +97,10 @@ impl fmt::Display for ExpectedTarget {
             }
             Self::StepValues { steps, values } => {
                 write!(f, "{values} values for each of {steps} steps")
+            }
+            Self::Labels { labels: None } => f.write_str("a list of labels"),
+            Self::Labels { labels: Some(labels) } => {
+                write!(f, "a list of labels below {labels}")
             }
         }
     }

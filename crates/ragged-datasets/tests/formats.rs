@@ -273,3 +273,21 @@ fn a_folder_is_a_list_of_files_or_of_classes() {
     write("Set_TEST.ts", "");
     ends(read(), "expected the path of one file, got a folder of training and test files");
 }
+
+#[test]
+fn lists_of_labels_are_read_and_written_as_json_lines() {
+    let options = |text: &str| -> formats::ReadOptions { serde_json::from_str(text).unwrap() };
+    let lines = b"{\"tokens\": [\"a\", \"b\"], \"target\": [\"Y\", \"X\", \"Y\"]}\n{\"tokens\": [], \"target\": []}\n";
+    let task = options(r#"{"task": "transcription", "repeat": 2}"#);
+    let data = formats::parse(lines, Format::JsonLines, &task, None).unwrap();
+    assert_eq!(data.target_kind(), &TargetKind::Labels(vec!["X".into(), "Y".into()]));
+    let first = &data.examples()[0];
+    assert_eq!((first.sequence.len(), &first.target), (4, &Target::Labels(vec![1, 0, 1])));
+    let once = options(r#"{"task": "transcription"}"#);
+    let data = formats::parse(lines, Format::JsonLines, &once, None).unwrap();
+    let written = formats::to_bytes(&data, Format::JsonLines).unwrap();
+    let again = formats::parse(&written, Format::JsonLines, &once, None).unwrap();
+    assert_eq!((again.examples(), again.fingerprint()), (data.examples(), data.fingerprint()));
+    let error = formats::to_bytes(&data, Format::Csv).unwrap_err().to_string();
+    assert!(error.contains("cannot hold"), "{error}");
+}

@@ -21,7 +21,9 @@ fn labels(data: &InMemory, target: &Target) -> Vec<String> {
     let label = |class: &u32| data.target_kind().labels().unwrap()[*class as usize].clone();
     match target {
         Target::Class(class) => vec![label(class)],
-        Target::StepClasses(classes) => classes.iter().map(label).collect(),
+        Target::StepClasses(classes) | Target::Labels(classes) => {
+            classes.iter().map(label).collect()
+        }
         Target::Values(values) => values.iter().map(f32::to_string).collect(),
         Target::StepValues(values) => values.values().iter().map(f32::to_string).collect(),
     }
@@ -65,6 +67,10 @@ fn target(kind: &TargetKind, length: usize) -> BoxedStrategy<Target> {
         TargetKind::StepClasses(labels) => {
             let class = 0..labels.len() as u32;
             prop::collection::vec(class, length).prop_map(Target::StepClasses).boxed()
+        }
+        TargetKind::Labels(labels) => {
+            let label = 0..labels.len() as u32;
+            prop::collection::vec(label, 0..6).prop_map(Target::Labels).boxed()
         }
         TargetKind::StepValues(count) => {
             let count = *count;

@@ -112,7 +112,7 @@ fn target(target: &Target) -> candle_core::Result<Tensor> {
     };
     match target {
         Target::Class(class) => classes(&[*class]),
-        Target::StepClasses(all) => classes(all),
+        Target::StepClasses(all) | Target::Labels(all) => classes(all),
         Target::Values(values) => Tensor::new(values.as_slice(), &Device::Cpu)?.unsqueeze(0),
         Target::StepValues(values) => {
             Tensor::from_slice(values.values(), (values.len(), values.features()), &Device::Cpu)

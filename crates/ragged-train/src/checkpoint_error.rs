@@ -61,6 +61,7 @@ pub(crate) fn kind(targets: &TargetKind) -> String {
     match targets {
         TargetKind::Classes(_) => format!("one of {outputs} classes per sequence"),
         TargetKind::StepClasses(_) => format!("one of {outputs} classes per step"),
+        TargetKind::Labels(labels) => format!("lists of {} labels", labels.len()),
         TargetKind::Values(_) => format!("{outputs} values per sequence"),
         TargetKind::StepValues(_) => format!("{outputs} values per step"),
     }

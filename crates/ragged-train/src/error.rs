@@ -90,6 +90,16 @@ pub enum Error {
         /// The number of classes.
         classes: usize,
     },
+    /// Targets of CTC that are not lists of labels with their lengths.
+    #[error(
+        "targets of ctc: expected lists of labels with lengths, for {rows} packed time steps, got shape {got:?}"
+    )]
+    LabelTargets {
+        /// The number of rows of the predictions.
+        rows: usize,
+        /// The shape of the targets.
+        got: Vec<usize>,
+    },
     /// Targets of a CRF of which it is not known which step of which sequence they belong to.
     #[error(
         "targets of a CRF: expected one class per packed time step of {rows}, got shape {got:?}"

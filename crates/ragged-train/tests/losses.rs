@@ -183,7 +183,7 @@ fn the_naive_forecast_stays_within_its_series() {
     let prediction = target.affine(1.0, 1.0).unwrap();
     let objective = Objective::new(Criterion::Mse, None, &TargetKind::StepValues(1));
     let mut sum = objective.metrics();
-    let targets = Targets { values: &target, layout: Some(&layout) };
+    let targets = Targets { values: &target, layout: Some(&layout), lengths: None };
     objective.measure(1.0, &prediction, &targets, &mut sum).unwrap();
     assert_eq!(sum.finish().get("mase"), Some(0.5));
 }

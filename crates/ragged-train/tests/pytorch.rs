@@ -80,7 +80,7 @@ fn run(path: &Path) {
             }
         };
         let indices = (0..lengths.len()).collect();
-        let batch = Batch { input, target: get("target").clone(), indices };
+        let batch = Batch::new(input, get("target").clone(), indices);
         let options = StepOptions { clip_grad_norm, clip_grad_value, ..StepOptions::new(lr) };
         let at = Position { epoch: 0, batch: k };
         let rng = &mut Generator::seed(0);

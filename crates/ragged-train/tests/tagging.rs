@@ -118,7 +118,7 @@ fn predictions_are_the_best_paths_of_the_evaluation() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let labels = predictor.targets().labels().unwrap();
         let path: Vec<&str> = prediction
-            .path
+            .decoded
             .as_ref()
             .unwrap()
             .iter()

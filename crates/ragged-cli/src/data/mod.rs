@@ -55,7 +55,8 @@ fn formats() -> impl TypedValueParser<Value = Format> {
 }
 
 fn tasks() -> impl TypedValueParser<Value = Task> {
-    let names = ["classification", "regression", "sequence-labelling", "step-regression"];
+    let names =
+        ["classification", "regression", "sequence-labelling", "step-regression", "transcription"];
     PossibleValuesParser::new(names)
         .try_map(|name| serde_json::from_value::<Task>(serde_json::Value::String(name)))
 }

@@ -90,7 +90,7 @@ impl Summary {
             }
             match &example.target {
                 Target::Class(class) => this.classes[*class as usize] += 1,
-                Target::StepClasses(classes) => {
+                Target::StepClasses(classes) | Target::Labels(classes) => {
                     classes.iter().for_each(|&class| this.classes[class as usize] += 1);
                 }
                 Target::Values(values) => values.iter().for_each(|&value| this.targets.add(value)),
@@ -165,7 +165,8 @@ impl Summary {
             let counts = labels.iter().zip(&self.classes).take(CLASSES);
             let counts: Vec<_> = counts.map(|(label, count)| format!("{label} {count}")).collect();
             let more = if labels.len() > CLASSES { ", ..." } else { "" };
-            writeln!(out, "classes    {} {per}: {}{more}", labels.len(), counts.join(", "))?;
+            let what = if kind.is_transcription() { "labels    " } else { "classes   " };
+            writeln!(out, "{what} {} {per}: {}{more}", labels.len(), counts.join(", "))?;
         } else if kind.outputs() == 0 {
             writeln!(out, "targets    none")?;
         } else {

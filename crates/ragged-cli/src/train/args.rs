@@ -26,12 +26,12 @@ pub(crate) struct Args {
     /// Set the number of passes over the training data [default: 200]
     #[arg(long, value_name = "N")]
     epochs: Option<String>,
-    /// Set what is predicted: `classification`, `regression`, `sequence-labelling` or `step-regression` [default: by
-    /// the targets of the file]
+    /// Set what is predicted: `classification`, `regression`, `sequence-labelling`, `step-regression` or `transcription`
+    /// [default: by the targets of the file]
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
-    /// Set the loss: `mse`, `l1`, `huber`, `smooth-l1`, `cross-entropy`, `bce`, `poisson`, `gaussian` or `quantile`
-    /// [default: cross-entropy for classes, mse for values]
+    /// Set the loss: `mse`, `l1`, `huber`, `smooth-l1`, `cross-entropy`, `ctc`, `bce`, `poisson`, `gaussian` or
+    /// `quantile` [default: cross-entropy for classes, ctc for lists of labels, mse for values]
     #[arg(long, value_name = "LOSS")]
     loss: Option<String>,
     /// Set the number of sequences per batch, by default fewer for small files [default: 64]

@@ -330,6 +330,8 @@ pub(super) fn arrays(dataset: &InMemory) -> Vec<(&'static str, Array)> {
             Target::StepClasses(steps) => classes.extend(steps.iter().map(|&c| i64::from(c))),
             Target::Values(values) => numbers.extend(values.iter().map(|&v| f64::from(v))),
             Target::StepValues(values) => numbers.extend(values.wide_values()),
+            // Refused before.
+            Target::Labels(_) => {}
         }
     }
     let kind = dataset.target_kind();

@@ -2,6 +2,7 @@
 //! features.
 
 use std::collections::HashSet;
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
@@ -23,6 +24,8 @@ use crate::in_memory::InMemory;
 /// Collects the sequences of one or more files.
 pub(super) struct Collector<'a> {
     task: Option<Task>,
+    /// The number of times that each step is read.
+    repeat: usize,
     known: Option<&'a TargetKind>,
     /// Whether values are kept in 64 bits in any case.
     exact: bool,
@@ -47,6 +50,7 @@ impl<'a> Collector<'a> {
         let names = FeatureNames::new(schema.and_then(|schema| schema.features.clone()));
         Self {
             task,
+            repeat: 1,
             known: schema.map(|schema| &schema.targets),
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
@@ -60,6 +64,11 @@ impl<'a> Collector<'a> {
             columns: vec![],
             known_columns: HashSet::new(),
         }
+    }
+
+    /// Returns the collector, which repeats each step.
+    pub(super) fn repeating(self, times: Option<NonZeroU8>) -> Self {
+        Self { repeat: times.map_or(1, |times| times.get().into()), ..self }
     }
 
     /// Adds a sentence that a person should read about the current file.
@@ -196,7 +205,8 @@ impl<'a> Collector<'a> {
         let exact = self.check_precision(features) || self.exact;
         let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
         let (mut examples, mut ids) = (vec![], vec![]);
-        for (file, raw) in std::mem::take(&mut self.sequences) {
+        for (file, mut raw) in std::mem::take(&mut self.sequences) {
+            raw.repeat_steps(features, self.tokens.count(), self.repeat);
             let length = raw.length(features, self.tokens.count());
             let target = target(&kind, &vocabulary, &raw, length);
             let target = target.map_err(|error| self.in_file(file, error))?;
@@ -223,7 +233,11 @@ impl<'a> Collector<'a> {
 
     /// Describes the targets of a task, and why the task is what it is.
     fn target_content(&self, task: Task) -> String {
-        let what = if task.predicts_numbers() { "numbers" } else { "names of classes" };
+        let what = match task {
+            Task::Transcription => "lists of labels",
+            _ if task.predicts_numbers() => "numbers",
+            _ => "names of classes",
+        };
         let in_rows = |(_, sequence): &(usize, RawSequence)| match &sequence.target {
             RawTarget::Column(rows) => rows.len() > 1,
             _ => false,
@@ -303,6 +317,7 @@ impl<'a> Collector<'a> {
             None => TargetKind::NONE,
             Some(Task::Classification) => TargetKind::Classes(self.labels()),
             Some(Task::SequenceLabelling) => TargetKind::StepClasses(self.labels()),
+            Some(Task::Transcription) => TargetKind::Labels(self.labels()),
             Some(Task::Regression) => {
                 TargetKind::Values(targets().map(fields).find(|&n| n > 0).unwrap_or(0))
             }

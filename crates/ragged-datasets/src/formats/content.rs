@@ -70,7 +70,7 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
         example.sequence.tokens().map(StepTokens::ids).hash(&mut hasher);
         match &example.target {
             Target::Class(class) => class.hash(&mut hasher),
-            Target::StepClasses(classes) => classes.hash(&mut hasher),
+            Target::StepClasses(classes) | Target::Labels(classes) => classes.hash(&mut hasher),
             Target::Values(values) => hash_values(values, &mut hasher),
             Target::StepValues(values) => hash_values(values.values(), &mut hasher),
         }

@@ -1,5 +1,7 @@
 //! How files are read.
 
+use std::num::NonZeroU8;
+
 use ragged_transforms::Tokenizer;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,10 @@ pub struct ReadOptions {
     pub task: Option<Task>,
     /// How texts are divided into tokens. Default `words`.
     pub tokenizer: Tokenizer,
+    /// The number of times that each step is read, at most 255. With [`Task::Transcription`], a target may be longer than
+    /// its sequence of letters; repeated letters make room for it. Default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<NonZeroU8>,
     /// The columns of a table.
     pub csv: CsvColumns,
 }

@@ -98,6 +98,9 @@ pub(super) fn target(
             let values = rows.iter().flatten().map(value).collect::<Result<_>>()?;
             Ok(Target::StepValues(Sequence::new(values, *count)?))
         }
+        (TargetKind::Labels(_), RawTarget::Many(fields)) => {
+            Ok(Target::Labels(fields.iter().map(class).collect::<Result<_>>()?))
+        }
         _ => {
             let expected = match kind {
                 TargetKind::Classes(_) => "one label".to_string(),
@@ -107,6 +110,7 @@ pub(super) fn target(
                 TargetKind::StepValues(count) => {
                     format!("{count} numbers for each of {length} steps")
                 }
+                TargetKind::Labels(_) => "a list of labels".into(),
             };
             Err(error(format!("target: expected {expected}, got {}", raw.target.describe())))
         }

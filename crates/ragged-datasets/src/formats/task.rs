@@ -36,6 +36,9 @@ pub enum Task {
     SequenceLabelling,
     /// One or more values for each step.
     StepRegression,
+    /// A list of labels for each sequence, of any length. Only a given task is this one: by itself, a list has one label
+    /// for each step.
+    Transcription,
 }
 
 impl Task {
@@ -55,6 +58,7 @@ impl Task {
             TargetKind::Values(_) => Some(Self::Regression),
             TargetKind::StepClasses(_) => Some(Self::SequenceLabelling),
             TargetKind::StepValues(_) => Some(Self::StepRegression),
+            TargetKind::Labels(_) => Some(Self::Transcription),
         }
     }
 
@@ -83,6 +87,7 @@ impl Task {
             Self::Regression => "regression",
             Self::SequenceLabelling => "sequence labelling",
             Self::StepRegression => "step regression",
+            Self::Transcription => "transcription",
         }
     }
 }
@@ -223,7 +228,12 @@ pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
     if let Some(labels) = kind.labels() {
         let shown = labels.iter().take(CLASSES).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if labels.len() > CLASSES { ", ..." } else { "" };
-        let classes = if labels.len() == 1 { "class" } else { "classes" };
+        let classes = match (kind.is_transcription(), labels.len()) {
+            (true, 1) => "label",
+            (true, _) => "labels",
+            (false, 1) => "class",
+            (false, _) => "classes",
+        };
         let count = labels.len();
         return format!("target: {task}{per_step}, {count} {classes}: {shown}{more}");
     }
@@ -231,7 +241,7 @@ pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
         examples.iter().flat_map(|example| match &example.target {
             Target::Values(values) => values.as_slice(),
             Target::StepValues(values) => values.values(),
-            Target::Class(_) | Target::StepClasses(_) => &[],
+            Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => &[],
         })
     };
     let count = values().count();

@@ -53,6 +53,9 @@ fn write_output(dataset: &InMemory, format: Format, out: &mut (impl Write + Seek
         let format = format.name();
         return Err(unsupported(format, "these tokens: write `.jsonl`, with one token per step"));
     }
+    if dataset.target_kind().is_transcription() && format != Format::JsonLines {
+        return Err(unsupported(format.name(), "a list of labels: write `.jsonl`"));
+    }
     match format {
         Format::Ts => ts::write(dataset, out),
         Format::Csv => csv::write(dataset, out),

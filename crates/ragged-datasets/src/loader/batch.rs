@@ -40,7 +40,12 @@ pub struct Batch {
     /// Targets per sequence are `[B]` (classes) or `[B, K]` (values). Targets per step have the layout
     /// of the input: `[N]` or `[N, K]` for packed rows, `[B, T]` or `[B, T, K]` for padded ones. They
     /// are zero in the padding, which a loss must exclude by the lengths.
+    ///
+    /// Lists of labels are joined to `[L]`, as PyTorch's `ctc_loss` takes them, in the order of the examples; their
+    /// lengths are [`target_lengths`](Self::target_lengths).
     pub target: Tensor,
+    /// The number of labels of each sequence, `[B]`, for lists of labels.
+    pub target_lengths: Option<Vec<usize>>,
     /// The indices of the examples in the data set.
     pub indices: Vec<usize>,
 }
@@ -48,7 +53,13 @@ pub struct Batch {
 impl Batch {
     /// Creates a batch from its parts, which must have matching sizes.
     pub fn new(input: BatchInput, target: Tensor, indices: Vec<usize>) -> Self {
-        Self { input, target, indices }
+        Self { input, target, target_lengths: None, indices }
+    }
+
+    /// Returns the batch with the lengths of its targets, which are lists of labels joined to one.
+    #[must_use]
+    pub fn with_target_lengths(self, lengths: Vec<usize>) -> Self {
+        Self { target_lengths: Some(lengths), ..self }
     }
 
     /// Returns B, the number of sequences.

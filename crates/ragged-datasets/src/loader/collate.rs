@@ -71,7 +71,15 @@ impl Collate {
             (Layout::Padded(lengths), None) => BatchInput::Padded { input: input?, lengths },
             (Layout::Padded(_), Some(_)) => return Err(Error::PaddedTokens),
         };
-        Ok(Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect()))
+        let batch = Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect());
+        let lengths = |(_, example): &(usize, Example)| match &example.target {
+            Target::Labels(labels) => Some(labels.len()),
+            _ => None,
+        };
+        Ok(match examples.iter().map(lengths).collect() {
+            Some(lengths) => batch.with_target_lengths(lengths),
+            None => batch,
+        })
     }
 }
 
@@ -164,6 +172,15 @@ fn targets(examples: &[(usize, Example)], layout: &Layout, device: &Device) -> R
             let count = first.features();
             layout.tensor(layout.rows(&values, count), Some(count), device)
         }
+        Target::Labels(_) => {
+            let labels = gather(examples, |example| match &example.target {
+                Target::Labels(labels) => Some(labels.as_slice()),
+                _ => None,
+            })?;
+            let labels = labels.concat();
+            let count = labels.len();
+            Ok(Tensor::from_vec(labels, count, device)?)
+        }
     }
 }
 
@@ -179,6 +196,7 @@ fn gather<'a, T>(
             TargetShape::Values(count) => ExpectedTarget::Values(count),
             TargetShape::StepClasses { .. } => ExpectedTarget::StepClasses { steps, classes: None },
             TargetShape::StepValues { values, .. } => ExpectedTarget::StepValues { steps, values },
+            TargetShape::Labels { .. } => ExpectedTarget::Labels { labels: None },
         };
         Error::Target { index, got: example.target.shape(), expected }
     };
@@ -258,6 +276,22 @@ mod tests {
         let values = Target::Values(vec![1.0]);
         let mixed = [(0, example(&[0.0], 1, class())), (5, example(&[0.0], 1, values))];
         check(&mixed, "example 5 has 1 target values: expected a class");
+    }
+
+    #[test]
+    fn lists_of_labels_are_joined_in_the_order_of_the_examples() {
+        let listed =
+            |values: &[f32], labels: &[u32]| example(values, 1, Target::Labels(labels.to_vec()));
+        let examples =
+            [(0, listed(&[1.0], &[5, 5])), (1, listed(&[], &[])), (2, listed(&[1.0; 3], &[6]))];
+        for collate in [Collate::Packed, Collate::Padded] {
+            let batch = collate.collate(&examples, &Device::Cpu).unwrap();
+            assert_eq!(batch.target.to_vec1::<u32>().unwrap(), [5, 5, 6]);
+            assert_eq!(batch.target_lengths, Some(vec![2, 0, 1]));
+        }
+        let mixed = [(0, listed(&[1.0], &[])), (3, example(&[1.0], 1, Target::Class(1)))];
+        let error = Collate::Packed.collate(&mixed, &Device::Cpu).unwrap_err().to_string();
+        assert_eq!(error, "example 3 has target class 1: expected a list of labels");
     }
 
     #[test]

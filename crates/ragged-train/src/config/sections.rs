@@ -150,7 +150,8 @@ impl ModelSection {
         };
         let output_size = targets.outputs() * outputs_per_value;
         let lecture = ModelConfig::new(self.kind, layer, output_size);
-        let usual = if targets.is_per_step() { Readout::Steps } else { lecture.readout };
+        let every_step = targets.is_per_step() || targets.is_transcription();
+        let usual = if every_step { Readout::Steps } else { lecture.readout };
         let (cell, head_dropout) = (self.cell, self.head_dropout);
         let readout = self.readout.unwrap_or(usual);
         let attends = readout == Readout::Attention;

@@ -138,6 +138,7 @@ fn empty<D: Dataset>(dataset: &D) -> Result<Example> {
         TargetKind::Classes(_) => Target::Class(0),
         TargetKind::Values(count) => Target::Values(vec![0.0; *count]),
         TargetKind::StepClasses(_) => Target::StepClasses(vec![]),
+        TargetKind::Labels(_) => Target::Labels(vec![]),
         TargetKind::StepValues(count) => Target::StepValues(Sequence::new(vec![], *count)?),
     };
     Ok(Example { sequence: Sequence::new(vec![], dataset.features())?, target })

@@ -56,6 +56,10 @@ pub enum Criterion {
         #[serde(default)]
         label_smoothing: f64,
     },
+    /// The negative log-likelihood of lists of labels under the outputs of every step, summed over all alignments, divided
+    /// by the number of labels (`nn.CTCLoss`). The first output is the blank. A target that its sequence is too short for
+    /// counts as zero.
+    Ctc,
     /// Binary cross-entropy of values from 0 to 1 under logits, for several labels at once
     /// (`nn.BCEWithLogitsLoss`).
     Bce {
@@ -107,6 +111,7 @@ impl Criterion {
             Self::Huber { .. } => "huber",
             Self::SmoothL1 { .. } => "smooth-l1",
             Self::CrossEntropy { .. } => "cross-entropy",
+            Self::Ctc => "ctc",
             Self::Bce { .. } => "bce",
             Self::Poisson { .. } => "poisson",
             Self::Gaussian => "gaussian",
@@ -122,6 +127,7 @@ impl Criterion {
             Self::Huber { .. } => "Huber loss",
             Self::SmoothL1 { .. } => "smooth L1 loss",
             Self::CrossEntropy { .. } => "cross-entropy in nats",
+            Self::Ctc => "CTC loss per label in nats",
             Self::Bce { .. } => "binary cross-entropy in nats",
             Self::Poisson { .. } => "Poisson negative log-likelihood in nats",
             Self::Gaussian => "Gaussian negative log-likelihood in nats",
@@ -150,9 +156,17 @@ impl Criterion {
         matches!(self, Self::CrossEntropy { .. })
     }
 
+    /// Returns whether the targets are lists of labels.
+    pub fn is_for_transcription(&self) -> bool {
+        matches!(self, Self::Ctc)
+    }
+
     /// Returns whether targets may be shifted and scaled: not counts or probabilities.
     pub fn allows_scaling(&self) -> bool {
-        !matches!(self, Self::CrossEntropy { .. } | Self::Bce { .. } | Self::Poisson { .. })
+        !matches!(
+            self,
+            Self::CrossEntropy { .. } | Self::Ctc | Self::Bce { .. } | Self::Poisson { .. }
+        )
     }
 
     /// Checks every option.
@@ -197,7 +211,7 @@ impl Criterion {
                     return Err(ConfigError::range(key, got, expected).into());
                 }
             }
-            Self::Mse | Self::L1 | Self::Poisson { .. } | Self::Gaussian => {}
+            Self::Mse | Self::L1 | Self::Poisson { .. } | Self::Gaussian | Self::Ctc => {}
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::objective::fused::{Terms, mean, wide};
 use crate::objective::loss::Loss;
 use crate::objective::metric_sum::MetricSum;
 use crate::objective::targets::{MISSING_CLASS, Targets};
-use crate::objective::{cross_entropy, value_terms};
+use crate::objective::{cross_entropy, transcription, value_terms};
 
 impl Criterion {
     /// Computes the terms, after a check of the shapes.
@@ -59,6 +59,9 @@ impl Criterion {
 
 impl Loss for Criterion {
     fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor> {
+        if *self == Self::Ctc {
+            return transcription::loss(prediction, targets);
+        }
         mean(prediction, self.terms(prediction, targets)?)
     }
 
@@ -68,6 +71,9 @@ impl Loss for Criterion {
             let known = classes.into_iter().filter(|&class| class != MISSING_CLASS);
             return Ok(known.fold(0.0, |sum, class| sum + cross_entropy::weight(weight, class)));
         }
+        if let (Self::Ctc, Some(lengths)) = (self, targets.lengths) {
+            return Ok(lengths.len() as f64);
+        }
         let values = wide(targets.values)?;
         Ok(values.iter().filter(|value| !value.is_nan()).count() as f64)
     }
@@ -75,6 +81,7 @@ impl Loss for Criterion {
     fn metrics(&self) -> MetricSum {
         match self.is_for_classes() {
             true => MetricSum::of_classes(),
+            false if *self == Self::Ctc => MetricSum::of_transcripts(),
             false => MetricSum::of_values(Outputs { kind: self.output_kind(), scale: None }, false),
         }
     }

@@ -16,6 +16,8 @@ use crate::objective::scores::Scores;
 use crate::objective::softmax::softmax;
 use crate::objective::span_sums::{NAMES as SPAN_NAMES, SpanSums};
 use crate::objective::targets::{MISSING_CLASS, Targets};
+use crate::objective::transcript_sums::{NAMES as RATES, TranscriptSums};
+use crate::objective::transcription::{self, transcribe};
 use crate::objective::value_sums::{ValueSums, predictions};
 
 /// The most probable classes that count for the metric `top5`.
@@ -77,6 +79,7 @@ enum Measured {
         non_finite: bool,
     },
     Values(ValueSums),
+    Transcripts(TranscriptSums),
 }
 
 /// The sum of a metric of a program.
@@ -106,6 +109,11 @@ impl MetricSum {
     /// [`Loss::decode`]: crate::objective::Loss::decode
     pub fn of_paths() -> Self {
         Self::new(Measured::Paths { confusion: ConfusionMatrix::default(), non_finite: false })
+    }
+
+    /// Creates an empty sum for lists of labels, which are decoded from the outputs without a beam.
+    pub fn of_transcripts() -> Self {
+        Self::new(Measured::Transcripts(TranscriptSums::default()))
     }
 
     /// Creates an empty sum for values, or for labels that are 0 or 1 where the outputs are logits. The metrics are
@@ -150,6 +158,7 @@ impl MetricSum {
             Measured::Paths { .. } => vec!["accuracy", "balanced_accuracy", "f1"],
             Measured::Labels { .. } => vec!["f1", "f1_micro", "accuracy", "auc"],
             Measured::Values(sums) => sums.finish().into_iter().map(|(name, _)| name).collect(),
+            Measured::Transcripts(_) => RATES.to_vec(),
         });
         names.extend(self.spans.iter().flat_map(|_| SPAN_NAMES));
         names
@@ -172,7 +181,8 @@ impl MetricSum {
         decoded: Option<&[u32]>,
         targets: &Targets<'_>,
     ) -> Result<()> {
-        if prediction.dim(0)? == 0 {
+        // A list of labels may belong to a sequence without steps.
+        if prediction.dim(0)? == 0 && targets.lengths.is_none() {
             return Ok(());
         }
         if weight > 0.0 {
@@ -227,6 +237,11 @@ impl MetricSum {
                 }
             }
             Measured::Values(sums) => sums.add(prediction, targets)?,
+            Measured::Transcripts(sums) => {
+                let (layout, wanted) = transcription::lists(prediction, targets)?;
+                let finite = wide(prediction)?.iter().all(|output| output.is_finite());
+                sums.add(&transcribe(prediction, layout, 1)?, &wanted, finite);
+            }
         }
         Ok(())
     }
@@ -261,6 +276,7 @@ impl MetricSum {
                 (metrics, *non_finite)
             }
             Measured::Values(sums) => (sums.finish(), false),
+            Measured::Transcripts(sums) => (sums.finish(), false),
         };
         others.extend(self.spans.iter().flat_map(SpanSums::finish));
         for (_, value) in &mut others {

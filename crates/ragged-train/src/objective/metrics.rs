@@ -23,6 +23,8 @@ use crate::exact_float::Floats;
 /// | `f1_micro` | labels | the F1 score of all labels together |
 /// | `top5` | more than 5 classes | the fraction of targets among the five most probable classes |
 /// | `auc` | classes, labels | the area under the ROC curve, averaged over the classes against the rest; in evaluations only |
+/// | `token_error_rate` | lists of labels | the edit distances to the targets divided by the number of labels of the targets |
+/// | `sequence_error_rate` | lists of labels | the fraction of sequences whose labels are not exactly right |
 /// | `span_f1`, `span_precision`, `span_recall` | BIO tags per step | the F1 score, precision and recall of spans |
 ///
 /// The loss is in the units of the model, in which targets may be scaled. All other metrics are in the units of the
@@ -88,6 +90,8 @@ fn in_words(name: &str) -> &str {
         "f1_micro" => "micro F1",
         "top5" => "top-5 accuracy",
         "auc" => "ROC AUC",
+        "token_error_rate" => "token error rate",
+        "sequence_error_rate" => "sequence error rate",
         "span_f1" => "span F1",
         "span_precision" => "span precision",
         "span_recall" => "span recall",

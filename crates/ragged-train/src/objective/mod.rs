@@ -24,6 +24,8 @@ pub(crate) mod softmax;
 mod span_sums;
 pub(crate) mod spans;
 pub(crate) mod targets;
+mod transcript_sums;
+pub(crate) mod transcription;
 mod value_sums;
 mod value_terms;
 

@@ -45,6 +45,10 @@ pub enum Monitor {
     SpanPrecision,
     /// The recall of spans, for BIO tags.
     SpanRecall,
+    /// The edit distances divided by the number of labels, for lists of labels; smaller is better.
+    TokenErrorRate,
+    /// The fraction of sequences that are not exactly right, for lists of labels; smaller is better.
+    SequenceErrorRate,
     /// A metric of a program ([`Loss::own_metrics`]).
     #[serde(skip)]
     Own(OwnMetric),
@@ -75,6 +79,8 @@ impl Monitor {
             Self::F1Micro => "f1_micro",
             Self::Top5 => "top5",
             Self::Auc => "auc",
+            Self::TokenErrorRate => "token_error_rate",
+            Self::SequenceErrorRate => "sequence_error_rate",
             Self::SpanF1 => "span_f1",
             Self::SpanPrecision => "span_precision",
             Self::SpanRecall => "span_recall",
@@ -86,6 +92,7 @@ impl Monitor {
     pub fn smaller_is_better(self) -> bool {
         match self {
             Self::Loss | Self::Mae | Self::Rmse | Self::Mase | Self::Pinball => true,
+            Self::TokenErrorRate | Self::SequenceErrorRate => true,
             Self::Own(own) => own.smaller_is_better,
             _ => false,
         }
@@ -144,6 +151,8 @@ mod tests {
             "f1_micro",
             "top5",
             "auc",
+            "token_error_rate",
+            "sequence_error_rate",
             "span_f1",
             "span_precision",
             "span_recall",

@@ -116,6 +116,7 @@ impl Loss for Objective {
         let sum = match &self.crf {
             Some(crf) => crf.metrics(),
             None if self.criterion.is_for_classes() => MetricSum::of_classes(),
+            None if self.criterion.is_for_transcription() => MetricSum::of_transcripts(),
             None => MetricSum::of_values(self.outputs.clone(), self.per_step),
         };
         match &self.spans {

@@ -14,14 +14,16 @@ pub const MISSING_CLASS: u32 = u32::MAX;
 pub struct Targets<'a> {
     /// Class indices of dtype `u32`, `[B]` or `[N]`, or values, `[B, K]` or `[N, K]`.
     pub values: &'a Tensor,
-    /// Which row is which step of which sequence, where there is one target per packed time step.
+    /// Which row is which step of which sequence, where there is one target per packed time step or a list of labels.
     pub layout: Option<&'a PackedLayout>,
+    /// The number of labels of each sequence, where the values are lists of labels joined to one, `[L]`.
+    pub lengths: Option<&'a [usize]>,
 }
 
 impl<'a> Targets<'a> {
     /// Creates targets of which nothing is known but their values.
     pub fn new(values: &'a Tensor) -> Self {
-        Self { values, layout: None }
+        Self { values, layout: None, lengths: None }
     }
 
     /// Returns the targets of a batch.
@@ -36,8 +38,9 @@ impl<'a> Targets<'a> {
             BatchInput::Tokens(tokens) => Some(tokens.layout()),
             BatchInput::Padded { .. } => None,
         };
-        let rows = values.dim(0)?;
-        Ok(Self { values, layout: layout.filter(|layout| layout.rows() == rows) })
+        let (rows, lengths) = (values.dim(0)?, batch.target_lengths.as_deref());
+        let layout = layout.filter(|layout| lengths.is_some() || layout.rows() == rows);
+        Ok(Self { values, layout, lengths })
     }
 
     /// Returns the values as class indices.

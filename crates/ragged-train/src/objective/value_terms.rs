@@ -44,7 +44,7 @@ fn term(criterion: &Criterion, outputs: &[f64], y: f64, k: usize, slopes: &mut [
     let x = outputs[0];
     let d = x - y;
     let (value, slope) = match criterion {
-        Criterion::Mse | Criterion::CrossEntropy { .. } => (d * d, 2.0 * d),
+        Criterion::Mse | Criterion::CrossEntropy { .. } | Criterion::Ctc => (d * d, 2.0 * d),
         Criterion::L1 => (d.abs(), sign(d)),
         Criterion::Huber { delta } if d.abs() <= *delta => (0.5 * d * d, d),
         Criterion::Huber { delta } => (delta * (d.abs() - 0.5 * delta), delta * sign(d)),

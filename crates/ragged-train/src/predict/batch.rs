@@ -6,16 +6,18 @@ use ragged_models::{Crf, Mode, PreparedModel};
 use ragged_sequence::PackedSequence;
 use ragged_transforms::Outputs;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fit::batch_model::BatchModel;
 use crate::objective::softmax::softmax;
+use crate::objective::transcription::transcribe;
 use crate::predict::predictions::Prediction;
 
-/// Adds a prediction for each sequence of a batch.
+/// Adds a prediction for each sequence of a batch. `beam` is for lists of labels.
 pub(super) fn predict_batch(
     model: &PreparedModel,
     outputs: &Outputs,
     targets: &TargetKind,
+    beam: usize,
     batch: &Batch,
     rows: &mut Vec<Prediction>,
 ) -> Result<()> {
@@ -23,6 +25,18 @@ pub(super) fn predict_batch(
     if let (Some(crf), Some(layout)) = (model.crf(), batch.input.layout()) {
         let emissions = PackedSequence::from_layout(output, layout.clone())?;
         return predict_paths(crf, &emissions, rows);
+    }
+    if let (true, Some(layout)) = (targets.is_transcription(), batch.input.layout()) {
+        for (row, (sequence, _)) in
+            output.to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().zip(layout.positions())
+        {
+            if !row.iter().all(|value| value.is_finite()) {
+                return Err(Error::NonFinitePrediction { sequence: rows.len() + sequence + 1 });
+            }
+        }
+        let found = transcribe(&output, layout, beam)?.into_iter();
+        rows.extend(found.map(|list| Prediction { decoded: Some(list), ..Default::default() }));
+        return Ok(());
     }
     let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
     output.iter_mut().for_each(|row| outputs.apply(row));
@@ -53,7 +67,7 @@ fn predict_paths(crf: &Crf, emissions: &PackedSequence, rows: &mut Vec<Predictio
     let marginals = crf.marginals(emissions)?.data().to_dtype(DType::F64)?.to_vec2::<f64>()?;
     let first = rows.len();
     let paths = crf.decode(emissions)?.into_iter();
-    rows.extend(paths.map(|(path, _)| Prediction { path: Some(path), ..Default::default() }));
+    rows.extend(paths.map(|(path, _)| Prediction { decoded: Some(path), ..Default::default() }));
     for ((b, _), probabilities) in emissions.layout().positions().zip(marginals) {
         rows[first + b].values.push(probabilities);
     }

@@ -17,8 +17,9 @@ pub struct Prediction {
     /// The probabilities of the classes, or the predicted values in the units of the training data: one row for the
     /// sequence, or one row per time step.
     pub values: Vec<Vec<f64>>,
-    /// The class of each time step on the best path of a CRF. `None` without a CRF: the class is the most probable one.
-    pub path: Option<Vec<u32>>,
+    /// The class of each time step on the best path of a CRF, or the labels of a transcription in their order. `None`
+    /// otherwise: the class is the most probable one.
+    pub decoded: Option<Vec<u32>>,
 }
 
 /// The predictions for the sequences of a file, in their order.
@@ -77,7 +78,7 @@ impl Predictions {
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
     /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of
-    /// each class, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
+    /// each class, or `position` and `label` for lists of labels, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
     /// probability of a 1.
     ///
     /// # Errors
@@ -89,7 +90,10 @@ impl Predictions {
         let with_ids = self.rows.iter().any(|row| row.id.is_some());
         header.extend(with_ids.then(|| "id".to_string()));
         header.extend(self.per_step().then(|| "step".to_string()));
+        let lists = self.targets.is_transcription();
+        header.extend(lists.then(|| "position".to_string()));
         match self.targets.labels() {
+            Some(_) if lists => header.push("label".into()),
             Some(labels) => {
                 header.push("label".into());
                 header.extend(labels.iter().map(|label| format!("p({label})")));
@@ -98,10 +102,14 @@ impl Predictions {
         }
         table.write_record(&header)?;
         for (series, prediction) in self.rows.iter().enumerate() {
-            for (step, values) in prediction.values.iter().enumerate() {
+            // The rows of a list are its labels, which have no values.
+            let labels = prediction.decoded.iter().flatten().map(|_| &[][..]);
+            let values = prediction.values.iter().map(Vec::as_slice);
+            let rows: Vec<&[f64]> = if lists { labels.collect() } else { values.collect() };
+            for (step, values) in rows.into_iter().enumerate() {
                 let mut record = vec![(self.first + series).to_string()];
                 record.extend(with_ids.then(|| prediction.id.clone().unwrap_or_default()));
-                record.extend(self.per_step().then(|| (step + 1).to_string()));
+                record.extend((lists || self.per_step()).then(|| (step + 1).to_string()));
                 record.extend(self.label(prediction, step).map(str::to_string));
                 record.extend(values.iter().map(f64::to_string));
                 table.write_record(&record)?;
@@ -116,7 +124,7 @@ impl Predictions {
     /// Returns one line of JSON per sequence:
     /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`. Values
     /// that have names have them, as in `"values":{"q0.1":0.5,"q0.9":1.5}`.
-    /// Where there is one prediction per time step, `label`, `probabilities` and `values` are lists. A
+    /// For lists of labels it is `{"series":1,"labels":["a","b"]}`. Where there is one prediction per time step, `label`, `probabilities` and `values` are lists. A
     /// sequence with a name has it as `id` after its number.
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
@@ -131,6 +139,12 @@ impl Predictions {
             let id = prediction.id.as_ref().map(|id| format!(",\"id\":{}", json!(id)));
             let series = format!("{}{}", self.first + series, id.unwrap_or_default());
             text += &match self.targets.labels() {
+                Some(labels) if self.targets.is_transcription() => {
+                    let decoded = prediction.decoded.iter().flatten();
+                    let list: Vec<_> =
+                        decoded.filter_map(|&label| labels.get(label as usize)).collect();
+                    format!("{{\"series\":{series},\"labels\":{}}}\n", json!(list))
+                }
                 Some(labels) => {
                     let label = |step| json!(self.label(prediction, step)).to_string();
                     let label = joined((0..prediction.values.len()).map(label).collect());
@@ -177,8 +191,8 @@ impl Predictions {
 
     /// Returns the label of a row: that of the path, or else the most probable one, the first of equal ones.
     fn label(&self, prediction: &Prediction, row: usize) -> Option<&str> {
-        let index = match &prediction.path {
-            Some(path) => *path.get(row)? as usize,
+        let index = match &prediction.decoded {
+            Some(classes) => *classes.get(row)? as usize,
             None => {
                 let values = prediction.values.get(row)?;
                 let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -213,12 +227,24 @@ mod tests {
     #[test]
     fn the_labels_of_a_crf_are_those_of_its_path() {
         let targets = TargetKind::StepClasses(vec!["a".into(), "b".into()]);
-        let (values, path) = (vec![vec![0.75, 0.25]; 2], Some(vec![0, 1]));
-        let predictions = predictions(targets, vec![Prediction { id: None, values, path }]);
+        let (values, decoded) = (vec![vec![0.75, 0.25]; 2], Some(vec![0, 1]));
+        let predictions = predictions(targets, vec![Prediction { id: None, values, decoded }]);
         let csv = "series,step,label,p(a),p(b)\n1,1,a,0.75,0.25\n1,2,b,0.75,0.25\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let line = "{\"series\":1,\"label\":[\"a\",\"b\"],\"probabilities\":[{\"a\":0.75,\"b\":0.25},{\"a\":0.75,\"b\":0.25}]}\n";
         assert_eq!(predictions.to_json_lines(), line);
+    }
+
+    #[test]
+    fn transcriptions_have_lists_of_labels() {
+        let targets = TargetKind::Labels(vec!["AE".into(), "K".into()]);
+        let row =
+            |labels: &[u32]| Prediction { decoded: Some(labels.to_vec()), ..Default::default() };
+        let predictions = predictions(targets, vec![row(&[1, 0]), row(&[])]);
+        let csv = "series,position,label\n1,1,K\n1,2,AE\n";
+        assert_eq!(predictions.to_csv().unwrap(), csv);
+        let lines = "{\"series\":1,\"labels\":[\"K\",\"AE\"]}\n{\"series\":2,\"labels\":[]}\n";
+        assert_eq!(predictions.to_json_lines(), lines);
     }
 
     #[test]
@@ -235,7 +261,7 @@ mod tests {
     fn named_sequences_keep_their_names() {
         let row = |id: Option<&str>| {
             let (id, values) = (id.map(Into::into), vec![vec![1.5]]);
-            Prediction { id, values, path: None }
+            Prediction { id, values, decoded: None }
         };
         let rows = vec![row(Some("patient \"9\"")), row(None)];
         let predictions = predictions(TargetKind::Values(1), rows);

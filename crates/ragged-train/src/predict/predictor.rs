@@ -58,6 +58,8 @@ pub struct Predictor {
     model: PreparedModel,
     /// The parameters of the model, which share its memory.
     parameters: Parameters,
+    /// The size of the beam with which lists of labels are decoded.
+    beam: usize,
 }
 
 impl Predictor {
@@ -84,7 +86,14 @@ impl Predictor {
         let model = model.prepare().map_err(&fits)?;
         drop(fits);
         let encoder = Arc::new(checkpoint.info.tokens.clone());
-        Ok(Self { config, info: checkpoint.info, encoder, model, parameters })
+        Ok(Self { config, info: checkpoint.info, encoder, model, parameters, beam: 1 })
+    }
+
+    /// Returns the predictor with a beam search for lists of labels, of this many hypotheses. Default 1: the labels of
+    /// the best alignment, which the metrics of an evaluation have in any case. Other predictions do not depend on it.
+    #[must_use]
+    pub fn with_beam(self, beam: usize) -> Self {
+        Self { beam, ..self }
     }
 
     /// Returns the kind of targets, with the names of classes.
@@ -310,7 +319,14 @@ impl Predictor {
         let loader = self.loader(self.transformed(data, part, &mut notes)?)?;
         let mut rows = vec![];
         for batch in loader.epoch(0) {
-            predict_batch(&self.model, &self.info.outputs, self.targets(), &batch?, &mut rows)?;
+            predict_batch(
+                &self.model,
+                &self.info.outputs,
+                self.targets(),
+                self.beam,
+                &batch?,
+                &mut rows,
+            )?;
         }
         let bad = |p: &Prediction| !p.values.iter().flatten().all(|value| value.is_finite());
         if let Some(index) = rows.iter().position(bad) {

@@ -11,7 +11,7 @@ use crate::atomic_file::write_atomically;
 use crate::error::Result;
 
 /// Writes a batch as safetensors: `input` `[B, T, features]` padded with zeros, `lengths` `[B]`,
-/// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens, and `target` as the loss received it.
+/// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens, `target_lengths` `[B]` for lists of labels, and `target` as the loss received it.
 ///
 /// # Errors
 ///
@@ -44,6 +44,9 @@ pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
         ("lengths", counts(&lengths)?),
         ("indices", counts(&batch.indices)?),
     ]);
+    if let Some(lengths) = &batch.target_lengths {
+        tensors.insert("target_lengths", counts(lengths)?);
+    }
     tensors.extend(ids.map(|ids| ("token_ids", ids)));
     write_atomically(path, &safetensors::serialize(tensors, None)?)
 }

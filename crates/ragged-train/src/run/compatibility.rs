@@ -85,19 +85,30 @@ fn check_tokens(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
 fn check_readout(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<()> {
     let targets = data.targets();
     let per_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+    let lists = targets.is_transcription();
+    if lists && config.train.bptt_steps > 0 {
+        let message = "train.bptt_steps is given, but the targets are lists of labels: expected 0";
+        return Err(ConfigError::conflict("train.bptt_steps", message).into());
+    }
     let ModelConfig { kind, readout, ref layer, .. } = *model;
-    if per_step != (readout == Readout::Steps) {
-        let (targets, expected) =
-            if per_step { ("time step", "steps") } else { ("sequence", "another readout") };
+    if (per_step || lists) != (readout == Readout::Steps) {
+        let (targets, expected) = match (per_step, lists) {
+            (true, _) => ("there is one target per time step", "steps"),
+            (false, true) => ("the targets are lists of labels", "steps"),
+            (false, false) => ("there is one target per sequence", "another readout"),
+        };
         let message = format!(
-            "model.readout is {}, but there is one target per {targets}: expected {expected}",
+            "model.readout is {}, but {targets}: expected {expected}",
             format!("{readout:?}").to_lowercase()
         );
         return Err(ConfigError::conflict("model.readout", message).into());
     }
-    if per_step && kind == ModelKind::Fixed {
-        let message =
-            "model.kind is fixed, but there is one target per time step: expected variable";
+    if (per_step || lists) && kind == ModelKind::Fixed {
+        let targets = match lists {
+            true => "the targets are lists of labels",
+            false => "there is one target per time step",
+        };
+        let message = format!("model.kind is fixed, but {targets}: expected variable");
         return Err(ConfigError::conflict("model.kind", message).into());
     }
     if config.train.bptt_steps > 0 && (kind == ModelKind::Fixed || layer.bidirectional) {
@@ -135,7 +146,7 @@ fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
         let rows: Vec<Vec<f32>> = match data.get(0, index)?.target {
             Target::Values(values) => vec![values],
             Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
-            Target::Class(_) | Target::StepClasses(_) => return Ok(()),
+            Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => return Ok(()),
         };
         for row in rows {
             if *first.get_or_insert_with(|| row.clone()) != row {

@@ -28,6 +28,7 @@ use crate::run::recorder::{Recorder, RunContext};
 use crate::run::results::Results;
 use crate::run::run_dir::{RunDir, RunSummary};
 use crate::run::small_data::{advice, resolve_batch_size};
+use crate::run::transcription::transcription_notes;
 use crate::run::word_vectors::load_word_vectors;
 
 /// A run that is set up, at its start or at a checkpoint.
@@ -101,6 +102,7 @@ impl Experiment {
         let mut data = Datasets::open_with(&config.data, characters, config.seed)?;
         resolve_batch_size(&mut config, &data);
         data.notes.extend(advice(&config, &data));
+        data.notes.extend(transcription_notes(&data)?);
         let objective = resolve_objective(&mut config, &data)?;
         let model_config = config.model_config(
             data.train.features(),

@@ -29,6 +29,7 @@ pub(crate) mod tagging;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
 pub(crate) mod tokens;
+mod transcription;
 pub(crate) mod word_vectors;
 
 pub use bad_batch::save_bad_batch;

@@ -29,12 +29,16 @@ pub(crate) fn resolve_objective(
         return Ok(Objective::new(Criterion::cross_entropy(), None, targets));
     }
     let usual = match targets.labels() {
+        Some(_) if targets.is_transcription() => Criterion::Ctc,
         Some(_) => Criterion::cross_entropy(),
         None => Criterion::Mse,
     };
     let criterion = config.train.loss.get_or_insert(usual).clone();
-    if criterion.is_for_classes() != targets.labels().is_some() {
+    let lists = targets.is_transcription();
+    let classes = targets.labels().is_some() && !lists;
+    if (criterion.is_for_classes(), criterion.is_for_transcription()) != (classes, lists) {
         let (are, expected) = match targets.labels() {
+            Some(_) if lists => ("lists of labels", "ctc, or another data.read.task"),
             Some(_) => ("classes", "cross-entropy, or data.read.task regression"),
             None => ("values", "another loss, or data.read.task classification"),
         };
@@ -74,7 +78,7 @@ fn with_weights(
                     Target::StepClasses(classes) => {
                         classes.into_iter().for_each(|class| counts[class as usize] += 1);
                     }
-                    Target::Values(_) | Target::StepValues(_) => {}
+                    Target::Values(_) | Target::StepValues(_) | Target::Labels(_) => {}
                 }
             }
             let weight = weights.resolve(labels, &counts)?;
@@ -136,7 +140,7 @@ fn scale(
 ) -> Result<Option<Standardize>> {
     let values = match data.targets() {
         TargetKind::Values(count) | TargetKind::StepValues(count) => *count,
-        TargetKind::Classes(_) | TargetKind::StepClasses(_) => 0,
+        TargetKind::Classes(_) | TargetKind::StepClasses(_) | TargetKind::Labels(_) => 0,
     };
     let possible = criterion.allows_scaling() && values > 0;
     let usual = match possible && !config.data.is_generated() {
@@ -188,7 +192,7 @@ fn for_each_value(data: &AnyDataset, mut visit: impl FnMut(usize, f32)) -> Resul
                     step.iter().enumerate().for_each(|(k, &value)| visit(k, value));
                 }
             }
-            Target::Class(_) | Target::StepClasses(_) => {}
+            Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => {}
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ pub(crate) fn check_crf(config: &ExperimentConfig, data: &Datasets) -> Result<()
     }
     let TargetKind::StepClasses(labels) = data.targets() else {
         let are = match data.targets().labels() {
+            Some(_) if data.targets().is_transcription() => "lists of labels",
             Some(_) => "one class per sequence",
             None => "values",
         };

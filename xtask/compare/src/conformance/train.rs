@@ -81,5 +81,5 @@ fn batch(case: &Case, kind: ModelKind, k: usize) -> CaseResult<Batch> {
         ModelKind::Fixed => BatchInput::Padded { input: input.clone(), lengths },
         ModelKind::Variable => BatchInput::Packed(pack_padded_sequence(input, &lengths, false)?),
     };
-    Ok(Batch { input, target, indices })
+    Ok(Batch::new(input, target, indices))
 }

@@ -44,6 +44,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         TargetKind::Values(count) | TargetKind::StepValues(count) => {
             header.extend((0..*count).map(|k| format!("target_{k}")));
         }
+        TargetKind::Labels(_) => return Err(unsupported("csv", "a list of labels")),
     }
     let written = |result: csv::Result<()>| result.map_err(failed);
     written(writer.write_record(&header))?;
@@ -61,6 +62,8 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
                 Target::Class(class) => row.push(label(*class)),
                 Target::StepClasses(classes) => row.push(label(classes[t])),
                 Target::Values(values) => row.extend(values.iter().map(|&v| digits(v, None))),
+                // Refused with the header.
+                Target::Labels(_) => {}
                 Target::StepValues(values) => {
                     let values = values.row(t).unwrap_or_default();
                     row.extend(values.iter().map(|&v| digits(v, None)));

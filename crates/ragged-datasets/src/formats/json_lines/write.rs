@@ -84,7 +84,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
                 Some(Written::Number(Number::new(values[0])))
             }
             (Target::Values(values), _) => Some(Written::Numbers(numbers(values))),
-            (Target::StepClasses(classes), _) => {
+            (Target::StepClasses(classes) | Target::Labels(classes), _) => {
                 Some(Written::Labels(classes.iter().map(|&class| label(class)).collect()))
             }
             (Target::StepValues(values), _) => {

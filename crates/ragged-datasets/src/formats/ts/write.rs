@@ -37,6 +37,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         TargetKind::StepClasses(_) | TargetKind::StepValues(_) => {
             return Err(unsupported("ts", "a target for each step"));
         }
+        TargetKind::Labels(_) => return Err(unsupported("ts", "a list of labels")),
     };
     let length = examples[0].sequence.len();
     let equal = length > 0 && examples.iter().all(|e| e.sequence.len() == length);

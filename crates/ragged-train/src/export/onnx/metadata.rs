@@ -18,6 +18,8 @@ pub(super) fn properties(
     let (task, per) = match &schema.targets {
         TargetKind::Classes(_) => ("classification", "sequence"),
         TargetKind::StepClasses(_) => ("classification", "step"),
+        // Refused before.
+        TargetKind::Labels(_) => ("transcription", "sequence"),
         TargetKind::Values(_) => ("regression", "sequence"),
         TargetKind::StepValues(_) => ("regression", "step"),
     };
