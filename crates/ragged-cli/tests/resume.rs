@@ -24,6 +24,7 @@ hidden_size = 4
 [data]
 dataset = \"table.csv\"
 transforms = []
+target_transform = \"none\"
 valid_fraction = 0.25
 [train]
 epochs = 12
