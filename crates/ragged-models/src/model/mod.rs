@@ -201,8 +201,8 @@ impl Model {
     ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 2)
     /// };
     /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
-    /// let text = |ids: &[[u32; 1]]| Tensor::new(ids, &Device::Cpu);
-    /// let texts = [text(&[[3], [1], [4]])?, text(&[[1]])?];
+    /// let text = |ids: &[u32]| Tensor::new(ids, &Device::Cpu)?.unsqueeze(1);
+    /// let texts = [text(&[3, 1, 4])?, text(&[1])?];
     /// let tokens = PackedTokens::new(pack_sequence(&texts, false)?)?;
     /// assert_eq!(model.embed(&tokens, Mode::Inference)?.data().dims(), [4, 7]);
     /// assert_eq!(model.forward_tokens(&tokens, Mode::Inference)?.dims(), [2, 2]);
