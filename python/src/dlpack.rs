@@ -1,8 +1,8 @@
 //! Tensors of Python as slices, by the DLPack protocol.
 //!
-//! A tensor library describes its tensors by a C structure, [`DlTensor`]. PyTorch 2.10 and later fills one in a call of
-//! C (the exchange API of DLPack 1.3), which takes 0.1 microseconds per tensor. From other libraries, and from an older
-//! PyTorch, it comes in a capsule that `__dlpack__()` returns, which takes some microseconds.
+//! DLPack is a format in which libraries pass tensors to each other: the C structure [`DlTensor`]. PyTorch 2.10 and later
+//! fill it in a C function (the exchange API of DLPack 1.3), in 0.1 microseconds per tensor. Other libraries and older
+//! versions of PyTorch return it from `__dlpack__()`, which takes some microseconds.
 //!
 //! # Safety
 //!

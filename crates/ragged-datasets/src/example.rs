@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::repeat_rows::repeat_rows;
 use crate::target_shape::{ExpectedTarget, TargetShape};
 use crate::tokens::step_tokens::StepTokens;
 
@@ -151,6 +152,28 @@ impl Sequence {
     /// Returns the features of the steps in order; none for tokens only.
     pub fn steps(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.features.max(1))
+    }
+
+    /// Returns a sequence that has each step this number of times in a row.
+    ///
+    /// ```
+    /// use ragged_datasets::Sequence;
+    ///
+    /// let twice = Sequence::new(vec![1.0, 0.5, 2.0, 0.25], 2)?.repeat_steps(2);
+    /// assert_eq!(twice.values(), [1.0, 0.5, 1.0, 0.5, 2.0, 0.25, 2.0, 0.25]);
+    /// # Ok::<(), ragged_datasets::Error>(())
+    /// ```
+    #[must_use]
+    pub fn repeat_steps(self, times: usize) -> Self {
+        if times == 1 {
+            return self;
+        }
+        Self {
+            values: repeat_rows(&self.values, self.features, times),
+            features: self.features,
+            exact: self.exact.map(|exact| repeat_rows(&exact, self.features, times)),
+            tokens: self.tokens.map(|tokens| tokens.repeat_steps(times)),
+        }
     }
 
     /// Returns some steps. Panics if the range is not within the steps.

@@ -52,6 +52,7 @@ mod example;
 pub mod formats;
 mod in_memory;
 mod loader;
+mod repeat_rows;
 mod subset;
 pub mod synthetic;
 mod target_shape;

@@ -32,6 +32,8 @@ fn texts_and_lists_of_tokens_are_sequences() {
     let data = read(lines).unwrap();
     assert_eq!(texts(&data, 0), ["Good", "film", "."]);
     assert_eq!(texts(&data, 1), ["a b", "17", "-3"]);
+    let note = "texts are divided into words (data.read.tokenizer)";
+    assert!(data.notes().iter().any(|said| said == note), "{:?}", data.notes());
     assert_eq!((data.features(), data.length(0, 2).unwrap()), (0, 0));
     assert_eq!(data.target_kind(), &TargetKind::Classes(vec!["neg".into(), "pos".into()]));
     let options = ReadOptions { tokenizer: Tokenizer::Characters, ..Default::default() };

@@ -219,6 +219,17 @@ fn what_does_not_fit_is_refused_before_training() {
     let message = "train.monitor is accuracy: expected loss, token_error_rate or sequence_error_rate for these targets";
     assert_eq!(error(&[("train.monitor", "accuracy")]), message);
     assert!(error(&[("data.read.repeat", "0")]).contains("data.read.repeat"));
+    let classes = folder.path().join("classes.jsonl");
+    let lines = "{\"text\": \"ab\", \"target\": \"x\"}\n{\"text\": \"b\", \"target\": \"y\"}\n";
+    std::fs::write(&classes, lines.repeat(20)).unwrap();
+    let classes = [
+        ("data.dataset", classes.to_str().unwrap()),
+        ("data.read.task", "classification"),
+        ("data.read.repeat", "2"),
+        ("train.monitor", "loss"),
+    ];
+    let message = "data.read.repeat is 2, but the targets are not lists of labels: expected 1";
+    assert_eq!(error(&classes), message);
     // Labels per step are for as many steps as are read.
     let labelling = error(&[("data.read.task", "sequence-labelling")]);
     assert!(labelling.contains("expected one label for each of"), "{labelling}");

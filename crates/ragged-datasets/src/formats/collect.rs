@@ -71,6 +71,11 @@ impl<'a> Collector<'a> {
         Self { repeat: times.map_or(1, |times| times.get().into()), ..self }
     }
 
+    /// Whether these are the training data, and not data that are read with their schema.
+    pub(super) fn is_training(&self) -> bool {
+        self.known.is_none()
+    }
+
     /// Adds a sentence that a person should read about the current file.
     pub(super) fn note(&mut self, note: impl Into<String>) {
         self.notes.push((self.file(), note.into()));
@@ -206,12 +211,14 @@ impl<'a> Collector<'a> {
         let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
         let (mut examples, mut ids) = (vec![], vec![]);
         for (file, mut raw) in std::mem::take(&mut self.sequences) {
-            raw.repeat_steps(features, self.tokens.count(), self.repeat);
-            let length = raw.length(features, self.tokens.count());
+            let (values, tokens) =
+                (std::mem::take(&mut raw.values), std::mem::take(&mut raw.tokens));
+            let sequence = self.tokens.sequence(values, features, exact, tokens)?;
+            let sequence = sequence.repeat_steps(self.repeat);
+            let length = sequence.len();
             let target = target(&kind, &vocabulary, &raw, length);
             let target = target.map_err(|error| self.in_file(file, error))?;
             ids.extend(raw.id);
-            let sequence = self.tokens.sequence(raw.values, features, exact, raw.tokens)?;
             examples.push(Example::new(sequence, target));
         }
         let (named, count) = (ids.len(), examples.len());

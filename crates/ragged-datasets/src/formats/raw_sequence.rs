@@ -18,24 +18,3 @@ pub(super) struct RawSequence {
     /// The location of the target.
     pub(super) location: Location,
 }
-
-impl RawSequence {
-    /// Repeats each step, which has `features` features and `columns` columns of tokens.
-    pub(super) fn repeat_steps(&mut self, features: usize, columns: usize, times: usize) {
-        fn repeated<T: Copy>(rows: &[T], width: usize, times: usize) -> Vec<T> {
-            rows.chunks(width.max(1)).flat_map(|row| row.repeat(times)).collect()
-        }
-        if times > 1 {
-            self.values = repeated(&self.values, features, times);
-            self.tokens = repeated(&self.tokens, columns, times);
-        }
-    }
-
-    /// Returns the number of steps of a sequence with `features` features and `columns` columns of tokens.
-    pub(super) fn length(&self, features: usize, columns: usize) -> usize {
-        match columns {
-            0 => self.values.len() / features,
-            columns => self.tokens.len() / columns,
-        }
-    }
-}

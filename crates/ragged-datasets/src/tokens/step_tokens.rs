@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::repeat_rows::repeat_rows;
 
 /// The tokens of the steps of one sequence: K indices for each step, and optionally a sequence of indices for each
 /// step, such as the characters of a word.
@@ -75,6 +76,13 @@ impl StepTokens {
     /// Returns the sequence of indices of each step.
     pub fn inner(&self) -> Option<&[Arc<[u32]>]> {
         self.inner.as_deref()
+    }
+
+    /// Returns tokens that have each step this number of times in a row.
+    pub(crate) fn repeat_steps(self, times: usize) -> Self {
+        let repeat = |rows: Vec<Arc<[u32]>>| repeat_rows(&rows, 1, times);
+        let ids = repeat_rows(&self.ids, self.columns, times);
+        Self { ids, columns: self.columns, inner: self.inner.map(repeat) }
     }
 
     /// Returns some steps. Panics if the range is not within the steps.

@@ -145,7 +145,13 @@ impl<T: Element + WithDType> CustomOp1 for Op<T> {
             let rows = PackedRows::new(self.layout.batch_size(), self.layout.batch_sizes())?;
             ragged_kernels::ctc_loss(&rows, self.classes, logits, &targets, self.options)
         };
-        let CtcLoss { losses, gradient } = run().map_err(candle_core::Error::wrap)?;
+        let CtcLoss { losses, gradient } = run().map_err(|mut error| {
+            // The kernels count sequences in sorted order.
+            if let ragged_kernels::Error::Label { sequence, .. } = &mut error {
+                *sequence = self.layout.sorted_indices()[*sequence];
+            }
+            candle_core::Error::wrap(error)
+        })?;
         if let Some(gradient) = gradient {
             self.gradient.get_or_init(|| gradient);
         }

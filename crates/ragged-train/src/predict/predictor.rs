@@ -306,7 +306,10 @@ impl Predictor {
         if sequences.is_empty() {
             return Ok(self.predictions(vec![], vec![]));
         }
-        let example = |sequence: &Sequence| Example::new(sequence.clone(), Target::Values(vec![]));
+        let times = self.config.data.read.repeat.map_or(1, |times| times.get().into());
+        let example = |sequence: &Sequence| {
+            Example::new(sequence.clone().repeat_steps(times), Target::Values(vec![]))
+        };
         let examples = sequences.iter().map(example).collect();
         let data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
         self.predict_dataset(Arc::new(data), None)

@@ -12,6 +12,7 @@ use crate::objective::criterion::Criterion;
 use crate::objective::scaled::Objective;
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::tagging::check_crf;
+use crate::run::transcription::check_repeat;
 
 /// Returns the objective, and adds to the configuration what it leaves to defaults. With a CRF, which is only known
 /// once the model is built, the objective is that of its emissions alone.
@@ -25,6 +26,7 @@ pub(crate) fn resolve_objective(
 ) -> Result<Objective> {
     let targets = data.targets();
     check_crf(config, data)?;
+    check_repeat(config, data)?;
     if config.model.crf {
         return Ok(Objective::new(Criterion::cross_entropy(), None, targets));
     }

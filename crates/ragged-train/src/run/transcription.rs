@@ -2,8 +2,24 @@
 
 use ragged_datasets::{Dataset, Target};
 
+use crate::config::error::ConfigError;
+use crate::config::experiment_config::ExperimentConfig;
 use crate::error::Result;
 use crate::run::datasets::Datasets;
+
+/// Checks that steps are repeated for lists of labels only: other models do not need it, and the repetition is no part
+/// of a checkpoint, so that `ragged-runtime` would not know of it.
+pub(crate) fn check_repeat(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
+    match config.data.read.repeat {
+        Some(times) if times.get() > 1 && !data.targets().is_transcription() => {
+            let message = format!(
+                "data.read.repeat is {times}, but the targets are not lists of labels: expected 1"
+            );
+            Err(ConfigError::conflict("data.read.repeat", message).into())
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Returns a note for each part of the data that has targets for which their sequences are too short: CTC aligns each
 /// label with a step of its own, and needs a step between two equal labels.

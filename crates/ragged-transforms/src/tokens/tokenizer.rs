@@ -29,6 +29,16 @@ pub enum Tokenizer {
 }
 
 impl Tokenizer {
+    /// Returns what the tokens are, in words.
+    pub fn parts(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::WhiteSpace => "what is between white space",
+            Self::Characters => "characters",
+            Self::Bytes => "bytes",
+        }
+    }
+
     /// Returns the tokens of a text, in order. An empty text has none.
     pub fn split(self, text: &str) -> Vec<String> {
         match self {

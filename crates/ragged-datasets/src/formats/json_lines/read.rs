@@ -46,7 +46,7 @@ pub(in crate::formats) fn read(
     into: &mut Collector,
 ) -> Result<()> {
     let mut lines = Lines::new(input);
-    let (mut sequences, mut named, mut targets) = (0, false, false);
+    let (mut sequences, mut named, mut targets, mut divided) = (0, false, false, false);
     while let Some(line) = lines.next()? {
         if line.text().is_empty() {
             continue;
@@ -74,6 +74,7 @@ pub(in crate::formats) fn read(
             location.caused_by(reason, error)
         })?;
         let error = |reason: String| line.error(0, &reason);
+        divided |= record.text.is_some();
         let texts = tokens(record.text, record.tokens, tokenizer).map_err(error)?;
         let table = match (record.sequence, &texts) {
             (Some(steps), _) => steps.table().map_err(error)?,
@@ -137,6 +138,10 @@ pub(in crate::formats) fn read(
         into.column("id", Role::Id, "");
     }
     into.feature_columns(|k| format!("sequence[:, {k}]"));
+    if divided && into.is_training() {
+        let parts = tokenizer.parts();
+        into.note(format!("texts are divided into {parts} (data.read.tokenizer)"));
+    }
     if into.tokens().count() > 0 {
         into.column(COLUMN, Role::Token(0), "");
     }

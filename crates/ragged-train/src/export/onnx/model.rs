@@ -60,15 +60,7 @@ fn check_size(bytes: usize) -> Result<()> {
 
 fn build(model: &TrainedModel<'_>) -> Result<Model> {
     let TrainedModel { config, schema, .. } = model;
-    check_supported(config)?;
-    if schema.targets.is_transcription() {
-        return Err(Error::OnnxUnsupported {
-            key: "data.read.task",
-            got: "transcription".into(),
-            reason: "ONNX has no operator that decodes lists of labels",
-            expected: "a model of another task",
-        });
-    }
+    check_supported(config, &schema.targets)?;
     let mut graph = GraphBuilder::new(model.name, String::new());
     let mut sequences = inputs(&mut graph, model);
     for transform in model.transforms.transforms() {

@@ -1,11 +1,12 @@
 //! What an ONNX file cannot express.
 
+use ragged_datasets::TargetKind;
 use ragged_models::ModelConfig;
 
 use crate::error::{Error, Result};
 
 /// Returns [`Error::OnnxUnsupported`] for the first option that no operator expresses.
-pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
+pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Result<()> {
     if let Some(tokens) = &config.tokens {
         return Err(Error::OnnxUnsupported {
             key: "model.embedding.size",
@@ -50,6 +51,14 @@ pub(super) fn check_supported(config: &ModelConfig) -> Result<()> {
                 expected: "a model that was trained without it",
             });
         }
+    }
+    if targets.is_transcription() {
+        return Err(Error::OnnxUnsupported {
+            key: "data.read.task",
+            got: "transcription".into(),
+            reason: "ONNX has no operator that decodes lists of labels",
+            expected: "a model of another task",
+        });
     }
     Ok(())
 }
