@@ -83,6 +83,7 @@ pub use crf::config::CrfConfig;
 pub use crf::constraints::CrfConstraints;
 pub use crf::layer::Crf;
 pub use embedding::config::{EmbeddingSize, InnerConfig, TokenConfig};
+pub use embedding::sparse_rows::SparseRows;
 pub use embedding::table::Embedding;
 pub use error::{Error, Result};
 pub use layer::kind::{Gru, LayerKind, Lstm, Rnn};

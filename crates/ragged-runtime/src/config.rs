@@ -91,6 +91,8 @@ pub(crate) struct TokenConfig {
     word_dropout: f64,
     #[serde(default)]
     freeze: bool,
+    #[serde(default)]
+    sparse: bool,
 }
 
 /// The size of a table.

@@ -269,7 +269,8 @@ fn every_parameter_gets_a_gradient() {
         for (name, _) in parameters.named() {
             let gradient =
                 gradients.get(&name).unwrap_or_else(|| panic!("{cell:?}: {name} has none"));
-            let sum = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+            let sum =
+                gradient.elements().sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(sum > 0.0, "{cell:?}: the gradient of {name} is zero");
         }
     }

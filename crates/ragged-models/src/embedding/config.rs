@@ -48,6 +48,10 @@ pub struct TokenConfig {
     /// Whether the tables are not trained. Default false.
     #[serde(default)]
     pub freeze: bool,
+    /// Whether training updates only the rows of the tables that a batch has, as with `torch.nn.Embedding(sparse=True)`.
+    /// Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sparse: bool,
 }
 
 /// A layer that reads a sequence of indices and returns its final hidden states.
@@ -66,7 +70,15 @@ pub struct InnerConfig {
 impl TokenConfig {
     /// Creates the configuration for tables only, without dropout.
     pub fn new(tables: Vec<EmbeddingSize>) -> Self {
-        Self { num_values: 0, tables, inner: None, dropout: 0.0, word_dropout: 0.0, freeze: false }
+        Self {
+            num_values: 0,
+            tables,
+            inner: None,
+            dropout: 0.0,
+            word_dropout: 0.0,
+            freeze: false,
+            sparse: false,
+        }
     }
 
     /// Returns the number of features that the recurrent layer reads.

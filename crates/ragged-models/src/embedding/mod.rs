@@ -2,5 +2,6 @@
 
 pub(crate) mod config;
 pub(crate) mod inner;
+pub(crate) mod sparse_rows;
 pub(crate) mod table;
 pub(crate) mod token_rows;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
 use crate::embedding::config::EmbeddingSize;
+use crate::embedding::sparse_rows::SparseRows;
 use crate::error::{Error, Result};
 use crate::op::gather::gather;
 
@@ -57,10 +58,31 @@ impl Embedding {
 
     /// Returns the rows of some ids: `[N, E]`.
     pub(crate) fn rows(&self, ids: Vec<u32>) -> Result<Tensor> {
+        self.check(&ids)?;
+        Ok(gather(&self.weight, Arc::new(ids))?)
+    }
+
+    /// Returns the rows of some ids, `[N, E]`, as copies of a variable that has each of them once.
+    pub(crate) fn sparse_rows(&self, mut ids: Vec<u32>) -> Result<(Tensor, SparseRows)> {
+        self.check(&ids)?;
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        for id in &mut ids {
+            *id = distinct.partition_point(|distinct| distinct < id) as u32;
+        }
+        let rows = gather(&self.weight.detach(), Arc::new(distinct.clone()))?;
+        let rows = Var::from_tensor(&rows)?;
+        let copies = gather(&rows, Arc::new(ids))?;
+        Ok((copies, SparseRows { table: self.weight.clone(), ids: distinct, rows }))
+    }
+
+    /// Checks that every id has a row.
+    fn check(&self, ids: &[u32]) -> Result<()> {
         let count = self.weight.dims()[0];
         match ids.iter().position(|&id| id as usize >= count) {
             Some(position) => Err(Error::TokenId { position, got: ids[position], count }),
-            None => Ok(gather(&self.weight, Arc::new(ids))?),
+            None => Ok(()),
         }
     }
 

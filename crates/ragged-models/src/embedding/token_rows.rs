@@ -7,6 +7,7 @@ use rand::{Rng, RngCore};
 
 use crate::embedding::config::TokenConfig;
 use crate::embedding::inner::InnerLayer;
+use crate::embedding::sparse_rows::SparseRows;
 use crate::embedding::table::Embedding;
 use crate::error::{Error, Result};
 use crate::layer::dropout::dropout;
@@ -37,7 +38,34 @@ impl TokenRows {
     }
 
     /// Returns the rows `[N, I]` that the recurrent layer reads.
-    pub(crate) fn forward(&self, tokens: &PackedTokens, mut mode: Mode) -> Result<PackedSequence> {
+    pub(crate) fn forward(&self, tokens: &PackedTokens, mode: Mode) -> Result<PackedSequence> {
+        self.run(tokens, mode, |table, ids| table.rows(ids))
+    }
+
+    /// Returns the same rows, and those of the tables that they are made of, where these are sparse.
+    pub(crate) fn forward_sparse(
+        &self,
+        tokens: &PackedTokens,
+        mode: Mode,
+    ) -> Result<(PackedSequence, Vec<SparseRows>)> {
+        let mut sparse = vec![];
+        if !self.config.sparse || self.config.freeze {
+            return Ok((self.forward(tokens, mode)?, sparse));
+        }
+        let rows = self.run(tokens, mode, |table, ids| {
+            let (rows, of_table) = table.sparse_rows(ids)?;
+            sparse.push(of_table);
+            Ok(rows)
+        })?;
+        Ok((rows, sparse))
+    }
+
+    fn run(
+        &self,
+        tokens: &PackedTokens,
+        mut mode: Mode,
+        mut rows: impl FnMut(&Embedding, Vec<u32>) -> Result<Tensor>,
+    ) -> Result<PackedSequence> {
         self.check(tokens)?;
         let ids = tokens.ids();
         let mut embedded = vec![];
@@ -46,7 +74,7 @@ impl TokenRows {
             if let Mode::Train(rng) = &mut mode {
                 drop_words(&mut column, self.config.word_dropout, *rng);
             }
-            embedded.push(table.rows(column)?);
+            embedded.push(rows(table, column)?);
         }
         if let (Some(layer), Some(inner)) = (&self.inner, tokens.inner()) {
             embedded.push(layer.forward(inner, mode.reborrow())?);

@@ -19,6 +19,7 @@ use candle_nn::{Module, VarBuilder};
 use ragged_sequence::{PackedSequence, PackedTokens};
 
 use crate::crf::layer::Crf;
+use crate::embedding::sparse_rows::SparseRows;
 use crate::embedding::token_rows::TokenRows;
 use crate::error::{Error, Result};
 use crate::layer::dropout::dropout;
@@ -178,6 +179,45 @@ impl Model {
     pub fn forward_tokens(&self, tokens: &PackedTokens, mut mode: Mode) -> Result<Tensor> {
         let rows = self.embed(tokens, mode.reborrow())?;
         self.forward(&rows, mode)
+    }
+
+    /// Computes the predictions for a packed batch of tokens, and returns the rows of the tables that the batch has,
+    /// where the configuration makes the tables sparse: the gradient is then that of these rows, and the tables have none.
+    /// Otherwise the list is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward_tokens`](Self::forward_tokens).
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use ragged_models::{
+    ///     EmbeddingSize, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, TokenConfig,
+    /// };
+    /// use ragged_sequence::{PackedTokens, pack_sequence};
+    ///
+    /// let words = EmbeddingSize { num_embeddings: 100_000, embedding_dim: 7 };
+    /// let config = ModelConfig {
+    ///     tokens: Some(TokenConfig { sparse: true, ..TokenConfig::new(vec![words]) }),
+    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 2)
+    /// };
+    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let text = Tensor::new(&[[5u32], [2], [5]], &Device::Cpu)?;
+    /// let tokens = PackedTokens::new(pack_sequence(&[text], false)?)?;
+    /// let (prediction, sparse) = model.forward_sparse(&tokens, Mode::Eval)?;
+    /// assert_eq!(sparse[0].ids, [2, 5]);
+    /// let gradients = prediction.sum_all()?.backward()?;
+    /// assert_eq!(gradients.get(&sparse[0].rows).expect("a gradient").dims(), [2, 7]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn forward_sparse(
+        &self,
+        tokens: &PackedTokens,
+        mut mode: Mode,
+    ) -> Result<(Tensor, Vec<SparseRows>)> {
+        let stage = self.tokens.as_ref().ok_or(Error::NoEmbedding)?;
+        let (rows, sparse) = stage.forward_sparse(tokens, mode.reborrow())?;
+        Ok((self.forward(&rows, mode)?, sparse))
     }
 
     /// Returns the rows `[N, I]` that the recurrent layer reads for a packed batch of tokens; also what a

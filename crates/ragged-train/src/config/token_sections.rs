@@ -22,11 +22,22 @@ pub struct EmbeddingSection {
     pub word_dropout: f64,
     /// Whether the embeddings keep their initial values. Default false.
     pub freeze: bool,
+    /// Whether an update changes only the embeddings of tokens that the batch has, and their optimiser state, as PyTorch's
+    /// `SparseAdam` does. Default false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sparse: bool,
 }
 
 impl Default for EmbeddingSection {
     fn default() -> Self {
-        Self { size: 64, weights: None, dropout: 0.0, word_dropout: 0.0, freeze: false }
+        Self {
+            size: 64,
+            weights: None,
+            dropout: 0.0,
+            word_dropout: 0.0,
+            freeze: false,
+            sparse: false,
+        }
     }
 }
 
@@ -76,6 +87,7 @@ pub(crate) fn token_config(
         dropout: embedding.dropout,
         word_dropout: embedding.word_dropout,
         freeze: embedding.freeze,
+        sparse: embedding.sparse,
         ..TokenConfig::new(tables)
     })
 }

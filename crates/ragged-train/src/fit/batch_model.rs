@@ -3,7 +3,8 @@
 use candle_core::Tensor;
 use ragged_datasets::BatchInput;
 use ragged_models::{
-    FixedLengthLstm, Mode, Model, ModelKind, PreparedModel, TrainingStream, VariableLengthLstm,
+    FixedLengthLstm, Mode, Model, ModelKind, PreparedModel, SparseRows, TrainingStream,
+    VariableLengthLstm,
 };
 use ragged_sequence::PackedSequence;
 
@@ -55,6 +56,16 @@ pub trait BatchModel {
     /// [`Error::BatchLayout`] for an input of the wrong layout, and errors of the model.
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor>;
 
+    /// Returns the predictions, and the rows of embedding tables that have their gradients apart from the tables; by
+    /// default, [`forward`](Self::forward) and none.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward).
+    fn forward_sparse(&self, input: &BatchInput, mode: Mode) -> Result<(Tensor, Vec<SparseRows>)> {
+        Ok((self.forward(input, mode)?, vec![]))
+    }
+
     /// Returns the model in a form that processes `rows` series chunk by chunk, for truncated
     /// backpropagation through time.
     ///
@@ -97,6 +108,15 @@ impl BatchModel for Model {
                 BatchInput::Tokens(tokens) => self.forward_tokens(tokens, mode)?,
                 _ => self.forward(packed(input)?, mode)?,
             },
+        })
+    }
+
+    fn forward_sparse(&self, input: &BatchInput, mode: Mode) -> Result<(Tensor, Vec<SparseRows>)> {
+        Ok(match (self.config().kind, input) {
+            (ModelKind::Variable, BatchInput::Tokens(tokens)) => {
+                Self::forward_sparse(self, tokens, mode)?
+            }
+            _ => (BatchModel::forward(self, input, mode)?, vec![]),
         })
     }
 

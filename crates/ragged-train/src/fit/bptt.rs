@@ -93,7 +93,7 @@ impl Trainer<'_> {
         at: Position,
     ) -> Result<(f64, f64)> {
         let mut sum = GradientAccumulator::default();
-        let loss = sum.backward(prediction, targets, self.loss, &self.optimizer, at)?;
+        let loss = sum.backward(prediction, &[], targets, self.loss, &self.optimizer, at)?;
         let norm = sum.update(&mut self.optimizer, options, at)?;
         self.loss.measure(loss, &prediction.detach(), targets, &mut self.progress.sums.metrics)?;
         Ok((loss, norm))

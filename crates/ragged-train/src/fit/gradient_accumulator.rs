@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use ragged_datasets::Batch;
-use ragged_models::Mode;
+use ragged_models::{Mode, SparseRows};
 use ragged_sequence::random::RngCore;
 
 use crate::error::Result;
@@ -44,13 +44,14 @@ impl GradientAccumulator {
         at: Position,
         rng: &mut dyn RngCore,
     ) -> Result<(f64, Tensor)> {
-        let prediction = model.forward(&batch.input, Mode::Train(rng))?;
-        let loss = self.backward(&prediction, &Targets::of(batch)?, loss, optimizer, at)?;
+        let (prediction, sparse) = model.forward_sparse(&batch.input, Mode::Train(rng))?;
+        let loss =
+            self.backward(&prediction, &sparse, &Targets::of(batch)?, loss, optimizer, at)?;
         Ok((loss, prediction.detach()))
     }
 
-    /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated.
-    /// Returns the mean loss. A batch without targets that count, such as one of empty sequences with a
+    /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows of
+    /// tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss. A batch without targets that count, such as one of empty sequences with a
     /// target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
@@ -60,6 +61,7 @@ impl GradientAccumulator {
     pub fn backward(
         &mut self,
         prediction: &Tensor,
+        sparse: &[SparseRows],
         targets: &Targets<'_>,
         loss: &dyn Loss,
         optimizer: &Optimizer,
@@ -72,7 +74,8 @@ impl GradientAccumulator {
         let value = loss.value(prediction, targets)?;
         let mean = value.to_dtype(DType::F64)?.to_scalar()?;
         let mean = at.finite("loss", mean)?;
-        let mut gradients = NamedGradients::new(optimizer.parameters(), value.backward()?);
+        let mut gradients =
+            NamedGradients::with_sparse(optimizer.parameters(), value.backward()?, sparse);
         self.gradients = Some(match self.gradients.take() {
             None => gradients,
             Some(mut sum) => {

@@ -2,8 +2,10 @@
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
+use ragged_models::SparseRows;
 
 use crate::error::Result;
+use crate::optim::gradient::Gradient;
 
 /// The gradients of a list of parameters by name, in the order of the parameters.
 ///
@@ -23,18 +25,37 @@ use crate::error::Result;
 /// ```
 #[derive(Debug, Clone)]
 pub struct NamedGradients {
-    named: Vec<(String, Option<Tensor>)>,
+    named: Vec<(String, Option<Gradient>)>,
 }
 
 impl NamedGradients {
     /// Takes the gradients of the parameters from the result of `backward`.
-    pub fn new(parameters: &[(String, Var)], mut store: GradStore) -> Self {
-        let take = |(name, var): &(String, Var)| (name.clone(), store.remove(var));
+    pub fn new(parameters: &[(String, Var)], store: GradStore) -> Self {
+        Self::with_sparse(parameters, store, &[])
+    }
+
+    /// Takes the gradients of the parameters from the result of `backward`, and those of the parameters that are
+    /// tables of `sparse` as gradients of rows.
+    pub fn with_sparse(
+        parameters: &[(String, Var)],
+        mut store: GradStore,
+        sparse: &[SparseRows],
+    ) -> Self {
+        let take = |(name, var): &(String, Var)| {
+            let of_rows = sparse.iter().find(|sparse| sparse.table.id() == var.id());
+            let gradient = match of_rows {
+                None => store.remove(var).map(Gradient::Dense),
+                Some(SparseRows { ids, rows, .. }) => store
+                    .remove(rows)
+                    .map(|gradient| Gradient::Rows { ids: ids.clone(), rows: gradient }),
+            };
+            (name.clone(), gradient)
+        };
         Self { named: parameters.iter().map(take).collect() }
     }
 
     /// Returns the gradient of one parameter, or `None` where the loss does not depend on it.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
+    pub fn get(&self, name: &str) -> Option<&Gradient> {
         self.named.iter().find(|(n, _)| n == name)?.1.as_ref()
     }
 
@@ -58,7 +79,7 @@ impl NamedGradients {
     pub fn add(&mut self, other: Self) -> Result<()> {
         for ((_, sum), (_, gradient)) in self.named.iter_mut().zip(other.named) {
             *sum = match (sum.take(), gradient) {
-                (Some(sum), Some(gradient)) => Some((sum + gradient)?),
+                (Some(sum), Some(gradient)) => Some(sum.add(gradient)?),
                 (one, other) => one.or(other),
             };
         }
@@ -73,7 +94,7 @@ impl NamedGradients {
     pub fn norm(&self) -> Result<f64> {
         let mut sum = 0.0;
         for gradient in self.named.iter().filter_map(|(_, gradient)| gradient.as_ref()) {
-            let gradient = gradient.flatten_all()?;
+            let gradient = gradient.elements().flatten_all()?;
             sum += match gradient.dtype() {
                 DType::F32 => squares(gradient.to_vec1::<f32>()?.into_iter().map(f64::from)),
                 _ => squares(gradient.to_dtype(DType::F64)?.to_vec1::<f64>()?.into_iter()),
@@ -108,7 +129,7 @@ impl NamedGradients {
 
     fn map(&mut self, f: impl Fn(&Tensor) -> candle_core::Result<Tensor>) -> Result<()> {
         for gradient in self.named.iter_mut().filter_map(|(_, gradient)| gradient.as_mut()) {
-            *gradient = f(gradient)?;
+            gradient.map(&f)?;
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Var};
 
+use crate::optim::gradient::Gradient;
 use crate::optim::slots::{Real, Slots};
 use crate::optim::update_rules::UpdateRule;
 
@@ -12,18 +13,24 @@ type Result<T> = candle_core::Result<T>;
 /// Updates `var` from its gradient.
 pub(crate) fn update_in_place(
     var: &Var,
-    gradient: &Tensor,
+    gradient: &Gradient,
     slots: &mut Slots,
     rule: &UpdateRule,
 ) -> Result<()> {
-    var.as_tensor()
-        .inplace_op2(&gradient.contiguous()?, &InPlace { rule, slots: RefCell::new(slots) })
+    let rows = match gradient {
+        Gradient::Dense(_) => None,
+        Gradient::Rows { ids, .. } => Some(ids.as_slice()),
+    };
+    let update = InPlace { rule, slots: RefCell::new(slots), rows };
+    var.as_tensor().inplace_op2(&gradient.elements().contiguous()?, &update)
 }
 
 /// Candle gives mutable access to the elements of a tensor only to an in-place operation.
 struct InPlace<'a> {
     rule: &'a UpdateRule<'a>,
     slots: RefCell<&'a mut Slots>,
+    /// The rows of the parameter that the gradient has; `None` for all elements.
+    rows: Option<&'a [u32]>,
 }
 
 impl InPlace<'_> {
@@ -37,10 +44,26 @@ impl InPlace<'_> {
                 T::DTYPE
             );
         };
-        if g.len() != p.len() || slots.iter().any(|slot| slot.len() != p.len()) {
-            candle_core::bail!("update of {} elements: the gradient has {}", p.len(), g.len());
+        if slots.iter().any(|slot| slot.len() != p.len()) {
+            candle_core::bail!("update of {} elements: its state has another size", p.len());
         }
-        self.rule.apply(p, g, slots);
+        let Some(rows) = self.rows else {
+            if g.len() != p.len() {
+                candle_core::bail!("update of {} elements: the gradient has {}", p.len(), g.len());
+            }
+            let mut slots: Vec<_> = slots.iter_mut().map(Vec::as_mut_slice).collect();
+            self.rule.apply(p, g, &mut slots);
+            return Ok(());
+        };
+        let Some(width) = g.len().checked_div(rows.len()) else { return Ok(()) };
+        for (&row, g) in rows.iter().zip(g.chunks_exact(width.max(1))) {
+            let row = row as usize * width..(row as usize + 1) * width;
+            let Some(p) = p.get_mut(row.clone()) else {
+                candle_core::bail!("update of row {}: the parameter is smaller", row.start / width);
+            };
+            let mut slots: Vec<_> = slots.iter_mut().map(|slot| &mut slot[row.clone()]).collect();
+            self.rule.apply(p, g, &mut slots);
+        }
         Ok(())
     }
 }

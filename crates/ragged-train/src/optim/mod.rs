@@ -5,6 +5,7 @@
 //! `update_rules.rs`.
 
 pub(crate) mod ema;
+pub(crate) mod gradient;
 pub(crate) mod gradients;
 pub(crate) mod in_place;
 pub(crate) mod optimizer;
@@ -16,6 +17,7 @@ pub(crate) mod slots;
 pub(crate) mod update_rules;
 
 pub use ema::Ema;
+pub use gradient::Gradient;
 pub use gradients::NamedGradients;
 pub use optimizer::Optimizer;
 pub use optimizer_config::OptimizerConfig;

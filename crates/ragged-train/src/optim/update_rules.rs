@@ -17,7 +17,7 @@ pub(crate) struct UpdateRule<'a> {
 impl UpdateRule<'_> {
     /// Updates one parameter. `slots` are the vectors that `OptimizerConfig::slots` names, in that
     /// order.
-    pub(crate) fn apply<T: Real>(&self, p: &mut [T], g: &[T], slots: &mut [Vec<T>]) {
+    pub(crate) fn apply<T: Real>(&self, p: &mut [T], g: &[T], slots: &mut [&mut [T]]) {
         let num = T::from_f64;
         let (lr, decay) = (num(self.hyperparameters.lr), num(self.weight_decay));
         let momentum = self.hyperparameters.momentum;
@@ -32,7 +32,7 @@ impl UpdateRule<'_> {
             (&OptimizerConfig::Sgd { momentum: m, dampening, nesterov, .. }, [buffer]) => {
                 let m = num(momentum.unwrap_or(m));
                 let take = if self.t == 1 { T::one() } else { num(1.0 - dampening) };
-                for ((p, &g), b) in p.iter_mut().zip(g).zip(buffer) {
+                for ((p, &g), b) in p.iter_mut().zip(g).zip(buffer.iter_mut()) {
                     let g = g + decay * *p;
                     *b = m * *b + take * g;
                     *p -= lr * if nesterov { g + m * *b } else { *b };
