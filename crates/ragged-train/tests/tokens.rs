@@ -234,3 +234,17 @@ fn embeddings_begin_with_the_vectors_of_a_file() {
     let error = self::experiment(SENTIMENT, folder.path(), &frozen).unwrap_err().to_string();
     assert!(error.contains("model.embedding.size is 6, but the vectors of"), "{error}");
 }
+
+#[test]
+fn a_sparse_table_is_trained_saved_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    sentences(folder.path(), "TRAIN", 80, "");
+    sentences(folder.path(), "TEST", 16, "");
+    let sparse = [("model.embedding.sparse", "true")];
+    let experiment = experiment(SENTIMENT, folder.path(), &sparse).unwrap();
+    let path = folder.path().join("run");
+    let summary = run(&path, &experiment);
+    assert!(summary.test.get("accuracy").unwrap() > 0.9, "{summary:?}");
+    let predictor = Predictor::open(&path).unwrap();
+    same_bits(&path, &predictor, &["the film is good", "poor"]);
+}
