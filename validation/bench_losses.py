@@ -1,4 +1,4 @@
-"""Times PyTorch's CTC loss and pytorch-crf, forward and backward, for `cargo xtask bench --losses`.
+"""Times PyTorch's CTC loss and embedding, and pytorch-crf, for `cargo xtask bench --losses`: forward and backward.
 
     pip install torch pytorch-crf
 
@@ -27,6 +27,12 @@ def crf(batch=32, steps=384, tags=17):
     return [emissions, *layer.parameters()], lambda: -layer(emissions, truth)
 
 
+def embed(steps=1600, vocabulary=10_000, size=64):
+    layer = torch.nn.Embedding(vocabulary, size)
+    ids = torch.arange(steps) * 7919 % vocabulary
+    return [layer.weight], lambda: layer(ids).sum()
+
+
 def main():
     torch.set_num_threads(int(sys.argv[1]))
     torch.manual_seed(1)
@@ -35,7 +41,7 @@ def main():
         request = json.loads(line)
         name = request["loss"]
         if name not in losses:
-            losses[name] = {"ctc": ctc, "crf": crf}[name]()
+            losses[name] = {"ctc": ctc, "crf": crf, "embed": embed}[name]()
         leaves, loss = losses[name]
         times = []
         for _ in range(request["iterations"]):

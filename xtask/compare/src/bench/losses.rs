@@ -1,4 +1,4 @@
-//! Losses over label sequences, forward and backward: the CTC loss and the CRF.
+//! What is around the recurrent layer, forward and backward: the CTC loss, the CRF and the embedding.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use ragged_sequence::{PackedLayout, PackedSequence};
 use ragged_train::objective::{CtcOptions, ctc_loss};
 use serde_json::json;
 
+use crate::bench::embedding::{Lookup, TrainingStep, print_share};
 use crate::bench::pytorch::PyTorch;
 use crate::bench::timing::{PAUSE, Turn, median, time};
 use crate::bench::{ours, report};
@@ -37,10 +38,13 @@ pub(super) fn run(
         "{threads} threads; sgemm 2048^3: {peak:.0} GFLOP/s; ms per forward and backward pass"
     );
     println!("{:<6}{:<28}{:>9}{:>11}{:>8}", "loss", "", "ragged", "PyTorch", "ratio");
-    let (ctc, crf) = (Ctc::new()?, TagSequences::new()?);
-    let cases: [(&str, &str, Step); 2] = [
+    let (ctc, crf, lookup) = (Ctc::new()?, TagSequences::new()?, Lookup::new()?);
+    let training = TrainingStep::new()?;
+    let mut steps = vec![];
+    let cases: [(&str, &str, Step); 3] = [
         ("ctc", "B 32, T 500, C 64, 50 labels", &|n| time(n, || ctc.step())),
         ("crf", "B 32, T 384, C 17", &|n| time(n, || crf.step())),
+        ("embed", "N 1600, V 10000, E 64", &|n| time(n, || lookup.step())),
     ];
     let mut rows = vec![];
     for (name, size, ours) in cases {
@@ -49,6 +53,9 @@ pub(super) fn run(
             std::thread::sleep(PAUSE);
             ours(1)?;
             mine.extend(ours(ITERATIONS)?);
+            if name == "embed" {
+                steps.extend(training.times(ITERATIONS)?);
+            }
             let Some(peer) = &mut peer else { continue };
             // Only one library runs at a time.
             peer.resume()?;
@@ -61,6 +68,9 @@ pub(super) fn run(
         let (mine, theirs) = (median(&mut mine), median(&mut theirs));
         println!("{name:<6}{size:<28}{mine:>9.2}{theirs:>11.2}{:>8.1}", theirs / mine);
         rows.push(json!({ "loss": name, "ragged_ms": mine, "pytorch_ms": theirs }));
+        if name == "embed" {
+            print_share(mine, std::mem::take(&mut steps));
+        }
     }
     json.map_or(Ok(()), |path| report::write(path, rows))
 }

@@ -2,6 +2,7 @@
 //! write them, of ragged, PyTorch and candle-nn in the same run.
 
 mod candle;
+mod embedding;
 mod losses;
 mod ours;
 mod problem;
@@ -46,8 +47,8 @@ pub(crate) struct Args {
     /// Measure single steps at batch 1 on one thread instead, and those of candle-nn
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "pytorch", "candle", "threads", "rounds"])]
     stream: bool,
-    /// Measure the CTC loss and the CRF, forward and backward, instead; with --pytorch, also torch's CTC loss and
-    /// pytorch-crf
+    /// Measure the CTC loss, the CRF and the embedding, forward and backward, instead; with --pytorch, also those of
+    /// torch and pytorch-crf
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream"])]
     losses: bool,
     /// Write the table as JSON
