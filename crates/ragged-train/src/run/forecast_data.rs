@@ -52,19 +52,16 @@ pub(crate) fn test_windows(
     schema: &Schema,
     expected: &DataFingerprints,
 ) -> Result<Forecast> {
-    let series = match generated(section, seed)? {
-        Some(series) => series,
-        None => {
-            let path = one_file(section)?;
-            let (read, schema) = input_format(section, schema);
-            let series = formats::read_as(&path, &read, schema)?;
-            let got = DataFingerprint::of(&series);
-            check_unchanged("training and test data", expected.train.as_ref(), Some(&got))
-                .map_err(Error::in_file(&path))?;
-            series
-        }
-    };
-    Ok(Forecast::split(series, config, section.valid_fraction)?.test)
+    let split = |series| Ok(Forecast::split(series, config, section.valid_fraction)?.test);
+    if let Some(series) = generated(section, seed)? {
+        return split(series);
+    }
+    let path = one_file(section)?;
+    let (read, schema) = input_format(section, schema);
+    let series = formats::read_as(&path, &read, schema)?;
+    let got = DataFingerprint::of(&series);
+    let unchanged = check_unchanged("training and test data", expected.train.as_ref(), Some(&got));
+    unchanged.and_then(|()| split(series)).map_err(Error::in_file(&path))
 }
 
 /// Returns how files without targets are read: the options, and the schema of their sequences for a run with this
@@ -103,7 +100,10 @@ fn one_file(section: &DataSection) -> Result<PathBuf> {
 
 /// Generates series, the same in every epoch. `None` if the data are not generated.
 fn generated(section: &DataSection, seed: u64) -> Result<Option<InMemory>> {
-    let Some(section) = &section.synthetic else { return Ok(None) };
+    // Other data may take the place of those of the configuration.
+    let Some(section) = section.synthetic.as_ref().filter(|_| section.is_generated()) else {
+        return Ok(None);
+    };
     let (task, lengths, num_samples) = (section.task, section.lengths, section.num_samples);
     let seed = derive_seed(seed, 0);
     let config = SyntheticConfig { task, num_samples, lengths, seed, redraw: false };

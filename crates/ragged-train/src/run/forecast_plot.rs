@@ -4,6 +4,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use ragged_transforms::OutputKind;
 
+use crate::run::plot::number;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The largest number of forecasts in a plot.
@@ -142,6 +144,8 @@ fn draw(
     is_last: bool,
 ) -> Result<(), Failure> {
     let Panel { title, history, truth, predicted } = panel;
+    // A long history would leave no room for the forecast.
+    let history = &history[history.len().saturating_sub(4 * predicted.len().max(8))..];
     let point = |outputs: &[f64]| drawn.point.map(|point| outputs[point]);
     let ends = |outputs: &[f64]| drawn.interval.as_ref().map(|(_, ends)| ends(outputs));
     let shown = predicted.iter().flat_map(|outputs| {
@@ -162,8 +166,9 @@ fn draw(
     builder.x_label_area_size(if is_last { 40 } else { 22 }).y_label_area_size(56);
     let mut chart = builder.build_cartesian_2d(first..last, low - margin..high + margin)?;
     let mut mesh = chart.configure_mesh();
-    mesh.x_label_formatter(&|step| format!("{step:.0}"));
-    mesh.max_light_lines(0).y_labels(5).label_style(("sans-serif", 13));
+    mesh.x_label_formatter(&|step| format!("{step:.0}")).y_label_formatter(&|y| number(*y));
+    mesh.disable_x_mesh().bold_line_style(BLACK.mix(0.15)).max_light_lines(0);
+    mesh.y_labels(5).label_style(("sans-serif", 13));
     if is_last {
         mesh.x_desc("steps after the end of the history");
     }
