@@ -255,7 +255,16 @@ impl Predictor {
             Example::new(sequence.clone().repeat_steps(times), Target::Values(vec![]))
         };
         let examples = sequences.iter().map(example).collect();
-        let data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
+        let mut data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
+        if self.forecast().is_some() {
+            // The columns of a forecast have roles by their names.
+            let (got, expected) = (data.features(), self.info.transforms.features() - 1);
+            if got != expected {
+                return Err(Error::Features { expected, got });
+            }
+            let (_, schema) = input_format(&self.config.data, &self.info.schema);
+            data = data.with_feature_names(schema.features)?;
+        }
         self.predict_dataset(data, None)
     }
 
