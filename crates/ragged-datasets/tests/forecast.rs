@@ -52,16 +52,16 @@ fn targets(example: &Example) -> &[f32] {
 /// The window that begins its forecast at `origin`, written step by step.
 fn reference(steps: &[Step], origin: usize, window: usize, horizon: usize) -> (Vec<f32>, Vec<f32>) {
     let (mut input, mut target) = (vec![], vec![]);
-    for t in 0..origin + horizon {
+    for (t, step) in steps.iter().enumerate().take(origin + horizon) {
         if t + window < origin {
             continue;
         }
         for column in 0..4 {
             let seen = t < origin || KNOWN[column];
-            input.push(if seen { steps[t][column] } else { NAN });
+            input.push(if seen { step[column] } else { NAN });
         }
         input.push(if t < origin { 0.0 } else { 1.0 });
-        target.extend(if t < origin { [NAN; 2] } else { [steps[t][0], steps[t][2]] });
+        target.extend(if t < origin { [NAN; 2] } else { [step[0], step[2]] });
     }
     (input, target)
 }

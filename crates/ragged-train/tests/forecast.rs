@@ -114,6 +114,69 @@ fn a_run_predicts_the_steps_after_the_end_of_each_series() {
     assert!(svg.contains("s1: demand") && !svg.contains("truth"));
 }
 
+/// The test forecasts once more: each from a file that ends where its history does, measured by the definitions.
+#[test]
+fn the_metrics_of_the_test_are_those_of_single_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (predictor, summary) = train(folder.path(), CONFIG, &table(&[(40, 0), (30, 0)], usual));
+    let (mut errors, mut scaled, mut covered) = (vec![], vec![], 0);
+    // The last fifth is for the test; of the 32 and 24 steps before, 6 and 5 are for validation.
+    for (k, origins, train_end) in [(0, 32..=37, 26), (1, 24..=27, 19)] {
+        let changes = (1..train_end).map(|t| (demand(k, t) - demand(k, t - 1)).abs());
+        let naive = changes.sum::<f64>() / (train_end - 1) as f64;
+        for origin in origins {
+            let mut lengths = vec![(1, 3); k];
+            lengths.push((origin, 3));
+            let text = table(&lengths, usual);
+            let predictions = predictor.predict_bytes(text.as_bytes(), Format::Csv).unwrap();
+            for (step, quantiles) in predictions.rows[k].values.iter().enumerate() {
+                let truth = demand(k, origin + step);
+                errors.push((quantiles[1] - truth).abs());
+                scaled.push((quantiles[1] - truth).abs() / naive);
+                covered += usize::from((quantiles[0]..=quantiles[2]).contains(&truth));
+            }
+        }
+    }
+    assert_eq!((errors.len(), summary.test_examples), (30, 10));
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    for (name, expected) in
+        [("mae", mean(&errors)), ("mase", mean(&scaled)), ("coverage", covered as f64 / 30.0)]
+    {
+        let got = summary.test.get(name).unwrap();
+        assert!(
+            (got / expected - 1.0).abs() < 1e-9 || got == expected,
+            "{name}: {got}, {expected}"
+        );
+    }
+}
+
+/// A column may have the name that targets have elsewhere, and files need no names at all.
+#[test]
+fn columns_have_any_names_or_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = CONFIG.replace("\"demand\"", "\"target\"");
+    let renamed = |text: String| text.replace("demand", "target");
+    let (predictor, _) = train(folder.path(), &config, &renamed(table(&[(40, 0)], usual)));
+    let later = renamed(table(&[(20, 3)], usual));
+    let predictions = predictor.predict_bytes(later.as_bytes(), Format::Csv).unwrap();
+    assert_eq!(predictions.rows[0].values.len(), 3);
+
+    let steps: Vec<String> =
+        (0..40).map(|t| format!("[{},{}]", demand(0, t), price(0, t))).collect();
+    let lines = format!("{{\"sequence\":[{}]}}\n", steps.join(","));
+    std::fs::write(folder.path().join("x.jsonl"), &lines).unwrap();
+    let config = CONFIG.replace("[\"demand\"]", "[\"1\"]").replace("[\"price\"]", "[\"2\"]");
+    let config = config.replace("DATASET", &quoted(&folder.path().join("x.jsonl")));
+    let experiment = Experiment::new(ExperimentConfig::parse(&config, &[]).unwrap()).unwrap();
+    let run = RunDir::create(&folder.path().join("x"), &experiment.config().to_toml().unwrap());
+    let run = run.unwrap();
+    experiment.run(&run, &mut ()).unwrap();
+    let predictor = Predictor::open(run.path()).unwrap();
+    let line = "{\"id\":\"a\",\"sequence\":[[250000,1],[250500,2],[null,1],[null,2],[null,3]]}";
+    let predictions = predictor.predict_bytes(line.as_bytes(), Format::JsonLines).unwrap();
+    assert_eq!((predictions.rows[0].values.len(), predictions.names), (3, vec!["1".to_string()]));
+}
+
 /// The weather after the end is unknown when the forecast is made, even if the file has it; the price is known.
 #[test]
 fn predictions_depend_on_known_columns_of_the_future_only() {

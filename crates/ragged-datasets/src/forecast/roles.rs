@@ -80,8 +80,8 @@ impl Roles {
 
     /// Returns the number of steps of a series up to the last one with a target.
     pub(super) fn end(&self, series: &[f32]) -> usize {
-        let steps = series.chunks_exact(self.names.len());
+        let mut steps = series.chunks_exact(self.names.len());
         let has_target = |step: &[f32]| self.targets.iter().any(|&target| !step[target].is_nan());
-        steps.enumerate().filter(|(_, step)| has_target(step)).last().map_or(0, |(t, _)| t + 1)
+        steps.rposition(has_target).map_or(0, |last| last + 1)
     }
 }

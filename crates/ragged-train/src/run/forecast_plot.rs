@@ -33,18 +33,21 @@ const PANEL: i32 = 220;
 /// The standard normal quantile of 0.9, so that an interval has the probability 0.8.
 const NORMAL_QUANTILE: f64 = 1.2816;
 
+/// Returns the ends of the interval from the outputs for a value.
+type Ends = fn(&[f64]) -> (f64, f64);
+
 /// What is drawn of the outputs for one value.
 struct Drawn {
     /// The position of the value itself: the value, the mean or the median. `None` without a median.
     point: Option<usize>,
     name: String,
     /// The name of the interval, and its ends.
-    interval: Option<(String, fn(&[f64]) -> (f64, f64))>,
+    interval: Option<(String, Ends)>,
 }
 
 impl Drawn {
     fn of(kind: &OutputKind) -> Self {
-        let ends: fn(&[f64]) -> (f64, f64) = |outputs| (outputs[0], outputs[outputs.len() - 1]);
+        let ends: Ends = |outputs| (outputs[0], outputs[outputs.len() - 1]);
         match kind {
             OutputKind::Value => Self { point: Some(0), name: "forecast".into(), interval: None },
             OutputKind::LogRate => {
@@ -55,7 +58,7 @@ impl Drawn {
             }
             OutputKind::Gaussian => {
                 let name = "80 % interval".to_string();
-                let ends: fn(&[f64]) -> (f64, f64) = |outputs| {
+                let ends: Ends = |outputs| {
                     let half = NORMAL_QUANTILE * outputs[1];
                     (outputs[0] - half, outputs[0] + half)
                 };
