@@ -92,8 +92,8 @@ fn each_part_has_the_windows_whose_forecasts_are_in_it() {
     let valid = [(0, 12), (0, 13), (0, 14), (1, 1), (2, 5)];
     check(parts.valid.as_ref().unwrap(), &all, &valid, &config);
     check(&parts.test, &all, &[(0, 16), (0, 17), (0, 18), (1, 3), (2, 7)], &config);
-    let note = "forecast: 1 of 3 series have no window for training before the validation and test parts, first series \
-                2 with 5 steps";
+    let note =
+        "forecast: 1 of 3 series are too short for a training window, first series 2 with 5 steps";
     assert_eq!(parts.notes, [note]);
     // The last window of a part ends with it.
     let strided = ForecastConfig { stride: 3, ..config.clone() };
@@ -234,8 +234,7 @@ fn what_cannot_be_forecast_is_named() {
     let share = ForecastConfig { test_fraction: 1.0, ..good.clone() };
     refused(split(share), "test_fraction is 1: expected a number above 0 and below 1", true);
     let short = Forecast::split(series(&counted(&[5, 4])), &config(4, 2, 1), 0.5).unwrap_err();
-    let message = "horizon is 2, but no series has a training window, after the validation and test parts: expected \
-                   longer series or smaller parts";
+    let message = "horizon is 2, but no series has room for a training window: expected longer series or smaller parts";
     refused(short, message, true);
 
     let future = |change: fn(&mut Vec<Step>)| {

@@ -50,15 +50,13 @@ pub enum ForecastError {
     },
     /// No series has a window in a part of the data.
     #[error(
-        "horizon is {horizon}, but no series has a {part} window, after {held_out}: expected longer series or smaller parts"
+        "horizon is {horizon}, but no series has room for a {part} window: expected longer series or smaller parts"
     )]
     NoWindow {
         /// The part: `training`, `validation` or `test`.
         part: &'static str,
         /// The number of steps to predict.
         horizon: usize,
-        /// What is held out from the end of the series.
-        held_out: &'static str,
     },
     /// A series without a history.
     #[error("series {series} has no value of {targets}: expected at least one step of history")]

@@ -104,18 +104,14 @@ impl Forecast {
         let train = part(|ends| (0, ends.train));
         let valid = (valid_fraction > 0.0).then(|| part(|ends| (ends.train, ends.valid)));
         let test = part(|ends| (ends.valid, ends.test));
-        let held_out = match valid {
-            Some(_) => "the validation and test parts",
-            None => "the test part",
-        };
         for (part, windows) in
             [("training", Some(&train)), ("validation", valid.as_ref()), ("test", Some(&test))]
         {
             if windows.is_some_and(Self::is_empty) {
-                return Err(ForecastError::NoWindow { part, horizon, held_out }.into());
+                return Err(ForecastError::NoWindow { part, horizon }.into());
             }
         }
-        let notes = notes(&series, &train, held_out);
+        let notes = notes(&series, &train);
         let past = past(&series, &train, &ends)?;
         Ok(ForecastParts { train, valid, test, past, notes })
     }
@@ -134,7 +130,7 @@ pub(super) fn name(series: &InMemory, index: usize) -> String {
 }
 
 /// Names the first of the series that are not trained on.
-fn notes(series: &InMemory, train: &Forecast, held_out: &str) -> Vec<String> {
+fn notes(series: &InMemory, train: &Forecast) -> Vec<String> {
     let mut trained = vec![false; series.len()];
     for index in 0..train.len() {
         train.origin(index).into_iter().for_each(|(series, _)| trained[series] = true);
@@ -144,8 +140,7 @@ fn notes(series: &InMemory, train: &Forecast, held_out: &str) -> Vec<String> {
     let (count, all) = (without.len(), series.len());
     let steps = series.examples()[first].sequence.len();
     vec![format!(
-        "forecast: {count} of {all} series have no window for training before {held_out}, first series {} with {steps} \
-         steps",
+        "forecast: {count} of {all} series are too short for a training window, first series {} with {steps} steps",
         name(series, first)
     )]
 }

@@ -83,7 +83,8 @@ impl Predictions {
     }
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
-    /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of
+    /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end of
+    /// its series); then `label` and the probability of
     /// each class, or `position` and `label` for lists of labels, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
     /// probability of a 1.
     ///

@@ -101,7 +101,8 @@ fn one_file(section: &DataSection) -> Result<PathBuf> {
 /// Generates series, the same in every epoch. `None` if the data are not generated.
 fn generated(section: &DataSection, seed: u64) -> Result<Option<InMemory>> {
     // Other data may take the place of those of the configuration.
-    let Some(section) = section.synthetic.as_ref().filter(|_| section.is_generated()) else {
+    let Some(section) = section.synthetic.as_ref().filter(|_| section.dataset == "synthetic")
+    else {
         return Ok(None);
     };
     let (task, lengths, num_samples) = (section.task, section.lengths, section.num_samples);
