@@ -361,6 +361,13 @@ fn one_file_has_all_parts() {
     for part in ["x_TRAIN.csv", "x_TEST.csv"] {
         std::fs::write(folder.path().join(part), table(&[(40, 0)], usual)).unwrap();
     }
+    // What is forecast is part of the configuration, which must be that of the training.
+    let path = folder.path().join("run/config.toml");
+    let saved = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, saved.replace("horizon = 3", "horizon = 4")).unwrap();
+    let error = Predictor::open(&folder.path().join("run")).unwrap_err().to_string();
+    let message = "the run has changed since this checkpoint: data.forecast.horizon was 3 and is 4";
+    assert!(error.ends_with(message), "{error}");
     let config = CONFIG.replace("DATASET", &quoted(&folder.path().join("x_TRAIN.csv")));
     let config = ExperimentConfig::parse(&config, &[]).unwrap();
     let error = Datasets::open(&config.data, 0).unwrap_err().to_string();

@@ -24,6 +24,7 @@ use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
 use crate::run::forecast_data::input_format;
+use crate::run::identity::RunIdentity;
 use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
 use crate::run::tagging::check_paths;
@@ -69,13 +70,14 @@ impl Predictor {
     ///
     /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
     /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
-    /// whose tensors do not fit its model.
+    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts has changed.
     pub fn open(path: &Path) -> Result<Self> {
         let run = RunDir::open(path)?;
         let config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
+        check_forecast(&config, &checkpoint.info.identity, &path)?;
         let fits = Error::in_file::<ragged_models::Error>(&path);
         let shapes = ParameterShapes::of(&checkpoint.info.model).map_err(&fits)?;
         shapes.check(checkpoint.weights()).map_err(&fits)?;
@@ -348,6 +350,16 @@ impl Predictor {
         let batching = self.config.train.batching();
         LoaderConfig { collate, batching, ..LoaderConfig::new(1) }
     }
+}
+
+/// Checks that forecasts are made as in the training: how they are is part of the configuration only.
+fn check_forecast(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
+    let mut differences = identity.differences(&RunIdentity::of(config, &identity.data)?);
+    differences.retain(|difference| difference.name.starts_with("data.forecast."));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::RunChanged { path: path.to_path_buf(), differences })
 }
 
 impl std::fmt::Debug for Predictor {
