@@ -130,8 +130,8 @@ fn bad_input_is_one_line_before_training() {
     );
     check(
         "data.forecast.targets=[\"sales\"]",
-        "--set data.forecast.targets=[\"sales\"]: data.forecast.targets has `sales`, which is not a column: expected some \
-         of price, demand",
+        "--set data.forecast.targets=[\"sales\"]: data.forecast.targets has `sales`, which is not a column: expected \
+         some of price, demand",
     );
     check(
         "data.forecast.known=[\"demand\"]",

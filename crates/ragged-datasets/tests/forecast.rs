@@ -271,7 +271,8 @@ fn categories_must_be_known_in_advance() {
     let options = ReadOptions { csv, ..Default::default() };
     let read = |text: &str| formats::parse(text.as_bytes(), Format::Csv, &options, None).unwrap();
     let config = ForecastConfig::new(3, 2);
-    let message = "known lacks `kind`: expected it, as a column of categories cannot be missing in the steps to predict";
+    let message = "known lacks `kind`: expected it, as a column of categories cannot be missing in the steps to \
+                   predict";
     assert_eq!(Forecast::split(read(&table), &config, 0.0).unwrap_err().to_string(), message);
     let config = ForecastConfig { known: vec!["kind".into()], ..config };
     let parts = Forecast::split(read(&table), &config, 0.0).unwrap();

@@ -280,8 +280,8 @@ fn what_cannot_be_forecast_is_named_before_training() {
     check(
         ["[\"demand\"]", "[\"demnad\"]"],
         &long,
-        "line 11, column 11: data.forecast.targets has `demnad`, which is not a column: expected some of price, demand, \
-         weather",
+        "line 11, column 11: data.forecast.targets has `demnad`, which is not a column: expected some of price, \
+         demand, weather",
     );
     check(
         ["[\"price\"]", "[\"prize\"]"],
@@ -298,8 +298,8 @@ fn what_cannot_be_forecast_is_named_before_training() {
     check(
         ["horizon = 3", "horizon = 15"],
         &long,
-        "line 10, column 11: data.forecast.horizon is 15, but no series has room for a training window: expected longer \
-         series or smaller parts",
+        "line 10, column 11: data.forecast.horizon is 15, but no series has room for a training window: expected \
+         longer series or smaller parts",
     );
     check(
         ["[0.1, 0.5, 0.9]", "[0.1, 0.5, 1.5]"],

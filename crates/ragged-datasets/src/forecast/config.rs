@@ -22,12 +22,12 @@ pub struct ForecastConfig {
     /// The names of the columns whose values are known in advance. Default none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
-    /// The steps of a season: the metric `mase` compares errors with those of a forecast by the value one season before.
-    /// Default 1.
+    /// The steps of a season: the metric `mase` compares errors with those of a forecast by the value one season
+    /// before. Default 1.
     #[serde(default = "one")]
     pub season: usize,
-    /// The share of the steps at the end of each series that is for the test, above 0 and below 1; at least one horizon.
-    /// Default 0.2.
+    /// The share of the steps at the end of each series that is for the test, above 0 and below 1; at least one
+    /// horizon. Default 0.2.
     #[serde(default = "fifth")]
     pub test_fraction: f64,
 }

@@ -68,7 +68,8 @@ pub enum ForecastError {
     },
     /// A column that is known in advance, without values for all steps to predict.
     #[error(
-        "series {series} has `{column}` for {got} steps after its end: expected {horizon}, as the column is known in advance"
+        "series {series} has `{column}` for {got} steps after its end: expected {horizon}, as the column is known in \
+         advance"
     )]
     FutureValues {
         /// The name of the series, or its number.

@@ -90,11 +90,6 @@ impl Forecast {
         self.windows.get(index).map(|window| (window.series, window.origin))
     }
 
-    /// Returns the number of steps to predict.
-    pub fn horizon(&self) -> usize {
-        self.horizon
-    }
-
     /// Returns the names of the columns to predict, in the order of the targets; the numbers from 1 of columns without
     /// names.
     pub fn target_names(&self) -> Vec<String> {

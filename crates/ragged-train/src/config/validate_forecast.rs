@@ -144,7 +144,8 @@ mod tests {
         let sums = "[data.forecast]\nwindow = 3\nhorizon = 2\n";
         check(
             sums,
-            "data.dataset is variable-sums, but there is a section data.forecast: expected a file, or dataset synthetic",
+            "data.dataset is variable-sums, but there is a section data.forecast: expected a file, or dataset \
+             synthetic",
         );
         let synthetic = format!("[data.synthetic]\ntask = {{ name = \"seasonal\" }}\n{sums}");
         check(

@@ -84,9 +84,9 @@ impl Predictions {
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
     /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end of
-    /// its series); then `label` and the probability of
-    /// each class, or `position` and `label` for lists of labels, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
-    /// probability of a 1.
+    /// its series); then `label` and the probability of each class, or `position` and `label` for lists of labels, or the
+    /// values: `value_1` (of a forecast, the name of the column), a quantile such as `q0.1`, `mean` and `std`, `rate_1`,
+    /// or `p_1`, the probability of a 1.
     ///
     /// # Errors
     ///
@@ -177,7 +177,9 @@ impl Predictions {
                         format!("{{{}}}", pairs.join(","))
                     };
                     let values = match self.kind {
-                        OutputKind::Value => each(&|values| json!(values).to_string()),
+                        OutputKind::Value if self.names.is_empty() => {
+                            each(&|values| json!(values).to_string())
+                        }
                         _ => each(&named),
                     };
                     format!("{{\"series\":{series},\"values\":{values}}}\n")
@@ -300,6 +302,25 @@ mod tests {
         assert_eq!(predictions.to_csv().unwrap(), "series,q0.1,q0.9\n1,1.5,2.5\n");
         let line = "{\"series\":1,\"values\":{\"q0.1\":1.5,\"q0.9\":2.5}}\n";
         assert_eq!(predictions.to_json_lines(), line);
+    }
+
+    #[test]
+    fn the_values_of_forecasts_have_the_names_of_their_columns() {
+        let forecast = |kind: OutputKind, names: &[&str]| {
+            let values = vec![vec![1.5; names.len() * kind.per_value()]];
+            let rows = vec![Prediction { values, ..Default::default() }];
+            let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+            let targets = TargetKind::StepValues(names.len());
+            let forecast = Predictions { kind, names, ..predictions(targets, rows) };
+            (forecast.to_csv().unwrap(), forecast.to_json_lines())
+        };
+        let (csv, lines) = forecast(OutputKind::Value, &["demand"]);
+        assert_eq!(csv, "series,step,demand\n1,1,1.5\n");
+        assert_eq!(lines, "{\"series\":1,\"values\":[{\"demand\":1.5}]}\n");
+        let (csv, lines) = forecast(OutputKind::Gaussian, &["a", "b"]);
+        assert_eq!(csv, "series,step,a_mean,a_std,b_mean,b_std\n1,1,1.5,1.5,1.5,1.5\n");
+        assert!(lines.contains("[{\"a_mean\":1.5,\"a_std\":1.5,\"b_mean\""), "{lines}");
+        assert!(forecast(OutputKind::Quantiles(vec![0.1]), &["a"]).0.contains("step,q0.1\n"));
     }
 
     #[test]

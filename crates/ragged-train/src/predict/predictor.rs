@@ -272,13 +272,12 @@ impl Predictor {
 
     /// `part` names the data in a note on tokens that are unknown.
     fn predict_dataset(&self, data: InMemory, part: Option<&str>) -> Result<Predictions> {
-        let future = match self.forecast() {
-            Some(config) => Some(Arc::new(Forecast::future(data.clone(), config)?)),
-            None => None,
-        };
-        let data: AnyDataset = match &future {
-            Some(future) => future.clone(),
-            None => Arc::new(data),
+        let (data, future): (AnyDataset, _) = match self.forecast() {
+            None => (Arc::new(data), None),
+            Some(config) => {
+                let future = Arc::new(Forecast::future(data, config)?);
+                (future.clone(), Some(future))
+            }
         };
         let mut notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
