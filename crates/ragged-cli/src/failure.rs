@@ -72,7 +72,7 @@ impl From<ragged_train::Error> for Failure {
         // One line, even where a library's message has several.
         let mut text = error.to_string().lines().next().unwrap_or_default().to_string();
         if let E::RunChanged { .. } = &error {
-            text += "; restore it, start another run, or go on with --force";
+            text += "; restore it, start another run, or resume with --force";
         }
         if usage { Self::Usage(text) } else { Self::Failed(text) }
     }

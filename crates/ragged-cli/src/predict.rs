@@ -8,6 +8,7 @@ use ragged_datasets::{Error as DataError, Location};
 use ragged_train::predict::Predictions;
 use ragged_train::{Error, Predictor};
 
+use crate::console::say;
 use crate::failure::Failure;
 use crate::text::print_notes;
 
@@ -22,6 +23,9 @@ pub(crate) struct Args {
     /// Write a table (.csv) or one JSON object per line (.jsonl) [default: a table on stdout]
     #[arg(long, value_name = "FILE.csv|jsonl")]
     output: Option<PathBuf>,
+    /// For forecasts: draw the history and the forecast of the first series
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
     /// For lists of labels: the hypotheses of the beam search, 1 for the best alignment
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     beam: u16,
@@ -31,17 +35,28 @@ pub(crate) struct Args {
 /// behind.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.input == Path::new("-") {
-        if args.output.is_some() {
-            let text = "--output: expected none with -, whose predictions are written to stdout";
-            return Err(Failure::Usage(text.into()));
+        for (flag, given) in [("--output", &args.output), ("--svg", &args.svg)] {
+            if given.is_some() {
+                let text = "expected none with -, whose predictions are written to stdout";
+                return Err(Failure::Usage(format!("{flag}: {text}")));
+            }
         }
         return answer_lines(&Predictor::open(&args.run)?.with_beam(args.beam.into()));
     }
     args.output.as_deref().map_or(Ok(()), Predictions::check_path)?;
     let predictor = Predictor::open(&args.run)?.with_beam(args.beam.into());
+    if args.svg.is_some() && predictor.forecast().is_none() {
+        let text = "--svg: expected a run with a section data.forecast, whose forecasts are drawn";
+        return Err(Failure::Usage(text.into()));
+    }
     let predictions = predictor.predict(&args.input)?;
     print_notes(&predictions.notes);
     let mut out = std::io::stdout();
+    if let Some(path) = &args.svg {
+        let title = format!("forecasts from {}", args.input.display());
+        predictions.write_forecast_svg(&title, path)?;
+        say(format!("drew forecasts to {}", path.display()));
+    }
     match &args.output {
         None => write!(out, "{}", predictions.to_csv()?)?,
         Some(path) => {

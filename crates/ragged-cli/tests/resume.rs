@@ -219,7 +219,7 @@ fn another_simd_level_is_refused_or_forced() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let error = text(&output);
     assert!(error.contains("the SIMD level was "), "{error}");
-    assert!(error.contains("or go on with --force\n"), "{error}");
+    assert!(error.contains("or resume with --force\n"), "{error}");
     let output = command.arg("--force").output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert!(text(&output).contains("warning: the SIMD level was "), "{}", text(&output));

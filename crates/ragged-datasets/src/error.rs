@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::forecast::error::ForecastError;
 use crate::target_shape::{ExpectedTarget, TargetShape};
 
 /// Data that cannot be read, generated or collated.
@@ -125,6 +126,9 @@ pub enum Error {
     /// A transform or vocabulary that cannot be applied.
     #[error(transparent)]
     Transform(#[from] ragged_transforms::Error),
+    /// Series from which no forecast can be learned or made.
+    #[error(transparent)]
+    Forecast(#[from] ForecastError),
     /// Buckets were requested of a sampler whose order must not change.
     #[error("bucket_size is {bucket_size}: expected none, since the sampler is sequential")]
     BucketsOfSequential {
@@ -174,19 +178,6 @@ pub enum Error {
         got: usize,
         /// The largest number of steps in a batch.
         max_tokens: usize,
-    },
-    /// A missing value that would have to be predicted.
-    #[error(
-        "example {index} has no value for feature {feature} at step {step}: \
-         expected a value for every feature to predict"
-    )]
-    MissingValue {
-        /// The example's index in the data set.
-        index: usize,
-        /// The step, counted from 0.
-        step: usize,
-        /// The feature, counted from 0.
-        feature: usize,
     },
     /// An index beyond the end of a data set.
     #[error("example {index} is out of range: the data set has {len} examples")]
@@ -316,7 +307,7 @@ impl Error {
                 | Self::BucketsOfSequential { .. }
                 | Self::ZeroWeights { .. }
                 | Self::PartialStep { .. }
-        )
+        ) || matches!(self, Self::Forecast(error) if error.option().is_some())
     }
 
     /// Names the file in an error about the content of a file that is not named yet.

@@ -1,6 +1,7 @@
 //! One example: a sequence, and the target to predict from it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -340,12 +341,15 @@ pub struct Example {
     pub sequence: Sequence,
     /// What is to be predicted.
     pub target: Target,
+    /// For each value to predict, the mean absolute error of a naive forecast in the past of the sequence, with which
+    /// errors are compared. `None` for examples that are not [forecasts](crate::forecast).
+    pub naive_errors: Option<Arc<[f64]>>,
 }
 
 impl Example {
     /// Creates an example.
     pub fn new(sequence: Sequence, target: Target) -> Self {
-        Self { sequence, target }
+        Self { sequence, target, naive_errors: None }
     }
 
     /// Returns steps `begin..end`, with their targets if every step has its own.
@@ -357,6 +361,7 @@ impl Example {
             Target::StepValues(values) => Target::StepValues(values.cut(begin..end)),
             whole => whole.clone(),
         };
-        Self { sequence: self.sequence.cut(begin..end), target }
+        let naive_errors = self.naive_errors.clone();
+        Self { sequence: self.sequence.cut(begin..end), target, naive_errors }
     }
 }

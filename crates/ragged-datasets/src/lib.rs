@@ -38,7 +38,7 @@
 //!   [`FixedLengthSums`] and [`VariableLengthSums`].
 //! - [`tokens`] has vocabularies of words, characters and categories.
 //! - [`transforms`] scales, fills, truncates and augments examples, and cuts long series into
-//!   [`Chunks`] or [`Forecast`] windows.
+//!   [`Chunks`]. [`forecast`] cuts windows with the steps to predict after them, and divides series in time.
 //! - [`Sampler`], [`Batching`] and [`Collate`] say how a [`DataLoader`] makes each [`Batch`].
 //!
 //! Letters: B sequences in a batch, T steps of the longest sequence, N packed rows, K values per
@@ -49,6 +49,7 @@
 mod dataset;
 mod error;
 mod example;
+pub mod forecast;
 pub mod formats;
 mod in_memory;
 mod loader;
@@ -62,6 +63,7 @@ pub mod transforms;
 pub use dataset::Dataset;
 pub use error::{Error, Location, Result};
 pub use example::{Example, Sequence, Target, TargetKind};
+pub use forecast::{Forecast, ForecastConfig, ForecastError, ForecastParts};
 pub use in_memory::InMemory;
 pub use loader::{
     Batch, BatchInput, BatchPlan, Batching, Collate, DataLoader, Epoch, LoaderConfig, Oversize,
@@ -72,7 +74,7 @@ pub use synthetic::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
 pub use target_shape::{ExpectedTarget, TargetShape};
-pub use transforms::{AugmentConfig, Augmented, Chunks, Forecast, ForecastConfig, split_in_time};
+pub use transforms::{AugmentConfig, Augmented, Chunks};
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

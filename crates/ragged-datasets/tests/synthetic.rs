@@ -211,3 +211,27 @@ fn a_configuration_is_read_from_a_file_and_checked() {
     let noise = SyntheticTask::NoisySine { horizon: 1, noise: f32::NAN };
     check(noise, "noise is NaN: expected a finite number of at least 0");
 }
+
+#[test]
+fn seasonal_series_have_the_variance_of_their_parts() {
+    let task = SyntheticTask::Seasonal { noise: 2.0 };
+    assert_eq!(task.feature_names().unwrap(), ["demand", "promotion"]);
+    let length = 200;
+    let examples = examples(task, Lengths::Fixed { length });
+    let demand = examples.iter().flat_map(|example| example.sequence.steps().map(|s| s[0]));
+    let demand: Vec<f64> = demand.map(f64::from).collect();
+    let mean = demand.iter().sum::<f64>() / demand.len() as f64;
+    assert!((mean - 51.8).abs() < 0.5, "{mean}");
+    let variance = demand.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / demand.len() as f64;
+    let Baseline::MeanSquaredError(expected) = task.baseline(length) else { panic!("an error") };
+    assert!((variance / expected - 1.0).abs() < 0.05, "{variance} is not {expected}");
+    // Without noise, promotions and the seasons, which repeat after 28 steps, what remains is the trend.
+    let task = SyntheticTask::Seasonal { noise: 0.0 };
+    for example in self::examples(task, Lengths::Fixed { length }).iter().take(50) {
+        let steps: Vec<&[f32]> = example.sequence.steps().collect();
+        let pairs = (28..length).filter(|&t| steps[t][1] == steps[t - 28][1]);
+        let changes: Vec<f32> = pairs.map(|t| steps[t][0] - steps[t - 28][0]).collect();
+        assert!(changes.iter().all(|change| (change - changes[0]).abs() < 1e-3), "{changes:?}");
+        assert!(changes[0].abs() <= 28.0 * 0.02 + 1e-3);
+    }
+}

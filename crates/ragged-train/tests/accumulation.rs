@@ -26,7 +26,7 @@ fn example(index: usize, length: usize, loss: &Criterion, per_step: bool) -> Exa
         }
         (true, true) => Target::StepClasses((0..length).map(|k| (index + k) as u32 % 2).collect()),
     };
-    Example { sequence, target }
+    Example::new(sequence, target)
 }
 
 fn batch(indices: &[usize], lengths: &[usize], loss: &Criterion, per_step: bool) -> Batch {

@@ -40,7 +40,7 @@ fn data(lengths: &[usize], per_step: bool) -> InMemory {
         } else {
             Target::Values(vec![sum])
         };
-        Example { sequence, target }
+        Example::new(sequence, target)
     };
     let kind = if per_step { TargetKind::StepValues(1) } else { TargetKind::Values(1) };
     InMemory::new(lengths.iter().enumerate().map(example).collect(), kind).unwrap()

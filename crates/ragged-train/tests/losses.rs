@@ -183,9 +183,32 @@ fn the_naive_forecast_stays_within_its_series() {
     let prediction = target.affine(1.0, 1.0).unwrap();
     let objective = Objective::new(Criterion::Mse, None, &TargetKind::StepValues(1));
     let mut sum = objective.metrics();
-    let targets = Targets { values: &target, layout: Some(&layout), lengths: None };
+    let targets = Targets { layout: Some(&layout), ..Targets::new(&target) };
     objective.measure(1.0, &prediction, &targets, &mut sum).unwrap();
     assert_eq!(sum.finish().get("mase"), Some(0.5));
+}
+
+/// Errors of forecasts are compared with those of a naive forecast in the past of each series.
+#[test]
+fn the_errors_of_forecasts_are_scaled_by_their_series() {
+    use ragged_sequence::PackedLayout;
+    // A history of one step and two targets, of which one is missing; then one and one.
+    let layout = PackedLayout::from_lengths(&[3, 2]);
+    let rows = [f64::NAN, f64::NAN, 2.0, 102.0, f64::NAN].map(|y| vec![y]);
+    let target = tensor(&rows);
+    let prediction = tensor(&[0.0, 0.0, 5.0, 103.0, 0.0].map(|x| vec![x]));
+    let objective = Objective::new(Criterion::Mse, None, &TargetKind::StepValues(1));
+    let mase = |naive_errors: &[f64]| {
+        let mut sum = objective.metrics();
+        let (layout, naive_errors) = (Some(&layout), Some(naive_errors));
+        let targets = Targets { layout, naive_errors, ..Targets::new(&target) };
+        objective.measure(1.0, &prediction, &targets, &mut sum).unwrap();
+        sum.finish().get("mase").unwrap()
+    };
+    // The mean of 3 / 2 and 1 / 4; a series without a naive error does not count.
+    assert_eq!(mase(&[2.0, 4.0]), 0.875);
+    assert_eq!(mase(&[2.0, f64::NAN]), 1.5);
+    assert!(mase(&[0.0, f64::NAN]).is_nan());
 }
 
 proptest! {

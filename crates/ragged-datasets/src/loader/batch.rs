@@ -46,6 +46,8 @@ pub struct Batch {
     pub target: Tensor,
     /// The number of labels of each sequence, `[B]`, for lists of labels.
     pub target_lengths: Option<Vec<usize>>,
+    /// The errors of a naive forecast in the past of each sequence, `[B, K]`, for [forecasts](crate::forecast).
+    pub naive_errors: Option<Vec<f64>>,
     /// The indices of the examples in the data set.
     pub indices: Vec<usize>,
 }
@@ -53,13 +55,19 @@ pub struct Batch {
 impl Batch {
     /// Creates a batch from its parts, which must have matching sizes.
     pub fn new(input: BatchInput, target: Tensor, indices: Vec<usize>) -> Self {
-        Self { input, target, target_lengths: None, indices }
+        Self { input, target, target_lengths: None, naive_errors: None, indices }
     }
 
     /// Returns the batch with the lengths of its targets, which are lists of labels joined to one.
     #[must_use]
     pub fn with_target_lengths(self, lengths: Vec<usize>) -> Self {
         Self { target_lengths: Some(lengths), ..self }
+    }
+
+    /// Returns the batch with the errors of a naive forecast, `[B, K]`.
+    #[must_use]
+    pub fn with_naive_errors(self, errors: Vec<f64>) -> Self {
+        Self { naive_errors: Some(errors), ..self }
     }
 
     /// Returns B, the number of sequences.

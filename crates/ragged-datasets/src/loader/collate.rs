@@ -76,8 +76,13 @@ impl Collate {
             Target::Labels(labels) => Some(labels.len()),
             _ => None,
         };
-        Ok(match examples.iter().map(lengths).collect() {
+        let batch = match examples.iter().map(lengths).collect() {
             Some(lengths) => batch.with_target_lengths(lengths),
+            None => batch,
+        };
+        let naive_errors = examples.iter().map(|(_, example)| example.naive_errors.as_deref());
+        Ok(match naive_errors.collect::<Option<Vec<&[f64]>>>() {
+            Some(errors) => batch.with_naive_errors(errors.concat()),
             None => batch,
         })
     }

@@ -57,6 +57,7 @@ impl SyntheticConfig {
 pub struct Synthetic {
     config: SyntheticConfig,
     target_kind: TargetKind,
+    feature_names: Option<Vec<String>>,
 }
 
 impl Synthetic {
@@ -72,8 +73,8 @@ impl Synthetic {
         config.task.check()?;
         // So must one sequence: at most 1 GiB.
         config.lengths.check((1 << 28) / config.task.features())?;
-        let target_kind = config.task.target_kind();
-        Ok(Self { config, target_kind })
+        let (target_kind, feature_names) = (config.task.target_kind(), config.task.feature_names());
+        Ok(Self { config, target_kind, feature_names })
     }
 
     /// Returns the configuration.
@@ -111,5 +112,9 @@ impl Dataset for Synthetic {
 
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         Ok(self.start(epoch, index)?.1)
+    }
+
+    fn feature_names(&self) -> Option<&[String]> {
+        self.feature_names.as_deref()
     }
 }

@@ -9,6 +9,7 @@
 //! | [`Parity`](SyntheticTask::Parity) | whether the number of ones is even or odd | Hochreiter and Schmidhuber 1997; Graves 2016 | accuracy 1/2 |
 //! | [`Dyck`](SyntheticTask::Dyck) | whether brackets match | Chomsky and Schuetzenberger 1963; Suzgun et al. 2019 | accuracy 1/2 |
 //! | [`NoisySine`](SyntheticTask::NoisySine) | the wave without noise, some steps ahead | common textbook example | MSE 1/2 (always 0) |
+//! | [`Seasonal`](SyntheticTask::Seasonal) | none: for [forecasts](crate::forecast) | textbook decomposition into trend, seasons and noise | MSE about 64 + noise squared (the mean) |
 //!
 //! All tasks take a distribution of [`Lengths`]. Example i depends only on the seed and on i, and on
 //! the epoch if examples are redrawn, so neither the order of access nor the number of threads
@@ -38,6 +39,7 @@ mod lengths;
 mod noisy_sine;
 mod one_hot;
 mod parity;
+mod seasonal;
 pub(crate) mod sums;
 mod task;
 mod temporal_order;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, check_size};
 use crate::example::{Example, TargetKind};
-use crate::synthetic::{adding, copy_memory, dyck, noisy_sine, parity, sums, temporal_order};
+use crate::synthetic::{
+    adding, copy_memory, dyck, noisy_sine, parity, seasonal, sums, temporal_order,
+};
 
 /// A task to learn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,15 @@ pub enum SyntheticTask {
         #[serde(default = "tenth")]
         noise: f32,
     },
+    /// Series without a target, for [forecasts](crate::forecast), with the columns `demand` and `promotion`. The demand
+    /// is a level (40 to 60), a trend (up to 0.02 per step), two sines of 7 and 28 steps (amplitudes 3 to 8 and 2 to 5),
+    /// the effect of promotions (4 to 8), and normal noise. A promotion is 0 or 1 for 3 to 9 steps at a time. The ranges
+    /// are those of the series; all but the promotions are constant in each.
+    Seasonal {
+        /// The standard deviation of the noise, at least 0. Default 1.
+        #[serde(default = "unit")]
+        noise: f32,
+    },
 }
 
 fn one() -> usize {
@@ -77,6 +88,10 @@ fn eight() -> usize {
 
 fn ten() -> usize {
     10
+}
+
+fn unit() -> f32 {
+    1.0
 }
 
 fn tenth() -> f32 {
@@ -104,6 +119,7 @@ impl SyntheticTask {
             Self::TemporalOrder => temporal_order::FEATURES,
             Self::Parity { .. } | Self::NoisySine { .. } => 1,
             Self::Dyck { kinds } => 2 * kinds,
+            Self::Seasonal { .. } => seasonal::FEATURES,
         }
     }
 
@@ -118,7 +134,13 @@ impl SyntheticTask {
             Self::Parity { per_step: false } => TargetKind::Classes(parity::labels()),
             Self::Parity { per_step: true } => TargetKind::StepClasses(parity::labels()),
             Self::Dyck { .. } => TargetKind::Classes(dyck::labels()),
+            Self::Seasonal { .. } => TargetKind::NONE,
         }
+    }
+
+    /// Returns the names of the features, if they have names.
+    pub fn feature_names(&self) -> Option<Vec<String>> {
+        matches!(self, Self::Seasonal { .. }).then(seasonal::names)
     }
 
     /// Returns the trivial baseline for sequences of `length` steps.
@@ -143,6 +165,9 @@ impl SyntheticTask {
             Self::Parity { .. } | Self::Dyck { .. } => Baseline::Accuracy(0.5),
             // The mean square of a sine is 1/2.
             Self::NoisySine { .. } => Baseline::MeanSquaredError(0.5),
+            Self::Seasonal { noise } => {
+                Baseline::MeanSquaredError(seasonal::variance(length) + f64::from(noise).powi(2))
+            }
         }
     }
 
@@ -160,12 +185,9 @@ impl SyntheticTask {
             Self::Dyck { kinds } => check_size("kinds", kinds, 1 << 16),
             Self::NoisySine { horizon, noise } => {
                 check_size("horizon", horizon, 1 << 20)?;
-                if noise >= 0.0 && noise.is_finite() {
-                    return Ok(());
-                }
-                let expected = "a finite number of at least 0";
-                Err(Error::Number { name: "noise", got: noise.into(), expected })
+                check_noise(noise)
             }
+            Self::Seasonal { noise } => check_noise(noise),
             Self::Adding | Self::TemporalOrder | Self::Parity { .. } => Ok(()),
         }
     }
@@ -177,7 +199,10 @@ impl SyntheticTask {
             Self::CopyMemory { copied, .. } => drawn.max(2 * copied + 1),
             Self::TemporalOrder => drawn.max(10),
             Self::Dyck { .. } => drawn.next_multiple_of(2),
-            Self::Sum { .. } | Self::Parity { .. } | Self::NoisySine { .. } => drawn,
+            Self::Sum { .. }
+            | Self::Parity { .. }
+            | Self::NoisySine { .. }
+            | Self::Seasonal { .. } => drawn,
         }
     }
 
@@ -191,6 +216,15 @@ impl SyntheticTask {
             Self::Parity { per_step } => parity::draw(rng, length, per_step),
             Self::Dyck { kinds } => dyck::draw(rng, length, kinds),
             Self::NoisySine { horizon, noise } => noisy_sine::draw(rng, length, horizon, noise),
+            Self::Seasonal { noise } => seasonal::draw(rng, length, noise),
         }
     }
+}
+
+fn check_noise(noise: f32) -> Result<()> {
+    if noise >= 0.0 && noise.is_finite() {
+        return Ok(());
+    }
+    let expected = "a finite number of at least 0";
+    Err(Error::Number { name: "noise", got: noise.into(), expected })
 }

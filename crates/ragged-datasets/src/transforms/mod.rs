@@ -5,8 +5,8 @@
 //! 64 bits. A pipeline is saved as JSON in a checkpoint,
 //! so that evaluation and prediction apply it with the same bits.
 //!
-//! [`Augmented`] changes training examples at random in every epoch. [`Chunks`] and [`Forecast`] cut
-//! long series into examples, and [`split_in_time`] divides each series into past and future.
+//! [`Augmented`] changes training examples at random in every epoch. [`Chunks`] cuts
+//! long series into examples.
 //!
 //! ```
 //! use ragged_datasets::transforms::{Pipeline, TransformConfig, Transformed, fit};
@@ -26,13 +26,11 @@
 mod augment;
 mod chunks;
 mod fit;
-mod forecast;
 mod statistics;
 mod transformed;
 
 pub use augment::{AugmentConfig, Augmented};
 pub use chunks::Chunks;
 pub use fit::{TransformConfig, fit};
-pub use forecast::{Forecast, ForecastConfig, split_in_time};
 pub use ragged_transforms::{Keep, MinMax, Pipeline, Standardize, Transform};
 pub use transformed::Transformed;

@@ -38,7 +38,7 @@ pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Resu
         Some(tokens) => sequence.with_tokens(tokens.clone())?,
         None => sequence,
     };
-    Ok(Example::new(sequence, cut.target))
+    Ok(Example { sequence, ..cut })
 }
 
 /// A data set that applies a pipeline to the examples of another data set.

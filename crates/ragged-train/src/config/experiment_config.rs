@@ -149,7 +149,7 @@ impl ExperimentConfig {
     /// overfitted.
     pub(crate) fn validates(&self) -> bool {
         let given = self.data.valid_fraction > 0.0 || self.data.valid.is_some();
-        let held_out = self.data.is_generated() || given;
+        let held_out = self.data.generates_held_out() || given;
         held_out && self.train.overfit_batches == 0
     }
 
@@ -178,8 +178,11 @@ impl ExperimentConfig {
         if sums {
             self.data.sums.get_or_insert_default();
         }
-        let usual =
-            if self.data.is_generated() { vec![] } else { vec![TransformConfig::Standardize] };
+        let usual = match (&self.data.forecast, self.data.is_generated()) {
+            (Some(_), _) => vec![TransformConfig::Standardize, TransformConfig::MeanFill],
+            (None, true) => vec![],
+            (None, false) => vec![TransformConfig::Standardize],
+        };
         self.data.transforms.get_or_insert(usual);
         if self.train.max_tokens.is_none() && self.data.is_generated() {
             // That for files depends on their number of sequences.

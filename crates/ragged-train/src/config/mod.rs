@@ -12,6 +12,7 @@ pub(crate) mod sections;
 pub(crate) mod span;
 pub(crate) mod token_sections;
 mod validate;
+pub(crate) mod validate_forecast;
 
 pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;

@@ -6,7 +6,7 @@ use ragged_datasets::formats::ReadOptions;
 use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
-use ragged_datasets::{AugmentConfig, TargetKind};
+use ragged_datasets::{AugmentConfig, ForecastConfig, TargetKind};
 use ragged_models::{
     AttentionConfig, CrfConfig, LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout,
     RecurrentConfig, TokenConfig,
@@ -210,8 +210,9 @@ pub struct DataSection {
     /// it to the current directory, so that a run finds its data from everywhere. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<PathBuf>,
-    /// The fraction of the training examples that is held out for validation, 0 to below 1. Default 0.
-    /// Not for generated data, whose validation examples are generated separately.
+    /// The fraction of the training examples that is held out for validation, 0 to below 1; for forecasts, the last
+    /// steps of each series before those of the test. Default 0.
+    /// Not for generated data, whose validation examples are generated separately, unless they are forecast.
     pub valid_fraction: f64,
     /// A file or directory of validation data, in place of `valid_fraction`. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,7 +221,8 @@ pub struct DataSection {
     #[serde(skip_serializing_if = "is_default")]
     pub vocabulary: VocabularyConfig,
     /// The transforms of the features, fitted to the time steps of the training examples. Default
-    /// standardisation for files, and none for generated data.
+    /// standardisation for files, and none for generated data. For forecasts, standardisation and then filling with
+    /// the mean, which is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Vec<TransformConfig>>,
     /// How targets that are values are scaled for the loss, fitted to the training examples. Predictions and metrics
@@ -241,6 +243,9 @@ pub struct DataSection {
     pub workers: usize,
     /// Options for file formats that leave something open.
     pub read: ReadOptions,
+    /// The columns and sizes of forecasts, for series that are split in time. Default none: other targets are predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastConfig>,
     /// The sizes of the sums; only for `variable-sums` and `fixed-sums`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sums: Option<SumsSection>,
@@ -265,6 +270,7 @@ impl Default for DataSection {
             bucket_size: 0,
             workers: 1,
             read: ReadOptions::default(),
+            forecast: None,
             sums: None,
             synthetic: None,
         }
@@ -280,6 +286,12 @@ impl DataSection {
     /// Returns whether all examples are generated, including those for validation and test.
     pub fn is_generated(&self) -> bool {
         self.is_sums() || self.dataset == "synthetic"
+    }
+
+    /// Returns whether examples for validation and test are generated in addition to those for training, and not taken
+    /// from the same data.
+    pub(crate) fn generates_held_out(&self) -> bool {
+        self.is_generated() && self.forecast.is_none()
     }
 }
 

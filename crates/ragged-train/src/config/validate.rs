@@ -27,7 +27,7 @@ impl ExperimentConfig {
         let valid = self.data.valid_fraction;
         fraction("data.valid_fraction", valid, (0.0..1.0).contains(&valid))?;
         self.data.augment.check()?;
-        if self.data.is_generated() && valid > 0.0 {
+        if self.data.generates_held_out() && valid > 0.0 {
             let message = "data.valid_fraction is given, but validation data are generated too: expected \
                            held_out instead";
             return Err(ConfigError::conflict("data.valid_fraction", message).into());
@@ -46,6 +46,7 @@ impl ExperimentConfig {
             return Err(ConfigError::conflict("model.crf_constraints", message).into());
         }
         self.validate_tokens()?;
+        self.validate_forecast()?;
         let (name, given) = (self.data.dataset.as_str(), self.data.synthetic.as_ref());
         if (name == "synthetic") != given.is_some() {
             let message = match given {

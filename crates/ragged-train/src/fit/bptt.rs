@@ -47,7 +47,7 @@ impl Trainer<'_> {
             };
             let options = self.step_options(steps);
             let layout = if per_step { Targets::of(&batch)?.layout } else { None };
-            let targets = Targets { values: &target, layout, lengths: None };
+            let targets = Targets { layout, ..Targets::new(&target) };
             let (loss, grad_norm) = self
                 .update(&prediction, &targets, options, at)
                 .map_err(|error| save_non_finite(error, &batch, observer))?;

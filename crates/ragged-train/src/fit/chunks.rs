@@ -129,7 +129,7 @@ fn cut(example: &Example, steps: Range<usize>) -> Result<Example> {
         Target::StepValues(values) => Target::StepValues(part(values)?),
         whole => whole.clone(),
     };
-    Ok(Example { sequence: part(&example.sequence)?, target })
+    Ok(Example::new(part(&example.sequence)?, target))
 }
 
 /// Returns an example without steps, for a lane without a series.
@@ -141,7 +141,7 @@ fn empty<D: Dataset>(dataset: &D) -> Result<Example> {
         TargetKind::Labels(_) => Target::Labels(vec![]),
         TargetKind::StepValues(count) => Target::StepValues(Sequence::new(vec![], *count)?),
     };
-    Ok(Example { sequence: Sequence::new(vec![], dataset.features())?, target })
+    Ok(Example::new(Sequence::new(vec![], dataset.features())?, target))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::objective::targets::Targets;
 /// let layout = PackedLayout::from_lengths(&[2, 1]);
 /// let emissions = Tensor::new(&[[9f32, 0.0], [9.0, 0.0], [0.0, 9.0]], &Device::Cpu)?;
 /// let tags = Tensor::new(&[0u32, 0, 1], &Device::Cpu)?;
-/// let targets = Targets { values: &tags, layout: Some(&layout), lengths: None };
+/// let targets = Targets { layout: Some(&layout), ..Targets::new(&tags) };
 /// assert!(loss.value(&emissions, &targets)?.to_scalar::<f32>()? < 1e-3);
 /// assert_eq!(loss.decode(&emissions, &targets)?, Some(vec![0, 0, 1]));
 /// # Ok::<(), ragged_train::Error>(())

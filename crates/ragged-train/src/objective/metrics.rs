@@ -14,7 +14,7 @@ use crate::exact_float::Floats;
 /// |---|---|---|
 /// | `r2` | values | the coefficient of determination, averaged over the values |
 /// | `mae`, `rmse` | values | the mean absolute error, and the root of the mean squared error |
-/// | `mase` | values per step | the mean absolute error divided by that of the previous target of the series as forecast |
+/// | `mase` | values per step | the mean absolute error divided by that of the previous target of the series as forecast; for forecasts, each error divided by the naive error of its series |
 /// | `coverage` | quantiles | the fraction of targets from the lowest to the highest quantile |
 /// | `pinball` | quantiles | the mean pinball loss |
 /// | `accuracy` | classes, labels | the fraction of correct classes, or of rows of which every label is correct |

@@ -18,12 +18,14 @@ pub struct Targets<'a> {
     pub layout: Option<&'a PackedLayout>,
     /// The number of labels of each sequence, where the values are lists of labels joined to one, `[L]`.
     pub lengths: Option<&'a [usize]>,
+    /// The errors of a naive forecast in the past of each sequence, `[B, K]`, for forecasts.
+    pub naive_errors: Option<&'a [f64]>,
 }
 
 impl<'a> Targets<'a> {
     /// Creates targets of which nothing is known but their values.
     pub fn new(values: &'a Tensor) -> Self {
-        Self { values, layout: None, lengths: None }
+        Self { values, layout: None, lengths: None, naive_errors: None }
     }
 
     /// Returns the targets of a batch.
@@ -40,7 +42,7 @@ impl<'a> Targets<'a> {
         };
         let (rows, lengths) = (values.dim(0)?, batch.target_lengths.as_deref());
         let layout = layout.filter(|layout| lengths.is_some() || layout.rows() == rows);
-        Ok(Self { values, layout, lengths })
+        Ok(Self { values, layout, lengths, naive_errors: batch.naive_errors.as_deref() })
     }
 
     /// Returns the values as class indices.

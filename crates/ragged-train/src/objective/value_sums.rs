@@ -41,7 +41,8 @@ struct ValueSum {
     /// The pinball loss, for quantiles.
     #[serde(with = "exact_float")]
     pinball: f64,
-    /// The errors of the model, and of the previous target as forecast, at steps with a previous target.
+    /// The errors of the model, and of the previous target as forecast, at steps with a previous target. For forecasts,
+    /// the errors of the model divided by the naive errors of their series, and their number.
     #[serde(with = "exact_float")]
     model_errors: f64,
     #[serde(with = "exact_float")]
@@ -66,7 +67,22 @@ impl ValueSums {
                 self.values[index % values].add(&self.outputs.kind, outputs, point, y);
             }
         }
-        if let (Some(layout), Some(point), true) = (targets.layout, point, self.per_step) {
+        if let (Some(layout), Some(point), Some(naive)) =
+            (targets.layout, point, targets.naive_errors)
+        {
+            for (row, (sequence, _)) in layout.positions().enumerate() {
+                for value in 0..values {
+                    let at = row * values + value;
+                    let (y, scale) = (wanted[at], naive.get(sequence * values + value));
+                    if let (false, Some(&scale)) = (y.is_nan(), scale.filter(|scale| **scale > 0.0))
+                    {
+                        let sum = &mut self.values[value];
+                        sum.model_errors += (predictions[at * per_value + point] - y).abs() / scale;
+                        sum.naive_errors += 1.0;
+                    }
+                }
+            }
+        } else if let (Some(layout), Some(point), true) = (targets.layout, point, self.per_step) {
             // Packed rows are sorted, so that a row has one index among the rows of each of its steps.
             let mut before = 0;
             let mut start = 0;

@@ -13,7 +13,7 @@ use crate::objective::transcription::transcribe;
 use crate::predict::predictions::Prediction;
 
 /// Adds a prediction for each sequence of a batch. `beam` is for lists of labels.
-pub(super) fn predict_batch(
+pub(crate) fn predict_batch(
     model: &PreparedModel,
     outputs: &Outputs,
     targets: &TargetKind,

@@ -1,7 +1,8 @@
 //! A trained model in use: tested on other data, or asked for predictions.
 
-mod batch;
+pub(crate) mod batch;
 pub(crate) mod evaluation;
+mod onnx;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
 

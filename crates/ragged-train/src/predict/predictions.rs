@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
+use crate::run::forecast_plot::{self, PANELS, Panel};
 
 /// The prediction for one sequence.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +21,9 @@ pub struct Prediction {
     /// The class of each time step on the best path of a CRF, or the labels of a transcription in their order. `None`
     /// otherwise: the class is the most probable one.
     pub decoded: Option<Vec<u32>>,
+    /// For a forecast, the targets in the history that the model has read, one row per step; NaN where they are missing.
+    /// The rows of the values are those of the steps after it. Empty otherwise.
+    pub history: Vec<Vec<f64>>,
 }
 
 /// The predictions for the sequences of a file, in their order.
@@ -31,7 +35,7 @@ pub struct Prediction {
 ///
 /// let rows = vec![Prediction { values: vec![vec![0.5, 1.5]], ..Default::default() }];
 /// let (targets, kind) = (TargetKind::Values(1), OutputKind::Quantiles(vec![0.1, 0.9]));
-/// let predictions = Predictions { targets, kind, first: 1, rows, notes: vec![] };
+/// let predictions = Predictions { targets, kind, names: vec![], first: 1, rows, notes: vec![] };
 /// assert_eq!(predictions.to_csv()?, "series,q0.1,q0.9\n1,0.5,1.5\n");
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
@@ -41,6 +45,8 @@ pub struct Predictions {
     pub targets: TargetKind,
     /// What the values of a row are, unless targets are classes.
     pub kind: OutputKind,
+    /// The names of the columns that are predicted, for forecasts. Empty otherwise.
+    pub names: Vec<String>,
     /// The number of the first sequence: 1 for a whole file.
     pub first: usize,
     /// One prediction per sequence.
@@ -77,9 +83,10 @@ impl Predictions {
     }
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
-    /// sequences have names; `step`, where there is one prediction per time step; then `label` and the probability of
-    /// each class, or `position` and `label` for lists of labels, or the values: `value_1`, a quantile such as `q0.1`, `mean` and `std`, `rate_1`, or `p_1`, the
-    /// probability of a 1.
+    /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end of
+    /// its series); then `label` and the probability of each class, or `position` and `label` for lists of labels, or the
+    /// values: `value_1` (of a forecast, the name of the column), a quantile such as `q0.1`, `mean` and `std`, `rate_1`,
+    /// or `p_1`, the probability of a 1.
     ///
     /// # Errors
     ///
@@ -170,7 +177,9 @@ impl Predictions {
                         format!("{{{}}}", pairs.join(","))
                     };
                     let values = match self.kind {
-                        OutputKind::Value => each(&|values| json!(values).to_string()),
+                        OutputKind::Value if self.names.is_empty() => {
+                            each(&|values| json!(values).to_string())
+                        }
                         _ => each(&named),
                     };
                     format!("{{\"series\":{series},\"values\":{values}}}\n")
@@ -180,9 +189,46 @@ impl Predictions {
         text
     }
 
-    /// The names of the values.
+    /// The names of the values: those of the outputs, with the names of the columns of a forecast.
     fn names(&self) -> Vec<String> {
-        Outputs { kind: self.kind.clone(), scale: None }.names(self.targets.outputs())
+        let outputs = Outputs { kind: self.kind.clone(), scale: None };
+        let names = outputs.names(self.targets.outputs()).into_iter().enumerate();
+        let named = |(index, name): (usize, String)| {
+            let value = index / self.kind.per_value().max(1);
+            let known = self.names.get(value)?;
+            let rest = name.strip_prefix(&format!("value_{}", value + 1))?;
+            Some(format!("{known}{rest}"))
+        };
+        names.map(|(index, name)| named((index, name.clone())).unwrap_or(name)).collect()
+    }
+
+    /// Draws the first forecasts to an SVG file, completely or not at all: the history, the predicted values, and their
+    /// interval where there are quantiles or standard deviations. Other predictions than forecasts give an empty plot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plot`] where the drawing library fails, [`Error::Io`] where the file cannot be written.
+    pub fn write_forecast_svg(&self, title: &str, path: &Path) -> Result<()> {
+        let per_value = self.kind.per_value();
+        let series = self.rows.iter().enumerate().filter(|(_, row)| !row.history.is_empty());
+        let panels = series.flat_map(|(index, row)| {
+            let number = || format!("series {}", self.first + index);
+            let title = row.id.clone().unwrap_or_else(number);
+            self.names.iter().enumerate().map(move |(k, name)| Panel {
+                title: format!("{title}: {name}"),
+                history: row.history.iter().map(|step| step[k]).collect(),
+                truth: vec![],
+                predicted: row
+                    .values
+                    .iter()
+                    .map(|outputs| outputs[k * per_value..(k + 1) * per_value].to_vec())
+                    .collect(),
+            })
+        });
+        let panels: Vec<Panel> = panels.take(PANELS).collect();
+        let svg = forecast_plot::forecast(title, &self.kind, &panels);
+        let svg = svg.map_err(|source| Error::Plot { path: path.to_path_buf(), source })?;
+        write_atomically(path, svg.as_bytes())
     }
 
     fn per_step(&self) -> bool {
@@ -209,7 +255,7 @@ mod tests {
 
     fn predictions(targets: TargetKind, rows: Vec<Prediction>) -> Predictions {
         let kind = OutputKind::Value;
-        Predictions { targets, kind, first: 1, rows, notes: vec![] }
+        Predictions { targets, kind, names: vec![], first: 1, rows, notes: vec![] }
     }
 
     #[test]
@@ -228,7 +274,8 @@ mod tests {
     fn the_labels_of_a_crf_are_those_of_its_path() {
         let targets = TargetKind::StepClasses(vec!["a".into(), "b".into()]);
         let (values, decoded) = (vec![vec![0.75, 0.25]; 2], Some(vec![0, 1]));
-        let predictions = predictions(targets, vec![Prediction { id: None, values, decoded }]);
+        let predictions =
+            predictions(targets, vec![Prediction { values, decoded, ..Default::default() }]);
         let csv = "series,step,label,p(a),p(b)\n1,1,a,0.75,0.25\n1,2,b,0.75,0.25\n";
         assert_eq!(predictions.to_csv().unwrap(), csv);
         let line = "{\"series\":1,\"label\":[\"a\",\"b\"],\"probabilities\":[{\"a\":0.75,\"b\":0.25},{\"a\":0.75,\"b\":0.25}]}\n";
@@ -258,10 +305,29 @@ mod tests {
     }
 
     #[test]
+    fn the_values_of_forecasts_have_the_names_of_their_columns() {
+        let forecast = |kind: OutputKind, names: &[&str]| {
+            let values = vec![vec![1.5; names.len() * kind.per_value()]];
+            let rows = vec![Prediction { values, ..Default::default() }];
+            let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+            let targets = TargetKind::StepValues(names.len());
+            let forecast = Predictions { kind, names, ..predictions(targets, rows) };
+            (forecast.to_csv().unwrap(), forecast.to_json_lines())
+        };
+        let (csv, lines) = forecast(OutputKind::Value, &["demand"]);
+        assert_eq!(csv, "series,step,demand\n1,1,1.5\n");
+        assert_eq!(lines, "{\"series\":1,\"values\":[{\"demand\":1.5}]}\n");
+        let (csv, lines) = forecast(OutputKind::Gaussian, &["a", "b"]);
+        assert_eq!(csv, "series,step,a_mean,a_std,b_mean,b_std\n1,1,1.5,1.5,1.5,1.5\n");
+        assert!(lines.contains("[{\"a_mean\":1.5,\"a_std\":1.5,\"b_mean\""), "{lines}");
+        assert!(forecast(OutputKind::Quantiles(vec![0.1]), &["a"]).0.contains("step,q0.1\n"));
+    }
+
+    #[test]
     fn named_sequences_keep_their_names() {
         let row = |id: Option<&str>| {
             let (id, values) = (id.map(Into::into), vec![vec![1.5]]);
-            Prediction { id, values, decoded: None }
+            Prediction { id, values, ..Default::default() }
         };
         let rows = vec![row(Some("patient \"9\"")), row(None)];
         let predictions = predictions(TargetKind::Values(1), rows);

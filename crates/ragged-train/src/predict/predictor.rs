@@ -8,14 +8,13 @@ use ragged_datasets::formats::{self, Format};
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::{Pipeline, Transformed};
 use ragged_datasets::{
-    Collate, DataLoader, Dataset, Example, InMemory, LoaderConfig, Sequence, Target, TargetKind,
+    Collate, DataLoader, Dataset, Example, Forecast, ForecastConfig, InMemory, LoaderConfig,
+    Sequence, Target, TargetKind,
 };
 use ragged_models::{Model, ModelConfig, ModelKind, ParameterShapes, Parameters, PreparedModel};
 
-use crate::atomic_file::write_atomically;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
-use crate::export::onnx::{TrainedModel, encode};
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
 use crate::objective::scaled::Objective;
@@ -24,6 +23,8 @@ use crate::predict::evaluation::Evaluation;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
+use crate::run::forecast_data::input_format;
+use crate::run::identity::RunIdentity;
 use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
 use crate::run::tagging::check_paths;
@@ -51,13 +52,13 @@ use crate::run::tokens::encode_tokens;
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
 pub struct Predictor {
-    config: ExperimentConfig,
-    info: CheckpointInfo,
+    pub(super) config: ExperimentConfig,
+    pub(super) info: CheckpointInfo,
     /// The vocabularies of the checkpoint.
     encoder: Arc<TokenEncoder>,
     model: PreparedModel,
     /// The parameters of the model, which share its memory.
-    parameters: Parameters,
+    pub(super) parameters: Parameters,
     /// The size of the beam with which lists of labels are decoded.
     beam: usize,
 }
@@ -69,13 +70,14 @@ impl Predictor {
     ///
     /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
     /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
-    /// whose tensors do not fit its model.
+    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts has changed.
     pub fn open(path: &Path) -> Result<Self> {
         let run = RunDir::open(path)?;
         let config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
+        check_forecast(&config, &checkpoint.info.identity, &path)?;
         let fits = Error::in_file::<ragged_models::Error>(&path);
         let shapes = ParameterShapes::of(&checkpoint.info.model).map_err(&fits)?;
         shapes.check(checkpoint.weights()).map_err(&fits)?;
@@ -123,71 +125,14 @@ impl Predictor {
         self.info.objective(self.model.crf())
     }
 
+    /// Returns the options of the forecasts that the model makes. `None` if it predicts other targets.
+    pub fn forecast(&self) -> Option<&ForecastConfig> {
+        self.config.data.forecast.as_ref()
+    }
+
     /// Returns the epoch from which the parameters are.
     pub fn epoch(&self) -> usize {
         self.info.epoch()
-    }
-
-    /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
-    ///
-    /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
-    /// `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step, which is zero after the end of a
-    /// sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the training data.
-    /// The graph does not check its input: a value that is missing after the transforms makes the prediction for its
-    /// sequence meaningless.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OnnxUnsupported`] for a model with a projection, [`Error::OnnxSize`] for more than 2 GiB.
-    ///
-    /// ```
-    /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
-    /// # let text = "[data.sums]\nnum_samples = 64\nseq_length = 5\ninput_size = 2\n[train]\nepochs = 1\n";
-    /// # let experiment = Experiment::new(ExperimentConfig::parse(text, &[])?)?;
-    /// # let runs = tempfile::tempdir().unwrap();
-    /// # let run = RunDir::next(runs.path(), "sums", &experiment.config().to_toml()?)?;
-    /// # experiment.run(&run, &mut ())?;
-    /// let predictor = Predictor::open(run.path())?;
-    /// let bytes = predictor.to_onnx()?;
-    /// // Or directly to a file.
-    /// let path = runs.path().join("model.onnx");
-    /// predictor.write_onnx(&path)?;
-    /// assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    /// # Ok::<(), ragged_train::Error>(())
-    /// ```
-    pub fn to_onnx(&self) -> Result<Vec<u8>> {
-        encode(&TrainedModel {
-            name: &self.config.name,
-            epoch: self.epoch(),
-            config: &self.info.model,
-            weights: &self.parameters.state_dict(),
-            transforms: &self.info.transforms,
-            outputs: &self.info.outputs,
-            schema: &self.info.schema,
-        })
-    }
-
-    /// Writes the model to an ONNX file, completely or not at all.
-    ///
-    /// # Errors
-    ///
-    /// As [`to_onnx`](Self::to_onnx); [`Error::File`] for a name that does not end in `.onnx`, [`Error::Io`] where the
-    /// file cannot be written.
-    pub fn write_onnx(&self, path: &Path) -> Result<()> {
-        Self::check_onnx_path(path)?;
-        write_atomically(path, &self.to_onnx()?)
-    }
-
-    /// Checks that a path has the ending `.onnx`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] for another ending.
-    pub fn check_onnx_path(path: &Path) -> Result<()> {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("onnx") => Ok(()),
-            _ => Err(Error::file(path, "expected a name that ends in .onnx")),
-        }
     }
 
     /// Tests the model: on the test data of the run, or on `dataset`, which is the name of a data set
@@ -237,14 +182,15 @@ impl Predictor {
     }
 
     /// Makes a prediction for every sequence of a file or directory, in its order. Targets in it are
-    /// ignored.
+    /// ignored. For a [forecast](Self::forecast), the prediction is for the steps after the end of each series, which is
+    /// its last step with a target.
     ///
     /// # Errors
     ///
     /// [`Error::Data`] with line and column for a file that cannot be read; [`Error::InFile`] for other
     /// features than in the training data, and with the first sequence whose prediction is not finite.
     pub fn predict(&self, input: &Path) -> Result<Predictions> {
-        let data = datasets::input_data(input, &self.config.data.read, &self.info.schema)?;
+        let data = datasets::input_data(input, &self.config.data, &self.info.schema)?;
         self.predict_dataset(data, Some("file")).map_err(Error::in_file(input))
     }
 
@@ -270,9 +216,9 @@ impl Predictor {
     /// # Ok::<(), ragged_train::Error>(())
     /// ```
     pub fn predict_bytes(&self, bytes: &[u8], format: Format) -> Result<Predictions> {
-        let schema = self.info.schema.clone().without_targets();
-        let data = formats::parse(bytes, format, &self.config.data.read, Some(&schema))?;
-        self.predict_dataset(Arc::new(data), None)
+        let (read, schema) = input_format(&self.config.data, &self.info.schema);
+        let data = formats::parse(bytes, format, &read, Some(&schema))?;
+        self.predict_dataset(data, None)
     }
 
     /// Makes a prediction for each sequence. `ids` are their names, which the predictions keep.
@@ -311,12 +257,28 @@ impl Predictor {
             Example::new(sequence.clone().repeat_steps(times), Target::Values(vec![]))
         };
         let examples = sequences.iter().map(example).collect();
-        let data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
-        self.predict_dataset(Arc::new(data), None)
+        let mut data = InMemory::new(examples, TargetKind::NONE)?.with_ids(ids)?;
+        if self.forecast().is_some() {
+            // The columns of a forecast have roles by their names.
+            let (got, expected) = (data.features(), self.info.transforms.features() - 1);
+            if got != expected {
+                return Err(Error::Features { expected, got });
+            }
+            let (_, schema) = input_format(&self.config.data, &self.info.schema);
+            data = data.with_feature_names(schema.features)?;
+        }
+        self.predict_dataset(data, None)
     }
 
     /// `part` names the data in a note on tokens that are unknown.
-    fn predict_dataset(&self, data: AnyDataset, part: Option<&str>) -> Result<Predictions> {
+    fn predict_dataset(&self, data: InMemory, part: Option<&str>) -> Result<Predictions> {
+        let (data, future): (AnyDataset, _) = match self.forecast() {
+            None => (Arc::new(data), None),
+            Some(config) => {
+                let future = Arc::new(Forecast::future(data, config)?);
+                (future.clone(), Some(future))
+            }
+        };
         let mut notes = data.notes().to_vec();
         let ids: Vec<_> = (0..data.len()).map(|index| data.id(index).map(str::to_string)).collect();
         let loader = self.loader(self.transformed(data, part, &mut notes)?)?;
@@ -338,12 +300,19 @@ impl Predictor {
         for (row, id) in rows.iter_mut().zip(ids) {
             row.id = id;
         }
-        Ok(self.predictions(rows, notes))
+        for (index, row) in rows.iter_mut().enumerate() {
+            let Some(future) = &future else { break };
+            let wide = |step: Vec<f32>| step.into_iter().map(f64::from).collect();
+            row.history = future.history(index)?.into_iter().map(wide).collect();
+            row.values.drain(..row.history.len());
+        }
+        let names = future.map(|future| future.target_names());
+        Ok(Predictions { names: names.unwrap_or_default(), ..self.predictions(rows, notes) })
     }
 
     fn predictions(&self, rows: Vec<Prediction>, notes: Vec<String>) -> Predictions {
         let (targets, kind) = (self.targets().clone(), self.info.outputs.kind.clone());
-        Predictions { targets, kind, first: 1, rows, notes }
+        Predictions { targets, kind, names: vec![], first: 1, rows, notes }
     }
 
     /// Returns the data with the transforms and vocabularies of the training data. `part` names the data in a note on
@@ -380,6 +349,16 @@ impl Predictor {
         let batching = self.config.train.batching();
         LoaderConfig { collate, batching, ..LoaderConfig::new(1) }
     }
+}
+
+/// Checks that forecasts are made as in the training: how they are is part of the configuration only.
+fn check_forecast(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
+    let mut differences = identity.differences(&RunIdentity::of(config, &identity.data)?);
+    differences.retain(|difference| difference.name.starts_with("data.forecast."));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::RunChanged { path: path.to_path_buf(), differences })
 }
 
 impl std::fmt::Debug for Predictor {

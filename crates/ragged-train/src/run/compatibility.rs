@@ -136,7 +136,7 @@ fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
     if monitor == Monitor::Mase && !targets.is_per_step() {
         return refuse("train.monitor is mase, but there is one target per sequence: expected mae");
     }
-    if monitor != Monitor::R2 || config.data.is_generated() {
+    if monitor != Monitor::R2 || config.data.generates_held_out() {
         return Ok(());
     }
     let valid = data.valid.as_ref().filter(|_| config.validates());
@@ -148,7 +148,8 @@ fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
             Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
             Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => return Ok(()),
         };
-        for row in rows {
+        // A step without a target says nothing.
+        for row in rows.into_iter().filter(|row| !row.iter().all(|value| value.is_nan())) {
             if *first.get_or_insert_with(|| row.clone()) != row {
                 return Ok(());
             }

@@ -1,21 +1,23 @@
 //! From the `[data]` section of a configuration to data sets: those of a run, and others for its model.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
+use ragged_datasets::formats::{self, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
 use ragged_datasets::tokens::{TokenEncoder, fit_vocabularies};
 use ragged_datasets::transforms::{Pipeline, Transformed, fit};
 use ragged_datasets::{
-    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, InMemory, TargetKind,
+    Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, Forecast, InMemory, TargetKind,
     VariableLengthSums, VariableLengthSumsConfig, split,
 };
 use ragged_sequence::random::derive_seed;
 
 use crate::config::sections::{DataSection, SumsSection};
 use crate::error::{Error, Result};
+use crate::run::data_files::{check_exists, check_unchanged, find, is_path, paths};
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
+use crate::run::forecast_data::{input_format, open_forecast, test_windows};
 use crate::run::input_check::check_inputs;
 use crate::run::tokens::{encode_tokens, vocabulary_notes};
 
@@ -46,6 +48,8 @@ pub struct Datasets {
     pub encoder: TokenEncoder,
     /// The kind of targets and the names of the features, by which later files are read.
     pub schema: Schema,
+    /// For forecasts, the windows of the test data before the transforms.
+    pub forecast: Option<Arc<Forecast>>,
     /// The content of the files.
     pub fingerprints: DataFingerprints,
     /// Notes on how the files were read: what is predicted, and for instance columns that were left out.
@@ -65,15 +69,13 @@ impl Datasets {
 
     /// Reads or generates the data. `characters` is whether tokens are also read character by character.
     pub(crate) fn open_with(section: &DataSection, characters: bool, seed: u64) -> Result<Self> {
-        let ((train, valid, test), fingerprints, mut notes) = if section.is_generated() {
-            (generated(section, seed)?, DataFingerprints::default(), vec![])
-        } else {
-            files(section, seed)?
-        };
+        let Opened { splits: (train, valid, test), past, forecast, fingerprints, mut notes } =
+            Opened::of(section, seed)?;
         let schema = Schema::of(&train);
+        let fitted_to = past.as_ref().unwrap_or(&train);
         let configs = section.transforms.as_deref().unwrap_or_default();
-        let pipeline = Arc::new(fit(configs, &train)?);
-        let encoder = Arc::new(fit_vocabularies(&section.vocabulary, characters, &train)?);
+        let pipeline = Arc::new(fit(configs, fitted_to)?);
+        let encoder = Arc::new(fit_vocabularies(&section.vocabulary, characters, fitted_to)?);
         notes.extend(vocabulary_notes(&encoder));
         let mut prepared = |data: AnyDataset, part: Option<&str>| -> Result<AnyDataset> {
             let data = Arc::new(Transformed::new(data, pipeline.clone())?);
@@ -82,7 +84,7 @@ impl Datasets {
         let mut train = prepared(train, None)?;
         let valid = valid.map(|valid| prepared(valid, Some("validation data"))).transpose()?;
         let test = prepared(test, Some("test data"))?;
-        if !section.is_generated() {
+        if !section.generates_held_out() {
             check_inputs(Some("training data"), &train)?;
             valid.iter().try_for_each(|valid| check_inputs(Some("validation data"), valid))?;
             check_inputs(Some("test data"), &test)?;
@@ -91,7 +93,7 @@ impl Datasets {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }
         let (transforms, encoder) = ((*pipeline).clone(), (*encoder).clone());
-        Ok(Self { train, valid, test, transforms, encoder, schema, fingerprints, notes })
+        Ok(Self { train, valid, test, transforms, encoder, schema, forecast, fingerprints, notes })
     }
 
     /// Returns the kind of targets.
@@ -112,6 +114,34 @@ impl std::fmt::Debug for Datasets {
     }
 }
 
+/// The data of a run before the transforms.
+struct Opened {
+    splits: Splits,
+    /// The data to which transforms and vocabularies are fitted, if they are not the training examples.
+    past: Option<AnyDataset>,
+    forecast: Option<Arc<Forecast>>,
+    fingerprints: DataFingerprints,
+    notes: Vec<String>,
+}
+
+impl Opened {
+    fn of(section: &DataSection, seed: u64) -> Result<Self> {
+        if let Some(config) = &section.forecast {
+            let (parts, fingerprints, notes) = open_forecast(section, config, seed)?;
+            let valid = parts.valid.map(|valid| Arc::new(valid) as AnyDataset);
+            let test = Arc::new(parts.test);
+            let splits: Splits = (Arc::new(parts.train), valid, test.clone());
+            let (past, forecast) = (Some(Arc::new(parts.past) as AnyDataset), Some(test));
+            return Ok(Self { splits, past, forecast, fingerprints, notes });
+        }
+        let (splits, fingerprints, notes) = match section.is_generated() {
+            true => (generated(section, seed)?, DataFingerprints::default(), vec![]),
+            false => files(section, seed)?,
+        };
+        Ok(Self { splits, past: None, forecast: None, fingerprints, notes })
+    }
+}
+
 /// Returns the test data of a run before the transforms, with targets of the kind it was trained on. They must have
 /// the content that is `expected`.
 pub(crate) fn test_data(
@@ -120,6 +150,9 @@ pub(crate) fn test_data(
     schema: &Schema,
     expected: &DataFingerprints,
 ) -> Result<AnyDataset> {
+    if let Some(config) = &section.forecast {
+        return Ok(Arc::new(test_windows(section, config, seed, schema, expected)?));
+    }
     if section.is_generated() {
         return Ok(generated(section, seed)?.2);
     }
@@ -141,27 +174,8 @@ pub(crate) fn test_data(
     }
 }
 
-/// Checks that data are the same as in the training. `part` names them in errors.
-///
-/// # Errors
-///
-/// [`Error::DataChanged`] with both fingerprints.
-fn check_unchanged(
-    part: &'static str,
-    expected: Option<&DataFingerprint>,
-    got: Option<&DataFingerprint>,
-) -> Result<()> {
-    match (expected, got) {
-        (Some(expected), Some(got)) if expected != got => {
-            let (expected, got) = (expected.clone(), got.clone());
-            Err(Error::DataChanged { part, expected, got })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Returns all examples of another file or directory, the test examples of another set of the archive,
-/// or newly generated examples.
+/// or newly generated examples. Of series that are forecast, it returns the windows of their test parts.
 pub(crate) fn other_data(
     section: &DataSection,
     dataset: &str,
@@ -169,7 +183,7 @@ pub(crate) fn other_data(
     schema: &Schema,
 ) -> Result<AnyDataset> {
     let section = DataSection { dataset: dataset.into(), ..section.clone() };
-    if section.is_generated() || !is_path(dataset) {
+    if section.is_generated() || section.forecast.is_some() || !is_path(dataset) {
         return test_data(&section, seed, schema, &DataFingerprints::default());
     }
     check_exists(Path::new(dataset), None)?;
@@ -177,9 +191,10 @@ pub(crate) fn other_data(
 }
 
 /// Returns the sequences of a file or directory without their targets.
-pub(crate) fn input_data(path: &Path, read: &ReadOptions, schema: &Schema) -> Result<AnyDataset> {
+pub(crate) fn input_data(path: &Path, section: &DataSection, schema: &Schema) -> Result<InMemory> {
     check_exists(path, None)?;
-    Ok(Arc::new(formats::read_as(path, read, schema.clone().without_targets())?))
+    let (read, schema) = input_format(section, schema);
+    Ok(formats::read_as(path, &read, schema)?)
 }
 
 /// Training, validation and test data.
@@ -282,50 +297,4 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, 
 fn hold_out(whole: InMemory, seed: u64) -> Result<(AnyDataset, AnyDataset)> {
     let (train, test) = split(Arc::new(whole), 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
     Ok((Arc::new(train), Arc::new(test)))
-}
-
-/// Returns whether the name of a data set is the path of a file or directory.
-fn is_path(dataset: &str) -> bool {
-    let path = Path::new(dataset);
-    Format::of(path).is_ok() || path.is_dir() || dataset.contains(std::path::MAIN_SEPARATOR)
-}
-
-/// Returns the training file, and the test file where there is one.
-fn paths(section: &DataSection) -> Result<(PathBuf, Option<PathBuf>)> {
-    let dataset = section.dataset.as_str();
-    let path = &find(section, Path::new(dataset));
-    if is_path(dataset) || path.is_dir() {
-        check_exists(path, None)?;
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let test = stem.strip_suffix("_TRAIN").map(|stem| {
-            let ending = path.extension().unwrap_or_default().to_string_lossy();
-            path.with_file_name(format!("{stem}_TEST.{ending}"))
-        });
-        return Ok((path.to_path_buf(), test.filter(|test| test.is_file())));
-    }
-    let file = |part: &str| find(section, &section.dir.join(format!("{dataset}_{part}.ts")));
-    let (train, test) = (file("TRAIN"), file("TEST"));
-    check_exists(&train, Some(dataset))?;
-    check_exists(&test, Some(dataset))?;
-    Ok((train, Some(test)))
-}
-
-/// Returns a relative path from the current directory, or from [`DataSection::base`] if it exists only there.
-pub(crate) fn find(section: &DataSection, path: &Path) -> PathBuf {
-    let from_base = section.base.as_ref().map(|base| base.join(path));
-    match from_base {
-        Some(from_base) if !path.exists() && from_base.exists() => from_base,
-        _ => path.to_path_buf(),
-    }
-}
-
-fn check_exists(path: &Path, name: Option<&str>) -> Result<()> {
-    match name {
-        _ if path.exists() => Ok(()),
-        None => Err(Error::file(path, "no such file")),
-        Some(name) => {
-            let (path, name) = (path.to_path_buf(), name.to_string());
-            Err(Error::MissingDataset { path, name })
-        }
-    }
 }

@@ -16,14 +16,17 @@ use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
-use crate::run::datasets::{AnyDataset, Datasets, find};
+use crate::run::data_files::find;
+use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
+use crate::run::forecast_results::draw_forecasts;
 use crate::run::identity::RunIdentity;
 use crate::run::loaders::{largest_batch, loader_config, train_loader};
 use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
 use crate::run::objective::resolve_objective;
+use crate::run::outcome::RunOutcome;
 use crate::run::recorder::{Recorder, RunContext};
 use crate::run::results::Results;
 use crate::run::run_dir::{RunDir, RunSummary};
@@ -58,15 +61,6 @@ pub struct Experiment {
     from: Option<Checkpoint>,
     /// The times that the run was resumed although something had changed.
     forced: Vec<ForcedResume>,
-}
-
-/// How [`Experiment::run`] ended.
-#[derive(Debug)]
-pub enum RunOutcome {
-    /// The run is complete; its result.
-    Finished(Box<RunSummary>),
-    /// An observer interrupted the run; the last checkpoint has this position.
-    Interrupted(Box<Progress>),
 }
 
 /// The result of [`Experiment::resume`].
@@ -306,6 +300,7 @@ impl Experiment {
             tested: &tested,
         };
         results.draw(run)?;
+        draw_forecasts(run, &self.config.name, &self.model, &self.data, &self.objective)?;
         let summary = RunSummary {
             name: self.config.name.clone(),
             trained: self.describe(),

@@ -145,7 +145,7 @@ fn scale(
         TargetKind::Classes(_) | TargetKind::StepClasses(_) | TargetKind::Labels(_) => 0,
     };
     let possible = criterion.allows_scaling() && values > 0;
-    let usual = match possible && !config.data.is_generated() {
+    let usual = match possible && !config.data.generates_held_out() {
         true => TargetTransform::Standardize,
         false => TargetTransform::None,
     };

@@ -25,7 +25,7 @@ fn suitable_batch_size(sequences: usize) -> usize {
 
 /// Returns one sentence of advice for a set of files, if there is any.
 pub(crate) fn advice(config: &ExperimentConfig, data: &Datasets) -> Option<String> {
-    if config.data.is_generated() || config.train.overfit_batches > 0 {
+    if config.data.generates_held_out() || config.train.overfit_batches > 0 {
         return None;
     }
     let mut parts = vec![];

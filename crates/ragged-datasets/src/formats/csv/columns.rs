@@ -174,7 +174,7 @@ impl Columns {
                 if series.is_none() {
                     header.check_ids(&features, into)?;
                 }
-                if targets.is_empty() && into.wants_targets() {
+                if targets.is_empty() && csv.targets.is_none() && into.wants_targets() {
                     header.note_labels(&features, into);
                 }
                 features
