@@ -14,7 +14,7 @@ use crate::error::Result;
 ///     Ok(Gradient::Rows { ids: ids.to_vec(), rows: Tensor::new(rows, &Device::Cpu)? })
 /// };
 /// let one = rows(&[1, 3], &[[1.0, 2.0], [3.0, 4.0]])?;
-/// let Gradient::Rows { ids, rows } = one.add(rows(&[0, 3], &[[5.0, 6.0], [1.0, 1.0]])?)? else {
+/// let Gradient::Rows { ids, rows } = one.sum_with(rows(&[0, 3], &[[5.0, 6.0], [1.0, 1.0]])?)? else {
 ///     panic!("the sum of gradients of rows is one of rows");
 /// };
 /// assert_eq!(ids, [0, 1, 3]);
@@ -48,7 +48,7 @@ impl Gradient {
     /// # Errors
     ///
     /// Errors from candle, where the shapes do not fit.
-    pub fn add(self, other: Self) -> Result<Self> {
+    pub fn sum_with(self, other: Self) -> Result<Self> {
         Ok(match (self, other) {
             (Self::Dense(one), Self::Dense(other)) => Self::Dense((one + other)?),
             (Self::Rows { ids, rows }, Self::Rows { ids: other_ids, rows: other }) => {

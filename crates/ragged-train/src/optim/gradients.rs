@@ -79,7 +79,7 @@ impl NamedGradients {
     pub fn add(&mut self, other: Self) -> Result<()> {
         for ((_, sum), (_, gradient)) in self.named.iter_mut().zip(other.named) {
             *sum = match (sum.take(), gradient) {
-                (Some(sum), Some(gradient)) => Some(sum.add(gradient)?),
+                (Some(sum), Some(gradient)) => Some(sum.sum_with(gradient)?),
                 (one, other) => one.or(other),
             };
         }
