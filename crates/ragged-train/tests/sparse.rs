@@ -98,8 +98,8 @@ fn rows_that_are_not_in_the_batch_stay() {
     assert_ne!(sparse[6..9], first[6..9], "row 2 is in both");
 }
 
-/// Three updates of `torch.optim.SparseAdam` with a rate of 0.1 (PyTorch 2.15), in which rows come and go and repeat. The
-/// epsilon of SparseAdam is not divided by the correction of the second moment as that of Adam is: a difference of 1e-8.
+/// Three updates of `torch.optim.SparseAdam` with a rate of 0.1 (PyTorch 2.15), in which rows come and go and repeat.
+/// Its epsilon is not divided by the correction of the second moment as that of Adam is: a difference of 1e-8.
 #[test]
 fn adam_on_rows_equals_that_of_pytorch() {
     let table: Vec<f64> = (0..10).map(|k| f64::from(k) / 10.0).collect();

@@ -48,8 +48,8 @@ pub struct TokenConfig {
     /// Whether the tables are not trained. Default false.
     #[serde(default)]
     pub freeze: bool,
-    /// Whether training updates only the rows of the tables that a batch has, as with `torch.nn.Embedding(sparse=True)`.
-    /// Default false.
+    /// Whether training updates only the rows of the tables that a batch has, as with
+    /// `torch.nn.Embedding(sparse=True)`. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sparse: bool,
 }
