@@ -46,6 +46,7 @@ impl<T: Element> StepState<T> {
             hidden: hidden(),
             next: hidden(),
             carry: vectors(layout.cell.has_carry()),
+            cells_before: vectors(layout.cell.has_cell_state()),
             unprojected: vectors(layout.has_projection()),
             gates: PooledBuffer::exact(if resets { layout.gates_len() } else { 0 }),
             reset: PooledBuffer::exact(if resets { layout.rows * layout.output_size } else { 0 }),

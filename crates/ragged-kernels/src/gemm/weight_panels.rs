@@ -31,6 +31,9 @@ pub(crate) fn pack_gate_panels<T: SimdFloat>(
     team: &Team,
 ) -> PooledBuffer<T> {
     let panel = layout.panel_len(side, columns);
+    if panel == 0 {
+        return PooledBuffer::new(0);
+    }
     let mut packed = PooledBuffer::<T>::new(layout.blocks * panel);
     let out = SyncPtr::new(packed.as_mut_slice());
     let threads = layout.blocks * panel / ELEMENTS_PER_THREAD;

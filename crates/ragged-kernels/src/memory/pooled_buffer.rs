@@ -37,6 +37,9 @@ pub(crate) struct PooledBuffer<T: Float> {
 impl<T: Float> PooledBuffer<T> {
     /// Room for `len` elements: the smallest buffer of the pool that is large enough, or a new one.
     pub(crate) fn new(len: usize) -> Self {
+        if len == 0 {
+            return Self { memory: AlignedBuffer::empty(), len, elements: PhantomData };
+        }
         let bytes = len * T::BYTES;
         let mut pool = pool();
         let fits = pool.iter().enumerate().filter(|(_, memory)| memory.len() >= bytes);

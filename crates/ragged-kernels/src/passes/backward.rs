@@ -26,6 +26,7 @@ use crate::passes::weight_gradient::{reset_gradient, weight_gradient};
 use crate::recurrence::activations::Activations;
 use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::kept_states::KeptStates;
+use crate::recurrence::zoneout::KeptGradients;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
@@ -130,7 +131,20 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let mut d_unprojected = room(layout.has_projection(), layout.states_len());
     let resets = layout.cell.resets_before();
     let mut d_reset = room(resets, layout.states_len());
-    let mut d_kept = room(input.zoneout.is_some(), layout.states_len());
+    let with_cells = |len: usize| if layout.cell.has_cell_state() { len } else { 0 };
+    let zoneout = input.zoneout.is_some();
+    let mut d_kept = room(zoneout, layout.states_len());
+    let mut d_kept_cells = room(zoneout, with_cells(layout.states_len()));
+    // A copy, in which the mixtures are replaced.
+    let mut new_carries = room(zoneout, activations.carries.len());
+    new_carries.as_mut_slice().copy_from_slice(if zoneout { activations.carries } else { &[] });
+    let kept = KeptStates::of(input).map(|states| KeptGradients {
+        states,
+        d_output: output_gradients.output,
+        d_cell_states: output_gradients.cell_states,
+        d_hidden: SyncPtr::new(d_kept.as_mut_slice()),
+        d_cells: SyncPtr::new(d_kept_cells.as_mut_slice()),
+    });
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let backward_loop = BackwardLoop::<T, A, U> {
         cell,
@@ -138,21 +152,24 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         panels: &pack_column_panels(layout, Side::Hidden, weights.weight_hh, p, team),
         initial_carry,
         mask: input.hidden_mask,
-        kept: KeptStates::of(input),
+        new_carries: match zoneout {
+            true => SyncPtr::new(new_carries.as_mut_slice()),
+            false => SyncPtr::from_ptr(activations.carries.as_ptr().cast_mut()),
+        },
         reset_panels: match resets {
             true => pack_column_panels(layout, Side::Reset, weights.weight_hh, p, team),
             false => PooledBuffer::new(0),
         },
         weight_hr: weights.weight_hr.map(|w| projection::backward_panels(layout, w, team)),
         activations,
-        d_output: output_gradients.output,
-        d_cell_states: output_gradients.cell_states,
+        d_output: output_gradients.output.filter(|_| !zoneout),
+        d_cell_states: output_gradients.cell_states.filter(|_| !zoneout),
+        kept,
         da: SyncPtr::new(da.as_mut_slice()),
         dh: SyncPtr::new(dh.as_mut_slice()),
         d_carry: SyncPtr::new(d_carry.as_mut_slice()),
         dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
         d_unprojected: SyncPtr::new(d_unprojected.as_mut_slice()),
-        d_kept: SyncPtr::new(d_kept.as_mut_slice()),
         d_reset: SyncPtr::new(d_reset.as_mut_slice()),
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);

@@ -20,6 +20,7 @@ use crate::passes::input_projection::project_input;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
 use crate::recurrence::kept_states::KeptStates;
+use crate::recurrence::zoneout::KeptForward;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
@@ -90,6 +91,9 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let mut carry = pack_states(layout, initial_carry.filter(|_| has_carry), layout.hidden_size);
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
+    let with_cells = input.zoneout.is_some_and(|zoneout| zoneout.cell.is_some());
+    let mut cells_before = PooledBuffer::new(if with_cells { layout.states_len() } else { 0 });
+    let cells_before = SyncPtr::new(cells_before.as_mut_slice());
     let forward_loop = ForwardLoop::<T, A, U> {
         cell,
         layout,
@@ -97,7 +101,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: initial_hidden.as_slice(),
         mask: input.hidden_mask,
-        kept: KeptStates::of(input),
+        kept: KeptStates::of(input).map(|states| KeptForward { states, cells_before }),
         activations,
         carry: SyncPtr::new(carry.as_mut_slice()),
         output: to.output,

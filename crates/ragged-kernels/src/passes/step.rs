@@ -14,6 +14,7 @@ use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
 use crate::recurrence::kept_states::KeptStates;
+use crate::recurrence::zoneout::KeptForward;
 use crate::simd::denormals::FlushDenormals;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::run_on_this_thread;
@@ -28,6 +29,8 @@ pub(crate) struct StepBuffers<T: SimdFloat> {
     pub(crate) next: PooledBuffer<T>,
     /// c of the LSTM, h of the GRU, `[vector][row][lane]`.
     pub(crate) carry: PooledBuffer<T>,
+    /// Room for the cell states of an LSTM before the step, for zoneout, in the order of `carry`; otherwise empty.
+    pub(crate) cells_before: PooledBuffer<T>,
     /// Room for the hidden states before their projection, `[vector][row][lane]`; empty without one.
     pub(crate) unprojected: PooledBuffer<T>,
     /// Room for the gates and for h times the reset gate of a GRU with the reset before the product, as in
@@ -70,7 +73,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     zoneout: Option<Zoneout<'_, T>>,
     buffers: &mut StepBuffers<T>,
 ) {
-    let StepBuffers { hidden, next, carry, unprojected, gates, reset } = buffers;
+    let StepBuffers { hidden, next, carry, cells_before, unprojected, gates, reset } = buffers;
     // Activations that only the backward pass reads.
     let mut none: [T; 0] = [];
     let none = SyncPtr::new(&mut none);
@@ -81,8 +84,10 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         weights,
         initial_hidden: hidden.as_slice(),
         mask: None,
-        kept: zoneout
-            .map(|zoneout| KeptStates { zoneout, initial_hidden: Some(hidden.as_slice()) }),
+        kept: zoneout.map(|zoneout| KeptForward {
+            states: KeptStates { zoneout, initial_hidden: Some(hidden.as_slice()) },
+            cells_before: SyncPtr::new(cells_before.as_mut_slice()),
+        }),
         activations: Activations {
             gates: SyncPtr::new(gates.as_mut_slice()),
             carries: none,

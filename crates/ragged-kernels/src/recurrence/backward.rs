@@ -25,7 +25,7 @@ use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
-use crate::recurrence::kept_states::KeptStates;
+use crate::recurrence::zoneout::KeptGradients;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
 
@@ -40,13 +40,16 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
     /// With zoneout.
-    pub(crate) kept: Option<KeptStates<'a, T>>,
+    pub(crate) kept: Option<KeptGradients<'a, T>>,
     /// `W_hn` of a GRU with the reset before the product, in panels as `panels`; otherwise empty.
     pub(crate) reset_panels: PooledBuffer<T>,
     /// `W_hr` in panels of depth P.
     pub(crate) weight_hr: Option<PooledBuffer<T>>,
     pub(crate) activations: Activations<&'a [T]>,
-    /// The gradient with respect to `output`, `[N, P]`.
+    /// The cell state after each step as the cell computed it, `[vector][row][lane]`: the carries, except with zoneout.
+    pub(crate) new_carries: SyncPtr<T>,
+    /// The gradient with respect to `output`, `[N, P]`. With zoneout, `kept` has it instead, and that of the cell
+    /// states.
     pub(crate) d_output: Option<&'a [T]>,
     /// The gradient with respect to the cell states, `[N, H]`.
     pub(crate) d_cell_states: Option<&'a [T]>,
@@ -61,9 +64,6 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     /// With a projection: the gradient with respect to the unprojected hidden state,
     /// `[vector][sequence][lane]`.
     pub(crate) d_unprojected: SyncPtr<T>,
-    /// With zoneout: the part of the gradient with respect to the hidden state that passes by the cell,
-    /// `[vector][sequence][lane]`.
-    pub(crate) d_kept: SyncPtr<T>,
     /// With the reset before the product: the gradient with respect to the hidden state through it,
     /// `[vector][sequence][lane]`.
     pub(crate) d_reset: SyncPtr<T>,
@@ -116,7 +116,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                 let (units, column) = (layout.units(vector), vector * S::LANES);
                 let state = layout.state_at(vector, sequence);
                 if layout.cell.has_carry() {
-                    let carries = self.activations.carries.as_ptr();
+                    let carries = self.new_carries.get().cast_const();
                     carry_after[u] = s.load(carries.add(layout.row_vector_at(vector, row)));
                     carry_before[u] = self.carry_before(s, vector, sequence, previous);
                     d_carry[u] = s.load(self.d_carry.get().add(state));
@@ -138,38 +138,8 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                     }
                 };
             }
-            let mut passed = [zero; U];
-            if let Some(kept) = &self.kept {
-                if layout.cell.has_cell_state() {
-                    // The carry that was saved is a mixture.
-                    carry_after = self.cell.new_carry(s, saved, carry_before);
-                }
-                for u in 0..U {
-                    let vector = block * U + u;
-                    let (units, column) = (layout.units(vector), vector * S::LANES);
-                    if layout.cell.has_cell_state() {
-                        if let Some(kept) = kept.of_cell(s, row * h + column, units) {
-                            passed[u] = s.mul(kept, d_carry[u]);
-                            d_carry[u] = s.sub(d_carry[u], passed[u]);
-                        }
-                    } else {
-                        // The hidden state is the carry.
-                        d_hidden[u] = s.add(d_hidden[u], d_carry[u]);
-                        d_carry[u] = zero;
-                    }
-                    if !layout.has_projection() {
-                        let kept = kept.of_hidden(s, row * h + column, units);
-                        d_hidden[u] = self.keep(s, kept, vector, sequence, d_hidden[u]);
-                    }
-                }
-            }
-            let mut before =
+            let before =
                 self.cell.backward(s, block, saved, carry_before, carry_after, d_hidden, d_carry);
-            if self.kept.is_some() {
-                for (carry, passed) in before.carry.iter_mut().zip(passed) {
-                    *carry = s.add(*carry, passed);
-                }
-            }
             if layout.cell.has_carry() {
                 for (u, d_carry) in before.carry.into_iter().enumerate() {
                     s.store(
@@ -215,26 +185,6 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
         }
     }
 
-    /// With zoneout: stores the part of a gradient with respect to a hidden state that passes by the cell, and
-    /// returns the other part.
-    ///
-    /// # Safety
-    /// As [`cell`](Self::cell) accesses the states of this vector and sequence.
-    #[inline(always)]
-    unsafe fn keep<S: Simd<T>>(
-        &self,
-        s: S,
-        kept: S::V,
-        vector: usize,
-        sequence: usize,
-        d_hidden: S::V,
-    ) -> S::V {
-        let passed = s.mul(kept, d_hidden);
-        // SAFETY: the caller's.
-        unsafe { s.store(self.d_kept.get().add(self.layout.state_at(vector, sequence)), passed) };
-        s.sub(d_hidden, passed)
-    }
-
     /// Computes `dh = (W_hh^T da) * mask` from `da` of step `k`, for the step before: some sequences and
     /// vectors of units.
     #[inline(always)]
@@ -271,10 +221,6 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                     if let Some(d_output) = self.d_output {
                         dh = s.add(dh, s.load_first(d_output.as_ptr().add(at), count));
                     }
-                    if let Some(kept) = &self.kept {
-                        let kept = kept.of_hidden(s, at, count);
-                        dh = self.keep(s, kept, vector, sequence, dh);
-                    }
                     s.store_first(self.dh_rows.get().add(at), dh, count);
                 }
             }
@@ -306,7 +252,7 @@ impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
 {
     #[inline(always)]
     unsafe fn store(&self, s: S, row: usize, vector: usize, sum: S::V) {
-        let BackwardLoop { layout, mask, kept, dh, d_kept, d_reset, .. } = self.backward_loop;
+        let BackwardLoop { layout, mask, dh, d_reset, .. } = self.backward_loop;
         let (sequence, p) = (row - self.start, layout.output_size);
         // SAFETY: sequences of a step and vectors that one call alone writes; only elements of the mask that
         // exist are read.
@@ -324,12 +270,7 @@ impl<T: Float, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
                     s.mul(sum, s.load_first(mask, S::LANES.min(p - column)))
                 }
             };
-            let at = layout.state_at(vector, sequence);
-            let sum = match kept {
-                None => sum,
-                Some(_) => s.add(sum, s.load(d_kept.get().add(at))),
-            };
-            s.store(dh.get().add(at), sum);
+            s.store(dh.get().add(layout.state_at(vector, sequence)), sum);
         }
     }
 }
@@ -383,11 +324,20 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'
         let active = |k: &usize| self.layout.steps[*k].batch_size > sequences.start;
         if let Some(k) = round.checked_sub(1).map(|done| self.step_of(done)).filter(active) {
             self.hidden(s, k, sequences, blocks.start * U..blocks.end * U);
+            if let Some(kept) = &self.kept {
+                self.add_kept_hidden(s, kept, k, sequences, blocks);
+            }
         }
         let own = (round < self.layout.steps.len()).then(|| self.step_of(round));
         if let Some(k) = own.filter(active) {
+            if let Some(kept) = &self.kept {
+                self.divide_kept(s, kept, k, sequences, blocks);
+            }
             self.unproject(s, k, sequences);
             self.step(s, k, sequences, blocks);
+            if let Some(kept) = &self.kept {
+                self.add_kept_cells(s, kept, k, sequences, blocks);
+            }
             if A::RESETS_FIRST {
                 self.reset_gates(s, k, sequences);
             }

@@ -12,14 +12,14 @@
 use std::ops::Range;
 
 use crate::cell::kind::Side;
-use crate::cell::step::{CellStep, StepOutput};
+use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
-use crate::recurrence::kept_states::{KeptStates, mix};
+use crate::recurrence::zoneout::KeptForward;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
@@ -36,7 +36,7 @@ pub(crate) struct ForwardLoop<'a, T: SimdFloat, A, const U: usize> {
     /// `[B, P]`.
     pub(crate) mask: Option<&'a [T]>,
     /// With zoneout.
-    pub(crate) kept: Option<KeptStates<'a, T>>,
+    pub(crate) kept: Option<KeptForward<'a, T>>,
     pub(crate) activations: Activations<SyncPtr<T>>,
     /// The carry of the present step, `[vector][sequence][lane]`.
     pub(crate) carry: SyncPtr<T>,
@@ -154,10 +154,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     *carry = s.load(state(u));
                 }
             }
-            let mut after = self.cell.forward(s, block, sums, carry);
-            if let Some(kept) = &self.kept {
-                self.keep(s, kept, k, block, sequence, carry, &mut after);
-            }
+            let after = self.cell.forward(s, block, sums, carry);
             for u in 0..U {
                 let vector = block * U + u;
                 let units = layout.units(vector);
@@ -191,87 +188,12 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         }
     }
 
-    /// With zoneout: mixes the states before step `k` into those after it.
-    ///
-    /// # Safety
-    /// As [`cell`](Self::cell) accesses the states of this block and sequence.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    unsafe fn keep<S: Simd<T>>(
-        &self,
-        s: S,
-        kept: &KeptStates<'_, T>,
-        k: usize,
-        block: usize,
-        sequence: usize,
-        carry: [S::V; U],
-        after: &mut StepOutput<S::V, U>,
-    ) {
-        let layout = self.layout;
-        let (row, h) = (layout.steps[k].start + sequence, layout.hidden_size);
-        for (u, &before) in carry.iter().enumerate() {
-            let vector = block * U + u;
-            let (units, column) = (layout.units(vector), vector * S::LANES);
-            // SAFETY: the caller's; only units that exist are read.
-            unsafe {
-                if layout.cell.has_cell_state()
-                    && let Some(kept) = kept.of_cell(s, row * h + column, units)
-                {
-                    after.carry[u] = mix(s, kept, before, after.carry[u]);
-                }
-                if !layout.has_projection() {
-                    let new = after.hidden[u];
-                    after.hidden[u] = self.keep_hidden(s, kept, k, sequence, column, new, units);
-                    if !layout.cell.has_cell_state() {
-                        after.carry[u] = after.hidden[u];
-                    }
-                }
-            }
-        }
-    }
-
-    /// With zoneout: returns a vector of a hidden state after step `k`, from the new one.
-    ///
-    /// # Safety
-    /// `column` is an index in P with room for `count`, and the step before is complete for this vector and sequence.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    unsafe fn keep_hidden<S: Simd<T>>(
-        &self,
-        s: S,
-        kept: &KeptStates<'_, T>,
-        k: usize,
-        sequence: usize,
-        column: usize,
-        new: S::V,
-        count: usize,
-    ) -> S::V {
-        let (layout, p) = (self.layout, self.layout.output_size);
-        let (row, previous) = (layout.steps[k].start + sequence, layout.previous_states(k));
-        let (start, before) = match kept.initial_hidden {
-            _ if sequence < previous.continuing => {
-                (previous.start * p, Some(self.output.get().cast_const()))
-            }
-            initial => (0, initial.map(<[T]>::as_ptr)),
-        };
-        // SAFETY: the caller's.
-        unsafe {
-            let before = match before {
-                Some(before) => {
-                    s.load_first(before.wrapping_add(start + sequence * p + column), count)
-                }
-                None => s.splat(T::default()),
-            };
-            mix(s, kept.of_hidden(s, row * p + column, count), before, new)
-        }
-    }
-
     /// Stores a vector of a hidden state, as output and, times the mask, for the next step's product.
     ///
     /// # Safety
     /// `row + column` and `sequence + column` are indices in [N, P] and [B, P] with room for `count`.
     #[inline(always)]
-    unsafe fn store_hidden<S: Simd<T>>(
+    pub(crate) unsafe fn store_hidden<S: Simd<T>>(
         &self,
         s: S,
         row: usize,
@@ -330,13 +252,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, S: Simd<T>, const U: usize> Sums<T, S>
         let (p, column) = (layout.output_size, vector * S::LANES);
         let (sequence, count) = (row - layout.steps[*k].start, S::LANES.min(p - column));
         // SAFETY: rows and sequences of a group's step, and only columns that exist.
-        unsafe {
-            let hidden = match &forward_loop.kept {
-                None => sum,
-                Some(kept) => forward_loop.keep_hidden(s, kept, *k, sequence, column, sum, count),
-            };
-            forward_loop.store_hidden(s, row * p, sequence * p, column, hidden, count)
-        }
+        unsafe { forward_loop.store_hidden(s, row * p, sequence * p, column, sum, count) }
     }
 }
 
@@ -363,11 +279,17 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoo
         blocks: &Range<usize>,
     ) {
         if self.layout.steps[k].batch_size > sequences.start {
+            if let Some(kept) = &self.kept {
+                self.remember_cells(s, kept, k, sequences, blocks);
+            }
             self.step(s, k, sequences, blocks);
             if A::RESETS_FIRST {
                 self.step_after_reset(s, k, sequences);
             }
             self.project(s, k, sequences);
+            if let Some(kept) = &self.kept {
+                self.keep(s, kept, k, sequences, blocks);
+            }
         }
     }
 }

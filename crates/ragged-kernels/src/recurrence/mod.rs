@@ -11,3 +11,4 @@ pub(crate) mod backward;
 pub(crate) mod forward;
 pub(crate) mod kept_states;
 mod reset;
+pub(crate) mod zoneout;
