@@ -134,6 +134,7 @@ fn cells(c: &mut Criterion) {
     let (n, spread) = (shape.rows(), 1.0 / (h as f32).sqrt());
     let (weight_ih, weight_hh) = (numbers(4 * h * i, spread), numbers(4 * h * h, spread));
     let (bias, peepholes) = (numbers(4 * h, spread), numbers(h, spread));
+    let scales = vec![1.0; 4 * h];
     let (x, d_h_n) = (numbers(n * i, 1.0), numbers(batch * h, 1.0));
     let output_gradients = OutputGradients::default().with_h_n(&d_h_n);
     let kept: Vec<f32> = numbers(n * h, 1.0).iter().map(|v| f32::from(*v > 0.8)).collect();
@@ -146,12 +147,20 @@ fn cells(c: &mut Criterion) {
         ("gru", CellKind::Gru, None),
         ("gru-zoneout", CellKind::Gru, Some(zoneout)),
         ("gru-reset-before", CellKind::ResetBeforeGru, None),
+        ("lstm-layer-norm", CellKind::LayerNormLstm, None),
+        ("gru-layer-norm", CellKind::LayerNormGru, None),
     ] {
         let rows = cell.gates() * h;
         let mut weights = Weights::new(&weight_ih[..rows * i], &weight_hh[..rows * h])
             .with_biases(&bias[..rows], &bias[..rows]);
         if cell.has_peepholes() {
             weights = weights.with_peepholes(&peepholes, &peepholes, &peepholes);
+        }
+        if cell.normalizes() {
+            weights = weights.with_layer_norm(&scales[..rows], &scales[..rows]);
+            if cell.has_cell_state() {
+                weights = weights.with_cell_layer_norm(&scales[..h], &bias[..h]);
+            }
         }
         let mut input = Input::new(&x);
         input.zoneout = zoneout;

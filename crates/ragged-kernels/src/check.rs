@@ -56,6 +56,11 @@ pub(crate) fn check_backward<T: Copy>(
     check_available("gradient of weight_ci", wanted.weight_ci, peepholes)?;
     check_available("gradient of weight_cf", wanted.weight_cf, peepholes)?;
     check_available("gradient of weight_co", wanted.weight_co, peepholes)?;
+    let normalizes = cell.normalizes();
+    check_available("gradient of ln_ih_weight", wanted.ln_ih_weight, normalizes)?;
+    check_available("gradient of ln_hh_weight", wanted.ln_hh_weight, normalizes)?;
+    check_available("gradient of ln_c_weight", wanted.ln_c_weight, normalizes && lstm)?;
+    check_available("gradient of ln_c_bias", wanted.ln_c_bias, normalizes && lstm)?;
     check_available("gradient of c_0", wanted.c_0, lstm)
 }
 
@@ -93,6 +98,10 @@ pub(crate) fn check_gradient_slices<T>(
         ("gradient of weight_ci", "H", of.weight_ci),
         ("gradient of weight_cf", "H", of.weight_cf),
         ("gradient of weight_co", "H", of.weight_co),
+        ("gradient of ln_ih_weight", "G H", of.ln_ih_weight),
+        ("gradient of ln_hh_weight", "G H", of.ln_hh_weight),
+        ("gradient of ln_c_weight", "H", of.ln_c_weight),
+        ("gradient of ln_c_bias", "H", of.ln_c_bias),
         ("gradient of h_0", "B x P", of.h_0),
         ("gradient of c_0", "B x H", of.c_0),
     ] {
@@ -109,7 +118,7 @@ pub(crate) fn check_weights<T>(
 ) -> Result<()> {
     let (i, h, p) = (shape.input_size(), shape.hidden_size(), shape.output_size());
     let gates = cell.gates() * h;
-    if p != h && !cell.has_cell_state() {
+    if p != h && (!cell.has_cell_state() || cell.normalizes()) {
         return Err(Error::UnexpectedArgument { name: "projection" });
     }
     check_len("weight_ih", "G H x I", weights.weight_ih.len(), gates * i)?;
@@ -121,14 +130,20 @@ pub(crate) fn check_weights<T>(
         check_len("weight_hr", "P x H", weights.weight_hr.map_or(0, <[T]>::len), p * h)?;
     }
     let peepholes = cell.has_peepholes();
-    for (name, weight) in [
-        ("weight_ci", weights.weight_ci),
-        ("weight_cf", weights.weight_cf),
-        ("weight_co", weights.weight_co),
+    let normalizes = cell.normalizes();
+    let normalizes_cell = normalizes && cell.has_cell_state();
+    for (name, letters, weight, len, required) in [
+        ("weight_ci", "H", weights.weight_ci, h, peepholes),
+        ("weight_cf", "H", weights.weight_cf, h, peepholes),
+        ("weight_co", "H", weights.weight_co, h, peepholes),
+        ("ln_ih_weight", "G H", weights.ln_ih_weight, gates, normalizes),
+        ("ln_hh_weight", "G H", weights.ln_hh_weight, gates, normalizes),
+        ("ln_c_weight", "H", weights.ln_c_weight, h, normalizes_cell),
+        ("ln_c_bias", "H", weights.ln_c_bias, h, normalizes_cell),
     ] {
-        check_option(name, "H", weight, h, peepholes)?;
-        if peepholes {
-            check_len(name, "H", weight.map_or(0, <[T]>::len), h)?;
+        check_option(name, letters, weight, len, required)?;
+        if required {
+            check_len(name, letters, weight.map_or(0, <[T]>::len), len)?;
         }
     }
     Ok(())

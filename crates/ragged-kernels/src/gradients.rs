@@ -36,6 +36,14 @@ pub struct Gradients<G> {
     pub weight_cf: G,
     /// `[H]`, likewise.
     pub weight_co: G,
+    /// `[G H]`, of a cell with [layer normalisation](CellKind::normalizes).
+    pub ln_ih_weight: G,
+    /// `[G H]`, likewise.
+    pub ln_hh_weight: G,
+    /// `[H]`, of [`CellKind::LayerNormLstm`].
+    pub ln_c_weight: G,
+    /// `[H]`, likewise.
+    pub ln_c_bias: G,
     /// `[B, P]`.
     pub h_0: G,
     /// `[B, H]`, of the LSTM.
@@ -55,6 +63,10 @@ impl<G> Gradients<G> {
             weight_ci: f(self.weight_ci),
             weight_cf: f(self.weight_cf),
             weight_co: f(self.weight_co),
+            ln_ih_weight: f(self.ln_ih_weight),
+            ln_hh_weight: f(self.ln_hh_weight),
+            ln_c_weight: f(self.ln_c_weight),
+            ln_c_bias: f(self.ln_c_bias),
             h_0: f(self.h_0),
             c_0: f(self.c_0),
         }
@@ -71,6 +83,10 @@ impl<G> Gradients<G> {
             weight_ci: (self.weight_ci, other.weight_ci),
             weight_cf: (self.weight_cf, other.weight_cf),
             weight_co: (self.weight_co, other.weight_co),
+            ln_ih_weight: (self.ln_ih_weight, other.ln_ih_weight),
+            ln_hh_weight: (self.ln_hh_weight, other.ln_hh_weight),
+            ln_c_weight: (self.ln_c_weight, other.ln_c_weight),
+            ln_c_bias: (self.ln_c_bias, other.ln_c_bias),
             h_0: (self.h_0, other.h_0),
             c_0: (self.c_0, other.c_0),
         }
@@ -87,6 +103,10 @@ impl<G> Gradients<G> {
             weight_ci,
             weight_cf,
             weight_co,
+            ln_ih_weight,
+            ln_hh_weight,
+            ln_c_weight,
+            ln_c_bias,
             h_0,
             c_0,
         } = self;
@@ -100,6 +120,10 @@ impl<G> Gradients<G> {
             weight_ci,
             weight_cf,
             weight_co,
+            ln_ih_weight,
+            ln_hh_weight,
+            ln_c_weight,
+            ln_c_bias,
             h_0,
             c_0,
         }
@@ -116,6 +140,10 @@ impl<G> Gradients<G> {
             weight_ci,
             weight_cf,
             weight_co,
+            ln_ih_weight,
+            ln_hh_weight,
+            ln_c_weight,
+            ln_c_bias,
             h_0,
             c_0,
         } = self;
@@ -129,6 +157,10 @@ impl<G> Gradients<G> {
             weight_ci,
             weight_cf,
             weight_co,
+            ln_ih_weight,
+            ln_hh_weight,
+            ln_c_weight,
+            ln_c_bias,
             h_0,
             c_0,
         }
@@ -150,6 +182,10 @@ impl Gradients<usize> {
             weight_ci: h,
             weight_cf: h,
             weight_co: h,
+            ln_ih_weight: gates * h,
+            ln_hh_weight: gates * h,
+            ln_c_weight: h,
+            ln_c_bias: h,
             h_0: b * p,
             c_0: b * h,
         }
@@ -178,6 +214,10 @@ impl Gradients<bool> {
             weight_ci: cell.has_peepholes(),
             weight_cf: cell.has_peepholes(),
             weight_co: cell.has_peepholes(),
+            ln_ih_weight: cell.normalizes(),
+            ln_hh_weight: cell.normalizes(),
+            ln_c_weight: cell.normalizes() && cell.has_cell_state(),
+            ln_c_bias: cell.normalizes() && cell.has_cell_state(),
             h_0: true,
             c_0: cell.has_cell_state(),
         }

@@ -45,6 +45,7 @@ impl Element for f64 {}
 /// | in addition, with a projection | H |
 /// | in addition, with a mask of the hidden states | P, not rounded |
 /// | in addition, for a GRU with the reset before the product | P, not rounded |
+/// | in addition, with layer normalisation | 8 H + 6 |
 ///
 /// The memory is reused by later calls when the tape is dropped. See [`backward`] for an example.
 #[derive(Debug, Clone)]

@@ -67,6 +67,7 @@
 //!   the gradients by name; `zoneout`: how much of the states a step keeps; `results`: the memory of what they return;
 //!   `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
+//! - `layer_norm`: the normalisations of cells that have them.
 //! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
 //! - `layout`: the order of the elements in the kernels' own buffers.
 //! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
@@ -90,6 +91,7 @@ mod gemm;
 mod gradients;
 mod layer;
 mod layer_into;
+mod layer_norm;
 mod layout;
 mod memory;
 mod operands;

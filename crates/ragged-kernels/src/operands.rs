@@ -33,6 +33,16 @@ pub struct Weights<'a, T> {
     pub weight_cf: Option<&'a [T]>,
     /// `[H]`, of gate o.
     pub weight_co: Option<&'a [T]>,
+    /// `[G H]`: multiplies the normalised `W_ih x`. Required for a cell with
+    /// [layer normalisation](crate::CellKind::normalizes), whose biases are added after the normalisation.
+    pub ln_ih_weight: Option<&'a [T]>,
+    /// `[G H]`: multiplies the normalised `W_hh h`, likewise.
+    pub ln_hh_weight: Option<&'a [T]>,
+    /// `[H]`: multiplies the normalised cell state; required for
+    /// [`CellKind::LayerNormLstm`](crate::CellKind::LayerNormLstm).
+    pub ln_c_weight: Option<&'a [T]>,
+    /// `[H]`: is added to it, likewise.
+    pub ln_c_bias: Option<&'a [T]>,
 }
 
 impl<'a, T> Weights<'a, T> {
@@ -47,6 +57,10 @@ impl<'a, T> Weights<'a, T> {
             weight_ci: None,
             weight_cf: None,
             weight_co: None,
+            ln_ih_weight: None,
+            ln_hh_weight: None,
+            ln_c_weight: None,
+            ln_c_bias: None,
         }
     }
 
@@ -85,6 +99,33 @@ impl<'a, T> Weights<'a, T> {
     ) -> Self {
         let (weight_ci, weight_cf, weight_co) = (Some(weight_ci), Some(weight_cf), Some(weight_co));
         Self { weight_ci, weight_cf, weight_co, ..self }
+    }
+
+    /// Adds the weights of the normalised products of both sides, `[G H]` each, for a cell with layer normalisation.
+    ///
+    /// ```
+    /// use ragged_kernels::Weights;
+    ///
+    /// // A GRU with I = 1, H = 1.
+    /// let weights = Weights::new(&[0.1f32; 3], &[0.2; 3]).with_layer_norm(&[1.0; 3], &[1.0; 3]);
+    /// assert!(weights.ln_c_weight.is_none());
+    /// ```
+    pub fn with_layer_norm(self, ln_ih_weight: &'a [T], ln_hh_weight: &'a [T]) -> Self {
+        Self { ln_ih_weight: Some(ln_ih_weight), ln_hh_weight: Some(ln_hh_weight), ..self }
+    }
+
+    /// Adds the weight and the bias of the normalised cell state, `[H]` each.
+    ///
+    /// ```
+    /// use ragged_kernels::Weights;
+    ///
+    /// // An LSTM with I = 1, H = 1.
+    /// let weights = Weights::new(&[0.1f32; 4], &[0.2; 4]).with_layer_norm(&[1.0; 4], &[1.0; 4]);
+    /// let weights = weights.with_cell_layer_norm(&[1.0], &[0.0]);
+    /// assert_eq!(weights.ln_c_bias, Some(&[0.0][..]));
+    /// ```
+    pub fn with_cell_layer_norm(self, ln_c_weight: &'a [T], ln_c_bias: &'a [T]) -> Self {
+        Self { ln_c_weight: Some(ln_c_weight), ln_c_bias: Some(ln_c_bias), ..self }
     }
 }
 

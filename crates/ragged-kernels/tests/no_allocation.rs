@@ -39,6 +39,8 @@ fn a_step_allocates_nothing() {
         (CellKind::Lstm, Some(7)),
         (CellKind::Gru, None),
         (CellKind::RnnTanh, None),
+        (CellKind::LayerNormLstm, None),
+        (CellKind::LayerNormGru, None),
     ] {
         let (i, h, rows) = (40, 100, 3);
         let p = proj_size.unwrap_or(h);
@@ -50,6 +52,13 @@ fn a_step_allocates_nothing() {
         let (ih, hh, hr) = (vec![0.1f32; gates * i], vec![0.2; gates * p], vec![0.3; p * h]);
         let mut weights = Weights::new(&ih, &hh);
         weights.weight_hr = proj_size.map(|_| &hr[..]);
+        let (scale, bias) = (vec![1.0; gates], vec![0.1; h]);
+        if cell.normalizes() {
+            weights = weights.with_layer_norm(&scale, &scale);
+            if cell.has_cell_state() {
+                weights = weights.with_cell_layer_norm(&scale[..h], &bias);
+            }
+        }
         let prepared = PreparedWeights::new(cell, &shape, &weights).unwrap();
         let (mut state, x) = (prepared.state(rows).unwrap(), vec![0.5; rows * i]);
         let before = ALLOCATIONS.get();

@@ -1,5 +1,7 @@
 //! The kinds of cells: how many gates each has, and how they are laid out in slots.
 
+use crate::layer_norm::row::Groups;
+
 /// A recurrent cell, named as PyTorch's `nn.RNNBase.mode`.
 ///
 /// ```
@@ -20,6 +22,10 @@ pub enum CellKind {
     Gru,
     /// Gated recurrent unit whose reset gate multiplies h before the product, `W_hn (r h) + b_hn` (Cho et al. 2014).
     ResetBeforeGru,
+    /// LSTM with layer normalisation of both products and of the cell state (Ba, Kiros and Hinton 2016).
+    LayerNormLstm,
+    /// GRU with layer normalisation of both products, of the gates r and z together and of n alone.
+    LayerNormGru,
     /// Elman network with tanh.
     RnnTanh,
     /// Elman network with max(x, 0).
@@ -41,15 +47,15 @@ impl CellKind {
     /// Returns G, the number of gates: the weights have G x H rows.
     pub fn gates(self) -> usize {
         match self {
-            Self::Lstm | Self::PeepholeLstm => 4,
-            Self::Gru | Self::ResetBeforeGru => 3,
+            Self::Lstm | Self::PeepholeLstm | Self::LayerNormLstm => 4,
+            Self::Gru | Self::ResetBeforeGru | Self::LayerNormGru => 3,
             Self::RnnTanh | Self::RnnRelu => 1,
         }
     }
 
     /// Returns whether the cell has a cell state c in addition to the hidden state h.
     pub fn has_cell_state(self) -> bool {
-        matches!(self, Self::Lstm | Self::PeepholeLstm)
+        matches!(self, Self::Lstm | Self::PeepholeLstm | Self::LayerNormLstm)
     }
 
     /// Returns whether the cell has the weights [`weight_ci`](crate::Weights::weight_ci) and the like.
@@ -57,11 +63,26 @@ impl CellKind {
         self == Self::PeepholeLstm
     }
 
+    /// Returns whether the cell has layer normalisation, with the weights [`ln_ih_weight`](crate::Weights::ln_ih_weight)
+    /// and the like.
+    pub fn normalizes(self) -> bool {
+        matches!(self, Self::LayerNormLstm | Self::LayerNormGru)
+    }
+
+    /// Which slots of a side's product are normalised together.
+    pub(crate) fn groups(self, side: Side) -> Groups {
+        match (self, side) {
+            (Self::LayerNormGru, Side::Input) => Groups([0, 0, 1, 2]),
+            (Self::LayerNormGru, _) => Groups([0, 0, 2, 1]),
+            _ => Groups([0; 4]),
+        }
+    }
+
     /// The slots that a product is added to.
     pub(crate) fn slots(self, side: Side) -> &'static [usize] {
         match (self, side) {
-            (Self::Gru, Side::Input) => &[0, 1, 2],
-            (Self::Gru, Side::Hidden) => &[0, 1, 3],
+            (Self::Gru | Self::LayerNormGru, Side::Input) => &[0, 1, 2],
+            (Self::Gru | Self::LayerNormGru, Side::Hidden) => &[0, 1, 3],
             (Self::ResetBeforeGru, Side::Input) => &[0, 1, 2],
             (Self::ResetBeforeGru, Side::Hidden) => &[0, 1],
             (Self::ResetBeforeGru, Side::Reset) => &[2],
@@ -86,8 +107,8 @@ impl CellKind {
     /// The gate that a slot belongs to.
     pub(crate) fn gate(self, slot: usize) -> usize {
         match self {
-            Self::Lstm | Self::PeepholeLstm => slot,
-            Self::Gru | Self::ResetBeforeGru => slot.min(2),
+            Self::Lstm | Self::PeepholeLstm | Self::LayerNormLstm => slot,
+            Self::Gru | Self::ResetBeforeGru | Self::LayerNormGru => slot.min(2),
             Self::RnnTanh | Self::RnnRelu => 0,
         }
     }
@@ -95,8 +116,8 @@ impl CellKind {
     /// Vectors of units per block.
     pub(crate) fn vectors_per_block(self) -> usize {
         match self {
-            Self::Lstm | Self::PeepholeLstm | Self::Gru | Self::ResetBeforeGru => 1,
             Self::RnnTanh | Self::RnnRelu => 4,
+            _ => 1,
         }
     }
 

@@ -11,6 +11,9 @@ pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
     /// Whether a step first computes the reset gate, and then a product with the hidden state times it.
     const RESETS_FIRST: bool = false;
 
+    /// Whether the products are normalised before the cell is applied, for which all blocks of a row are needed.
+    const NORMALIZES: bool = false;
+
     /// Returns the slots after the first part of such a step: the reset gate first.
     #[inline(always)]
     fn reset<S: Simd<T>>(self, _s: S, sums: [S::V; 4]) -> [S::V; 4] {

@@ -3,6 +3,7 @@
 use crate::cell::kind::Side;
 use crate::cell::peephole_lstm::pack_peepholes;
 use crate::gemm::weight_panels::{pack_biases, pack_gate_panels, pack_projection_panels};
+use crate::layer_norm::weights::LayerNormWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::operands::Weights;
@@ -24,6 +25,8 @@ pub(crate) struct ForwardWeights<T: SimdFloat> {
     pub(crate) projection: Option<PooledBuffer<T>>,
     /// The peepholes, `[block][i f o][lane]`; empty for a cell without them.
     pub(crate) peepholes: PooledBuffer<T>,
+    /// Of a cell with layer normalisation, which has its biases there, and zeros in `bias`.
+    pub(crate) layer_norm: Option<LayerNormWeights<T>>,
 }
 
 impl<T: SimdFloat> ForwardWeights<T> {
@@ -32,21 +35,26 @@ impl<T: SimdFloat> ForwardWeights<T> {
         let biases = [(Side::Input, weights.bias_ih), (Side::Hidden, weights.bias_hh)];
         let gates = |side, weight, columns| pack_gate_panels(layout, side, weight, columns, team);
         Self {
-            bias: pack_biases(layout, biases),
+            bias: match layout.cell.normalizes() {
+                true => pack_biases(layout, biases.map(|(side, _)| (side, None))),
+                false => pack_biases(layout, biases),
+            },
             input: gates(Side::Input, weights.weight_ih, layout.input_size),
             hidden: gates(Side::Hidden, weights.weight_hh, layout.output_size),
             reset: gates(Side::Reset, weights.weight_hh, layout.output_size),
             projection: weights.weight_hr.map(|w| pack_projection_panels(layout, w, team)),
             peepholes: pack_peepholes(layout, weights),
+            layer_norm: LayerNormWeights::pack(layout, weights),
         }
     }
 
     /// Returns the same weights for long use, in buffers of about their size.
     pub(crate) fn trimmed(self) -> Self {
-        let Self { bias, input, hidden, reset, projection, peepholes } = self;
+        let Self { bias, input, hidden, reset, projection, peepholes, layer_norm } = self;
         let [bias, input, hidden, reset, peepholes] =
             [bias, input, hidden, reset, peepholes].map(PooledBuffer::trimmed);
         let projection = projection.map(PooledBuffer::trimmed);
-        Self { bias, input, hidden, reset, projection, peepholes }
+        let layer_norm = layer_norm.map(LayerNormWeights::trimmed);
+        Self { bias, input, hidden, reset, projection, peepholes, layer_norm }
     }
 }

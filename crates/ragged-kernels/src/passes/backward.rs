@@ -7,6 +7,8 @@
 
 use crate::cell::gru::Gru;
 use crate::cell::kind::{CellKind, Side};
+use crate::cell::layer_norm_gru::LayerNormGru;
+use crate::cell::layer_norm_lstm::LayerNormLstm;
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::{PeepholeLstm, pack_peepholes};
 use crate::cell::reset_before_gru::ResetBeforeGru;
@@ -14,6 +16,9 @@ use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::weight_panels::pack_column_panels;
 use crate::gradients::Gradients;
+use crate::layer_norm::gradients::{side_gradient, state_gradients};
+use crate::layer_norm::input::input_product_gradient;
+use crate::layer_norm::weights::LayerNormWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{masked_initial_hidden, pack_states, unpack_states};
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -26,6 +31,7 @@ use crate::passes::weight_gradient::{reset_gradient, weight_gradient};
 use crate::recurrence::activations::Activations;
 use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::kept_states::KeptStates;
+use crate::recurrence::normalized::NormGradients;
 use crate::recurrence::zoneout::KeptGradients;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
@@ -64,12 +70,18 @@ pub(crate) fn backward_pass<T: SimdFloat>(
         CellKind::ResetBeforeGru => {
             run::<T, _, 1>(ResetBeforeGru, layout, weights, input, activations, d_output, team)
         }
+        CellKind::LayerNormLstm => {
+            run::<T, _, 1>(LayerNormLstm, layout, weights, input, activations, d_output, team)
+        }
+        CellKind::LayerNormGru => {
+            run::<T, _, 1>(LayerNormGru, layout, weights, input, activations, d_output, team)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, input, activations, d_output, team)
         }
     };
-    let BpttOutput { da, mut dh, d_carry, dh_rows } = bptt;
+    let BpttOutput { da, mut dh, d_carry, dh_rows, norm } = bptt;
     if let Some(h_0) = to.h_0 {
         if layout.cell.has_carry() && !layout.cell.has_cell_state() {
             // The GRU reads h_0 outside the product as well.
@@ -83,8 +95,36 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     }
     let hidden = if input.hidden_mask.is_some() { activations.masked } else { output };
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
-    let sides = [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)];
-    weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), &da, sides, team);
+    let weight_gradient = |da: &PooledBuffer<T>, sides| {
+        weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), da, sides, team);
+    };
+    if let Some(norm) = norm {
+        let NormBuffers { weights: packed, d_products, normalized_cells, d_cells } = norm;
+        // The biases are added after the normalisation, the weights multiply before it.
+        weight_gradient(&da, [(None, to.bias_ih), (None, to.bias_hh)]);
+        weight_gradient(&d_products, [(None, None), (to.weight_hh, None)]);
+        if to.weight_ih.is_some() || to.x.is_some() {
+            let d_inputs = input_product_gradient(layout, &packed, activations, &da, team);
+            weight_gradient(&d_inputs, [(to.weight_ih, None), (None, None)]);
+            if let Some(dx) = to.x {
+                input_gradient(layout, weights.weight_ih, &d_inputs, dx, team);
+            }
+        }
+        for (side, normalized, to) in [
+            (Side::Input, activations.inputs, to.ln_ih_weight),
+            (Side::Hidden, activations.products, to.ln_hh_weight),
+        ] {
+            if let Some(to) = to {
+                side_gradient(layout, side, &da, normalized, to, team);
+            }
+        }
+        if to.ln_c_weight.is_some() || to.ln_c_bias.is_some() {
+            let to = [to.ln_c_weight, to.ln_c_bias];
+            state_gradients(layout, &d_cells, &normalized_cells, to, team);
+        }
+        return;
+    }
+    weight_gradient(&da, [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)]);
     if let Some(weight_hh) = to.weight_hh.filter(|_| layout.cell.resets_before()) {
         reset_gradient(layout, input.x, activations.reset, &da, weight_hh, team);
     }
@@ -111,6 +151,18 @@ struct BpttOutput<T: SimdFloat> {
     d_carry: PooledBuffer<T>,
     /// With a projection: the gradient with respect to the hidden states of all steps, `[N, P]`.
     dh_rows: PooledBuffer<T>,
+    /// With layer normalisation.
+    norm: Option<NormBuffers<T>>,
+}
+
+/// What backpropagation through time leaves of layer normalisation.
+struct NormBuffers<T: SimdFloat> {
+    weights: LayerNormWeights<T>,
+    /// The gradient with respect to the products with the hidden states, `[block][row][slot][lane]`.
+    d_products: PooledBuffer<T>,
+    /// The normalised cell states of an LSTM, `[vector][row][lane]`, and the gradient with respect to what they become.
+    normalized_cells: PooledBuffer<T>,
+    d_cells: PooledBuffer<T>,
 }
 
 fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
@@ -145,6 +197,28 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         d_hidden: SyncPtr::new(d_kept.as_mut_slice()),
         d_cells: SyncPtr::new(d_kept_cells.as_mut_slice()),
     });
+    let norm = LayerNormWeights::pack(layout, weights);
+    let mut norm = norm.map(|weights| NormBuffers {
+        weights,
+        d_products: PooledBuffer::new(layout.gates_len()),
+        normalized_cells: PooledBuffer::new(with_cells(layout.row_vectors_len())),
+        d_cells: PooledBuffer::new(with_cells(layout.row_vectors_len())),
+    });
+    let d_output = output_gradients.output.filter(|_| !zoneout);
+    let normalizes_cells = A::NORMALIZES && layout.cell.has_cell_state();
+    let da_start = SyncPtr::new(da.as_mut_slice());
+    let d_products = match &mut norm {
+        Some(norm) => SyncPtr::new(norm.d_products.as_mut_slice()),
+        None => da_start,
+    };
+    let norm_gradients = norm.as_mut().map(|norm| NormGradients {
+        hidden: norm.weights.hidden.as_slice(),
+        cell: norm.weights.cell.as_slice(),
+        cell_bias: norm.weights.cell_bias.as_slice(),
+        d_output,
+        normalized_cells: SyncPtr::new(norm.normalized_cells.as_mut_slice()),
+        d_cells: SyncPtr::new(norm.d_cells.as_mut_slice()),
+    });
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
     let backward_loop = BackwardLoop::<T, A, U> {
         cell,
@@ -162,10 +236,12 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         },
         weight_hr: weights.weight_hr.map(|w| projection::backward_panels(layout, w, team)),
         activations,
-        d_output: output_gradients.output.filter(|_| !zoneout),
+        d_output: d_output.filter(|_| !normalizes_cells),
         d_cell_states: output_gradients.cell_states.filter(|_| !zoneout),
         kept,
-        da: SyncPtr::new(da.as_mut_slice()),
+        da: da_start,
+        d_products,
+        norm: norm_gradients,
         dh: SyncPtr::new(dh.as_mut_slice()),
         d_carry: SyncPtr::new(d_carry.as_mut_slice()),
         dh_rows: SyncPtr::new(dh_rows.as_mut_slice()),
@@ -173,5 +249,5 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         d_reset: SyncPtr::new(d_reset.as_mut_slice()),
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);
-    BpttOutput { da, dh, d_carry, dh_rows }
+    BpttOutput { da, dh, d_carry, dh_rows, norm }
 }

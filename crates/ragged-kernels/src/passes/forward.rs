@@ -5,12 +5,15 @@
 
 use crate::cell::gru::Gru;
 use crate::cell::kind::CellKind;
+use crate::cell::layer_norm_gru::LayerNormGru;
+use crate::cell::layer_norm_lstm::LayerNormLstm;
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::PeepholeLstm;
 use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
+use crate::layer_norm::input::normalize_input;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{final_hidden, masked_initial_hidden, pack_states, unpack_states};
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -56,6 +59,12 @@ pub(crate) fn forward_pass<T: SimdFloat>(
         CellKind::ResetBeforeGru => {
             run::<T, _, 1>(ResetBeforeGru, layout, weights, input, to, tape, team)
         }
+        CellKind::LayerNormLstm => {
+            run::<T, _, 1>(LayerNormLstm, layout, weights, input, to, tape, team)
+        }
+        CellKind::LayerNormGru => {
+            run::<T, _, 1>(LayerNormGru, layout, weights, input, to, tape, team)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, input, to, tape, team)
@@ -73,7 +82,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     team: &Team,
 ) {
     let has_carry = layout.cell.has_carry();
-    let fused = layout.input_size <= MAX_FUSED_INPUT;
+    let fused = layout.input_size <= MAX_FUSED_INPUT && !A::NORMALIZES;
     let (with_mask, save_for_backward) = (input.hidden_mask.is_some(), tape.is_some());
     let mut scratch;
     let activations = match tape {
@@ -85,7 +94,10 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         }
     };
     if !fused {
-        project_input(cell, layout, input.x, weights, activations.gates, team);
+        project_input(layout, input.x, weights, activations.gates, team);
+    }
+    if let Some(weights) = &weights.layer_norm {
+        normalize_input(layout, weights, activations, save_for_backward, team);
     }
 
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
+use crate::cell::gru::Gru;
 use crate::cell::kind::Side;
+use crate::cell::lstm::Lstm;
 use crate::cell::step::CellStep;
 use crate::element::Float;
 use crate::gemm::forward_weights::ForwardWeights;
@@ -28,8 +30,7 @@ const BACKWARD_ROWS: usize = 96;
 /// Computes `W_ih x + b` of all rows into `gates` `[block][row][slot][lane]`.
 ///
 /// `x` is `[N, I]`.
-pub(crate) fn project_input<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
-    cell: A,
+pub(crate) fn project_input<T: SimdFloat>(
     layout: &KernelLayout,
     x: &[T],
     weights: &ForwardWeights<T>,
@@ -42,15 +43,23 @@ pub(crate) fn project_input<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         for task in tasks {
             let (block, from) = (task / chunks, task % chunks * FORWARD_ROWS);
             let rows = from..layout.rows.min(from + FORWARD_ROWS);
-            let task =
-                InputProjection::<T, A, U> { cell, layout, x, panels, bias, gates, block, rows };
-            dispatch(layout.level, task);
+            // The cells differ in the number of slots only, and two instances compile faster than one per cell.
+            if layout.cell.slots(Side::Input).len() == 3 {
+                let task =
+                    InputProjection { cell: Gru, layout, x, panels, bias, gates, block, rows };
+                dispatch(layout.level, task);
+            } else {
+                let task =
+                    InputProjection { cell: Lstm, layout, x, panels, bias, gates, block, rows };
+                dispatch(layout.level, task);
+            }
         }
     });
 }
 
 /// `W_ih x + b` of one block of units for some rows.
-struct InputProjection<'a, T: Float, A, const U: usize> {
+struct InputProjection<'a, T: Float, A> {
+    /// One with the slots of the layer's cell.
     cell: A,
     layout: &'a KernelLayout,
     /// `[N, I]`.
@@ -65,14 +74,14 @@ struct InputProjection<'a, T: Float, A, const U: usize> {
     rows: Range<usize>,
 }
 
-impl<T: Float, A: CellStep<T, U>, const U: usize> Task<T> for InputProjection<'_, T, A, U> {
+impl<T: Float, A: CellStep<T, 1>> Task<T> for InputProjection<'_, T, A> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
         for_tiles!(<S as Simd<T>>::ROWS, self.rows.clone(), |R, row| self.tile::<S, R>(s, row));
     }
 }
 
-impl<T: Float, A: CellStep<T, U>, const U: usize> InputProjection<'_, T, A, U> {
+impl<T: Float, A: CellStep<T, 1>> InputProjection<'_, T, A> {
     #[inline(always)]
     fn tile<S: Simd<T>, const R: usize>(&self, s: S, row: usize) {
         let (layout, i) = (self.layout, self.layout.input_size);

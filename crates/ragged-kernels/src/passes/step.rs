@@ -2,15 +2,19 @@
 
 use crate::cell::gru::Gru;
 use crate::cell::kind::CellKind;
+use crate::cell::layer_norm_gru::LayerNormGru;
+use crate::cell::layer_norm_lstm::LayerNormLstm;
 use crate::cell::lstm::Lstm;
 use crate::cell::peephole_lstm::PeepholeLstm;
 use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
+use crate::layer_norm::input::normalize_input;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
+use crate::passes::input_projection::project_input;
 use crate::recurrence::activations::Activations;
 use crate::recurrence::forward::ForwardLoop;
 use crate::recurrence::kept_states::KeptStates;
@@ -18,6 +22,7 @@ use crate::recurrence::zoneout::KeptForward;
 use crate::simd::denormals::FlushDenormals;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::run_on_this_thread;
+use crate::threads::team::Team;
 use crate::zoneout::Zoneout;
 
 /// The states of B rows before a step, and room for those after it.
@@ -37,6 +42,9 @@ pub(crate) struct StepBuffers<T: SimdFloat> {
     /// [`Activations`]; otherwise empty.
     pub(crate) gates: PooledBuffer<T>,
     pub(crate) reset: PooledBuffer<T>,
+    /// Room for the products and statistics of a cell with layer normalisation, likewise.
+    pub(crate) products: PooledBuffer<T>,
+    pub(crate) moments: PooledBuffer<T>,
 }
 
 /// Replaces the states by those after one step with the inputs `x` `[B, I]`. The layout has a single step, of B
@@ -58,6 +66,12 @@ pub(crate) fn step<T: SimdFloat>(
         CellKind::ResetBeforeGru => {
             run::<T, _, 1>(ResetBeforeGru, layout, weights, x, zoneout, buffers)
         }
+        CellKind::LayerNormLstm => {
+            run::<T, _, 1>(LayerNormLstm, layout, weights, x, zoneout, buffers)
+        }
+        CellKind::LayerNormGru => {
+            run::<T, _, 1>(LayerNormGru, layout, weights, x, zoneout, buffers)
+        }
         CellKind::RnnTanh | CellKind::RnnRelu => {
             let rnn = Rnn { relu: layout.cell == CellKind::RnnRelu };
             run::<T, _, 4>(rnn, layout, weights, x, zoneout, buffers)
@@ -73,14 +87,24 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     zoneout: Option<Zoneout<'_, T>>,
     buffers: &mut StepBuffers<T>,
 ) {
-    let StepBuffers { hidden, next, carry, cells_before, unprojected, gates, reset } = buffers;
+    let StepBuffers {
+        hidden,
+        next,
+        carry,
+        cells_before,
+        unprojected,
+        gates,
+        reset,
+        products,
+        moments,
+    } = buffers;
     // Activations that only the backward pass reads.
     let mut none: [T; 0] = [];
     let none = SyncPtr::new(&mut none);
     let forward_loop = ForwardLoop::<T, A, U> {
         cell,
         layout,
-        x: Some(x),
+        x: (!A::NORMALIZES).then_some(x),
         weights,
         initial_hidden: hidden.as_slice(),
         mask: None,
@@ -94,6 +118,9 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
             unprojected: SyncPtr::new(unprojected.as_mut_slice()),
             masked: none,
             reset: SyncPtr::new(reset.as_mut_slice()),
+            products: SyncPtr::new(products.as_mut_slice()),
+            inputs: none,
+            moments: SyncPtr::new(moments.as_mut_slice()),
         },
         carry: SyncPtr::new(carry.as_mut_slice()),
         output: SyncPtr::new(next.as_mut_slice()),
@@ -101,6 +128,12 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         save_for_backward: false,
     };
     let _flush = FlushDenormals::new();
+    if let Some(weights) = &forward_loop.weights.layer_norm {
+        let team = Team::new(1);
+        let activations = forward_loop.activations;
+        project_input(layout, x, forward_loop.weights, activations.gates, &team);
+        normalize_input(layout, weights, activations, false, &team);
+    }
     run_on_this_thread(layout, &forward_loop);
     std::mem::swap(hidden, next);
 }

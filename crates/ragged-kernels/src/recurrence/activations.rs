@@ -1,5 +1,6 @@
 //! The activations that the forward pass saves for the backward pass.
 
+use crate::layer_norm::row::SAVED;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 
@@ -19,31 +20,43 @@ pub(crate) struct Activations<P> {
     pub(crate) masked: P,
     /// The hidden state before each step, masked and times the reset gate, `[N, P]`.
     pub(crate) reset: P,
+    /// With layer normalisation: the products with the hidden states, normalised, `[block][row][slot][lane]`.
+    pub(crate) products: P,
+    /// The same for the products with the inputs, which only the backward pass reads.
+    pub(crate) inputs: P,
+    /// The statistics of each row, `[N][SAVED]`; see [`SAVED`](crate::layer_norm::row::SAVED).
+    pub(crate) moments: P,
 }
 
 impl Activations<usize> {
     /// The number of elements of each part of a tape.
     pub(crate) fn of_tape(layout: &KernelLayout, with_mask: bool) -> Self {
         let carries = if layout.cell.has_carry() { layout.row_vectors_len() } else { 0 };
-        Self { carries, ..Self::without_tape(layout, true, with_mask) }
+        let inputs = if layout.cell.normalizes() { layout.gates_len() } else { 0 };
+        Self { carries, inputs, ..Self::without_tape(layout, true, with_mask) }
     }
 
     /// The number of elements of each part that a forward pass needs that saves nothing.
     pub(crate) fn without_tape(layout: &KernelLayout, with_gates: bool, with_mask: bool) -> Self {
         let resets = layout.cell.resets_before();
+        let normalizes = layout.cell.normalizes();
         Self {
             // A cell that resets first passes its gates from the first part of a step to the second.
-            gates: if with_gates || resets { layout.gates_len() } else { 0 },
+            gates: if with_gates || resets || normalizes { layout.gates_len() } else { 0 },
             carries: 0,
             unprojected: if layout.has_projection() { layout.row_vectors_len() } else { 0 },
             masked: if with_mask { layout.rows * layout.output_size } else { 0 },
             reset: if resets { layout.rows * layout.output_size } else { 0 },
+            products: if normalizes { layout.gates_len() } else { 0 },
+            inputs: 0,
+            moments: if normalizes { layout.rows * SAVED } else { 0 },
         }
     }
 
     /// The number of elements of all parts.
     pub(crate) fn len(&self) -> usize {
-        self.gates + self.carries + self.unprojected + self.masked + self.reset
+        let Self { gates, carries, unprojected, masked, reset, products, inputs, moments } = self;
+        gates + carries + unprojected + masked + reset + products + inputs + moments
     }
 
     /// Divides memory into the parts; it has at least [`len`](Self::len) elements.
@@ -52,7 +65,11 @@ impl Activations<usize> {
         let (carries, memory) = memory.split_at(self.carries);
         let (unprojected, memory) = memory.split_at(self.unprojected);
         let (masked, memory) = memory.split_at(self.masked);
-        Activations { gates, carries, unprojected, masked, reset: &memory[..self.reset] }
+        let (reset, memory) = memory.split_at(self.reset);
+        let (products, memory) = memory.split_at(self.products);
+        let (inputs, memory) = memory.split_at(self.inputs);
+        let moments = &memory[..self.moments];
+        Activations { gates, carries, unprojected, masked, reset, products, inputs, moments }
     }
 
     /// As [`split`](Self::split), for several threads to write.
@@ -61,12 +78,18 @@ impl Activations<usize> {
         let (carries, memory) = memory.split_at_mut(self.carries);
         let (unprojected, memory) = memory.split_at_mut(self.unprojected);
         let (masked, memory) = memory.split_at_mut(self.masked);
+        let (reset, memory) = memory.split_at_mut(self.reset);
+        let (products, memory) = memory.split_at_mut(self.products);
+        let (inputs, memory) = memory.split_at_mut(self.inputs);
         Activations {
             gates: SyncPtr::new(gates),
             carries: SyncPtr::new(carries),
             unprojected: SyncPtr::new(unprojected),
             masked: SyncPtr::new(masked),
-            reset: SyncPtr::new(&mut memory[..self.reset]),
+            reset: SyncPtr::new(reset),
+            products: SyncPtr::new(products),
+            inputs: SyncPtr::new(inputs),
+            moments: SyncPtr::new(&mut memory[..self.moments]),
         }
     }
 }
@@ -85,7 +108,9 @@ mod tests {
         let layout = KernelLayout::new::<f32>(CellKind::Lstm, &shape, SimdLevel::Portable);
         let parts = Activations::of_tape(&layout, true);
         let (gates, carries, unprojected, masked) = (3 * 32, 3 * 8, 3 * 8, 9);
-        let expected = Activations { gates, carries, unprojected, masked, reset: 0 };
+        let (reset, products, inputs, moments) = (0, 0, 0, 0);
+        let expected =
+            Activations { gates, carries, unprojected, masked, reset, products, inputs, moments };
         assert_eq!(parts, expected);
         let mut memory: Vec<usize> = (0..parts.len()).collect();
         let Activations { gates, carries, unprojected, masked, .. } = parts.split(&memory);

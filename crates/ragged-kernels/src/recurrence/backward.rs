@@ -25,6 +25,7 @@ use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
+use crate::recurrence::normalized::NormGradients;
 use crate::recurrence::zoneout::KeptGradients;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
@@ -55,6 +56,11 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     pub(crate) d_cell_states: Option<&'a [T]>,
     /// The gradient with respect to the slots' sums, `[block][row][slot][lane]`.
     pub(crate) da: SyncPtr<T>,
+    /// The gradient with respect to the product with the hidden state, likewise: `da`, except with layer
+    /// normalisation.
+    pub(crate) d_products: SyncPtr<T>,
+    /// With layer normalisation.
+    pub(crate) norm: Option<NormGradients<'a, T>>,
     /// The gradient with respect to the hidden state, `[vector][sequence][lane]`.
     pub(crate) dh: SyncPtr<T>,
     /// The gradient with respect to the carry, `[vector][sequence][lane]`.
@@ -197,7 +203,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
         // Alternate the order of the sums: a cache still holds the weights used last. The order depends
         // on the time, not on `k`, so that a sequence's result does not depend on its batch.
         let reversed = layout.time(k) % 2 == 1;
-        let lhs = Lhs { reversed, ..Lhs::of_da(layout, self.da.get().cast_const()) };
+        let lhs = Lhs { reversed, ..Lhs::of_da(layout, self.d_products.get().cast_const()) };
         let sums = HiddenGradients { backward_loop: self, start: step.start };
         // SAFETY: `da` of all blocks of these rows is written; the panels have its depth.
         unsafe { product(s, lhs, rows, self.panels.as_ptr(), vectors, all, &sums) }
@@ -333,8 +339,14 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'
             if let Some(kept) = &self.kept {
                 self.divide_kept(s, kept, k, sequences, blocks);
             }
+            if let Some(norm) = self.norm.as_ref().filter(|_| A::NORMALIZES) {
+                self.normalized_states_gradient(s, norm, k, sequences);
+            }
             self.unproject(s, k, sequences);
             self.step(s, k, sequences, blocks);
+            if let Some(norm) = self.norm.as_ref().filter(|_| A::NORMALIZES) {
+                self.normalized_product_gradient(s, norm, k, sequences);
+            }
             if let Some(kept) = &self.kept {
                 self.add_kept_cells(s, kept, k, sequences, blocks);
             }

@@ -91,6 +91,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         // and slots; only this call accesses the gates of these rows and this block.
         let sums = unsafe {
             let sums = match self.x {
+                _ if A::NORMALIZES => zero_tile::<T, S, R, 4>(s),
                 Some(x) => {
                     let i = layout.input_size;
                     let panel = block * layout.panel_len(Side::Input, i);
@@ -117,7 +118,16 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
             cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel)
         };
         for (r, sums) in sums.into_iter().enumerate() {
-            if A::RESETS_FIRST {
+            if A::NORMALIZES {
+                let to = self.activations.products.get();
+                for (slot, sum) in sums.into_iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe {
+                        let to = to.add(layout.gates_at(block, row + r) + slot * S::LANES);
+                        s.store(to, sum);
+                    }
+                }
+            } else if A::RESETS_FIRST {
                 // SAFETY: as above.
                 unsafe {
                     let hidden = hidden.add((sequence + r) * p);
@@ -283,6 +293,9 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> TimeLoop<T> for ForwardLoo
                 self.remember_cells(s, kept, k, sequences, blocks);
             }
             self.step(s, k, sequences, blocks);
+            if A::NORMALIZES {
+                self.normalized_cells(s, k, sequences);
+            }
             if A::RESETS_FIRST {
                 self.step_after_reset(s, k, sequences);
             }

@@ -10,5 +10,6 @@ pub(crate) mod activations;
 pub(crate) mod backward;
 pub(crate) mod forward;
 pub(crate) mod kept_states;
+pub(crate) mod normalized;
 mod reset;
 pub(crate) mod zoneout;

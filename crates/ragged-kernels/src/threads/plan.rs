@@ -55,6 +55,7 @@ impl Plan {
         let shared = num_threads > 1
             && !layout.has_projection()
             && !layout.cell.resets_before()
+            && !layout.cell.normalizes()
             && pieces >= num_threads
             && (large || (few && bytes >= MIN_SHARED_BYTES));
         if !shared {
@@ -127,7 +128,7 @@ pub(crate) trait TimeLoop<T: Float>: Sync {
     fn prefetch_round<S: Simd<T>>(&self, s: S, round: usize);
 
     /// Computes one round of some sequences and blocks of units. The round before is complete for these
-    /// sequences. With a projection, or with a reset before the product, the blocks are all.
+    /// sequences. With a projection, a reset before the product or layer normalisation, the blocks are all.
     fn run_round<S: Simd<T>>(
         &self,
         s: S,

@@ -1,5 +1,8 @@
 //! The judge: recurrent cells written as they are defined, one number at a time, in f64.
 
+pub(crate) mod layer_norm;
+
+use layer_norm::{gates_back, normalize, normalize_back, normalize_gates};
 use ragged_kernels::{CellKind, Direction};
 
 /// One layer and direction: sizes, parameters, inputs and cotangents.
@@ -24,6 +27,10 @@ pub(crate) struct Case {
     pub(crate) weight_ci: Vec<f64>,
     pub(crate) weight_cf: Vec<f64>,
     pub(crate) weight_co: Vec<f64>,
+    pub(crate) ln_ih_weight: Vec<f64>,
+    pub(crate) ln_hh_weight: Vec<f64>,
+    pub(crate) ln_c_weight: Vec<f64>,
+    pub(crate) ln_c_bias: Vec<f64>,
     pub(crate) x: Vec<f64>,
     pub(crate) h_0: Vec<f64>,
     pub(crate) c_0: Vec<f64>,
@@ -57,6 +64,8 @@ struct Step {
     hidden: Vec<f64>,
     /// h for the GRU, c for the LSTM.
     carry: Vec<f64>,
+    /// The products of both sides before their normalisation, if they have one.
+    products: [Vec<f64>; 2],
     /// The products of both sides, with their biases.
     ih: Vec<f64>,
     hh: Vec<f64>,
@@ -146,6 +155,13 @@ impl Case {
             false => h.to_vec(),
         };
         let (mut ih, mut hh) = (times(&self.weight_ih, x), times(&self.weight_hh, &hidden));
+        let products = [ih.clone(), hh.clone()];
+        if self.cell.normalizes() {
+            for (sums, weight) in [(&mut ih, &self.ln_ih_weight), (&mut hh, &self.ln_hh_weight)] {
+                let normalized = normalize_gates(self.cell, sums, n);
+                *sums = normalized.iter().zip(weight).map(|(v, w)| v * w).collect();
+            }
+        }
         if self.biased {
             ih.iter_mut().zip(&self.bias_ih).for_each(|(a, b)| *a += b);
             hh.iter_mut().zip(&self.bias_hh).for_each(|(a, b)| *a += b);
@@ -163,7 +179,13 @@ impl Case {
                 let o = |u: usize| sigmoid(a(3, u) + self.peepholes(u)[2] * cell[u]);
                 (0..n).map(|u| o(u) * cell[u].tanh()).collect()
             }
-            CellKind::Gru => (0..n)
+            CellKind::LayerNormLstm => {
+                let new = |u: usize| sigmoid(a(1, u)) * c[u] + sigmoid(a(0, u)) * a(2, u).tanh();
+                cell.extend((0..n).map(new));
+                let y = self.scaled_cell(&cell);
+                (0..n).map(|u| sigmoid(a(3, u)) * y[u].tanh()).collect()
+            }
+            CellKind::Gru | CellKind::LayerNormGru => (0..n)
                 .map(|u| {
                     let (r, z) = (sigmoid(a(0, u)), sigmoid(a(1, u)));
                     let new = (ih[2 * n + u] + r * hh[2 * n + u]).tanh();
@@ -186,7 +208,21 @@ impl Case {
             CellKind::RnnRelu => (0..n).map(|u| a(0, u).max(0.0)).collect(),
         };
         let carry = if self.cell.has_cell_state() { c.to_vec() } else { h.to_vec() };
-        Step { hidden, carry, ih, hh, units, cell }
+        Step { hidden, carry, products, ih, hh, units, cell }
+    }
+
+    /// The normalised cell state with its weight and bias.
+    fn scaled_cell(&self, cell: &[f64]) -> Vec<f64> {
+        let normalized = normalize(cell).0;
+        let scaled = |u: usize| normalized[u] * self.ln_c_weight[u] + self.ln_c_bias[u];
+        (0..cell.len()).map(scaled).collect()
+    }
+
+    /// The gradient with respect to the normalised and scaled cell state.
+    fn scaled_cell_back(&self, step: &Step, dh: &[f64]) -> Vec<f64> {
+        let (n, y) = (self.hidden, self.scaled_cell(&step.cell));
+        let o = |u: usize| sigmoid(step.ih[3 * n + u] + step.hh[3 * n + u]);
+        (0..n).map(|u| dh[u] * o(u) * (1.0 - y[u].tanh().powi(2))).collect()
     }
 
     /// The derivatives by both products and by the carried state.
@@ -194,6 +230,13 @@ impl Case {
         let n = self.hidden;
         let rows = self.cell.gates() * n;
         let (mut ih, mut hh, mut carry) = (vec![0.0; rows], vec![0.0; rows], vec![0.0; n]);
+        let (mut y, mut d_cells) = (vec![], vec![]);
+        if self.cell == CellKind::LayerNormLstm {
+            y = self.scaled_cell(&step.cell);
+            let dy = self.scaled_cell_back(step, dh);
+            let d: Vec<f64> = dy.iter().zip(&self.ln_c_weight).map(|(d, w)| d * w).collect();
+            d_cells = normalize_back(&step.cell, &d);
+        }
         for u in 0..n {
             let a = |gate: usize| step.ih[gate * n + u] + step.hh[gate * n + u];
             match self.cell {
@@ -210,7 +253,16 @@ impl Case {
                     ih[3 * n + u] = da_o;
                     carry[u] = d_cell * f + ih[u] * ci + ih[n + u] * cf;
                 }
-                CellKind::Gru => {
+                CellKind::LayerNormLstm => {
+                    let (i, f, g, o) = (sigmoid(a(0)), sigmoid(a(1)), a(2).tanh(), sigmoid(a(3)));
+                    let d_cell = dc[u] + d_cells[u];
+                    ih[u] = d_cell * g * i * (1.0 - i);
+                    ih[n + u] = d_cell * step.carry[u] * f * (1.0 - f);
+                    ih[2 * n + u] = d_cell * i * (1.0 - g * g);
+                    ih[3 * n + u] = dh[u] * y[u].tanh() * o * (1.0 - o);
+                    carry[u] = d_cell * f;
+                }
+                CellKind::Gru | CellKind::LayerNormGru => {
                     let (r, z) = (sigmoid(a(0)), sigmoid(a(1)));
                     let new = (step.ih[2 * n + u] + r * step.hh[2 * n + u]).tanh();
                     let d_new = dh[u] * (1.0 - z) * (1.0 - new * new);
@@ -238,7 +290,8 @@ impl Case {
                 ih[u] = d_reset[u] * step.hidden[u] * r * (1.0 - r);
             }
         }
-        let same = if self.cell == CellKind::Gru { 2 * n } else { rows };
+        let gru = matches!(self.cell, CellKind::Gru | CellKind::LayerNormGru);
+        let same = if gru { 2 * n } else { rows };
         hh[..same].copy_from_slice(&ih[..same]);
         (ih, hh, carry)
     }
@@ -256,6 +309,7 @@ impl Case {
         let (mut d_bias_ih, mut d_bias_hh) = (vec![0.0; rows], vec![0.0; rows]);
         let mut d_hr = vec![0.0; if projects { p * h } else { 0 }];
         let mut d_peepholes = [vec![0.0; h], vec![0.0; h], vec![0.0; h]];
+        let mut d_norms = [vec![0.0; rows], vec![0.0; rows], vec![0.0; h], vec![0.0; h]];
         let (mut dh_0, mut dc_0) = (self.d_h_n.clone(), self.d_c_n.clone());
         for b in 0..self.batch {
             let rows = self.rows_of(b);
@@ -297,7 +351,27 @@ impl Case {
                     d_units = vec![0.0; h];
                     add_transposed(&self.weight_hr, &dh, &mut d_units);
                 }
-                let (ih, hh, carry) = self.back(step, &d_units, &dc);
+                let (mut ih, mut hh, carry) = self.back(step, &d_units, &dc);
+                d_bias_ih.iter_mut().zip(&ih).for_each(|(d, a)| *d += a);
+                d_bias_hh.iter_mut().zip(&hh).for_each(|(d, a)| *d += a);
+                if self.cell.normalizes() {
+                    let weights = [&self.ln_ih_weight, &self.ln_hh_weight];
+                    for (side, d) in [&mut ih, &mut hh].into_iter().enumerate() {
+                        let normalized = normalize_gates(self.cell, &step.products[side], h);
+                        for k in 0..d.len() {
+                            d_norms[side][k] += d[k] * normalized[k];
+                            d[k] *= weights[side][k];
+                        }
+                        *d = gates_back(self.cell, &step.products[side], d, h);
+                    }
+                    if lstm {
+                        let normalized = normalize(&step.cell).0;
+                        for (u, dy) in self.scaled_cell_back(step, &d_units).iter().enumerate() {
+                            d_norms[2][u] += dy * normalized[u];
+                            d_norms[3][u] += dy;
+                        }
+                    }
+                }
                 if self.cell.has_peepholes() {
                     let [d_ci, d_cf, d_co] = &mut d_peepholes;
                     for u in 0..h {
@@ -319,8 +393,6 @@ impl Case {
                     add_outer(&hh, &step.hidden, &mut d_hh);
                 }
                 add_transposed(&self.weight_ih, &ih, &mut dx[row * i..(row + 1) * i]);
-                d_bias_ih.iter_mut().zip(&ih).for_each(|(d, a)| *d += a);
-                d_bias_hh.iter_mut().zip(&hh).for_each(|(d, a)| *d += a);
                 dh.fill(0.0);
                 if self.cell == CellKind::ResetBeforeGru {
                     let mut d_reset = vec![0.0; h];
@@ -335,7 +407,7 @@ impl Case {
                 if self.masked {
                     dh.iter_mut().zip(mask).for_each(|(dh, m)| *dh *= m);
                 }
-                if matches!(self.cell, CellKind::Gru | CellKind::ResetBeforeGru) {
+                if self.cell.gates() == 3 {
                     dh.iter_mut().zip(&carry).for_each(|(dh, c)| *dh += c);
                 }
                 dc = carry;
@@ -348,6 +420,9 @@ impl Case {
         let of_peepholes =
             |values: Vec<f64>| if self.cell.has_peepholes() { values } else { vec![] };
         let [d_ci, d_cf, d_co] = d_peepholes.map(of_peepholes);
+        let normalizes = self.cell.normalizes();
+        let of_norm = |values: Vec<f64>, has: bool| if has { values } else { vec![] };
+        let [d_ln_ih, d_ln_hh, d_ln_c, d_ln_c_bias] = d_norms;
         let of_lstm = |values: Vec<f64>| if lstm { values } else { vec![] };
         vec![
             ("output", output),
@@ -365,6 +440,10 @@ impl Case {
             ("d weight_ci", d_ci),
             ("d weight_cf", d_cf),
             ("d weight_co", d_co),
+            ("d ln_ih_weight", of_norm(d_ln_ih, normalizes)),
+            ("d ln_hh_weight", of_norm(d_ln_hh, normalizes)),
+            ("d ln_c_weight", of_norm(d_ln_c, normalizes && lstm)),
+            ("d ln_c_bias", of_norm(d_ln_c_bias, normalizes && lstm)),
         ]
     }
 }
