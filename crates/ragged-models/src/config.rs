@@ -48,6 +48,10 @@ pub struct RecurrentConfig {
     /// 2014; Keras's `reset_after=False`, ONNX's `linear_before_reset = 0`). Only for a GRU. Default true.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub reset_after: bool,
+    /// Layer normalisation (Ba, Kiros and Hinton 2016) of both products and, of an LSTM, of the cell state; not for an RNN,
+    /// and not with a projection, with peepholes or with `reset_after = false`. Default false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub layer_norm: bool,
     /// The function applied to the sum of the input and state products; only for an RNN. Default
     /// tanh.
     #[serde(default)]
@@ -155,6 +159,7 @@ impl RecurrentConfig {
             proj_size: None,
             peepholes: false,
             reset_after: true,
+            layer_norm: false,
             nonlinearity: Nonlinearity::Tanh,
             merge: Merge::Concat,
             recurrent_dropout: 0.0,
@@ -240,6 +245,15 @@ impl RecurrentConfig {
         ] {
             check(name, p, (0.0..=1.0).contains(&p), "0 to 1")?;
         }
+        if self.layer_norm {
+            if let Some(size) = self.proj_size {
+                check("proj_size", size, false, "none, as layer_norm is set")?;
+            }
+            let expected = "false, as layer_norm is set";
+            check("peepholes", self.peepholes, !self.peepholes, expected)?;
+            let expected = "true, as layer_norm is set";
+            check("reset_after", self.reset_after, self.reset_after, expected)?;
+        }
         if let Some(bias) = self.forget_bias {
             check("forget_bias", bias, bias.is_finite(), "a finite number")?;
             check("bias", false, self.bias, "true, as forget_bias is set")?;
@@ -266,6 +280,12 @@ impl RecurrentConfig {
     pub(crate) fn check_no_gru_options(&self) -> Result<()> {
         let after = self.reset_after;
         check("reset_after", after, after, "true, as only a GRU has a reset gate")
+    }
+
+    /// Checks that the option which an RNN does not have is not set.
+    pub(crate) fn check_no_layer_norm(&self) -> Result<()> {
+        let set = self.layer_norm;
+        check("layer_norm", set, !set, "false, as only an LSTM and a GRU have it")
     }
 
     /// Checks that the option which only an RNN has is not set.

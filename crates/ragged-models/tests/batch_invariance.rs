@@ -132,6 +132,9 @@ proptest! {
         Case::<RnnCell>::new(&config, &lengths, dtype).check();
         let before = RecurrentConfig { reset_after: false, ..config.clone() };
         Case::<GruCell>::new(&before, &lengths, dtype).check();
+        let normalized = RecurrentConfig { layer_norm: true, ..config.clone() };
+        Case::<LstmCell>::new(&normalized, &lengths, dtype).check();
+        Case::<GruCell>::new(&normalized, &lengths, dtype).check();
         let proj_size = Some(config.hidden_size / 2).filter(|&size| size > 0);
         let projected = RecurrentConfig { proj_size, ..config };
         Case::<LstmCell>::new(&projected, &lengths, dtype).check();

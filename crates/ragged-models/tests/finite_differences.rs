@@ -106,6 +106,10 @@ fn every_option_of_every_kind() {
     for kind in [LayerKind::Lstm, LayerKind::Gru, LayerKind::Rnn] {
         check_options(kind, zoned.clone());
     }
+    for kind in [LayerKind::Lstm, LayerKind::Gru] {
+        check_options(kind, RecurrentConfig { layer_norm: true, ..config() });
+        check_options(kind, RecurrentConfig { layer_norm: true, ..zoned.clone() });
+    }
     let before = RecurrentConfig { reset_after: false, ..zoned };
     check_options(LayerKind::Gru, before.clone());
     let (zoneout_hidden, recurrent_dropout) = (0.0, 0.4);

@@ -176,6 +176,8 @@ fn single_steps_give_the_results_of_whole_sequences() {
         (LayerKind::Gru, before.clone()),
         (LayerKind::Gru, before),
         (LayerKind::Rnn, plain.clone()),
+        (LayerKind::Lstm, RecurrentConfig { layer_norm: true, ..plain.clone() }),
+        (LayerKind::Gru, RecurrentConfig { layer_norm: true, ..plain.clone() }),
         (LayerKind::Lstm, RecurrentConfig { zoneout_hidden: 0.0, ..plain }),
     ];
     for ((cell, layer), dtype) in cells.iter().zip([DType::F32, DType::F64].into_iter().cycle()) {

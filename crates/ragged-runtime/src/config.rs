@@ -135,6 +135,8 @@ pub(crate) struct LayerConfig {
     #[serde(default = "yes")]
     pub(crate) reset_after: bool,
     #[serde(default)]
+    pub(crate) layer_norm: bool,
+    #[serde(default)]
     pub(crate) nonlinearity: Nonlinearity,
     #[serde(default)]
     pub(crate) merge: Merge,
@@ -172,6 +174,8 @@ impl LayerKind {
 
     pub(crate) fn cell_kind(self, layer: &LayerConfig) -> CellKind {
         match (self, layer.nonlinearity) {
+            (Self::Lstm, _) if layer.layer_norm => CellKind::LayerNormLstm,
+            (Self::Gru, _) if layer.layer_norm => CellKind::LayerNormGru,
             (Self::Lstm, _) if layer.peepholes => CellKind::PeepholeLstm,
             (Self::Lstm, _) => CellKind::Lstm,
             (Self::Gru, _) if !layer.reset_after => CellKind::ResetBeforeGru,

@@ -61,6 +61,15 @@ impl Layers {
                     |part: &str| kind.has_peepholes().then(|| parameter(part, &[h])).transpose();
                 let (weight_ci, weight_cf) = (peephole("weight_ci")?, peephole("weight_cf")?);
                 let weight_co = peephole("weight_co")?;
+                let norm = |part: &str, size: usize, has: bool| {
+                    has.then(|| parameter(part, &[size])).transpose()
+                };
+                let (sides, of_cell) =
+                    (kind.normalizes(), kind.normalizes() && kind.has_cell_state());
+                let ln_ih_weight = norm("ln_ih_weight", gates, sides)?;
+                let ln_hh_weight = norm("ln_hh_weight", gates, sides)?;
+                let ln_c_weight = norm("ln_c_weight", h, of_cell)?;
+                let ln_c_bias = norm("ln_c_bias", h, of_cell)?;
                 let mut weights = Weights::new(&weight_ih, &weight_hh);
                 weights.bias_ih = bias_ih.as_deref();
                 weights.bias_hh = bias_hh.as_deref();
@@ -68,6 +77,10 @@ impl Layers {
                 weights.weight_ci = weight_ci.as_deref();
                 weights.weight_cf = weight_cf.as_deref();
                 weights.weight_co = weight_co.as_deref();
+                weights.ln_ih_weight = ln_ih_weight.as_deref();
+                weights.ln_hh_weight = ln_hh_weight.as_deref();
+                weights.ln_c_weight = ln_c_weight.as_deref();
+                weights.ln_c_bias = ln_c_bias.as_deref();
                 let shape = packed_shape(config, 0, &[], i, Direction::Forward)?;
                 let mut prepared = PreparedWeights::new(kind, &shape, &weights)?;
                 if config.zoneout_hidden > 0.0 || config.zoneout_cell > 0.0 {

@@ -84,6 +84,9 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             if cell == "gru" && projected {
                 model += "reset_after = false\n";
             }
+            if cell != "rnn" && !projected && (cell == "gru" || !trainable) && num_layers == 2 {
+                model += "layer_norm = true\n";
+            }
             if cell == "rnn" && projected {
                 model += "nonlinearity = \"relu\"\n";
             }

@@ -109,7 +109,11 @@ impl Cell for GruCell {
     ) -> Result<Self> {
         config.check_no_lstm_options()?;
         config.check_no_rnn_options()?;
-        let kind = if config.reset_after { CellKind::Gru } else { CellKind::ResetBeforeGru };
+        let kind = match (config.layer_norm, config.reset_after) {
+            (true, _) => CellKind::LayerNormGru,
+            (false, true) => CellKind::Gru,
+            (false, false) => CellKind::ResetBeforeGru,
+        };
         let parameters = init(config, kind.gates(), None, input_size, suffix, vb)?;
         Ok(Self { kind, parameters })
     }

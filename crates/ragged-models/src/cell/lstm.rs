@@ -36,7 +36,7 @@ pub struct LstmCell {
 
 impl LstmCell {
     /// Creates a single cell. Its parameters are `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, and with peepholes
-    /// `weight_ci`, `weight_cf` and `weight_co`.
+    /// `weight_ci`, `weight_cf` and `weight_co`; with layer normalisation also those of [`Recurrent`](crate::Recurrent).
     ///
     /// # Errors
     ///
@@ -102,9 +102,10 @@ impl RNN for LstmCell {
 
 impl LstmCell {
     fn kind(&self) -> CellKind {
-        match self.parameters.peepholes {
-            Some(_) => CellKind::PeepholeLstm,
-            None => CellKind::Lstm,
+        match (&self.parameters.peepholes, &self.parameters.layer_norm) {
+            (_, Some(_)) => CellKind::LayerNormLstm,
+            (Some(_), None) => CellKind::PeepholeLstm,
+            (None, None) => CellKind::Lstm,
         }
     }
 }

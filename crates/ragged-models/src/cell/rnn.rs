@@ -109,6 +109,7 @@ impl Cell for RnnCell {
     ) -> Result<Self> {
         config.check_no_lstm_options()?;
         config.check_no_gru_options()?;
+        config.check_no_layer_norm()?;
         let kind = match config.nonlinearity {
             Nonlinearity::Tanh => CellKind::RnnTanh,
             Nonlinearity::Relu => CellKind::RnnRelu,

@@ -28,11 +28,15 @@ use crate::op::zoneout::Zoneout;
 /// | `weight_hh_lk` | `[G * H, P]`; P is H unless the layer has a projection             |
 /// | `weight_hr_lk` | `[P, H]`, only with a projection                                   |
 /// | `weight_ci_lk` | `[H]`, only with peepholes; likewise `weight_cf_lk`, `weight_co_lk` |
+/// | `ln_ih_weight_lk` | `[G * H]`, only with layer normalisation; likewise `ln_hh_weight_lk` |
+/// | `ln_c_weight_lk` | `[H]`, only for an LSTM with layer normalisation; likewise `ln_c_bias_lk` |
 /// | `bias_ih_lk`   | `[G * H]`, unless `bias` is false                                  |
 /// | `bias_hh_lk`   | `[G * H]`, unless `bias` is false                                  |
 ///
 /// and the same with the suffix `_reverse` for the second direction: a PyTorch state dict loads as it
-/// is. New parameters are drawn from U(-1/sqrt(H), 1/sqrt(H)), as in PyTorch.
+/// is. New parameters are drawn from U(-1/sqrt(H), 1/sqrt(H)), as in PyTorch. With layer
+/// normalisation, `bias_ih` and `bias_hh` are added after it and start at zero, and the weights `ln_.._weight` start at
+/// one.
 ///
 /// Padded, packed and unbatched input run through the same kernels over packed rows; equal lengths
 /// are the case of constant batch sizes. All results are in the caller's order.

@@ -73,24 +73,31 @@ fn prepare<T: Element + WithDType>(
     kind: CellKind,
     parameters: &CellParameters,
 ) -> Result<PreparedWeights<T>> {
-    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes } = parameters;
+    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes, .. } = parameters;
     let biases = biases.as_ref();
     let (bias_ih, bias_hh) = (biases.map(|(ih, _)| ih), biases.map(|(_, hh)| hh));
     let [ci, cf, co] = [0, 1, 2].map(|gate| peepholes.as_ref().map(|weights| &weights[gate]));
     let weight_hr = weight_hr.as_ref();
     let tensors = [Some(weight_ih), Some(weight_hh), bias_ih, bias_hh, weight_hr, ci, cf, co];
+    let tensors = tensors.into_iter().chain(parameters.layer_norm());
     let contiguous = |tensor: Option<&Tensor>| tensor.map(Tensor::contiguous).transpose();
-    let tensors = tensors.into_iter().map(contiguous).collect::<Result<Vec<_>>>()?;
+    let tensors = tensors.map(contiguous).collect::<Result<Vec<_>>>()?;
     let storages: Vec<_> =
         tensors.iter().map(|tensor| tensor.as_ref().map(Tensor::storage_and_layout)).collect();
     let slices = storages.iter().map(|storage| storage.as_ref().map(slice::<T>).transpose());
     let slices = slices.collect::<Result<Vec<_>>>()?;
-    let &[Some(ih), Some(hh), bias_ih, bias_hh, weight_hr, ci, cf, co] = slices.as_slice() else {
+    let &[Some(ih), Some(hh), bias_ih, bias_hh, weight_hr, ci, cf, co, ref norm @ ..] =
+        slices.as_slice()
+    else {
         bail!("recurrent layer: expected weights");
     };
     let mut weights = Weights::new(ih, hh);
     (weights.bias_ih, weights.bias_hh, weights.weight_hr) = (bias_ih, bias_hh, weight_hr);
     (weights.weight_ci, weights.weight_cf, weights.weight_co) = (ci, cf, co);
+    if let &[ih, hh, c, c_bias] = norm {
+        (weights.ln_ih_weight, weights.ln_hh_weight) = (ih, hh);
+        (weights.ln_c_weight, weights.ln_c_bias) = (c, c_bias);
+    }
     let (i, h, p) = (weight_ih.dim(1)?, weight_hh.dim(0)? / kind.gates(), weight_hh.dim(1)?);
     PackedShape::new(0, &[], i, h, Direction::Forward)
         .and_then(|shape| if p == h { Ok(shape) } else { shape.with_projection(p) })

@@ -37,7 +37,8 @@ pub(crate) fn recurrent(
     c_0: Option<&Tensor>,
     pass: &Pass,
 ) -> Result<OpOutput> {
-    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes } = parameters;
+    let CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes, .. } = parameters;
+    let [ln_ih, ln_hh, ln_c, ln_c_bias] = parameters.layer_norm();
     let biases = biases.as_ref();
     let peephole = |gate: usize| peepholes.as_ref().map(|weights| &weights[gate]);
     let given = [
@@ -50,6 +51,10 @@ pub(crate) fn recurrent(
         (Role::WeightCi, peephole(0)),
         (Role::WeightCf, peephole(1)),
         (Role::WeightCo, peephole(2)),
+        (Role::LnIhWeight, ln_ih),
+        (Role::LnHhWeight, ln_hh),
+        (Role::LnCWeight, ln_c),
+        (Role::LnCBias, ln_c_bias),
         (Role::H0, h_0),
         (Role::C0, c_0),
         (Role::HiddenMask, pass.recurrent_mask),
@@ -95,6 +100,10 @@ enum Role {
     WeightCi,
     WeightCf,
     WeightCo,
+    LnIhWeight,
+    LnHhWeight,
+    LnCWeight,
+    LnCBias,
     H0,
     C0,
     HiddenMask,
@@ -211,6 +220,10 @@ impl<T: Element + WithDType> RecurrentOp<T> {
         weights.weight_ci = find(Role::WeightCi)?;
         weights.weight_cf = find(Role::WeightCf)?;
         weights.weight_co = find(Role::WeightCo)?;
+        weights.ln_ih_weight = find(Role::LnIhWeight)?;
+        weights.ln_hh_weight = find(Role::LnHhWeight)?;
+        weights.ln_c_weight = find(Role::LnCWeight)?;
+        weights.ln_c_bias = find(Role::LnCBias)?;
         let (h_0, c_0) = (sorted(Role::H0)?, sorted(Role::C0)?);
         let (kept_hidden, kept_cell) = (find(Role::KeptHidden)?, find(Role::KeptCell)?);
         let zoneout = call.zoneout.as_ref().map(|kept| {
@@ -279,6 +292,10 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
         wanted.weight_ci = asked(Role::WeightCi);
         wanted.weight_cf = asked(Role::WeightCf);
         wanted.weight_co = asked(Role::WeightCo);
+        wanted.ln_ih_weight = asked(Role::LnIhWeight);
+        wanted.ln_hh_weight = asked(Role::LnHhWeight);
+        wanted.ln_c_weight = asked(Role::LnCWeight);
+        wanted.ln_c_bias = asked(Role::LnCBias);
         wanted.h_0 = asked(Role::H0);
         wanted.c_0 = asked(Role::C0);
         let contiguous = |tensor: &Option<Tensor>| tensor.as_ref().map(Tensor::contiguous);
@@ -311,6 +328,10 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
                 Role::WeightCi => found.weight_ci.take(),
                 Role::WeightCf => found.weight_cf.take(),
                 Role::WeightCo => found.weight_co.take(),
+                Role::LnIhWeight => found.ln_ih_weight.take(),
+                Role::LnHhWeight => found.ln_hh_weight.take(),
+                Role::LnCWeight => found.ln_c_weight.take(),
+                Role::LnCBias => found.ln_c_bias.take(),
                 Role::H0 => found.h_0.take().map(|h_0| call.unsorted(h_0)),
                 Role::C0 => found.c_0.take().map(|c_0| call.unsorted(c_0)),
                 // Masks are random, not parameters.

@@ -5,13 +5,14 @@ use candle_nn::{Init, VarBuilder};
 
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::op::parameters::CellParameters;
+use crate::op::parameters::{CellParameters, LayerNormParameters};
 
 /// Takes `weight_ih`, `weight_hh` and both biases, with `gates` blocks of H rows each, the
-/// projection `weight_hr` and the peepholes from `vb`.
+/// projection `weight_hr`, the peepholes and the parameters of layer normalisation from `vb`.
 ///
 /// New parameters are drawn from U(-1/sqrt(H), 1/sqrt(H)), as in PyTorch, except where the options
-/// `orthogonal` and `forget_bias` say otherwise. `forget_gate` is the index of the forget gate's
+/// `orthogonal` and `forget_bias` say otherwise. With layer normalisation, its weights start at one and all biases at
+/// zero. `forget_gate` is the index of the forget gate's
 /// block, for cells that have one.
 pub(crate) fn init(
     config: &RecurrentConfig,
@@ -35,13 +36,16 @@ pub(crate) fn init(
     } else {
         vb.get_with_hints(weight_hh, &name("weight_hh"), uniform)?
     };
+    let initial_bias = if config.layer_norm { Init::Const(0.0) } else { uniform };
     let bias = |part: &str, preset: f64| -> Result<Tensor> {
         let name = name(part);
         match (config.forget_bias, forget_gate) {
-            (Some(_), Some(gate)) => get_or_modify_new(vb, gates * h, &name, uniform, |values| {
-                values[gate * h..(gate + 1) * h].fill(preset);
-            }),
-            _ => Ok(vb.get_with_hints(gates * h, &name, uniform)?),
+            (Some(_), Some(gate)) => {
+                get_or_modify_new(vb, gates * h, &name, initial_bias, |values| {
+                    values[gate * h..(gate + 1) * h].fill(preset);
+                })
+            }
+            _ => Ok(vb.get_with_hints(gates * h, &name, initial_bias)?),
         }
     };
     let biases = match config.bias {
@@ -58,7 +62,21 @@ pub(crate) fn init(
         true => Some([peephole("weight_ci")?, peephole("weight_cf")?, peephole("weight_co")?]),
         false => None,
     };
-    Ok(CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes })
+    let norm = |part: &str, size: usize, value: f64| {
+        vb.get_with_hints(size, &name(part), Init::Const(value))
+    };
+    let layer_norm = match config.layer_norm {
+        true => Some(LayerNormParameters {
+            sides: [norm("ln_ih_weight", gates * h, 1.0)?, norm("ln_hh_weight", gates * h, 1.0)?],
+            // Only an LSTM has a forget gate, and a cell state.
+            cell: match forget_gate {
+                Some(_) => Some([norm("ln_c_weight", h, 1.0)?, norm("ln_c_bias", h, 0.0)?]),
+                None => None,
+            },
+        }),
+        false => None,
+    };
+    Ok(CellParameters { weight_ih, weight_hh, biases, weight_hr, peepholes, layer_norm })
 }
 
 /// Takes a parameter from `vb`. If it is new, `change` modifies its values.

@@ -57,6 +57,9 @@ pub struct ModelSection {
     /// it. Default true.
     #[serde(skip_serializing_if = "is_true")]
     pub reset_after: bool,
+    /// Layer normalisation inside an LSTM or a GRU. Default false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub layer_norm: bool,
     /// `tanh` or `relu`, for an RNN. Default tanh.
     pub nonlinearity: Nonlinearity,
     /// How the outputs of two directions are combined: `concat`, `sum` or `mean`. Default concat.
@@ -103,6 +106,7 @@ impl Default for ModelSection {
             proj_size: layer.proj_size,
             peepholes: layer.peepholes,
             reset_after: layer.reset_after,
+            layer_norm: layer.layer_norm,
             nonlinearity: layer.nonlinearity,
             merge: layer.merge,
             recurrent_dropout: layer.recurrent_dropout,
@@ -139,6 +143,7 @@ impl ModelSection {
             proj_size: self.proj_size,
             peepholes: self.peepholes,
             reset_after: self.reset_after,
+            layer_norm: self.layer_norm,
             nonlinearity: self.nonlinearity,
             merge: self.merge,
             recurrent_dropout: self.recurrent_dropout,

@@ -380,6 +380,11 @@ mod tests {
         let error = case.encode(&case.weights()).unwrap_err();
         assert!(matches!(error, Error::OnnxUnsupported { key: "model.zoneout_cell", .. }));
 
+        let mut case = Case::new(Readout::Final);
+        case.config.layer.layer_norm = true;
+        let error = case.encode(&case.weights()).unwrap_err();
+        assert!(matches!(error, Error::OnnxUnsupported { key: "model.layer_norm", .. }));
+
         check_size(MOST_BYTES).unwrap();
         let error = check_size(1 << 31).unwrap_err().to_string();
         let expected = "the model takes 2147483648 bytes: expected at most 2147483647, the limit of one ONNX file";

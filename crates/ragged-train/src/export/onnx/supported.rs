@@ -39,6 +39,14 @@ pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Res
             expected: "a model that was trained without it",
         });
     }
+    if config.layer.layer_norm {
+        return Err(Error::OnnxUnsupported {
+            key: "model.layer_norm",
+            got: "true".into(),
+            reason: "the recurrent operators of ONNX have no normalisation",
+            expected: "a model that was trained without it",
+        });
+    }
     for (key, p) in [
         ("model.zoneout_hidden", config.layer.zoneout_hidden),
         ("model.zoneout_cell", config.layer.zoneout_cell),
