@@ -2,6 +2,7 @@
 //! write them, of ragged, PyTorch and candle-nn in the same run.
 
 mod candle;
+mod cells;
 mod embedding;
 mod losses;
 mod ours;
@@ -51,6 +52,10 @@ pub(crate) struct Args {
     /// torch and pytorch-crf
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream"])]
     losses: bool,
+    /// Measure the layer-normalised cells, forward and backward, and the plain ones instead; with --pytorch, also a loop
+    /// over such cells in PyTorch
+    #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream", "losses"])]
+    cells: bool,
     /// Write the table as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -75,6 +80,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
+    if args.cells {
+        return cells::run(threads, args.pytorch.as_deref(), args.rounds, args.json.as_deref());
+    }
     if args.losses {
         return losses::run(threads, args.pytorch.as_deref(), args.rounds, args.json.as_deref());
     }
