@@ -1,6 +1,6 @@
 //! The kinds of cells: how many gates each has, and how they are laid out in slots.
 
-use crate::layer_norm::row::Groups;
+use crate::layer_norm::groups::Groups;
 
 /// A recurrent cell, named as PyTorch's `nn.RNNBase.mode`.
 ///

@@ -12,6 +12,7 @@
 //! have one order at each SIMD level.
 
 pub(crate) mod gradients;
+pub(crate) mod groups;
 pub(crate) mod input;
 pub(crate) mod row;
 pub(crate) mod weights;

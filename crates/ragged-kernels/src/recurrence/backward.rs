@@ -25,8 +25,8 @@ use crate::layout::kernel_layout::{KernelLayout, PreviousStates};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
-use crate::recurrence::normalized::NormGradients;
-use crate::recurrence::zoneout::KeptGradients;
+use crate::recurrence::kept_states::KeptGradients;
+use crate::recurrence::norm_gradients::NormGradients;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;
 

@@ -19,7 +19,7 @@ use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
-use crate::recurrence::zoneout::KeptForward;
+use crate::recurrence::kept_states::KeptForward;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::{Simd, prefetch_lines};
 use crate::threads::plan::TimeLoop;

@@ -1,6 +1,7 @@
 //! Zoneout in the time loops: each step mixes the previous states into the new ones.
 
 use crate::element::Float;
+use crate::memory::sync_ptr::SyncPtr;
 use crate::operands::Input;
 use crate::simd::vector::Simd;
 use crate::zoneout::{Kept, Zoneout};
@@ -11,6 +12,29 @@ pub(crate) struct KeptStates<'a, T> {
     pub(crate) zoneout: Zoneout<'a, T>,
     /// `[B, P]`, without the mask; zeros where `None`.
     pub(crate) initial_hidden: Option<&'a [T]>,
+}
+
+/// Zoneout of a forward loop.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptForward<'a, T> {
+    pub(crate) states: KeptStates<'a, T>,
+    /// Room for the cell states before the present step, `[vector][sequence][lane]`.
+    pub(crate) cells_before: SyncPtr<T>,
+}
+
+/// Zoneout of a backward loop.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptGradients<'a, T> {
+    pub(crate) states: KeptStates<'a, T>,
+    /// The gradient with respect to `output`, `[N, P]`.
+    pub(crate) d_output: Option<&'a [T]>,
+    /// The gradient with respect to the cell states, `[N, H]`.
+    pub(crate) d_cell_states: Option<&'a [T]>,
+    /// Room for the part of the gradient with respect to the hidden state that passes by the cell,
+    /// `[vector][sequence][lane]`.
+    pub(crate) d_hidden: SyncPtr<T>,
+    /// The same for the cell state.
+    pub(crate) d_cells: SyncPtr<T>,
 }
 
 impl<'a, T: Float> KeptStates<'a, T> {

@@ -12,28 +12,12 @@ use crate::cell::step::{CellStep, tanh_derivative};
 use crate::element::Float;
 use crate::layer_norm::row::{self, SAVED, load_slots, mean_of_units, state_moments};
 use crate::layer_norm::weights::LayerNormWeights;
-use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::forward::ForwardLoop;
+use crate::recurrence::norm_gradients::NormGradients;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::math::tanh;
 use crate::simd::vector::Simd;
-
-/// Layer normalisation of a backward loop.
-#[derive(Clone, Copy)]
-pub(crate) struct NormGradients<'a, T: Float> {
-    /// The weights of the hidden state's product, `[block][slot][lane]`.
-    pub(crate) hidden: &'a [T],
-    /// The weights and biases of the cell state of an LSTM, `[vector][lane]`.
-    pub(crate) cell: &'a [T],
-    pub(crate) cell_bias: &'a [T],
-    /// The gradient with respect to `output`, `[N, P]`, for an LSTM without zoneout.
-    pub(crate) d_output: Option<&'a [T]>,
-    /// The normalised cell states of an LSTM, `[vector][row][lane]`, and the gradient with respect to what they become
-    /// with weight and bias.
-    pub(crate) normalized_cells: SyncPtr<T>,
-    pub(crate) d_cells: SyncPtr<T>,
-}
 
 impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     /// Ends step `k` for some sequences, whose products with the hidden states are stored.

@@ -12,32 +12,9 @@ use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::forward::ForwardLoop;
-use crate::recurrence::kept_states::{KeptStates, mix};
+use crate::recurrence::kept_states::{KeptForward, KeptGradients, KeptStates, mix};
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::vector::Simd;
-
-/// Zoneout of a forward loop.
-#[derive(Clone, Copy)]
-pub(crate) struct KeptForward<'a, T> {
-    pub(crate) states: KeptStates<'a, T>,
-    /// Room for the cell states before the present step, `[vector][sequence][lane]`.
-    pub(crate) cells_before: SyncPtr<T>,
-}
-
-/// Zoneout of a backward loop.
-#[derive(Clone, Copy)]
-pub(crate) struct KeptGradients<'a, T> {
-    pub(crate) states: KeptStates<'a, T>,
-    /// The gradient with respect to `output`, `[N, P]`.
-    pub(crate) d_output: Option<&'a [T]>,
-    /// The gradient with respect to the cell states, `[N, H]`.
-    pub(crate) d_cell_states: Option<&'a [T]>,
-    /// Room for the part of the gradient with respect to the hidden state that passes by the cell,
-    /// `[vector][sequence][lane]`.
-    pub(crate) d_hidden: SyncPtr<T>,
-    /// The same for the cell state.
-    pub(crate) d_cells: SyncPtr<T>,
-}
 
 /// The vectors of hidden states that belong to some blocks of units.
 fn hidden_vectors<const U: usize>(layout: &KernelLayout, blocks: &Range<usize>) -> Range<usize> {
