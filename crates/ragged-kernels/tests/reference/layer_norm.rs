@@ -6,7 +6,7 @@ use ragged_kernels::CellKind;
 fn groups(cell: CellKind, rows: usize, hidden: usize) -> Vec<std::ops::Range<usize>> {
     match cell {
         CellKind::LayerNormGru => vec![0..2 * hidden, 2 * hidden..3 * hidden],
-        _ => vec![0..rows],
+        _ => std::iter::once(0..rows).collect(),
     }
 }
 
