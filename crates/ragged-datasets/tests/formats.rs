@@ -32,7 +32,7 @@ fn columns_have_roles_by_name() {
         series: Some("id".into()),
         time: Some("when".into()),
         features: names(&["y", "x"]),
-        categories: None,
+        types: Default::default(),
         targets: names(&["next", "after"]),
         delimiter: ';',
     };

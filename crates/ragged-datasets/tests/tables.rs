@@ -93,7 +93,7 @@ fn a_label_under_an_unusual_name_is_refused_with_advice() {
     refused(
         "series_id,x,label\na,1,cat\n",
         "line 2, column 3: expected a number, got `cat`: targets are in a column `target`, or in those \
-         that csv.targets names",
+         that csv.targets names; data.read.csv.types says if `label` is a category, a text or ignored",
     );
 }
 

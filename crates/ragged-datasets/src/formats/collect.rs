@@ -76,6 +76,11 @@ impl<'a> Collector<'a> {
         self.known.is_none()
     }
 
+    /// Whether the current file is the first of the training data, which decides the types of columns.
+    pub(super) fn is_first_of_training(&self) -> bool {
+        self.is_training() && self.sequences.is_empty()
+    }
+
     /// Adds a sentence that a person should read about the current file.
     pub(super) fn note(&mut self, note: impl Into<String>) {
         self.notes.push((self.file(), note.into()));

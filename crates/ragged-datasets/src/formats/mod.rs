@@ -79,7 +79,7 @@ mod ts;
 mod write;
 
 pub use column::{Column, Role};
-pub use csv::CsvColumns;
+pub use csv::{ColumnType, CsvColumns};
 pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};

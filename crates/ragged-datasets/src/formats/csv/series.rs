@@ -1,9 +1,10 @@
 //! The rows of one series of a table.
 
-use csv::ByteRecord;
+use ragged_transforms::Tokenizer;
 
 use crate::error::{Location, Result};
 use crate::formats::csv::columns::Columns;
+use crate::formats::csv::rows::Cells;
 use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::number::{is_missing, number};
@@ -11,11 +12,8 @@ use crate::formats::raw_sequence::RawSequence;
 use crate::formats::time::{TimeForm, Times};
 use crate::formats::token_columns::Tokens;
 
-/// Added to the error of a text among features, in a table without targets.
-const NO_TARGET: &str = ": targets are in a column `target`, or in those that csv.targets names";
-
-/// Added to the error of a text among features, in a table with targets.
-const NO_CATEGORY: &str = ": a column of categories is listed in csv.categories";
+/// Added to the error of a text in a column of numbers.
+const NO_NUMBER: &str = ": data.read.csv.types says which columns are no numbers";
 
 /// The rows of one series, in the order of the file.
 pub(super) struct Series {
@@ -25,7 +23,7 @@ pub(super) struct Series {
     time_form: Times,
     /// `[rows, features]`.
     values: Vec<f64>,
-    /// `[rows, categories]`, the indices of their texts.
+    /// `[rows, categories]`, the indices of their texts; or those of the tokens of a text.
     tokens: Vec<u32>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
@@ -48,6 +46,7 @@ impl Series {
         &mut self,
         cells: &Cells,
         columns: &Columns,
+        tokenizer: Tokenizer,
         tokens: &mut Tokens,
     ) -> Result<()> {
         self.lines.push(cells.line);
@@ -60,14 +59,15 @@ impl Series {
             let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
             self.values.push(value.map_err(|reason| {
                 let is_text = !text.contains(|c: char| c.is_ascii_digit());
-                let is_first = self.lines.len() == 1;
-                let hint = match is_text && is_first {
-                    true if columns.targets.is_empty() => NO_TARGET,
-                    true => NO_CATEGORY,
-                    false => "",
-                };
+                let hint = if is_text { NO_NUMBER } else { "" };
                 cells.location(column).error(reason + hint)
             })?);
+        }
+        if let Some(column) = columns.text {
+            for token in tokenizer.split(cells.text(column)?) {
+                let index = tokens.index(0, token);
+                self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
+            }
         }
         for (k, &column) in columns.categories.iter().enumerate() {
             let index = tokens.index(k, cells.text(column)?.to_string());
@@ -97,7 +97,10 @@ impl Series {
             }
         };
         let values = in_order(&self.values, features, &order);
-        let tokens = in_order(&self.tokens, columns.categories.len(), &order);
+        let tokens = match columns.text {
+            Some(_) => std::mem::take(&mut self.tokens),
+            None => in_order(&self.tokens, columns.categories.len(), &order),
+        };
         let column = columns.targets.first().copied().unwrap_or(0) + 1;
         let location = Location::Line { line: self.lines[0], column };
         Ok(RawSequence { id: self.id, values, features: Some(features), tokens, target, location })
@@ -124,46 +127,4 @@ impl Series {
 /// Returns rows of `width` elements in an order.
 fn in_order<T: Copy>(rows: &[T], width: usize, order: &[usize]) -> Vec<T> {
     order.iter().flat_map(|&row| &rows[row * width..(row + 1) * width]).copied().collect()
-}
-
-/// A row of the table, with the number of its first line.
-pub(super) struct Cells<'a> {
-    pub(super) record: &'a ByteRecord,
-    pub(super) line: usize,
-}
-
-impl Cells<'_> {
-    pub(super) fn location(&self, column: usize) -> Location {
-        Location::Line { line: self.line, column: column + 1 }
-    }
-
-    /// Returns the text of a cell, which must be on one line: a cell of several lines is the sign of a
-    /// lost quote.
-    pub(super) fn text(&self, column: usize) -> Result<&str> {
-        let text = std::str::from_utf8(&self.record[column]);
-        let text = text.map_err(|_| self.location(column).error("invalid UTF-8"))?;
-        if text.contains('\n') {
-            let reason = "expected a cell on one line, got a line break between quotes";
-            return Err(self.location(column).error(reason));
-        }
-        Ok(text)
-    }
-
-    /// Checks that there are as many cells as names of columns.
-    pub(super) fn check_count(&self, expected: usize) -> Result<()> {
-        let got = self.record.len();
-        if got == expected {
-            return Ok(());
-        }
-        let last_is_empty = self.record.get(got.saturating_sub(1)).is_some_and(<[u8]>::is_empty);
-        let why = match got > expected {
-            true if last_is_empty && got == expected + 1 => {
-                ", the last one empty: expected no delimiter at the end of a row"
-            }
-            true => ": expected quotes around a cell with a delimiter or a decimal comma",
-            false => "",
-        };
-        let reason = format!("expected {expected} cells, got {got}{why}");
-        Err(self.location(expected.min(got)).error(reason))
-    }
 }
