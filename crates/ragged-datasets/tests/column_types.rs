@@ -162,7 +162,7 @@ fn a_text_is_the_whole_sequence() {
         "line 3, column 1: expected a new name, as each row has a whole text, got one again";
     assert_eq!(read(&table.replace("\nb,", "\na,"), &text, None).unwrap_err(), message);
     let message = "line 1, column 2: column `words` has a text in each row, which is a whole sequence: expected \
-                   csv.types to say that `x` is ignored";
+                   csv.types to say that `x` is static or ignored";
     let table = "words,x,target\none two,1,x\nthree,2,y\n";
     assert_eq!(read(table, &text, None).unwrap_err(), message);
     let both = typed(&[("words", ColumnType::Text), ("x", ColumnType::Ignored)]);

@@ -72,6 +72,7 @@ mod read;
 mod resolve;
 mod safetensors;
 mod schema;
+mod static_columns;
 pub(crate) mod task;
 mod time;
 mod token_columns;

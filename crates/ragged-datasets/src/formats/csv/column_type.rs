@@ -21,6 +21,12 @@ pub enum ColumnType {
     Category,
     /// A text that is a whole sequence of tokens. Each row is a sequence.
     Text,
+    /// One value per series: numbers if the first cell that is not missing is a number, or else categories.
+    Static,
+    /// One number per series.
+    StaticNumber,
+    /// One category per series.
+    StaticCategory,
     /// The time of each step, a number or a date.
     Time,
     /// A target, per sequence or per step.
@@ -32,7 +38,7 @@ pub enum ColumnType {
 impl ColumnType {
     /// Whether the column is an input of the model.
     pub(super) fn is_input(self) -> bool {
-        matches!(self, Self::Number | Self::Category | Self::Text)
+        !matches!(self, Self::Time | Self::Target | Self::Ignored)
     }
 }
 
@@ -43,6 +49,9 @@ impl fmt::Display for ColumnType {
             Self::Number => "number",
             Self::Category => "category",
             Self::Text => "text",
+            Self::Static => "static",
+            Self::StaticNumber => "static-number",
+            Self::StaticCategory => "static-category",
             Self::Time => "time",
             Self::Target => "target",
             Self::Ignored => "ignored",

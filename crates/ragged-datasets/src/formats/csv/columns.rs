@@ -70,6 +70,8 @@ pub(super) struct Columns {
     pub(super) categories: Vec<usize>,
     /// The column of texts, each of which is a sequence.
     pub(super) text: Option<usize>,
+    /// The static columns of numbers, then those of categories.
+    pub(super) statics: (Vec<usize>, Vec<usize>),
     pub(super) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
     pub(super) trailing: Option<usize>,
@@ -103,7 +105,7 @@ impl Columns {
                 let other_name = shown(names[other]);
                 let reason = format!(
                     "column `{name}` has a text in each row, which is a whole sequence: expected csv.types to say \
-                     that `{other_name}` is ignored"
+                     that `{other_name}` is static or ignored"
                 );
                 return Err(header.at(other).error(reason));
             }
@@ -125,9 +127,34 @@ impl Columns {
         let tokens = if text.is_some() { vec![TOKENS.to_string()] } else { named(&categories) };
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
         into.tokens().check(&tokens).map_err(|reason| header.at(0).error(reason))?;
+        let mut statics = (of(ColumnType::StaticNumber), of(ColumnType::StaticCategory));
+        statics.0.sort_by_cached_key(|&column| {
+            into.statics().place(names[column]).0.unwrap_or(usize::MAX)
+        });
+        statics.1.sort_by_cached_key(|&column| {
+            into.statics().place(names[column]).1.unwrap_or(usize::MAX)
+        });
+        let checked = into.statics().check(&named(&statics.0), &named(&statics.1));
+        checked.map_err(|reason| header.at(0).error(reason))?;
+        if features.is_empty() && categories.is_empty() && text.is_none() {
+            let reason =
+                "expected at least one column that changes from step to step, got static ones";
+            return Err(header.at(0).error(reason));
+        }
         let targets = if into.wants_targets() { roles.targets } else { vec![] };
         let Roles { series, time, trailing, numbering, ignored, .. } = roles;
-        Ok(Self { series, time, features, categories, text, targets, trailing, numbering, ignored })
+        Ok(Self {
+            series,
+            time,
+            features,
+            categories,
+            text,
+            statics,
+            targets,
+            trailing,
+            numbering,
+            ignored,
+        })
     }
 
     /// Records the roles of all columns.
@@ -142,6 +169,13 @@ impl Columns {
         }
         if let Some(column) = self.text {
             input[column] = Some((Role::Token(0), "a text, the sequence"));
+        }
+        for (k, &column) in self.statics.0.iter().enumerate() {
+            input[column] = Some((Role::Static(k), "a number of each series"));
+        }
+        for (k, &column) in self.statics.1.iter().enumerate() {
+            let k = self.statics.0.len() + k;
+            input[column] = Some((Role::Static(k), "a category of each series"));
         }
         for (column, name) in names.iter().enumerate() {
             let (role, content) = match input[column] {

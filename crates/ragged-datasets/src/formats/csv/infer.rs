@@ -84,6 +84,14 @@ pub(super) fn infer<R: BufRead>(
     let mut types = vec![];
     for (seen, column) in evidence.into_iter().zip(open) {
         let name = shown(header.names[column]);
+        if roles.inputs.contains(&(column, Some(ColumnType::Static))) {
+            let inferred = match seen.starts_with_number || seen.text.is_none() {
+                true => ColumnType::StaticNumber,
+                false => ColumnType::StaticCategory,
+            };
+            types.push((column, inferred, String::new()));
+            continue;
+        }
         let (line, text) = match seen.text {
             // Also where all cells are missing.
             None => {

@@ -39,17 +39,16 @@ pub(in crate::formats) fn read(
     }
     let inferred: HashMap<usize, ColumnType> =
         types.into_iter().map(|(column, inferred, _)| (column, inferred)).collect();
-    let is_only = roles.open().len() == 1 && roles.inputs.len() == 1;
-    let tokens = into.tokens();
-    let known = |column: usize| match tokens.has(header.names[column]) {
-        true => ColumnType::Category,
-        false if is_only && tokens.are_texts(TOKENS) => ColumnType::Text,
-        false => ColumnType::Number,
-    };
-    let types = roles.inputs.iter().map(|&(column, given)| {
-        given.or_else(|| inferred.get(&column).copied()).unwrap_or_else(|| known(column))
-    });
-    let types: Vec<ColumnType> = types.collect();
+    let mut types = vec![];
+    for &(column, given) in &roles.inputs {
+        types.push(match (given, inferred.get(&column)) {
+            (None | Some(ColumnType::Static), Some(&inferred)) => inferred,
+            (None | Some(ColumnType::Static), None) => {
+                known(header.names[column], given, &roles, into)
+            }
+            (Some(given), _) => given,
+        });
+    }
     let columns = Columns::new(&header, roles, &types, into)?;
     input.rewind().map_err(io)?;
     let (mut rows, ..) = Rows::open(&mut input, delimiter)?;
@@ -64,7 +63,7 @@ pub(in crate::formats) fn read(
             return Err(cells.location(column).error(reason));
         }
         let position = position(&cells, &columns, &mut by_id, &mut series)?;
-        series[position].add(&cells, &columns, tokenizer, into.tokens())?;
+        series[position].add(&cells, &columns, &header.names, tokenizer, into.tokens())?;
     }
     if series.is_empty() {
         return Err(rows.end().error("expected a row, got the end of the file"));
@@ -74,7 +73,23 @@ pub(in crate::formats) fn read(
         let parts = tokenizer.parts();
         into.note(format!("texts are divided into {parts} (data.read.tokenizer)"));
     }
-    series.into_iter().try_for_each(|series| into.push(series.finish(&columns)?))
+    series.into_iter().try_for_each(|series| {
+        let sequence = series.finish(&columns, into.statics())?;
+        into.push(sequence)
+    })
+}
+
+/// Returns the type that a column had in the files before.
+fn known(name: &str, given: Option<ColumnType>, roles: &Roles, into: &mut Collector) -> ColumnType {
+    let is_only = roles.inputs.len() == 1;
+    match into.statics().place(name) {
+        (Some(_), _) => ColumnType::StaticNumber,
+        (_, Some(_)) => ColumnType::StaticCategory,
+        _ if given.is_some() => ColumnType::StaticNumber,
+        _ if into.tokens().has(name) => ColumnType::Category,
+        _ if is_only && into.tokens().are_texts(TOKENS) => ColumnType::Text,
+        _ => ColumnType::Number,
+    }
 }
 
 /// Returns the position of the series of a row, a new one where it is the first.

@@ -136,9 +136,10 @@ impl Roles {
         Ok(Self { series, time, targets, lacks_targets, inputs, trailing, numbering, ignored })
     }
 
-    /// Returns the inputs whose types are not given.
+    /// Returns the inputs whose types are not given, or not entirely.
     pub(super) fn open(&self) -> Vec<usize> {
-        let open = self.inputs.iter().filter(|(_, given)| given.is_none());
+        let is_open = |given: Option<ColumnType>| matches!(given, None | Some(ColumnType::Static));
+        let open = self.inputs.iter().filter(|(_, given)| is_open(*given));
         open.map(|(column, _)| *column).collect()
     }
 }

@@ -7,10 +7,12 @@ use crate::formats::csv::columns::Columns;
 use crate::formats::csv::rows::Cells;
 use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
-use crate::formats::number::{is_missing, number};
+use crate::formats::number::{is_missing, number, shown};
 use crate::formats::raw_sequence::RawSequence;
+use crate::formats::static_columns::StaticNames;
 use crate::formats::time::{TimeForm, Times};
 use crate::formats::token_columns::Tokens;
+use crate::tokens::statics::Statics;
 
 /// Added to the error of a text in a column of numbers.
 const NO_NUMBER: &str = ": data.read.csv.types says which columns are no numbers";
@@ -25,6 +27,8 @@ pub(super) struct Series {
     values: Vec<f64>,
     /// `[rows, categories]`, the indices of their texts; or those of the tokens of a text.
     tokens: Vec<u32>,
+    /// The first cell of each static column that is not missing, with its line.
+    statics: Vec<Option<(usize, String)>>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
 }
@@ -38,6 +42,7 @@ impl Series {
             time_form: Times::default(),
             values: vec![],
             tokens: vec![],
+            statics: vec![],
             targets: vec![],
         }
     }
@@ -46,6 +51,7 @@ impl Series {
         &mut self,
         cells: &Cells,
         columns: &Columns,
+        names: &[&str],
         tokenizer: Tokenizer,
         tokens: &mut Tokens,
     ) -> Result<()> {
@@ -73,6 +79,10 @@ impl Series {
             let index = tokens.index(k, cells.text(column)?.to_string());
             self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
         }
+        let statics = columns.statics.0.iter().chain(&columns.statics.1);
+        for (k, &column) in statics.enumerate() {
+            self.add_static(k, column, k < columns.statics.0.len(), cells, names[column])?;
+        }
         let target = |&column: &usize| {
             let cell = Value::Cell(cells.text(column)?.to_string());
             Ok(Field::new(cell, cells.location(column)))
@@ -81,12 +91,82 @@ impl Series {
         Ok(())
     }
 
+    /// Keeps the value of a static column, or checks that it is the same as before.
+    fn add_static(
+        &mut self,
+        k: usize,
+        column: usize,
+        is_number: bool,
+        cells: &Cells,
+        name: &str,
+    ) -> Result<()> {
+        if self.statics.len() <= k {
+            self.statics.push(None);
+        }
+        let text = cells.text(column)?;
+        let missing = if is_number { is_missing(text) } else { text.is_empty() };
+        if missing {
+            return Ok(());
+        }
+        let error = |reason: String| cells.location(column).error(reason);
+        if is_number {
+            let hint = ": data.read.csv.types says if it is a static-category";
+            number(text).map_err(|reason| error(reason + hint))?;
+        }
+        match &self.statics[k] {
+            None => self.statics[k] = Some((cells.line, text.to_string())),
+            Some((_, first)) if first == text => {}
+            Some((_, first)) if is_number && Decimal::parse(first) == Decimal::parse(text) => {}
+            Some((line, first)) => {
+                let (name, first, got) = (shown(name), shown(first), shown(text));
+                let series = self
+                    .id
+                    .as_deref()
+                    .map_or("the series".into(), |id| format!("series `{}`", shown(id)));
+                return Err(error(format!(
+                    "static column `{name}` changes within {series}: expected `{first}` as in line {line}, got \
+                     `{got}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the static values.
+    fn take_statics(
+        &mut self,
+        columns: &Columns,
+        names: &mut StaticNames,
+    ) -> Result<Option<Statics>> {
+        if self.statics.is_empty() {
+            return Ok(None);
+        }
+        let count = columns.statics.0.len();
+        let location = Location::Line { line: self.lines[0], column: 1 };
+        let mut cells = std::mem::take(&mut self.statics).into_iter();
+        let text = |cell: Option<(usize, String)>| cell.map_or(String::new(), |(_, text)| text);
+        let numbers = cells.by_ref().take(count).map(|cell| match cell {
+            None => Ok(f64::NAN),
+            Some((_, text)) => number(&text).map_err(|reason| location.error(reason)),
+        });
+        let numbers = numbers.collect::<Result<_>>()?;
+        let categories = cells
+            .enumerate()
+            .map(|(k, cell)| names.index(k, text(cell)).map_err(|reason| location.error(reason)));
+        Ok(Some(Statics { numbers, categories: categories.collect::<Result<_>>()? }))
+    }
+
     /// Returns how the times are written, if there are any.
     pub(super) fn time_form(&self) -> Option<TimeForm> {
         self.time_form.form()
     }
 
-    pub(super) fn finish(mut self, columns: &Columns) -> Result<RawSequence> {
+    pub(super) fn finish(
+        mut self,
+        columns: &Columns,
+        names: &mut StaticNames,
+    ) -> Result<RawSequence> {
+        let statics = self.take_statics(columns, names)?;
         let features = columns.features.len();
         let order = self.order(columns)?;
         let target = match columns.targets.is_empty() {
@@ -103,7 +183,15 @@ impl Series {
         };
         let column = columns.targets.first().copied().unwrap_or(0) + 1;
         let location = Location::Line { line: self.lines[0], column };
-        Ok(RawSequence { id: self.id, values, features: Some(features), tokens, target, location })
+        Ok(RawSequence {
+            id: self.id,
+            values,
+            features: Some(features),
+            tokens,
+            statics,
+            target,
+            location,
+        })
     }
 
     /// Returns the rows in the order of their times.
