@@ -33,6 +33,7 @@ fn columns_have_roles_by_name() {
         time: Some("when".into()),
         features: names(&["y", "x"]),
         types: Default::default(),
+        time_features: vec![],
         targets: names(&["next", "after"]),
         delimiter: ';',
     };

@@ -80,7 +80,7 @@ mod ts;
 mod write;
 
 pub use column::{Column, Role};
-pub use csv::{ColumnType, CsvColumns};
+pub use csv::{ColumnType, CsvColumns, TimeFeature};
 pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};

@@ -10,6 +10,7 @@ use crate::formats::column::Role;
 use crate::formats::csv::column_type::ColumnType;
 use crate::formats::csv::header::Header;
 use crate::formats::csv::roles::Roles;
+use crate::formats::csv::time_features::TimeFeature;
 use crate::formats::number::shown;
 use crate::formats::time::TimeForm;
 
@@ -45,6 +46,9 @@ pub struct CsvColumns {
     /// The types of columns, by their names. Default as [`ColumnType`] says.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub types: BTreeMap<String, ColumnType>,
+    /// The features that the times give, after those of the columns. Default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub time_features: Vec<TimeFeature>,
     /// The separator of cells, one ASCII character. Default `,`.
     pub delimiter: char,
 }
@@ -57,6 +61,7 @@ impl Default for CsvColumns {
             features: None,
             targets: None,
             types: BTreeMap::new(),
+            time_features: vec![],
             delimiter: ',',
         }
     }
@@ -72,6 +77,7 @@ pub(super) struct Columns {
     pub(super) text: Option<usize>,
     /// The static columns of numbers, then those of categories.
     pub(super) statics: (Vec<usize>, Vec<usize>),
+    pub(super) time_features: Vec<TimeFeature>,
     pub(super) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
     pub(super) trailing: Option<usize>,
@@ -88,6 +94,7 @@ impl Columns {
         header: &Header,
         roles: Roles,
         types: &[ColumnType],
+        time_features: &[TimeFeature],
         into: &mut Collector,
     ) -> Result<Self> {
         let names = &header.names;
@@ -98,6 +105,12 @@ impl Columns {
         let (features, mut categories) = (of(ColumnType::Number), of(ColumnType::Category));
         let texts = of(ColumnType::Text);
         let text = texts.first().copied();
+        if let (Some(text), Some(feature)) = (text, time_features.first()) {
+            let got = feature.name();
+            let reason =
+                format!("csv.time_features has `{got}`: expected none, as a text has no times");
+            return Err(header.at(text).error(reason));
+        }
         if let Some(text) = text {
             let name = shown(names[text]);
             let others = texts[1..].iter().chain(&features).chain(&categories).chain(&roles.time);
@@ -117,9 +130,12 @@ impl Columns {
             // A text has no features, in any format.
             Some(_) => vec![],
             None => {
-                let order = into.order(&named(&features));
+                let made = time_features.iter().flat_map(|feature| feature.names());
+                let all = named(&features).into_iter().chain(made.map(ToString::to_string));
+                let order = into.order(&all.collect::<Vec<_>>());
                 let order = order.map_err(|reason| header.at(0).error(reason))?;
-                order.into_iter().map(|k| features[k]).collect()
+                // Those of the times are the last ones in every file.
+                order.into_iter().filter_map(|k| features.get(k).copied()).collect()
             }
         };
         let place = |column: &usize| into.tokens().place(names[*column]);
@@ -136,7 +152,8 @@ impl Columns {
         });
         let checked = into.statics().check(&named(&statics.0), &named(&statics.1));
         checked.map_err(|reason| header.at(0).error(reason))?;
-        if features.is_empty() && categories.is_empty() && text.is_none() {
+        let made = time_features.len();
+        if features.is_empty() && categories.is_empty() && text.is_none() && made == 0 {
             let reason =
                 "expected at least one column that changes from step to step, got static ones";
             return Err(header.at(0).error(reason));
@@ -150,6 +167,7 @@ impl Columns {
             categories,
             text,
             statics,
+            time_features: time_features.to_vec(),
             targets,
             trailing,
             numbering,
@@ -160,6 +178,13 @@ impl Columns {
     /// Records the roles of all columns.
     pub(super) fn describe(&self, names: &[&str], times: Option<TimeForm>, into: &mut Collector) {
         let times = times.map_or("", TimeForm::plural);
+        let made: Vec<&str> =
+            self.time_features.iter().flat_map(|feature| feature.names()).copied().collect();
+        let times = match made.is_empty() || self.time.is_none() {
+            true => times.to_string(),
+            false => format!("{times}, of which the features {} are made", made.join(", ")),
+        };
+        let times = times.as_str();
         let mut input = vec![None; names.len()];
         for (k, &column) in self.features.iter().enumerate() {
             input[column] = Some((Role::Feature(k), ""));

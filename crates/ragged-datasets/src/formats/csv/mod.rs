@@ -23,9 +23,11 @@ mod read;
 mod roles;
 mod rows;
 mod series;
+mod time_features;
 mod write;
 
 pub use column_type::ColumnType;
 pub use columns::CsvColumns;
 pub(super) use read::read;
+pub use time_features::TimeFeature;
 pub(super) use write::write;

@@ -49,7 +49,7 @@ pub(in crate::formats) fn read(
             (Some(given), _) => given,
         });
     }
-    let columns = Columns::new(&header, roles, &types, into)?;
+    let columns = Columns::new(&header, roles, &types, &csv.time_features, into)?;
     input.rewind().map_err(io)?;
     let (mut rows, ..) = Rows::open(&mut input, delimiter)?;
     let mut series: Vec<Series> = vec![];
@@ -67,6 +67,15 @@ pub(in crate::formats) fn read(
     }
     if series.is_empty() {
         return Err(rows.end().error("expected a row, got the end of the file"));
+    }
+    for &feature in &columns.time_features {
+        if let Some(missing) = feature.missing(series[0].time_form()) {
+            let at = columns.time.map_or(0, |column| column + 1).max(1);
+            let (line, name) =
+                (if columns.time.is_some() { series[0].line() } else { line }, feature);
+            let reason = format!("csv.time_features has `{}`: expected {missing}", name.name());
+            return Err(Location::Line { line, column: at }.error(reason));
+        }
     }
     columns.describe(&header.names, series[0].time_form(), into);
     if columns.text.is_some() && into.is_training() {

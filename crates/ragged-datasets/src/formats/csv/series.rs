@@ -5,6 +5,7 @@ use ragged_transforms::Tokenizer;
 use crate::error::{Location, Result};
 use crate::formats::csv::columns::Columns;
 use crate::formats::csv::rows::Cells;
+use crate::formats::csv::time_features::TimeFeature;
 use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::number::{is_missing, number, shown};
@@ -177,6 +178,12 @@ impl Series {
             }
         };
         let values = in_order(&self.values, features, &order);
+        let made = &columns.time_features;
+        let features = features + made.iter().map(|feature| feature.names().len()).sum::<usize>();
+        let values = match made.is_empty() {
+            true => values,
+            false => self.with_time_features(&values, made, &order),
+        };
         let tokens = match columns.text {
             Some(_) => std::mem::take(&mut self.tokens),
             None => in_order(&self.tokens, columns.categories.len(), &order),
@@ -192,6 +199,30 @@ impl Series {
             target,
             location,
         })
+    }
+
+    /// Returns values, whose rows are in the order of the times, with the features that the times give.
+    fn with_time_features(
+        &self,
+        values: &[f64],
+        made: &[TimeFeature],
+        order: &[usize],
+    ) -> Vec<f64> {
+        let width = values.len() / order.len().max(1);
+        let mut rows = vec![];
+        for (t, &row) in order.iter().enumerate() {
+            rows.extend_from_slice(&values[t * width..(t + 1) * width]);
+            let before = t.checked_sub(1).and_then(|t| self.times.get(order[t])).copied();
+            for feature in made {
+                feature.push(t, self.times.get(row).copied(), before, &mut rows);
+            }
+        }
+        rows
+    }
+
+    /// Returns the first line of the series.
+    pub(super) fn line(&self) -> usize {
+        self.lines[0]
     }
 
     /// Returns the rows in the order of their times.
