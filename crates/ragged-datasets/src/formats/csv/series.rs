@@ -65,7 +65,8 @@ impl Series {
             let text = cells.text(column)?;
             let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
             self.values.push(value.map_err(|reason| {
-                let is_text = !text.contains(|c: char| c.is_ascii_digit());
+                let is_text =
+                    !text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_err();
                 let hint = if is_text { NO_NUMBER } else { "" };
                 cells.location(column).error(reason + hint)
             })?);
