@@ -8,7 +8,10 @@ use ragged_datasets::{Dataset, InMemory, Target, TargetKind};
 
 /// Each malformed file and its error message after the path.
 const MALFORMED: [(&str, &str); 57] = [
-    ("csv-bad-number.csv", "line 3, column 2: expected a number, got `zwei`"),
+    (
+        "csv-bad-number.csv",
+        "line 3, column 2: expected a number, got `zwei`: data.read.csv.types says which columns are no numbers",
+    ),
     ("csv-bad-utf8.csv", "line 2, column 3: invalid UTF-8"),
     ("csv-empty.csv", "line 1, column 1: expected at least one column of features, got none"),
     ("csv-header-only.csv", "line 2, column 1: expected a row, got the end of the file"),
@@ -76,7 +79,10 @@ const MALFORMED: [(&str, &str); 57] = [
     ("st-huge-shape.safetensors", "overflow computing buffer size from shape and/or element type"),
     ("st-lying-offsets.safetensors", "invalid shape, data type, or offset for tensor"),
     ("st-truncated.safetensors", "incomplete metadata, file not fully covered"),
-    ("ts-bad-number.ts", "line 2, column 5: expected a number, got `zwei`"),
+    (
+        "ts-bad-number.ts",
+        "line 2, column 5: expected a number, got `zwei`: data.read.csv.types says which columns are no numbers",
+    ),
     ("ts-bad-utf8.ts", "line 3, column 5: invalid UTF-8"),
     ("ts-empty.ts", "line 1, column 1: expected @data, got the end of the file"),
     ("ts-header-only.ts", "line 3, column 1: expected a series, got the end of the file"),
