@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::{Location, Result};
 use crate::formats::collect::Collector;
 use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::columns::CsvColumns;
+use crate::formats::csv::csv_columns::CsvColumns;
 use crate::formats::decimal::Decimal;
 use crate::formats::feature_names::list;
 use crate::formats::number::shown;

@@ -16,6 +16,7 @@
 
 mod column_type;
 mod columns;
+mod csv_columns;
 mod header;
 mod infer;
 mod quotes;
@@ -27,7 +28,7 @@ mod time_features;
 mod write;
 
 pub use column_type::ColumnType;
-pub use columns::CsvColumns;
+pub use csv_columns::CsvColumns;
 pub(super) use read::read;
 pub use time_features::TimeFeature;
 pub(super) use write::write;

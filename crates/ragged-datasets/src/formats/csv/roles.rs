@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::columns::CsvColumns;
+use crate::formats::csv::csv_columns::CsvColumns;
 use crate::formats::csv::header::{Header, SERIES, TIME};
 use crate::formats::number::shown;
 
