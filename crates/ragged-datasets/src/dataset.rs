@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// A data set whose examples can be requested in any order and from any thread.
 ///
@@ -91,6 +92,11 @@ pub trait Dataset: Send + Sync + 'static {
         &[]
     }
 
+    /// Returns the static columns, with the text of each index that examples have in them; none by default.
+    fn static_columns(&self) -> &StaticColumns {
+        StaticColumns::NONE
+    }
+
     /// Returns the name of example `index`, or `None` if it has none or is beyond the end.
     fn id(&self, _index: usize) -> Option<&str> {
         None
@@ -137,6 +143,10 @@ macro_rules! implement_for_pointers {
 
             fn token_columns(&self) -> &[TokenColumn] {
                 (**self).token_columns()
+            }
+
+            fn static_columns(&self) -> &StaticColumns {
+                (**self).static_columns()
             }
 
             fn id(&self, index: usize) -> Option<&str> {

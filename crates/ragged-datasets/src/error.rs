@@ -52,6 +52,24 @@ pub enum Error {
         /// The valid values.
         expected: String,
     },
+    /// An example with another number of static values than the data set.
+    #[error("example {index} has {} static numbers and {} static categories: expected {} and {}", got.0, got.1, expected.0, expected.1)]
+    Statics {
+        /// The index of the example.
+        index: usize,
+        /// Its numbers and categories.
+        got: (usize, usize),
+        /// Those of the data set.
+        expected: (usize, usize),
+    },
+    /// Other static columns than in the training data.
+    #[error("expected the static columns [{}], got [{}]", expected.join(", "), got.join(", "))]
+    StaticColumns {
+        /// The columns of the training data.
+        expected: Vec<String>,
+        /// The columns of the data set.
+        got: Vec<String>,
+    },
     /// A list with the wrong number of entries for the data set.
     #[error("{name} is for {got} {of}: expected {expected}")]
     Count {

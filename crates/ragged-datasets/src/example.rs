@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::repeat_rows::repeat_rows;
 use crate::target_shape::{ExpectedTarget, TargetShape};
+use crate::tokens::statics::Statics;
 use crate::tokens::step_tokens::StepTokens;
 
 /// The steps of one sequence, each with the same number of features, of tokens, or of both.
@@ -31,6 +32,7 @@ pub struct Sequence {
     /// The values before they were rounded to 32 bits, if they are kept.
     exact: Option<Vec<f64>>,
     tokens: Option<StepTokens>,
+    statics: Option<Statics>,
 }
 
 impl Sequence {
@@ -47,7 +49,7 @@ impl Sequence {
         if !values.len().is_multiple_of(features) {
             return Err(Error::PartialStep { values: values.len(), features });
         }
-        Ok(Self { values, features, exact: None, tokens: None })
+        Ok(Self { values, features, exact: None, tokens: None, statics: None })
     }
 
     /// Creates a sequence that keeps its values in 64 bits.
@@ -70,7 +72,7 @@ impl Sequence {
     /// # Ok::<(), ragged_datasets::Error>(())
     /// ```
     pub fn of_tokens(tokens: StepTokens) -> Self {
-        Self { values: vec![], features: 0, exact: None, tokens: Some(tokens) }
+        Self { values: vec![], features: 0, exact: None, tokens: Some(tokens), statics: None }
     }
 
     /// Adds tokens to the features.
@@ -90,6 +92,22 @@ impl Sequence {
     /// Returns the tokens of the steps, if they have any.
     pub fn tokens(&self) -> Option<&StepTokens> {
         self.tokens.as_ref()
+    }
+
+    /// Adds what is the same in all steps.
+    #[must_use]
+    pub fn with_statics(self, statics: Statics) -> Self {
+        Self { statics: Some(statics), ..self }
+    }
+
+    /// Returns what is the same in all steps, if there is anything.
+    pub fn statics(&self) -> Option<&Statics> {
+        self.statics.as_ref()
+    }
+
+    /// Replaces what is the same in all steps.
+    pub(crate) fn set_statics(&mut self, statics: Option<Statics>) {
+        self.statics = statics;
     }
 
     /// Replaces the tokens by as many others.
@@ -174,6 +192,7 @@ impl Sequence {
             features: self.features,
             exact: self.exact.map(|exact| repeat_rows(&exact, self.features, times)),
             tokens: self.tokens.map(|tokens| tokens.repeat_steps(times)),
+            statics: self.statics,
         }
     }
 
@@ -185,6 +204,7 @@ impl Sequence {
             features: self.features,
             exact: self.exact.as_ref().map(|exact| exact[range].to_vec()),
             tokens: self.tokens.as_ref().map(|tokens| tokens.cut(steps)),
+            statics: self.statics.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::example::{Example, Target, TargetKind};
 use crate::formats::Column;
 use crate::formats::task::summary;
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 use crate::tokens::step_tokens::StepTokens;
 
 /// A data set that holds its examples in memory.
@@ -34,6 +35,7 @@ pub struct InMemory {
     ids: Option<Vec<String>>,
     feature_names: Option<Vec<String>>,
     token_columns: Vec<TokenColumn>,
+    static_columns: StaticColumns,
     notes: Vec<String>,
     columns: Vec<Column>,
 }
@@ -64,6 +66,7 @@ impl InMemory {
             ids: None,
             feature_names: None,
             token_columns: vec![],
+            static_columns: StaticColumns::default(),
             notes: vec![],
             columns: vec![],
         })
@@ -127,6 +130,32 @@ impl InMemory {
         Ok(self)
     }
 
+    /// Sets the columns of the static values that the examples have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Statics`] for the first example with another number of them, [`Error::TokenId`] for the first index that
+    /// is not one of a text.
+    pub fn with_static_columns(mut self, columns: StaticColumns) -> Result<Self> {
+        let expected = (columns.numbers.len(), columns.categories.len());
+        for (index, example) in self.examples.iter().enumerate() {
+            let statics = example.sequence.statics();
+            let got = statics.map_or((0, 0), |s| (s.numbers.len(), s.categories.len()));
+            if got != expected {
+                return Err(Error::Statics { index, got, expected });
+            }
+            let ids = statics.map_or(&[][..], |statics| &statics.categories);
+            for (&got, column) in ids.iter().zip(&columns.categories) {
+                let count = column.texts.len();
+                if got as usize >= count {
+                    return Err(Error::TokenId { index, column: column.name.clone(), got, count });
+                }
+            }
+        }
+        self.static_columns = columns;
+        Ok(self)
+    }
+
     /// Sets what a person should know about how a file was read.
     pub(crate) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
@@ -169,7 +198,8 @@ impl InMemory {
     /// It identifies the content, whatever format it was read from: comments, headers, the spelling
     /// of numbers and the order of the classes do not matter. For each example, the sum covers its
     /// length (`u64`), its values step by step (`f32`, or `f64` where the sequence has
-    /// [exact values](crate::Sequence::exact_values)), the texts of its tokens step by step, and its target: labels as UTF-8, each followed
+    /// [exact values](crate::Sequence::exact_values)), the texts of its tokens step by step, its static
+    /// numbers (`f64`) and the texts of its static categories, and its target: labels as UTF-8, each followed
     /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
     /// `7fc00000`, or `7ff8000000000000` among exact values.
     pub fn fingerprint(&self) -> String {
@@ -203,6 +233,19 @@ impl InMemory {
                 match column.and_then(|column| column.texts.get(id as usize)) {
                     Some(text) => add_text(&mut sum, text),
                     None => sum.update(id.to_le_bytes()),
+                }
+            }
+            if let Some(statics) = example.sequence.statics() {
+                for value in &statics.numbers {
+                    let value = if value.is_nan() { f64::NAN } else { *value };
+                    sum.update(value.to_le_bytes());
+                }
+                for (&id, column) in statics.categories.iter().zip(&self.static_columns.categories)
+                {
+                    match column.texts.get(id as usize) {
+                        Some(text) => add_text(&mut sum, text),
+                        None => sum.update(id.to_le_bytes()),
+                    }
                 }
             }
             match &example.target {
@@ -251,6 +294,10 @@ impl Dataset for InMemory {
 
     fn token_columns(&self) -> &[TokenColumn] {
         &self.token_columns
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        &self.static_columns
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -7,6 +7,7 @@ use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// Some examples of another data set.
 ///
@@ -71,6 +72,10 @@ impl<D: Dataset> Dataset for Subset<D> {
 
     fn token_columns(&self) -> &[TokenColumn] {
         self.dataset.token_columns()
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        self.dataset.static_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -8,7 +8,10 @@ use ragged_datasets::{Dataset, InMemory, Target, TargetKind};
 
 /// Each malformed file and its error message after the path.
 const MALFORMED: [(&str, &str); 57] = [
-    ("csv-bad-number.csv", "line 3, column 2: expected a number, got `zwei`"),
+    (
+        "csv-bad-number.csv",
+        "line 3, column 2: expected a number, got `zwei`: data.read.csv.types says which columns are no numbers",
+    ),
     ("csv-bad-utf8.csv", "line 2, column 3: invalid UTF-8"),
     ("csv-empty.csv", "line 1, column 1: expected at least one column of features, got none"),
     ("csv-header-only.csv", "line 2, column 1: expected a row, got the end of the file"),

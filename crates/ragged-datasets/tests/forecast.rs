@@ -265,7 +265,7 @@ fn categories_must_be_known_in_advance() {
     (0..8).for_each(|t| table += &format!("{t},{}\n", ["a", "b"][t % 2]));
     let csv = CsvColumns {
         targets: Some(vec![]),
-        categories: Some(vec!["kind".into()]),
+        types: [("kind".to_string(), ragged_datasets::formats::ColumnType::Category)].into(),
         ..Default::default()
     };
     let options = ReadOptions { csv, ..Default::default() };

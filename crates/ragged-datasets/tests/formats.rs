@@ -32,7 +32,8 @@ fn columns_have_roles_by_name() {
         series: Some("id".into()),
         time: Some("when".into()),
         features: names(&["y", "x"]),
-        categories: None,
+        types: Default::default(),
+        time_features: vec![],
         targets: names(&["next", "after"]),
         delimiter: ';',
     };
@@ -77,9 +78,18 @@ fn malformed_tables() {
     let message = "line 3, column 3: expected 2 cells, got 3: expected quotes around a cell with a \
                    delimiter or a decimal comma";
     check("x,y\n1,2\n1,2,3\n", message);
-    check("x,y\n1,2\n\n1,z\n", "line 4, column 2: expected a number, got `z`");
-    check("x,y\r\n1,2\r\n\r\n1,z\r\n", "line 4, column 2: expected a number, got `z`");
-    check("x,y\n1,\"2\n\"\n1,z", "line 4, column 2: expected a number, got `z`");
+    check(
+        "x,y\n1,2\n\n1,z\n",
+        "line 4, column 2: expected a number, got `z`: data.read.csv.types says which columns are no numbers",
+    );
+    check(
+        "x,y\r\n1,2\r\n\r\n1,z\r\n",
+        "line 4, column 2: expected a number, got `z`: data.read.csv.types says which columns are no numbers",
+    );
+    check(
+        "x,y\n1,\"2\n\"\n1,z",
+        "line 4, column 2: expected a number, got `z`: data.read.csv.types says which columns are no numbers",
+    );
     check("x\n1\ninf\n", "line 3, column 1: expected a number, got `inf`");
     check("x\n1e39\n", "line 2, column 1: 1e39 is too large for a 32-bit float");
     check("time,x\nnoon,1\n", "line 2, column 1: expected a number or a date and time, got `noon`");

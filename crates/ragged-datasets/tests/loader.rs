@@ -21,7 +21,7 @@ fn content(batch: &Batch) -> Content {
     let (lengths, input) = match &batch.input {
         BatchInput::Packed(packed) => (packed.lengths(), values(packed.data())),
         BatchInput::Padded { input, lengths } => (lengths.clone(), values(input)),
-        BatchInput::Tokens(_) => panic!("features"),
+        BatchInput::Tokens(_) | BatchInput::Static { .. } => panic!("features"),
     };
     (batch.indices.clone(), lengths, input, values(&batch.target))
 }

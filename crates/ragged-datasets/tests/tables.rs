@@ -93,7 +93,7 @@ fn a_label_under_an_unusual_name_is_refused_with_advice() {
     refused(
         "series_id,x,label\na,1,cat\n",
         "line 2, column 3: expected a number, got `cat`: targets are in a column `target`, or in those \
-         that csv.targets names",
+         that csv.targets names; data.read.csv.types says if `label` is a category, a text or ignored",
     );
 }
 
@@ -167,7 +167,10 @@ fn encodings_and_line_ends() {
         assert_eq!(data.examples(), expected.examples(), "{end:?}");
     }
     // The line of an error counts lines of any kind.
-    refused("x\r1\rz\r", "line 3, column 1: expected a number, got `z`");
+    refused(
+        "x\r1\rz\r",
+        "line 3, column 1: expected a number, got `z`: data.read.csv.types says which columns are no numbers",
+    );
     refused(b"series_id,x,target\ns,1,m\xfcde\n", "line 2, column 3: invalid UTF-8");
     let message = "line 1, column 1: expected a text in UTF-8, got UTF-16: save the file as UTF-8";
     let utf16 =

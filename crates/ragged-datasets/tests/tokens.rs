@@ -1,6 +1,6 @@
 //! Tokens in files: what is read, what is refused, and what is written back.
 
-use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions, Schema};
+use ragged_datasets::formats::{self, Format, ReadOptions, Schema};
 use ragged_datasets::tokens::{Encoded, Tokenizer, VocabularyConfig, fit_vocabularies};
 use ragged_datasets::transforms::{TransformConfig, Transformed, fit};
 use ragged_datasets::{AugmentConfig, Augmented, Dataset, InMemory, TargetKind};
@@ -150,47 +150,4 @@ fn repeated_texts_are_noted_only_if_the_tokens_are_equal() {
     assert!(
         read(&repeated).unwrap().notes().iter().any(|note| note.contains("repeats sequence 4"))
     );
-}
-
-#[test]
-fn categories_of_a_table_are_tokens_of_the_steps() {
-    let table = "series_id,time,speed,gear,road,target\n\
-                 a,2,0.5,first,wet,x\n\
-                 a,1,0.7,,dry,x\n\
-                 b,1,1.5,first,dry,y\n";
-    let categories = |names: &[&str]| {
-        let categories = Some(names.iter().map(ToString::to_string).collect());
-        let csv = CsvColumns { categories, ..Default::default() };
-        ReadOptions { csv, ..Default::default() }
-    };
-    let read = |text: &str, options: &ReadOptions, schema: Option<&Schema>| {
-        formats::parse(text.as_bytes(), Format::Csv, options, schema).map_err(|e| e.to_string())
-    };
-    let options = categories(&["road", "gear"]);
-    let data = read(table, &options, None).unwrap();
-    let columns = data.token_columns();
-    assert_eq!(
-        (columns[0].name.as_str(), &columns[1].texts[..]),
-        ("road", &["first".to_string(), "".into()][..])
-    );
-    // In the order of the times; an empty cell is a category.
-    let example = data.get(0, 0).unwrap();
-    assert_eq!(example.sequence.values(), [0.7, 0.5]);
-    assert_eq!(example.sequence.tokens().unwrap().ids(), [1, 1, 0, 0]);
-    assert_eq!(data.columns()[3].to_string(), "tokens: categories");
-
-    // Categories alone are enough.
-    let alone = read("gear,target\nfirst,1.5\nfirst,1.5\n", &categories(&["gear"]), None).unwrap();
-    assert_eq!((alone.features(), alone.length(0, 0).unwrap()), (0, 2));
-    let error = read(table, &ReadOptions::default(), None).unwrap_err();
-    assert!(error.ends_with("a column of categories is listed in csv.categories"), "{error}");
-    let error = read(table, &categories(&["target"]), None).unwrap_err();
-    assert_eq!(
-        error,
-        "line 1, column 6: column `target` has another role: expected other categories"
-    );
-    let error = read(table, &categories(&["weather"]), None).unwrap_err();
-    assert!(error.starts_with("line 1, column 1: expected a column `weather`"), "{error}");
-    let error = read(table, &categories(&["gear", "road"]), Some(&Schema::of(&data))).unwrap_err();
-    assert!(error.contains("expected the columns of tokens road, gear as in"), "{error}");
 }

@@ -53,6 +53,22 @@ pub enum Error {
         /// The parts of the batch.
         got: (usize, usize, bool),
     },
+    /// Static values of other columns than the model takes.
+    #[error("static values: expected {} numbers and {} categories, got {} and {}", expected.0, expected.1, got.0, got.1)]
+    Statics {
+        /// The numbers and categories that the model takes.
+        expected: (usize, usize),
+        /// Those of the batch.
+        got: (usize, usize),
+    },
+    /// Static values for another number of sequences, for a model without static values, or missing ones.
+    #[error("static values: expected {}, got {}", rows(*expected), rows(*got))]
+    StaticRows {
+        /// The number of sequences, if the model takes static values.
+        expected: Option<usize>,
+        /// The number of rows, if there are any.
+        got: Option<usize>,
+    },
     /// A batch of tokens for a model without embeddings.
     #[error("input: expected features, as the model has no embedding, got tokens")]
     NoEmbedding,
@@ -221,3 +237,7 @@ impl From<Error> for candle_core::Error {
 
 /// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+fn rows(count: Option<usize>) -> String {
+    count.map_or("none".into(), |count| format!("{count} rows"))
+}

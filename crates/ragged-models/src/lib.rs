@@ -98,6 +98,7 @@ pub use model::linear::Linear;
 pub use model::model_dir::{load_model, save_model};
 pub use model::prepared::PreparedModel;
 pub use model::readout::Readout;
+pub use model::statics::{StaticConfig, StaticJoin};
 pub use model::stream::ModelStream;
 pub use model::training_stream::TrainingStream;
 pub use model::variable_length::VariableLengthLstm;

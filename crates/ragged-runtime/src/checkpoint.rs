@@ -67,6 +67,10 @@ pub(crate) struct Schema {
     pub(crate) features: Option<Vec<String>>,
     #[serde(default, rename = "tokens")]
     _tokens: IgnoredAny,
+    #[serde(default, rename = "static_numbers")]
+    _static_numbers: IgnoredAny,
+    #[serde(default, rename = "static_categories")]
+    _static_categories: IgnoredAny,
     #[serde(default)]
     pub(crate) exact: bool,
 }

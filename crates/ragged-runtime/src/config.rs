@@ -66,6 +66,9 @@ pub(crate) struct ModelConfig {
     #[serde(default)]
     pub(crate) tokens: Option<TokenConfig>,
     pub(crate) layer: LayerConfig,
+    /// Static values are not read here.
+    #[serde(default)]
+    statics: Option<IgnoredAny>,
     pub(crate) readout: Readout,
     #[serde(default)]
     head_dropout: f64,
@@ -191,6 +194,10 @@ impl ModelConfig {
     pub(crate) fn check(&self) -> Result<()> {
         if self.crf.is_some() {
             let (expected, got) = ("a model without a CRF (model.crf)", "a model with one");
+            return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
+        }
+        if self.statics.is_some() {
+            let (expected, got) = ("a model without static columns", "a model with some");
             return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
         }
         self.layer.check()?;

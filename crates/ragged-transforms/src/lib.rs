@@ -47,7 +47,10 @@ pub use error::{Error, Result};
 pub use outputs::{OutputKind, Outputs, SMALLEST_VARIANCE, sigmoid, softplus};
 pub use pipeline::{Pipeline, PipelineState};
 pub use scaling::{MinMax, Standardize};
-pub use tokens::{TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig};
+pub use tokens::{
+    StaticEncoder, StaticNumber, TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary,
+    VocabularyConfig,
+};
 pub use transform::{Keep, Transform};
 pub use values::Values;
 

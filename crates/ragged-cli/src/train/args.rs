@@ -30,6 +30,21 @@ pub(crate) struct Args {
     /// [default: by the targets of the file]
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
+    /// Set the column of a table that names the series [default: series_id]
+    #[arg(long, value_name = "COLUMN")]
+    series: Option<String>,
+    /// Set the target columns of a table [default: target and all that begin with target_]
+    #[arg(long, value_name = "COLUMN,...")]
+    targets: Option<String>,
+    /// Set the input columns of a table [default: all others]
+    #[arg(long, value_name = "COLUMN,...")]
+    features: Option<String>,
+    /// Set the types of columns of a table, such as `store=category,note=ignored` [default: by names and cells]
+    #[arg(long, value_name = "COLUMN=TYPE,...")]
+    types: Option<String>,
+    /// Set the separator of the cells of a table [default: ,]
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<String>,
     /// Set the loss: `mse`, `l1`, `huber`, `smooth-l1`, `cross-entropy`, `ctc`, `bce`, `poisson`, `gaussian` or
     /// `quantile` [default: cross-entropy for classes, ctc for lists of labels, mse for values]
     #[arg(long, value_name = "LOSS")]
@@ -55,7 +70,7 @@ pub(crate) struct Args {
         value_name = "RUN",
         value_hint = clap::ValueHint::DirPath,
         conflicts_with_all = [
-            "config", "model", "dataset", "data", "task", "loss", "epochs", "batch_size", "hidden_size", "lr",
+            "config", "model", "dataset", "data", "task", "series", "targets", "features", "types", "delimiter", "loss", "epochs", "batch_size", "hidden_size", "lr",
             "seed", "out", "overfit_batches", "dry_run", "set",
         ],
     )]
@@ -118,6 +133,8 @@ impl Args {
             ("--dataset", "data.dataset", &self.dataset, true),
             ("--data", "data.dir", &self.data, true),
             ("--task", "data.read.task", &self.task, true),
+            ("--series", "data.read.csv.series", &self.series, true),
+            ("--delimiter", "data.read.csv.delimiter", &self.delimiter, true),
             ("--loss", "train.loss", &self.loss, true),
             ("--epochs", "train.epochs", &self.epochs, false),
             ("--batch-size", "train.batch_size", &self.batch_size, false),
@@ -132,8 +149,31 @@ impl Args {
             let create = if is_text { Override::text } else { Override::flag };
             Some(create(flag, key, text.clone()))
         });
-        self.set.iter().cloned().chain(flags).collect()
+        let lists = [
+            ("--targets", "data.read.csv.targets", &self.targets),
+            ("--features", "data.read.csv.features", &self.features),
+        ];
+        let lists = lists.into_iter().filter_map(|(flag, key, names)| {
+            let names = names.as_ref()?;
+            let quoted: Vec<String> = names.split(',').map(quoted).collect();
+            let list = format!("[{}]", quoted.join(", "));
+            Some(Override::flag(format!("{flag} {names}"), key, list))
+        });
+        let types = self.types.iter().map(|types| {
+            let pairs = types.split(',').map(|pair| {
+                let (name, given) = pair.rsplit_once('=').unwrap_or((pair, ""));
+                format!("{} = {}", quoted(name), quoted(given))
+            });
+            let table = format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "));
+            Override::flag(format!("--types {types}"), "data.read.csv.types", table)
+        });
+        self.set.iter().cloned().chain(flags).chain(lists).chain(types).collect()
     }
+}
+
+/// Returns a text of TOML.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.trim().replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `ragged train --dry-run`: the configuration, the parameters and the expected training time.
+//! `ragged train --dry-run`: the configuration, the columns of the data, the parameters and the expected training time.
 
 use std::io::Write;
 
@@ -16,6 +16,10 @@ pub(crate) fn report(experiment: &Experiment) -> Result<(), Failure> {
     let monitor = experiment.config().train.monitor.name();
     let minimised = experiment.objective().describe();
     writeln!(out, "# minimises the {minimised}; the best epoch has the best {monitor}")?;
+    let width = experiment.columns().iter().map(|column| column.name.chars().count()).max();
+    for column in experiment.columns() {
+        writeln!(out, "# column {:<1$} {column}", column.name, width.unwrap_or(0))?;
+    }
     for (name, parameter) in experiment.parameters().named() {
         let shape = format!("{:?}", parameter.dims());
         writeln!(out, "# {name:<28} {shape:<14} {:>10}", parameter.elem_count())?;

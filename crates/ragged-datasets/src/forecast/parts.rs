@@ -161,10 +161,15 @@ fn past(series: &InMemory, train: &Forecast, ends: &[Ends]) -> Result<InMemory> 
             Some(tokens) => sequence.with_tokens(tokens.clone())?,
             None => sequence,
         };
+        let sequence = match part.statics() {
+            Some(statics) => sequence.with_statics(statics.clone()),
+            None => sequence,
+        };
         Ok(Example::new(sequence, Target::Values(vec![])))
     };
     let examples = series.examples().iter().zip(ends).map(example).collect::<Result<_>>()?;
     let names = train.feature_names().map(<[String]>::to_vec);
     let past = InMemory::new(examples, TargetKind::NONE)?.with_feature_names(names)?;
-    past.with_token_columns(series.token_columns().to_vec())
+    let past = past.with_token_columns(series.token_columns().to_vec())?;
+    past.with_static_columns(series.static_columns().clone())
 }

@@ -8,6 +8,7 @@ use crate::example::{Example, Sequence, Target, TargetKind};
 use crate::forecast::roles::Roles;
 use crate::in_memory::InMemory;
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// The name of the feature that is 1 in the steps to predict and 0 in the history.
 pub const INDICATOR: &str = "is future";
@@ -183,6 +184,8 @@ impl Dataset for Forecast {
             Some(tokens) => sequence.with_tokens(tokens.clone())?,
             None => sequence,
         };
+        let mut sequence = sequence;
+        sequence.set_statics(part.statics().cloned());
         let target = Target::StepValues(Sequence::new(targets, count)?);
         Ok(Example { naive_errors, ..Example::new(sequence, target) })
     }
@@ -199,6 +202,10 @@ impl Dataset for Forecast {
 
     fn token_columns(&self) -> &[TokenColumn] {
         self.series.token_columns()
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        self.series.static_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

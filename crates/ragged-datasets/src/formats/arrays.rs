@@ -156,6 +156,7 @@ pub(super) fn read(mut arrays: BTreeMap<String, Array>, into: &mut Collector) ->
             values,
             features: Some(features),
             tokens: vec![],
+            statics: None,
             target,
             location,
         })?;

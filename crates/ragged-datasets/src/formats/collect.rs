@@ -17,6 +17,7 @@ use crate::formats::precision::Precision;
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::resolve::{resolve, target};
 use crate::formats::schema::Schema;
+use crate::formats::static_columns::StaticNames;
 use crate::formats::task::{self, Task};
 use crate::formats::token_columns::Tokens;
 use crate::in_memory::InMemory;
@@ -34,6 +35,7 @@ pub(super) struct Collector<'a> {
     declared: Vec<String>,
     features: Option<usize>,
     tokens: Tokens,
+    statics: StaticNames,
     /// Each with the index of its file.
     sequences: Vec<(usize, RawSequence)>,
     /// Each with the index of its file.
@@ -55,6 +57,7 @@ impl<'a> Collector<'a> {
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
             tokens: Tokens::new(schema),
+            statics: StaticNames::new(schema),
             names,
             files: vec![],
             declared: vec![],
@@ -74,6 +77,11 @@ impl<'a> Collector<'a> {
     /// Whether these are the training data, and not data that are read with their schema.
     pub(super) fn is_training(&self) -> bool {
         self.known.is_none()
+    }
+
+    /// Whether the current file is the first of the training data, which decides the types of columns.
+    pub(super) fn is_first_of_training(&self) -> bool {
+        self.is_training() && self.sequences.is_empty()
     }
 
     /// Adds a sentence that a person should read about the current file.
@@ -140,6 +148,11 @@ impl<'a> Collector<'a> {
         &mut self.tokens
     }
 
+    /// Returns the static columns.
+    pub(super) fn statics(&mut self) -> &mut StaticNames {
+        &mut self.statics
+    }
+
     /// Adds a sequence, which must have as many features as the ones before.
     pub(super) fn push(&mut self, mut sequence: RawSequence) -> Result<()> {
         if let Some(got) = sequence.features {
@@ -149,6 +162,10 @@ impl<'a> Collector<'a> {
                     .location
                     .error(format!("expected {expected} features, got {got}")));
             }
+        }
+        if sequence.statics.is_none() {
+            let checked = self.statics.check(&[], &[]);
+            checked.map_err(|reason| sequence.location.error(reason))?;
         }
         if !self.wants_targets() {
             sequence.target = RawTarget::None;
@@ -215,6 +232,10 @@ impl<'a> Collector<'a> {
                 (std::mem::take(&mut raw.values), std::mem::take(&mut raw.tokens));
             let sequence = self.tokens.sequence(values, features, exact, tokens)?;
             let sequence = sequence.repeat_steps(self.repeat);
+            let sequence = match raw.statics.take() {
+                Some(statics) => sequence.with_statics(statics),
+                None => sequence,
+            };
             let length = sequence.len();
             let target = target(&kind, &vocabulary, &raw, length);
             let target = target.map_err(|error| self.in_file(file, error))?;
@@ -235,6 +256,7 @@ impl<'a> Collector<'a> {
         let names = self.names.into_names();
         let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;
         let data = data.with_token_columns(self.tokens.into_columns())?;
+        let data = data.with_static_columns(self.statics.into_columns())?;
         Ok(data.with_notes(notes).with_columns(self.columns))
     }
 

@@ -38,6 +38,8 @@ pub enum Role {
     Feature(usize),
     /// The column of tokens with this index.
     Token(usize),
+    /// The static column with this index, one value per sequence.
+    Static(usize),
     /// A target.
     Target,
     /// The names of the classes.
@@ -55,6 +57,7 @@ impl std::fmt::Display for Column {
             Role::Lengths => "lengths of the sequences",
             Role::Feature(_) => "feature",
             Role::Token(_) => "tokens",
+            Role::Static(_) => "static",
             Role::Target => "target",
             Role::Labels => "names of the classes",
             Role::LeftOut => "left out",

@@ -77,7 +77,8 @@ fn repetitions(examples: &[Example]) -> Option<(usize, usize, usize)> {
         let first = *seen.entry(hasher.finish()).or_insert(index);
         let earlier = &examples[first];
         let same_tokens = earlier.sequence.tokens() == example.sequence.tokens();
-        let same_input = same_tokens && bits(earlier).eq(bits(example));
+        let same_statics = earlier.sequence.statics() == example.sequence.statics();
+        let same_input = same_tokens && same_statics && bits(earlier).eq(bits(example));
         if first != index && same_input && earlier.target == example.target {
             let (_, _, count) = found.get_or_insert((first, index, 0));
             *count += 1;

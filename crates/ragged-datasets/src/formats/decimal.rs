@@ -62,6 +62,33 @@ impl Decimal {
         any.then(|| Self::new(if negative { -mantissa } else { mantissa }, exponent))
     }
 
+    /// Returns the difference to another number, rounded once where its digits are few enough, as those of dates are.
+    pub(super) fn minus(self, other: Self) -> f64 {
+        let smaller = self.exponent.min(other.exponent);
+        let scaled = |number: Self| {
+            let factor = 10i128.checked_pow(number.exponent.abs_diff(smaller))?;
+            number.mantissa.checked_mul(factor)
+        };
+        let difference = scaled(self).zip(scaled(other)).and_then(|(a, b)| a.checked_sub(b));
+        match difference {
+            // A power of ten up to the 22nd is exact.
+            Some(difference) if smaller < 0 => difference as f64 / 10f64.powi(-smaller),
+            Some(difference) => difference as f64 * 10f64.powi(smaller),
+            None => self.wide() - other.wide(),
+        }
+    }
+
+    /// Returns the nearest number of 64 bits, up to its last digits.
+    fn wide(self) -> f64 {
+        self.mantissa as f64 * 10f64.powi(self.exponent)
+    }
+
+    /// Returns a number of seconds in nanoseconds, if it is a whole number of them in the range of `i128`.
+    pub(super) fn nanoseconds(self) -> Option<i128> {
+        let exponent = u32::try_from(i64::from(self.exponent) + 9).ok()?;
+        self.mantissa.checked_mul(10i128.checked_pow(exponent)?)
+    }
+
     /// Returns the position of the first digit, counted from the decimal point.
     fn magnitude(self) -> i64 {
         i64::from(self.mantissa.unsigned_abs().ilog10()) + i64::from(self.exponent)
@@ -112,6 +139,17 @@ mod tests {
             assert!(same.iter().all(|text| parse(text) == parse(same[0])), "{same:?}");
         }
         assert_eq!(parse("1.2"), Decimal::new(12_000, -4));
+    }
+
+    #[test]
+    fn differences_of_large_numbers_keep_their_digits() {
+        let minus = |a, b| parse(a).minus(parse(b));
+        assert_eq!(minus("1700000000.000000001", "1700000000"), 1e-9);
+        assert_eq!(minus("1700000000000000001", "1.7e18"), 1.0);
+        assert_eq!((minus("0.3", "0.1"), minus("-2", "3.5")), (0.2, -5.5));
+        assert_eq!(minus("1e60", "1"), 1e60);
+        assert_eq!(parse("1.5").nanoseconds(), Some(1_500_000_000));
+        assert_eq!((parse("1e-10").nanoseconds(), parse("1e40").nanoseconds()), (None, None));
     }
 
     #[test]

@@ -72,6 +72,7 @@ mod read;
 mod resolve;
 mod safetensors;
 mod schema;
+mod static_columns;
 pub(crate) mod task;
 mod time;
 mod token_columns;
@@ -79,7 +80,7 @@ mod ts;
 mod write;
 
 pub use column::{Column, Role};
-pub use csv::CsvColumns;
+pub use csv::{ColumnType, CsvColumns, TimeFeature};
 pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};

@@ -2,6 +2,7 @@
 
 use crate::error::Location;
 use crate::formats::field::RawTarget;
+use crate::tokens::statics::Statics;
 
 /// A sequence, as read from a file.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct RawSequence {
     pub(super) features: Option<usize>,
     /// Indices of texts, row-major `[length, columns of tokens]`.
     pub(super) tokens: Vec<u32>,
+    /// What is the same in all steps.
+    pub(super) statics: Option<Statics>,
     pub(super) target: RawTarget,
     /// The location of the target.
     pub(super) location: Location,

@@ -88,7 +88,7 @@ fn read_input(
 ) -> Result<()> {
     match format {
         Format::Ts => ts::read(input, into),
-        Format::Csv => csv::read(input, &options.csv, into),
+        Format::Csv => csv::read(input, &options.csv, options.tokenizer, into),
         Format::JsonLines => json_lines::read(input, options.tokenizer, into),
         Format::Npz => npz::read(input, into),
         Format::Safetensors => {

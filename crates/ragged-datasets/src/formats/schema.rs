@@ -34,6 +34,12 @@ pub struct Schema {
     /// The names of the columns of tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
+    /// The names of the static columns of numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub static_numbers: Vec<String>,
+    /// The names of the static columns of categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub static_categories: Vec<String>,
     /// Whether values are kept in 64 bits, since 32 bits cannot hold those of some feature.
     #[serde(default)]
     pub exact: bool,
@@ -46,7 +52,11 @@ impl Schema {
         let first = dataset.get(0, 0);
         let exact = first.is_ok_and(|example| example.sequence.exact_values().is_some());
         let tokens = dataset.token_columns().iter().map(|column| column.name.clone()).collect();
-        Self { targets: dataset.target_kind().clone(), features, tokens, exact }
+        let statics = dataset.static_columns();
+        let (static_numbers, static_categories) =
+            (statics.numbers.clone(), statics.category_names());
+        let targets = dataset.target_kind().clone();
+        Self { targets, features, tokens, static_numbers, static_categories, exact }
     }
 
     /// Returns the schema for files from which targets are not read, such as those to predict from.
@@ -58,7 +68,14 @@ impl Schema {
 /// A schema that names no features.
 impl From<&TargetKind> for Schema {
     fn from(targets: &TargetKind) -> Self {
-        Self { targets: targets.clone(), features: None, tokens: vec![], exact: false }
+        Self {
+            targets: targets.clone(),
+            features: None,
+            tokens: vec![],
+            static_numbers: vec![],
+            static_categories: vec![],
+            exact: false,
+        }
     }
 }
 

@@ -50,6 +50,22 @@ impl Tokens {
         ))
     }
 
+    /// Returns the index of a column among those of the training data, or their number for another name.
+    pub(super) fn place(&self, name: &str) -> usize {
+        let names = self.names.as_deref().unwrap_or_default();
+        names.iter().position(|known| known == name).unwrap_or(names.len())
+    }
+
+    /// Whether the sequences are whole texts or lists, which other formats have under this name.
+    pub(super) fn are_texts(&self, name: &str) -> bool {
+        self.names.as_deref().is_some_and(|names| names == [name])
+    }
+
+    /// Whether a column of the training data has this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().flatten().any(|known| known == name)
+    }
+
     /// Returns the number of columns.
     pub(super) fn count(&self) -> usize {
         self.texts.len()

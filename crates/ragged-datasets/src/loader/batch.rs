@@ -17,6 +17,15 @@ pub enum BatchInput {
         /// The length of each sequence, `[B]`.
         lengths: Vec<usize>,
     },
+    /// One of the other forms, with what is the same in all steps of a sequence.
+    Static {
+        /// The steps.
+        steps: Box<Self>,
+        /// The numbers, `[B, F]`.
+        numbers: Tensor,
+        /// The indices of the categories, `[B, K]` of dtype `u32`.
+        categories: Tensor,
+    },
 }
 
 impl BatchInput {
@@ -26,6 +35,33 @@ impl BatchInput {
             Self::Packed(packed) => Some(packed.layout()),
             Self::Tokens(tokens) => Some(tokens.layout()),
             Self::Padded { .. } => None,
+            Self::Static { steps, .. } => steps.layout(),
+        }
+    }
+
+    /// Returns the steps, without what is the same in all of them.
+    pub fn steps(&self) -> &Self {
+        match self {
+            Self::Static { steps, .. } => steps.steps(),
+            other => other,
+        }
+    }
+
+    /// Returns the number of steps without padding.
+    fn real_steps(&self) -> usize {
+        match self {
+            Self::Padded { lengths, .. } => lengths.iter().sum(),
+            other => other.layout().map_or(0, PackedLayout::rows),
+        }
+    }
+
+    /// Returns B x T.
+    fn padded_steps(&self) -> usize {
+        match self {
+            Self::Padded { lengths, .. } => {
+                lengths.len() * lengths.iter().copied().max().unwrap_or(0)
+            }
+            other => other.layout().map_or(0, rectangle),
         }
     }
 }
@@ -77,22 +113,12 @@ impl Batch {
 
     /// Returns the number of steps without padding.
     pub fn real_steps(&self) -> usize {
-        match &self.input {
-            BatchInput::Packed(packed) => packed.layout().rows(),
-            BatchInput::Tokens(tokens) => tokens.layout().rows(),
-            BatchInput::Padded { lengths, .. } => lengths.iter().sum(),
-        }
+        self.input.steps().real_steps()
     }
 
     /// Returns the number of steps of the padded rectangle, B x T, whether the batch is padded or not.
     pub fn padded_steps(&self) -> usize {
-        match &self.input {
-            BatchInput::Packed(packed) => rectangle(packed.layout()),
-            BatchInput::Tokens(tokens) => rectangle(tokens.layout()),
-            BatchInput::Padded { lengths, .. } => {
-                lengths.len() * lengths.iter().copied().max().unwrap_or(0)
-            }
-        }
+        self.input.steps().padded_steps()
     }
 }
 

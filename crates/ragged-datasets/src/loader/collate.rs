@@ -6,6 +6,7 @@ use ragged_sequence::{PackedLayout, PackedSequence};
 use crate::error::{Error, Result};
 use crate::example::{Example, Target};
 use crate::loader::batch::{Batch, BatchInput};
+use crate::loader::collate_statics::statics;
 use crate::loader::collate_tokens::{pack, step_tokens};
 use crate::target_shape::{ExpectedTarget, TargetShape};
 
@@ -70,6 +71,12 @@ impl Collate {
             }
             (Layout::Padded(lengths), None) => BatchInput::Padded { input: input?, lengths },
             (Layout::Padded(_), Some(_)) => return Err(Error::PaddedTokens),
+        };
+        let input = match statics(examples, device)? {
+            Some((numbers, categories)) => {
+                BatchInput::Static { steps: Box::new(input), numbers, categories }
+            }
+            None => input,
         };
         let batch = Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect());
         let lengths = |(_, example): &(usize, Example)| match &example.target {
@@ -256,6 +263,7 @@ mod tests {
                 BatchInput::Packed(packed) => packed.data().dims(),
                 BatchInput::Padded { input, .. } => input.dims(),
                 BatchInput::Tokens(tokens) => tokens.ids().dims(),
+                BatchInput::Static { .. } => panic!("no static values"),
             };
             assert_eq!(dims, expected);
             assert_eq!(batch.target.dims(), [2, 0]);

@@ -14,6 +14,7 @@ mod batch;
 mod batch_plan;
 mod batch_source;
 mod collate;
+mod collate_statics;
 mod collate_tokens;
 mod config;
 mod data_loader;

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use ragged_transforms::{TokenEncoder, Vocabulary};
+use ragged_transforms::{StaticEncoder, TokenEncoder, TokenVocabulary, Vocabulary};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::{StaticColumns, Statics};
 use crate::tokens::step_tokens::StepTokens;
 
-/// A data set that replaces the tokens of another one by the indices of vocabularies, and spells them if the encoder
+/// A data set that replaces the tokens and static categories of another one by the indices of vocabularies, scales its
+/// static numbers, and spells them if the encoder
 /// has a vocabulary of characters.
 ///
 /// ```
@@ -36,6 +38,11 @@ pub struct Encoded<D> {
     indices: Arc<[Vec<u32>]>,
     /// The characters of each text of the first column.
     spellings: Option<Arc<[Arc<[u32]>]>>,
+    statics: StaticEncoder,
+    /// The vocabularies of the static columns.
+    static_columns: StaticColumns,
+    /// For each static column of categories, the index in the vocabulary for each index in the data set.
+    static_indices: Arc<[Vec<u32>]>,
 }
 
 impl<D: Dataset> Encoded<D> {
@@ -54,17 +61,29 @@ impl<D: Dataset> Encoded<D> {
         if !found.iter().map(|column| &column.name).eq(&expected) {
             return Err(Error::TokenColumns { expected, got: names(found) });
         }
-        let indices = found.iter().zip(encoder.columns()).map(|(column, fitted)| {
-            column.texts.iter().map(|text| fitted.vocabulary.index(text)).collect()
-        });
+        let indices = found.iter().zip(encoder.columns()).map(indices_in);
         let spell = |text: &String| encoder.spell(text).map(Arc::from);
         let spellings = found.first().and_then(|column| column.texts.iter().map(spell).collect());
-        let columns = encoder.columns().iter().map(|fitted| {
-            let entries = fitted.vocabulary.entries().iter().cloned();
-            let texts = std::iter::once("<unknown>".to_string()).chain(entries).collect();
-            TokenColumn { name: fitted.column.clone(), texts }
-        });
-        Ok(Self { columns: columns.collect(), indices: indices.collect(), spellings, dataset })
+        let columns = encoder.columns().iter().map(entries);
+        let statics = encoder.statics();
+        let found = dataset.static_columns();
+        let static_columns = StaticColumns {
+            numbers: statics.numbers().iter().map(|number| number.column.clone()).collect(),
+            categories: statics.categories().iter().map(entries).collect(),
+        };
+        if found.numbers != static_columns.numbers
+            || found.category_names() != static_columns.category_names()
+        {
+            let all = |columns: &StaticColumns| {
+                [&columns.numbers[..], &columns.category_names()].concat()
+            };
+            let (expected, got) = (all(&static_columns), all(found));
+            return Err(Error::StaticColumns { expected, got });
+        }
+        let static_indices = found.categories.iter().zip(statics.categories()).map(indices_in);
+        let (columns, indices) = (columns.collect(), indices.collect());
+        let (static_indices, statics) = (static_indices.collect(), statics.clone());
+        Ok(Self { columns, indices, spellings, statics, static_columns, static_indices, dataset })
     }
 
     /// Returns, for each column, how many of how many tokens are not in the vocabulary, in the examples of epoch 0.
@@ -86,6 +105,18 @@ impl<D: Dataset> Encoded<D> {
         }
         Ok(counts)
     }
+}
+
+/// Returns a vocabulary as a column.
+fn entries(fitted: &TokenVocabulary) -> TokenColumn {
+    let entries = fitted.vocabulary.entries().iter().cloned();
+    let texts = std::iter::once("<unknown>".to_string()).chain(entries).collect();
+    TokenColumn { name: fitted.column.clone(), texts }
+}
+
+/// Returns the index in a vocabulary of each text of a column.
+fn indices_in((column, fitted): (&TokenColumn, &TokenVocabulary)) -> Vec<u32> {
+    column.texts.iter().map(|text| fitted.vocabulary.index(text)).collect()
 }
 
 /// Returns the index in the vocabulary; the one of unknown tokens for an index that the data set does not have.
@@ -112,6 +143,12 @@ impl<D: Dataset> Dataset for Encoded<D> {
 
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         let mut example = self.dataset.get(epoch, index)?;
+        if let Some(Statics { numbers, categories }) = example.sequence.statics() {
+            let numbers = self.statics.scaled(numbers);
+            let ids = categories.iter().zip(self.static_indices.iter());
+            let categories = ids.map(|(&id, indices)| entry(indices, id)).collect();
+            example.sequence.set_statics(Some(Statics { numbers, categories }));
+        }
         let Some(tokens) = example.sequence.tokens() else { return Ok(example) };
         let columns = tokens.columns();
         let ids = tokens.ids().iter().enumerate();
@@ -135,6 +172,10 @@ impl<D: Dataset> Dataset for Encoded<D> {
 
     fn token_columns(&self) -> &[TokenColumn] {
         &self.columns
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        &self.static_columns
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -1,6 +1,8 @@
 //! Vocabularies of the training data.
 
-use ragged_transforms::{TokenEncoder, TokenVocabulary, Vocabulary, VocabularyConfig};
+use ragged_transforms::{
+    StaticEncoder, StaticNumber, TokenEncoder, TokenVocabulary, Vocabulary, VocabularyConfig,
+};
 
 use crate::dataset::Dataset;
 use crate::error::Result;
@@ -54,5 +56,42 @@ pub fn fit_vocabularies(
         });
         Vocabulary::build(&VocabularyConfig::default(), all)
     });
-    Ok(TokenEncoder::new(fitted, spelling.transpose()?)?)
+    let encoder = TokenEncoder::new(fitted, spelling.transpose()?)?;
+    Ok(encoder.with_statics(fit_statics(dataset)?))
+}
+
+/// Fits the scales and vocabularies of the static columns. Each sequence counts once.
+fn fit_statics(dataset: &(impl Dataset + ?Sized)) -> Result<StaticEncoder> {
+    let columns = dataset.static_columns();
+    if columns.is_empty() {
+        return Ok(StaticEncoder::default());
+    }
+    let mut numbers: Vec<Vec<f64>> = vec![vec![]; columns.numbers.len()];
+    let mut counts: Vec<Vec<u64>> =
+        columns.categories.iter().map(|column| vec![0; column.texts.len()]).collect();
+    for index in 0..dataset.len() {
+        let example = dataset.get(0, index)?;
+        let Some(statics) = example.sequence.statics() else { continue };
+        for (values, &value) in numbers.iter_mut().zip(&statics.numbers) {
+            values.extend((!value.is_nan()).then_some(value));
+        }
+        for (counts, &id) in counts.iter_mut().zip(&statics.categories) {
+            counts.get_mut(id as usize).into_iter().for_each(|count| *count += 1);
+        }
+    }
+    let numbers = numbers.into_iter().zip(&columns.numbers).map(|(values, column)| {
+        let count = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        let std = (squares / count).sqrt();
+        let std = if std.is_finite() && std > 0.0 { std } else { 1.0 };
+        StaticNumber { column: column.clone(), mean, std }
+    });
+    let categories = columns.categories.iter().zip(counts).map(|(column, counts)| {
+        let texts = column.texts.iter().map(String::as_str).zip(counts);
+        let known = texts.filter(|(_, count)| *count > 0);
+        let vocabulary = Vocabulary::build(&VocabularyConfig::default(), known)?;
+        Ok(TokenVocabulary { column: column.name.clone(), vocabulary })
+    });
+    Ok(StaticEncoder::new(numbers.collect(), categories.collect::<Result<_>>()?)?)
 }

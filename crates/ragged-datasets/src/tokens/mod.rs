@@ -3,6 +3,7 @@
 pub(crate) mod column;
 pub(crate) mod encoded;
 pub(crate) mod fit;
+pub(crate) mod statics;
 pub(crate) mod step_tokens;
 pub(crate) mod word_vectors;
 
@@ -10,7 +11,9 @@ pub use column::TokenColumn;
 pub use encoded::Encoded;
 pub use fit::fit_vocabularies;
 pub use ragged_transforms::{
-    TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary, VocabularyConfig,
+    StaticEncoder, StaticNumber, TokenEncoder, TokenVocabulary, Tokenizer, Vocabulary,
+    VocabularyConfig,
 };
+pub use statics::{StaticColumns, Statics};
 pub use step_tokens::StepTokens;
 pub use word_vectors::{WordVectors, read_word_vectors};

@@ -9,6 +9,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::example::{Example, TargetKind};
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// The changes, applied in the order of the fields; none by default.
 ///
@@ -126,6 +127,10 @@ impl<D: Dataset> Dataset for Augmented<D> {
 
     fn token_columns(&self) -> &[TokenColumn] {
         self.dataset.token_columns()
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        self.dataset.static_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

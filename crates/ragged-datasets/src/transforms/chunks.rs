@@ -7,6 +7,7 @@ use crate::error::{Result, check_size};
 use crate::example::{Example, TargetKind};
 use crate::in_memory::InMemory;
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// Sequences cut into chunks of at most a given number of steps.
 ///
@@ -90,6 +91,10 @@ impl Dataset for Chunks {
 
     fn token_columns(&self) -> &[TokenColumn] {
         self.data.token_columns()
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        self.data.static_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

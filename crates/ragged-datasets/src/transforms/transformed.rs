@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::example::TargetKind;
 use crate::example::{Example, Sequence};
 use crate::tokens::column::TokenColumn;
+use crate::tokens::statics::StaticColumns;
 
 /// Applies all transforms to an example. Tokens and targets of steps are cut with their steps. `index` is only used in errors.
 pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Result<Example> {
@@ -38,6 +39,8 @@ pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Resu
         Some(tokens) => sequence.with_tokens(tokens.clone())?,
         None => sequence,
     };
+    let mut sequence = sequence;
+    sequence.set_statics(cut.sequence.statics().cloned());
     Ok(Example { sequence, ..cut })
 }
 
@@ -95,6 +98,10 @@ impl<D: Dataset> Dataset for Transformed<D> {
 
     fn token_columns(&self) -> &[TokenColumn] {
         self.dataset.token_columns()
+    }
+
+    fn static_columns(&self) -> &StaticColumns {
+        self.dataset.static_columns()
     }
 
     fn id(&self, index: usize) -> Option<&str> {

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::layer::kind::LayerKind;
 use crate::model::attention::AttentionConfig;
 use crate::model::readout::Readout;
+use crate::model::statics::{StaticConfig, StaticJoin};
 
 /// The kind of input that a model takes.
 ///
@@ -54,6 +55,9 @@ pub struct ModelConfig {
     pub tokens: Option<TokenConfig>,
     /// The options of the recurrent layer.
     pub layer: RecurrentConfig,
+    /// The static values of a sequence. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statics: Option<StaticConfig>,
     /// The outputs of the layer that the head receives.
     pub readout: Readout,
     /// The sizes of the attention, if that is the readout. Default none.
@@ -90,6 +94,7 @@ impl ModelConfig {
             cell: LayerKind::Lstm,
             tokens: None,
             layer,
+            statics: None,
             readout,
             attention: None,
             head_dropout: 0.0,
@@ -101,7 +106,9 @@ impl ModelConfig {
     /// Returns the number of features that the head receives.
     pub fn head_features(&self) -> usize {
         let heads = self.attention.map_or(1, |attention| attention.heads);
-        heads.saturating_mul(self.layer.output_features())
+        let joined = self.statics.as_ref().filter(|statics| statics.join == StaticJoin::Head);
+        let read = heads.saturating_mul(self.layer.output_features());
+        read.saturating_add(joined.map_or(0, StaticConfig::features))
     }
 
     /// Checks every value.
@@ -133,6 +140,14 @@ impl ModelConfig {
         )?;
         if let Some(attention) = &self.attention {
             attention.validate()?;
+        }
+        if let Some(statics) = &self.statics {
+            statics.validate()?;
+            let kind = if self.kind == ModelKind::Fixed { "fixed" } else { "variable" };
+            check("kind", kind, kind == "variable", "variable, as there are static values")?;
+            let both = statics.join == StaticJoin::State && self.layer.trainable_state;
+            let reason = "false, as static values make the initial states";
+            check("trainable_state", both, !both, reason)?;
         }
         if let Some(crf) = &self.crf {
             let steps = self.readout == Readout::Steps;

@@ -8,6 +8,7 @@ pub(crate) mod model_dir;
 pub(crate) mod prepared;
 pub(crate) mod readout;
 mod readout_state;
+pub(crate) mod statics;
 pub(crate) mod stream;
 pub(crate) mod training_stream;
 pub(crate) mod variable_length;
@@ -30,6 +31,7 @@ use crate::model::attention::Attention;
 use crate::model::config::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::readout::Readout;
+use crate::model::statics::StaticPart;
 
 /// Embeddings of tokens if there are any, a recurrent layer of any kind, then a linear layer on the outputs that the readout selects.
 ///
@@ -55,6 +57,7 @@ pub struct Model {
     config: ModelConfig,
     tokens: Option<TokenRows>,
     layer: Arc<dyn Layer>,
+    statics: Option<StaticPart>,
     attention: Option<Attention>,
     linear: Linear,
     crf: Option<Crf>,
@@ -63,7 +66,7 @@ pub struct Model {
 impl Model {
     /// Takes the parameters from `vb`. Their names begin with the name of the layer (`lstm.`, `gru.`,
     /// `rnn.`) and with `linear.`, and for tokens with `embedding.` and
-    /// `inner.`, for attention with `attention.`, and for a CRF with `crf.`.
+    /// `inner.`, for attention with `attention.`, for static values with `static.`, and for a CRF with `crf.`.
     ///
     /// # Errors
     ///
@@ -83,6 +86,10 @@ impl Model {
         config.validate()?;
         let tokens = config.tokens.as_ref().map(|tokens| TokenRows::new(tokens, vb.clone()));
         let layer = layer(config.cell, &config.layer, vb.clone())?;
+        let statics = config
+            .statics
+            .as_ref()
+            .map(|statics| StaticPart::new(statics, &layer.initial_state(1)?, vb.pp("static")));
         let features = config.layer.output_features();
         let attention =
             config.attention.map(|sizes| Attention::new(sizes, features, vb.pp("attention")));
@@ -95,6 +102,7 @@ impl Model {
             config: config.clone(),
             tokens: tokens.transpose()?,
             layer,
+            statics: statics.transpose()?,
             attention: attention.transpose()?,
             linear,
             crf: crf.transpose()?,
@@ -162,12 +170,83 @@ impl Model {
     /// assert_eq!(model.forward(&packed, Mode::Inference)?.dims(), [2, 1]);
     /// # Ok::<(), ragged_models::Error>(())
     /// ```
-    pub fn forward(&self, input: &PackedSequence, mut mode: Mode) -> Result<Tensor> {
-        let outputs = self.layer.run(input, None, mode.reborrow())?;
-        let read = match &self.attention {
+    pub fn forward(&self, input: &PackedSequence, mode: Mode) -> Result<Tensor> {
+        self.forward_with(input, None, mode)
+    }
+
+    /// Computes the predictions as [`forward`](Self::forward), for a model of sequences with static values, whose
+    /// features `[B, S]` are from [`embed_statics`](Self::embed_statics).
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`forward`](Self::forward), and [`Error::StaticRows`] for another number of rows than sequences.
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use ragged_models::{
+    ///     EmbeddingSize, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, StaticConfig, StaticJoin,
+    /// };
+    /// use ragged_sequence::pack_sequence;
+    ///
+    /// let tables = vec![EmbeddingSize { num_embeddings: 5, embedding_dim: 4 }];
+    /// let config = ModelConfig {
+    ///     statics: Some(StaticConfig { num_values: 1, tables, join: StaticJoin::State }),
+    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 1)
+    /// };
+    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let sequence = |length| Tensor::ones((length, 7), DType::F32, &Device::Cpu);
+    /// let packed = pack_sequence(&[sequence(2)?, sequence(5)?], false)?;
+    /// let (mass, region) = (Tensor::new(&[[0.5f32], [1.5]], &Device::Cpu)?, Tensor::new(&[[3u32], [0]], &Device::Cpu)?);
+    /// let statics = model.embed_statics(&mass, &region)?;
+    /// assert_eq!(model.forward_static(&packed, &statics, Mode::Inference)?.dims(), [2, 1]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn forward_static(
+        &self,
+        input: &PackedSequence,
+        statics: &Tensor,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        self.forward_with(input, Some(statics), mode)
+    }
+
+    /// Returns the features `[B, S]` of static values: numbers `[B, F]` and indices of categories `[B, K]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Statics`] for other numbers of columns, [`Error::TokenId`] for an index beyond a table.
+    pub fn embed_statics(&self, numbers: &Tensor, categories: &Tensor) -> Result<Tensor> {
+        match &self.statics {
+            Some(part) => part.embed(numbers, categories),
+            None => {
+                let got = (numbers.dims2()?.1, categories.dims2()?.1);
+                Err(Error::Statics { expected: (0, 0), got })
+            }
+        }
+    }
+
+    fn forward_with(
+        &self,
+        input: &PackedSequence,
+        statics: Option<&Tensor>,
+        mut mode: Mode,
+    ) -> Result<Tensor> {
+        let expected = self.statics.as_ref().map(|_| input.batch_size());
+        let got = statics.map(|features| features.dim(0)).transpose()?;
+        if got != expected {
+            return Err(Error::StaticRows { expected, got });
+        }
+        let statics = self.statics.as_ref().zip(statics);
+        let state = statics.map(|(part, features)| part.states(features)).transpose()?.flatten();
+        let outputs = self.layer.run(input, state, mode.reborrow())?;
+        let mut read = match &self.attention {
             Some(attention) => attention.forward(&outputs.output()?)?,
             None => self.config.readout.read(&outputs)?,
         };
+        if let Some((part, features)) = statics {
+            let steps = (self.config.readout == Readout::Steps).then(|| input.layout());
+            read = part.join(&read, features, steps)?;
+        }
         self.head(&read, mode)
     }
 

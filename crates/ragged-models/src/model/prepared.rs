@@ -10,6 +10,7 @@ use crate::mode::Mode;
 use crate::model::Model;
 use crate::model::attention::Attention;
 use crate::model::config::ModelConfig;
+use crate::model::statics::StaticPart;
 
 /// A copy of a [`Model`] for inference. Its parameters are those that the model had when it was prepared, packed for
 /// the kernels; later changes of the model's variables do not reach it.
@@ -53,9 +54,10 @@ impl Model {
         let tokens = self.tokens.as_ref().map(TokenRows::prepare).transpose()?;
         let (layer, linear) = (self.layer.prepare()?, self.linear.copy()?);
         let attention = self.attention.as_ref().map(Attention::copy).transpose()?;
+        let statics = self.statics.as_ref().map(StaticPart::copy).transpose()?;
         let crf = self.crf.as_ref().map(Crf::copy).transpose()?;
         let config = self.config.clone();
-        Ok(PreparedModel(Self { config, tokens, layer, attention, linear, crf }))
+        Ok(PreparedModel(Self { config, tokens, layer, statics, attention, linear, crf }))
     }
 }
 
@@ -95,6 +97,24 @@ impl PreparedModel {
     /// As [`Model::embed`].
     pub fn embed(&self, tokens: &PackedTokens) -> Result<PackedSequence> {
         self.0.embed(tokens, Mode::Inference)
+    }
+
+    /// Computes the predictions for sequences with static values, as [`Model::forward_static`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward_static`].
+    pub fn forward_static(&self, input: &PackedSequence, statics: &Tensor) -> Result<Tensor> {
+        self.0.forward_static(input, statics, Mode::Inference)
+    }
+
+    /// Returns the features of static values, as [`Model::embed_statics`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::embed_statics`].
+    pub fn embed_statics(&self, numbers: &Tensor, categories: &Tensor) -> Result<Tensor> {
+        Ok(self.0.embed_statics(numbers, categories)?.detach())
     }
 
     /// Computes the predictions for sequences of one length, as [`Model::forward_padded`].

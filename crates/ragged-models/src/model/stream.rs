@@ -72,6 +72,8 @@ impl Model {
     pub(crate) fn check_stepwise(&self) -> Result<()> {
         let both = self.config().layer.bidirectional;
         check("bidirectional", both, !both, "false, to run step by step")?;
+        let statics = if self.config().statics.is_some() { "given" } else { "none" };
+        check("statics", statics, statics == "none", "none, to run step by step")?;
         let attends = self.config().readout == Readout::Attention;
         check("readout", "attention", !attends, "another one, to run step by step")
     }

@@ -8,8 +8,8 @@ use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_datasets::{AugmentConfig, ForecastConfig, TargetKind};
 use ragged_models::{
-    AttentionConfig, CrfConfig, LayerKind, Merge, ModelConfig, ModelKind, Nonlinearity, Readout,
-    RecurrentConfig, TokenConfig,
+    AttentionConfig, CrfConfig, EmbeddingSize, LayerKind, Merge, ModelConfig, ModelKind,
+    Nonlinearity, Readout, RecurrentConfig, StaticConfig, StaticJoin, TokenConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,12 @@ pub struct ModelSection {
     /// The embedding of tokens; only for data with tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding: Option<EmbeddingSection>,
+    /// Where static columns join the model: `head`, or `state` for the initial states. Default head.
+    #[serde(rename = "static", skip_serializing_if = "is_default")]
+    pub static_join: StaticJoin,
+    /// The size of the embedding of each static category, 1 to 16384. Default 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub static_size: Option<usize>,
     /// The layer that reads tokens character by character. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub characters: Option<CharactersSection>,
@@ -116,6 +122,8 @@ impl Default for ModelSection {
             forget_bias: layer.forget_bias,
             trainable_state: layer.trainable_state,
             embedding: None,
+            static_join: StaticJoin::Head,
+            static_size: None,
             characters: None,
         }
     }
@@ -153,6 +161,20 @@ impl ModelSection {
             forget_bias: self.forget_bias,
             trainable_state: self.trainable_state,
         };
+        let static_encoder = encoder.statics();
+        let embedding_dim = self.static_size.unwrap_or(STATIC_SIZE);
+        let statics = (!static_encoder.is_empty()).then(|| StaticConfig {
+            num_values: static_encoder.numbers().len(),
+            tables: static_encoder
+                .categories()
+                .iter()
+                .map(|column| EmbeddingSize {
+                    num_embeddings: column.vocabulary.len(),
+                    embedding_dim,
+                })
+                .collect(),
+            join: self.static_join,
+        });
         let output_size = targets.outputs() * outputs_per_value;
         let lecture = ModelConfig::new(self.kind, layer, output_size);
         let every_step = targets.is_per_step() || targets.is_transcription();
@@ -163,9 +185,12 @@ impl ModelSection {
         let attention = self.attention.or(attends.then(AttentionConfig::default));
         let bio = targets.labels().filter(|_| self.crf_constraints == Some(CrfScheme::Bio));
         let crf = self.crf.then(|| CrfConfig { bio: bio.unwrap_or_default().to_vec() });
-        ModelConfig { cell, tokens, readout, attention, head_dropout, crf, ..lecture }
+        ModelConfig { cell, tokens, statics, readout, attention, head_dropout, crf, ..lecture }
     }
 }
+
+/// The size of the embedding of a static category, unless the configuration says another.
+const STATIC_SIZE: usize = 8;
 
 /// A scheme of labels that forbids transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -90,6 +90,7 @@ impl ExperimentConfig {
             at_most("model.characters.embedding_size", characters.embedding_size, 1, 16_384)?;
             at_most("model.characters.hidden_size", characters.hidden_size, 1, 16_384)?;
         }
+        at_most("model.static_size", self.model.static_size.unwrap_or(1), 1, 16384)?;
         let vocabulary = &self.data.vocabulary;
         at_most("data.vocabulary.min_freq", vocabulary.min_freq as usize, 1, u32::MAX as usize)?;
         let most = u32::MAX as usize;

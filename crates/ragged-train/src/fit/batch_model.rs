@@ -106,6 +106,17 @@ impl BatchModel for Model {
             ModelKind::Fixed => self.forward_padded(padded(input)?, mode)?,
             ModelKind::Variable => match input {
                 BatchInput::Tokens(tokens) => self.forward_tokens(tokens, mode)?,
+                BatchInput::Static { steps, numbers, categories } => {
+                    let mut mode = mode;
+                    let statics = self.embed_statics(numbers, categories)?;
+                    match &**steps {
+                        BatchInput::Tokens(tokens) => {
+                            let rows = self.embed(tokens, mode.reborrow())?;
+                            self.forward_static(&rows, &statics, mode)?
+                        }
+                        steps => self.forward_static(packed(steps)?, &statics, mode)?,
+                    }
+                }
                 _ => self.forward(packed(input)?, mode)?,
             },
         })
@@ -139,6 +150,15 @@ impl BatchModel for PreparedModel {
             ModelKind::Fixed => self.forward_padded(padded(input)?)?,
             ModelKind::Variable => match input {
                 BatchInput::Tokens(tokens) => self.forward_tokens(tokens)?,
+                BatchInput::Static { steps, numbers, categories } => {
+                    let statics = self.embed_statics(numbers, categories)?;
+                    match &**steps {
+                        BatchInput::Tokens(tokens) => {
+                            self.forward_static(&self.embed(tokens)?, &statics)?
+                        }
+                        steps => self.forward_static(packed(steps)?, &statics)?,
+                    }
+                }
                 _ => Self::forward(self, packed(input)?)?,
             },
         })
@@ -162,6 +182,10 @@ fn padded(input: &BatchInput) -> Result<&Tensor> {
         BatchInput::Tokens(_) => {
             Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "tokens" })
         }
+        BatchInput::Static { .. } => {
+            let got = "static values";
+            Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got })
+        }
     }
 }
 
@@ -174,6 +198,10 @@ pub(crate) fn packed(input: &BatchInput) -> Result<&PackedSequence> {
         }
         BatchInput::Tokens(_) => {
             Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "tokens" })
+        }
+        BatchInput::Static { .. } => {
+            let got = "static values";
+            Err(Error::BatchLayout { model: "variable-length", expected: "packed", got })
         }
     }
 }

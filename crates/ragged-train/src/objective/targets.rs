@@ -1,7 +1,7 @@
 //! The targets of a batch, as a loss receives them.
 
 use candle_core::{DType, Tensor};
-use ragged_datasets::{Batch, BatchInput};
+use ragged_datasets::Batch;
 use ragged_sequence::PackedLayout;
 
 use crate::error::Result;
@@ -35,11 +35,7 @@ impl<'a> Targets<'a> {
     /// Errors from candle, for a target without a batch dimension.
     pub fn of(batch: &'a Batch) -> Result<Self> {
         let values = &batch.target;
-        let layout = match &batch.input {
-            BatchInput::Packed(packed) => Some(packed.layout()),
-            BatchInput::Tokens(tokens) => Some(tokens.layout()),
-            BatchInput::Padded { .. } => None,
-        };
+        let layout = batch.input.layout();
         let (rows, lengths) = (values.dim(0)?, batch.target_lengths.as_deref());
         let layout = layout.filter(|layout| lengths.is_some() || layout.rows() == rows);
         Ok(Self { values, layout, lengths, naive_errors: batch.naive_errors.as_deref() })

@@ -11,7 +11,8 @@ use crate::atomic_file::write_atomically;
 use crate::error::Result;
 
 /// Writes a batch as safetensors: `input` `[B, T, features]` padded with zeros, `lengths` `[B]`,
-/// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens, `target_lengths` `[B]` for lists of labels, and `target` as the loss received it.
+/// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens,
+/// `static_numbers` and `static_categories` `[B, ..]` if there are any, `target_lengths` `[B]` for lists of labels, and `target` as the loss received it.
 ///
 /// # Errors
 ///
@@ -19,7 +20,7 @@ use crate::error::Result;
 pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
     let padded = |packed: &PackedSequence| pad_packed_sequence(packed, &Padding::default());
     let mut ids = None;
-    let (input, lengths) = match &batch.input {
+    let (input, lengths) = match batch.input.steps() {
         BatchInput::Packed(packed) => padded(packed)?,
         BatchInput::Padded { input, lengths } => (input.clone(), lengths.clone()),
         BatchInput::Tokens(tokens) => {
@@ -33,6 +34,8 @@ pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
             ids = Some(padded_ids);
             (values, lengths)
         }
+        // Not the steps of another form.
+        BatchInput::Static { numbers, .. } => (numbers.clone(), vec![]),
     };
     let counts = |counts: &[usize]| {
         let counts: Vec<i64> = counts.iter().map(|&count| count as i64).collect();
@@ -46,6 +49,10 @@ pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
     ]);
     if let Some(lengths) = &batch.target_lengths {
         tensors.insert("target_lengths", counts(lengths)?);
+    }
+    if let BatchInput::Static { numbers, categories, .. } = &batch.input {
+        tensors.insert("static_numbers", numbers.clone());
+        tensors.insert("static_categories", categories.clone());
     }
     tensors.extend(ids.map(|ids| ("token_ids", ids)));
     write_atomically(path, &safetensors::serialize(tensors, None)?)

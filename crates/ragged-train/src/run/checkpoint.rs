@@ -49,8 +49,8 @@ pub struct CheckpointInfo {
     pub forced: Vec<ForcedResume>,
     /// The transforms of the input, fitted to the training data.
     pub transforms: Pipeline,
-    /// The vocabularies of the training data.
-    #[serde(default, skip_serializing_if = "TokenEncoder::is_empty")]
+    /// The vocabularies of the training data, and the scales of its static columns.
+    #[serde(default, skip_serializing_if = "has_nothing")]
     pub tokens: TokenEncoder,
     /// The loss that was minimised, unless the model has a CRF.
     pub loss: Criterion,
@@ -77,6 +77,11 @@ impl CheckpointInfo {
     pub fn epoch(&self) -> usize {
         self.records.last().map_or(0, |record| record.epoch)
     }
+}
+
+/// Whether there are neither tokens nor static columns.
+fn has_nothing(encoder: &TokenEncoder) -> bool {
+    encoder.is_empty() && encoder.statics().is_empty()
 }
 
 /// The JSON in the metadata. The sum comes first, so that its position can be found.

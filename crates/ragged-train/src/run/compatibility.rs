@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ragged_datasets::formats::Schema;
 use ragged_datasets::{Dataset, Target, TargetKind};
-use ragged_models::{ModelConfig, ModelKind, Readout};
+use ragged_models::{ModelConfig, ModelKind, Readout, StaticJoin};
 
 use crate::config::error::ConfigError;
 use crate::config::experiment_config::ExperimentConfig;
@@ -37,7 +37,7 @@ pub(crate) fn check_checkpoint(
     force: bool,
 ) -> Result<Vec<Difference>> {
     let wrong = |source| Error::Checkpoint { path: path.to_path_buf(), source };
-    let Schema { targets, features, .. } = &data.schema;
+    let Schema { targets, features, static_numbers, static_categories, .. } = &data.schema;
     let saved = &info.schema;
     if saved.targets != *targets {
         let (expected, got) = (targets.clone(), saved.targets.clone());
@@ -46,6 +46,12 @@ pub(crate) fn check_checkpoint(
     let differences = info.identity.differences(identity);
     if !differences.is_empty() && !force {
         return Err(Error::RunChanged { path: path.to_path_buf(), differences });
+    }
+    if (&saved.static_numbers, &saved.static_categories) != (static_numbers, static_categories) {
+        let all = |a: &[String], b: &[String]| Some([a, b].concat());
+        let expected = all(static_numbers, static_categories);
+        let got = all(&saved.static_numbers, &saved.static_categories);
+        return Err(wrong(CheckpointError::Features { expected, got }));
     }
     if saved.features != *features {
         let (expected, got) = (features.clone(), saved.features.clone());
@@ -57,6 +63,26 @@ pub(crate) fn check_checkpoint(
 /// Checks that what is configured for tokens fits the data.
 fn check_tokens(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
     let model = &config.model;
+    if data.encoder.statics().is_empty() {
+        let keys = [
+            ("model.static", model.static_join != StaticJoin::Head),
+            ("model.static_size", model.static_size.is_some()),
+        ];
+        if let Some((key, _)) = keys.into_iter().find(|(_, given)| *given) {
+            let message = format!("{key} is given, but the data have no static columns");
+            return Err(ConfigError::conflict(key, message).into());
+        }
+    } else {
+        if model.kind == ModelKind::Fixed {
+            let message =
+                "model.kind is fixed, but the data have static columns: expected variable";
+            return Err(ConfigError::conflict("model.kind", message).into());
+        }
+        if config.train.bptt_steps > 0 {
+            let message = "train.bptt_steps is given, but the data have static columns: expected 0";
+            return Err(ConfigError::conflict("train.bptt_steps", message).into());
+        }
+    }
     if data.encoder.is_empty() {
         let keys = [
             ("model.embedding", model.embedding.is_some()),

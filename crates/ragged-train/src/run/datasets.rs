@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ragged_datasets::formats::{self, Schema};
+use ragged_datasets::formats::{self, Column, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
 use ragged_datasets::tokens::{TokenEncoder, fit_vocabularies};
 use ragged_datasets::transforms::{Pipeline, Transformed, fit};
@@ -52,6 +52,8 @@ pub struct Datasets {
     pub forecast: Option<Arc<Forecast>>,
     /// The content of the files.
     pub fingerprints: DataFingerprints,
+    /// What the columns of the training file are read as; none for generated data and forecasts.
+    pub columns: Vec<Column>,
     /// Notes on how the files were read: what is predicted, and for instance columns that were left out.
     pub notes: Vec<String>,
 }
@@ -69,8 +71,9 @@ impl Datasets {
 
     /// Reads or generates the data. `characters` is whether tokens are also read character by character.
     pub(crate) fn open_with(section: &DataSection, characters: bool, seed: u64) -> Result<Self> {
-        let Opened { splits: (train, valid, test), past, forecast, fingerprints, mut notes } =
-            Opened::of(section, seed)?;
+        let opened = Opened::of(section, seed)?;
+        let Opened { splits, past, forecast, fingerprints, mut notes, columns } = opened;
+        let (train, valid, test) = splits;
         let schema = Schema::of(&train);
         let fitted_to = past.as_ref().unwrap_or(&train);
         let configs = section.transforms.as_deref().unwrap_or_default();
@@ -93,7 +96,18 @@ impl Datasets {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);
         }
         let (transforms, encoder) = ((*pipeline).clone(), (*encoder).clone());
-        Ok(Self { train, valid, test, transforms, encoder, schema, forecast, fingerprints, notes })
+        Ok(Self {
+            train,
+            valid,
+            test,
+            transforms,
+            encoder,
+            schema,
+            forecast,
+            fingerprints,
+            columns,
+            notes,
+        })
     }
 
     /// Returns the kind of targets.
@@ -122,6 +136,7 @@ struct Opened {
     forecast: Option<Arc<Forecast>>,
     fingerprints: DataFingerprints,
     notes: Vec<String>,
+    columns: Vec<Column>,
 }
 
 impl Opened {
@@ -132,13 +147,13 @@ impl Opened {
             let test = Arc::new(parts.test);
             let splits: Splits = (Arc::new(parts.train), valid, test.clone());
             let (past, forecast) = (Some(Arc::new(parts.past) as AnyDataset), Some(test));
-            return Ok(Self { splits, past, forecast, fingerprints, notes });
+            return Ok(Self { splits, past, forecast, fingerprints, notes, columns: vec![] });
         }
-        let (splits, fingerprints, notes) = match section.is_generated() {
-            true => (generated(section, seed)?, DataFingerprints::default(), vec![]),
+        let (splits, fingerprints, notes, columns) = match section.is_generated() {
+            true => (generated(section, seed)?, DataFingerprints::default(), vec![], vec![]),
             false => files(section, seed)?,
         };
-        Ok(Self { splits, past: None, forecast: None, fingerprints, notes })
+        Ok(Self { splits, past: None, forecast: None, fingerprints, notes, columns })
     }
 }
 
@@ -246,11 +261,15 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
 /// The fraction of a file that is held out for the test, where there is no `_TEST` file.
 const TEST_FRACTION: f64 = 0.2;
 
-/// Reads the files, and returns their content and notes on how they were read.
-fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, Vec<String>)> {
+/// Examples, the content of the files, notes on how they were read, and the columns of the training file.
+type Files = (Splits, DataFingerprints, Vec<String>, Vec<Column>);
+
+/// Reads the files.
+fn files(section: &DataSection, seed: u64) -> Result<Files> {
     let (path, test) = paths(section)?;
     let mut fingerprints = DataFingerprints::default();
     let mut notes = vec![];
+    let columns;
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
             let train = formats::read(&path, &section.read)?;
@@ -263,6 +282,7 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, 
             notes.push(train.target_summary());
             notes.extend_from_slice(train.notes());
             notes.extend(data.notes().iter().filter(|note| !train.notes().contains(note)).cloned());
+            columns = train.columns().to_vec();
             fingerprints.train = Some(DataFingerprint::of(&train));
             fingerprints.test = Some(DataFingerprint::of(&data));
             (Arc::new(train), Arc::new(data))
@@ -271,6 +291,7 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, 
             let whole = formats::read(&path, &section.read)?;
             notes.push(whole.target_summary());
             notes.extend_from_slice(whole.notes());
+            columns = whole.columns().to_vec();
             fingerprints.train = Some(DataFingerprint::of(&whole));
             hold_out(whole, seed)?
         }
@@ -284,13 +305,13 @@ fn files(section: &DataSection, seed: u64) -> Result<(Splits, DataFingerprints, 
             return Err(Error::in_file(&path)(Error::Features { expected, got }));
         }
         fingerprints.valid = Some(DataFingerprint::of(&valid));
-        return Ok(((train, Some(Arc::new(valid)), test), fingerprints, notes));
+        return Ok(((train, Some(Arc::new(valid)), test), fingerprints, notes, columns));
     }
     if section.valid_fraction == 0.0 {
-        return Ok(((train, None, test), fingerprints, notes));
+        return Ok(((train, None, test), fingerprints, notes, columns));
     }
     let (train, valid) = split(train, 1.0 - section.valid_fraction, derive_seed(seed, VALID))?;
-    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints, notes))
+    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints, notes, columns))
 }
 
 /// Splits the examples of one file into training and test data.

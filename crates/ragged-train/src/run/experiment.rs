@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use candle_core::{DType, Device};
+use ragged_datasets::formats::Column;
 use ragged_datasets::{DataLoader, Dataset, LoaderConfig, Sampler};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
@@ -219,6 +220,11 @@ impl Experiment {
     /// were left out.
     pub fn notes(&self) -> &[String] {
         &self.data.notes
+    }
+
+    /// Returns what the columns of the training file are read as; none for generated data.
+    pub fn columns(&self) -> &[Column] {
+        &self.data.columns
     }
 
     /// Returns what is minimised.

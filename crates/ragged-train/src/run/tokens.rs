@@ -15,7 +15,8 @@ pub(crate) fn encode_tokens(
     part: Option<&str>,
     notes: &mut Vec<String>,
 ) -> Result<Arc<dyn Dataset>> {
-    if encoder.is_empty() && data.token_columns().is_empty() {
+    let any_statics = !encoder.statics().is_empty() || !data.static_columns().is_empty();
+    if encoder.is_empty() && data.token_columns().is_empty() && !any_statics {
         return Ok(data);
     }
     let encoded = Encoded::new(data, encoder.clone())?;
@@ -40,7 +41,7 @@ pub(crate) fn vocabulary_notes(encoder: &TokenEncoder) -> Vec<String> {
             format!("{} entries, most often `{first}` and `{second}`", entries.len())
         }
     };
-    let columns = encoder.columns().iter();
+    let columns = encoder.columns().iter().chain(encoder.statics().categories());
     let mut notes: Vec<String> = columns
         .map(|fitted| {
             format!("{}: vocabulary of {}", fitted.column, size(fitted.vocabulary.entries()))

@@ -3,19 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::tokens::vocabulary::Vocabulary;
+use crate::tokens::statics::StaticEncoder;
+use crate::tokens::vocabulary::{TokenVocabulary, Vocabulary};
 
-/// The vocabulary of one column of tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenVocabulary {
-    /// The name of the column.
-    pub column: String,
-    /// The known tokens.
-    pub vocabulary: Vocabulary,
-}
-
-/// The vocabularies of the token columns of a data set, fitted to its training examples.
+/// The vocabularies of the token columns of a data set, and the encoder of its static columns, fitted to its training
+/// examples.
 ///
 /// ```
 /// use ragged_transforms::{TokenEncoder, TokenVocabulary, Vocabulary};
@@ -29,13 +21,16 @@ pub struct TokenVocabulary {
 /// assert_eq!(encoder.spell("bet!").unwrap(), [1, 2, 3, 0]);
 /// # Ok::<(), ragged_transforms::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Saved")]
 pub struct TokenEncoder {
     columns: Vec<TokenVocabulary>,
     /// The characters of the tokens of the first column, if these are read character by character.
     #[serde(skip_serializing_if = "Option::is_none")]
     characters: Option<Vocabulary>,
+    /// What the static columns of the data set become.
+    #[serde(skip_serializing_if = "StaticEncoder::is_empty")]
+    statics: StaticEncoder,
 }
 
 /// An encoder as saved, not checked yet.
@@ -45,13 +40,15 @@ struct Saved {
     columns: Vec<TokenVocabulary>,
     #[serde(default)]
     characters: Option<Vocabulary>,
+    #[serde(default)]
+    statics: StaticEncoder,
 }
 
 impl TryFrom<Saved> for TokenEncoder {
     type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self> {
-        Self::new(saved.columns, saved.characters)
+        Ok(Self::new(saved.columns, saved.characters)?.with_statics(saved.statics))
     }
 }
 
@@ -66,7 +63,18 @@ impl TokenEncoder {
         if characters.is_some() && columns.is_empty() {
             return Err(Error::Zero { name: "the number of token columns" });
         }
-        Ok(Self { columns, characters })
+        Ok(Self { columns, characters, statics: StaticEncoder::default() })
+    }
+
+    /// Returns the encoder with one for the static columns of the data set.
+    #[must_use]
+    pub fn with_statics(self, statics: StaticEncoder) -> Self {
+        Self { statics, ..self }
+    }
+
+    /// Returns the encoder of the static columns.
+    pub fn statics(&self) -> &StaticEncoder {
+        &self.statics
     }
 
     /// Whether there are no tokens.

@@ -156,6 +156,16 @@ fn folded(token: &str, lowercase: bool) -> Cow<'_, str> {
     if lowercase { token.to_lowercase().into() } else { token.into() }
 }
 
+/// The vocabulary of one column of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenVocabulary {
+    /// The name of the column.
+    pub column: String,
+    /// The known tokens.
+    pub vocabulary: Vocabulary,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,65 +1,14 @@
-//! The roles of the columns of a table, by their names.
+//! The columns of a table by index.
 
-use std::collections::HashMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, Location, Result};
+use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::column::Role;
-use crate::formats::decimal::Decimal;
-use crate::formats::feature_names::list;
+use crate::formats::csv::column_type::ColumnType;
+use crate::formats::csv::header::Header;
+use crate::formats::csv::roles::Roles;
+use crate::formats::csv::time_features::TimeFeature;
 use crate::formats::number::shown;
 use crate::formats::time::TimeForm;
-
-/// The role of each column of a table, by its name in the header.
-///
-/// ```
-/// use ragged_datasets::formats::{self, CsvColumns, Format, ReadOptions};
-///
-/// let csv = CsvColumns { series: Some("id".into()), delimiter: ';', ..Default::default() };
-/// let options = ReadOptions { csv, ..Default::default() };
-/// let table = b"id;speed;target\na;1.5;walk\na;2.5;walk\nb;9;run\n";
-/// let data = formats::parse(table, Format::Csv, &options, None)?;
-/// assert_eq!(data.examples()[0].sequence.values(), [1.5, 2.5]);
-/// assert_eq!(data.ids().map(<[String]>::len), Some(2));
-/// # Ok::<(), ragged_datasets::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CsvColumns {
-    /// The name of the series. Default `series_id`; without such a column, the file is one series.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub series: Option<String>,
-    /// The time, a number or a date. Default `time`; without such a column, the rows are in order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
-    /// The features. Default all columns without another role. A target cannot be a feature.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub features: Option<Vec<String>>,
-    /// The categories: texts, each of which is a token of the step. An empty cell is a category of its own. Default
-    /// none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub categories: Option<Vec<String>>,
-    /// The targets. Default `target` and all columns whose names begin with `target_`, if any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub targets: Option<Vec<String>>,
-    /// The separator of cells, one ASCII character. Default `,`.
-    pub delimiter: char,
-}
-
-impl Default for CsvColumns {
-    fn default() -> Self {
-        Self {
-            series: None,
-            time: None,
-            features: None,
-            categories: None,
-            targets: None,
-            delimiter: ',',
-        }
-    }
-}
 
 /// The columns by index.
 pub(super) struct Columns {
@@ -67,141 +16,134 @@ pub(super) struct Columns {
     pub(super) time: Option<usize>,
     pub(super) features: Vec<usize>,
     pub(super) categories: Vec<usize>,
+    /// The column of texts, each of which is a sequence.
+    pub(super) text: Option<usize>,
+    /// The static columns of numbers, then those of categories.
+    pub(super) statics: (Vec<usize>, Vec<usize>),
+    pub(super) time_features: Vec<TimeFeature>,
     pub(super) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
     pub(super) trailing: Option<usize>,
-    /// The number of columns at the beginning that number the rows.
     numbering: usize,
+    ignored: Vec<usize>,
 }
 
-const SERIES: &str = "series_id";
-const TIME: &str = "time";
-const TARGET: &str = "target";
-
-/// Whether a column of this name has another role than a feature by default.
-pub(super) fn is_role(name: &str) -> bool {
-    let name = normalised(name);
-    name == SERIES || name == TIME || is_target(&name) || is_numbering(&name)
-}
-
-/// Returns a name in lower case, with `_` between words.
-fn normalised(name: &str) -> String {
-    name.to_lowercase().replace([' ', '-'], "_")
-}
-
-fn is_target(normalised: &str) -> bool {
-    normalised == TARGET || normalised.starts_with("target_")
-}
-
-/// Whether a table library writes its row numbers under this name.
-fn is_numbering(name: &str) -> bool {
-    let rest = name.to_lowercase().replace('_', " ");
-    name.is_empty() || rest.strip_prefix("unnamed: ").is_some_and(|n| Decimal::parse(n).is_some())
-}
-
-/// The header of a table.
-struct Header<'a> {
-    names: Vec<&'a str>,
-    /// The columns by their names.
-    index: HashMap<&'a str, usize>,
-    line: usize,
-}
+/// The name of the column of the tokens of texts, as in the other formats that have texts.
+pub(super) const TOKENS: &str = "tokens";
 
 impl Columns {
-    /// Assigns the roles to the columns of the header in a line, and orders the features as in the files before.
-    pub(super) fn find(
-        names: &[&str],
-        line: usize,
-        csv: &CsvColumns,
+    /// Assigns the inputs, of which each has a type, and orders them as in the files before.
+    pub(super) fn new(
+        header: &Header,
+        roles: Roles,
+        types: &[ColumnType],
+        time_features: &[TimeFeature],
         into: &mut Collector,
     ) -> Result<Self> {
-        let mut header = Header { names: names.to_vec(), index: HashMap::new(), line };
-        header.check(csv)?;
-        let header = header;
         let names = &header.names;
-        let numbering = header.numbering(csv, into);
-        let trailing = names.last().is_some_and(|name| name.is_empty()) && numbering < names.len();
-        let trailing = trailing.then(|| names.len() - 1);
-        if trailing.is_some() {
-            let number = names.len();
-            into.note(format!("column {number} has no name and no content, and is left out"));
-        }
-        let is_left_out = |column: usize| column < numbering || Some(column) == trailing;
-        let series = header.one(&csv.series, SERIES, into)?;
-        let time = header.one(&csv.time, TIME, into)?;
-        let targets: Vec<usize> = match &csv.targets {
-            // Columns that are not read may be absent.
-            Some(targets) if !into.wants_targets() => {
-                targets.iter().filter_map(|name| header.find(name)).collect()
-            }
-            Some(targets) => {
-                targets.iter().map(|name| header.require(name)).collect::<Result<_>>()?
-            }
-            None => header.default_targets(into),
+        let of = |wanted: ColumnType| -> Vec<usize> {
+            let inputs = roles.inputs.iter().zip(types).filter(|(_, got)| **got == wanted);
+            inputs.map(|((column, _), _)| *column).collect()
         };
-        let mut is_target = vec![false; names.len()];
-        targets.iter().for_each(|&column| is_target[column] = true);
-        let has_role =
-            |column: usize| Some(column) == series || Some(column) == time || is_target[column];
-        let categories = csv.categories.iter().flatten().map(|name| header.require(name));
-        let categories = categories.collect::<Result<Vec<_>>>()?;
-        if let Some(&column) = categories.iter().find(|&&column| has_role(column)) {
-            let name = shown(names[column]);
-            let reason = format!("column `{name}` has another role: expected other categories");
-            return Err(header.at(column).error(reason));
+        let (features, mut categories) = (of(ColumnType::Number), of(ColumnType::Category));
+        let texts = of(ColumnType::Text);
+        let text = texts.first().copied();
+        if let (Some(text), Some(feature)) = (text, time_features.first()) {
+            let got = feature.name();
+            let reason =
+                format!("csv.time_features has `{got}`: expected none, as a text has no times");
+            return Err(header.at(text).error(reason));
         }
-        let taken = |column: usize| has_role(column) || categories.contains(&column);
-        let features: Vec<usize> = match &csv.features {
-            Some(features) => {
-                let features = features.iter().map(|name| header.require(name));
-                let features = features.collect::<Result<Vec<_>>>()?;
-                if let Some(&column) = features.iter().find(|&&column| is_target[column]) {
-                    let name = shown(names[column]);
-                    let reason = format!("column `{name}` is a target: expected other features");
-                    return Err(header.at(column).error(reason));
-                }
-                features
+        if let Some(text) = text {
+            let name = shown(names[text]);
+            let others = texts[1..].iter().chain(&features).chain(&categories).chain(&roles.time);
+            if let Some(&other) = others.min() {
+                let other_name = shown(names[other]);
+                let reason = format!(
+                    "column `{name}` has a text in each row, which is a whole sequence: expected csv.types to say \
+                     that `{other_name}` is static or ignored"
+                );
+                return Err(header.at(other).error(reason));
             }
+        }
+        let named = |columns: &[usize]| -> Vec<String> {
+            columns.iter().map(|&column| names[column].to_string()).collect()
+        };
+        let features = match text {
+            // A text has no features, in any format.
+            Some(_) => vec![],
             None => {
-                let all = 0..names.len();
-                let features = all.filter(|&column| !taken(column) && !is_left_out(column));
-                let features: Vec<usize> = features.collect();
-                if let Some(&column) = features.iter().find(|&&column| names[column].is_empty()) {
-                    let number = column + 1;
-                    let reason = format!("column {number} has no name: expected a name for each");
-                    return Err(header.at(column).error(reason));
-                }
-                if series.is_none() {
-                    header.check_ids(&features, into)?;
-                }
-                if targets.is_empty() && csv.targets.is_none() && into.wants_targets() {
-                    header.note_labels(&features, into);
-                }
-                features
+                let made = time_features.iter().flat_map(|feature| feature.names());
+                let all = named(&features).into_iter().chain(made.map(ToString::to_string));
+                let order = into.order(&all.collect::<Vec<_>>());
+                let order = order.map_err(|reason| header.at(0).error(reason))?;
+                // Those of the times are the last ones in every file.
+                order.into_iter().filter_map(|k| features.get(k).copied()).collect()
             }
         };
-        if features.is_empty() && categories.is_empty() {
-            return Err(header.at(0).error("expected at least one column of features, got none"));
+        let place = |column: &usize| into.tokens().place(names[*column]);
+        categories.sort_by_cached_key(place);
+        let tokens = if text.is_some() { vec![TOKENS.to_string()] } else { named(&categories) };
+        let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        into.tokens().check(&tokens).map_err(|reason| header.at(0).error(reason))?;
+        let mut statics = (of(ColumnType::StaticNumber), of(ColumnType::StaticCategory));
+        statics.0.sort_by_cached_key(|&column| {
+            into.statics().place(names[column]).0.unwrap_or(usize::MAX)
+        });
+        statics.1.sort_by_cached_key(|&column| {
+            into.statics().place(names[column]).1.unwrap_or(usize::MAX)
+        });
+        let checked = into.statics().check(&named(&statics.0), &named(&statics.1));
+        checked.map_err(|reason| header.at(0).error(reason))?;
+        let made = time_features.len();
+        if features.is_empty() && categories.is_empty() && text.is_none() && made == 0 {
+            let reason =
+                "expected at least one column that changes from step to step, got static ones";
+            return Err(header.at(0).error(reason));
         }
-        let feature_names: Vec<String> =
-            features.iter().map(|&column| names[column].to_string()).collect();
-        let order = into.order(&feature_names).map_err(|reason| header.at(0).error(reason))?;
-        let features = order.into_iter().map(|k| features[k]).collect();
-        let category_names: Vec<&str> = categories.iter().map(|&column| names[column]).collect();
-        into.tokens().check(&category_names).map_err(|reason| header.at(0).error(reason))?;
-        let targets = if into.wants_targets() { targets } else { vec![] };
-        Ok(Self { series, time, features, categories, targets, trailing, numbering })
+        let targets = if into.wants_targets() { roles.targets } else { vec![] };
+        let Roles { series, time, trailing, numbering, ignored, .. } = roles;
+        Ok(Self {
+            series,
+            time,
+            features,
+            categories,
+            text,
+            statics,
+            time_features: time_features.to_vec(),
+            targets,
+            trailing,
+            numbering,
+            ignored,
+        })
     }
 
     /// Records the roles of all columns.
     pub(super) fn describe(&self, names: &[&str], times: Option<TimeForm>, into: &mut Collector) {
         let times = times.map_or("", TimeForm::plural);
+        let made: Vec<&str> =
+            self.time_features.iter().flat_map(|feature| feature.names()).copied().collect();
+        let times = match made.is_empty() || self.time.is_none() {
+            true => times.to_string(),
+            false => format!("{times}, of which the features {} are made", made.join(", ")),
+        };
+        let times = times.as_str();
         let mut input = vec![None; names.len()];
         for (k, &column) in self.features.iter().enumerate() {
             input[column] = Some((Role::Feature(k), ""));
         }
         for (k, &column) in self.categories.iter().enumerate() {
-            input[column] = Some((Role::Token(k), "categories"));
+            input[column] = Some((Role::Token(k), "a category of each step"));
+        }
+        if let Some(column) = self.text {
+            input[column] = Some((Role::Token(0), "a text, the sequence"));
+        }
+        for (k, &column) in self.statics.0.iter().enumerate() {
+            input[column] = Some((Role::Static(k), "a number of each series"));
+        }
+        for (k, &column) in self.statics.1.iter().enumerate() {
+            let k = self.statics.0.len() + k;
+            input[column] = Some((Role::Static(k), "a category of each series"));
         }
         for (column, name) in names.iter().enumerate() {
             let (role, content) = match input[column] {
@@ -210,175 +152,11 @@ impl Columns {
                 None if Some(column) == self.time => (Role::Time, times),
                 None if self.targets.contains(&column) => (Role::Target, ""),
                 None if column < self.numbering => (Role::LeftOut, "the numbers of the rows"),
+                None if self.ignored.contains(&column) => (Role::LeftOut, "by csv.types"),
                 None => (Role::LeftOut, ""),
             };
             let unnamed = format!("(column {})", column + 1);
             into.column(if name.is_empty() { &unnamed } else { name }, role, content);
         }
     }
-}
-
-impl Header<'_> {
-    /// Returns the location of a cell.
-    fn at(&self, column: usize) -> Location {
-        Location::Line { line: self.line, column: column + 1 }
-    }
-
-    /// Checks that the row consists of distinct names.
-    fn check(&mut self, csv: &CsvColumns) -> Result<()> {
-        let names = &self.names;
-        let others: Vec<char> = [',', ';', '\t', '|']
-            .into_iter()
-            .filter(|&c| c != csv.delimiter && names.len() == 1 && names[0].contains(c))
-            .collect();
-        if let [other] = others[..] {
-            let expected = csv.delimiter;
-            let reason = format!(
-                "expected names separated by {expected:?}, got {other:?}: set csv.delimiter"
-            );
-            return Err(self.at(0).error(reason));
-        }
-        let numbers = names.iter().filter(|name| Decimal::parse(name).is_some()).count();
-        let roles = names.iter().any(|name| !name.is_empty() && is_role(name));
-        let lists = [&csv.features, &csv.categories, &csv.targets];
-        let chosen = csv.series.is_some() || lists.iter().any(|list| list.is_some());
-        if let (1.., false) = (numbers, roles || chosen)
-            && let Some(column) = names.iter().position(|name| Decimal::parse(name).is_some())
-        {
-            let got = shown(names[column]);
-            let reason =
-                format!("expected a header with the names of the columns, got the number `{got}`");
-            return Err(self.at(column).error(reason));
-        }
-        for (column, name) in names.iter().enumerate() {
-            if name.contains('\0') {
-                return Err(self
-                    .at(column)
-                    .error("expected a name, got a text with a null character"));
-            }
-            if self.index.insert(name, column).is_some() && !name.is_empty() {
-                let reason = format!("column `{}` occurs twice", shown(name));
-                return Err(self.at(column).error(reason));
-            }
-        }
-        Ok(())
-    }
-
-    fn find(&self, name: &str) -> Option<usize> {
-        self.index.get(name).copied()
-    }
-
-    fn require(&self, name: &str) -> Result<usize> {
-        self.find(name).ok_or_else(|| {
-            let known = list(self.names.iter().copied());
-            self.at(0).error(format!("expected a column `{}`, got {known}", shown(name)))
-        })
-    }
-
-    /// Returns the column with a role: the one that is asked for, or the one with its usual name,
-    /// perhaps in another case.
-    fn one(
-        &self,
-        name: &Option<String>,
-        usual: &str,
-        into: &mut Collector,
-    ) -> Result<Option<usize>> {
-        if let Some(name) = name {
-            return self.require(name).map(Some);
-        }
-        if let Some(column) = self.find(usual) {
-            return Ok(Some(column));
-        }
-        let similar = |column: &usize| normalised(self.names[*column]) == usual;
-        let similar: Vec<usize> = (0..self.names.len()).filter(similar).collect();
-        match similar[..] {
-            [] => Ok(None),
-            [column] => {
-                into.note(format!("column `{}` is read as `{usual}`", shown(self.names[column])));
-                Ok(Some(column))
-            }
-            [first, second, ..] => {
-                let (a, b) = (shown(self.names[first]), shown(self.names[second]));
-                let reason = format!("expected one column `{usual}`, got `{a}` and `{b}`");
-                Err(self.at(second).error(reason))
-            }
-        }
-    }
-
-    /// Returns the columns whose names are `target` or begin with `target_`, in any case.
-    fn default_targets(&self, into: &mut Collector) -> Vec<usize> {
-        let mut targets = vec![];
-        for (column, name) in self.names.iter().enumerate() {
-            if is_target(&normalised(name)) {
-                if !is_target(name) {
-                    into.note(format!("column `{}` is read as a target", shown(name)));
-                }
-                targets.push(column);
-            }
-        }
-        targets
-    }
-
-    /// Returns the number of columns at the beginning that number the rows.
-    fn numbering(&self, csv: &CsvColumns, into: &mut Collector) -> usize {
-        let lists = [&csv.features, &csv.categories, &csv.targets].into_iter().flatten().flatten();
-        let asked: Vec<&String> = lists.chain(&csv.series).chain(&csv.time).collect();
-        let numbers = |name: &&&str| is_numbering(name) && asked.iter().all(|asked| asked != *name);
-        let count = self.names.iter().take_while(numbers).count();
-        // A file of one such column has no other content.
-        let count = if count == self.names.len() { 0 } else { count };
-        for name in &self.names[..count] {
-            into.note(match *name {
-                "" => "column 1 has no name and is left out, as the numbers of the rows".into(),
-                name => format!("column `{}` is left out, as the numbers of the rows", shown(name)),
-            });
-        }
-        count
-    }
-
-    /// Refuses a column that is likely to name the series, if no column does so.
-    fn check_ids(&self, features: &[usize], into: &mut Collector) -> Result<()> {
-        for &column in features {
-            let name = self.names[column];
-            let normalised = normalised(name);
-            if ["id", "series", "seriesid", "sequence", "sequence_id"].contains(&&*normalised) {
-                let name = shown(name);
-                let reason = format!(
-                    "expected the names of the series in a column `{SERIES}`, got `{name}`: set \
-                     csv.series to `{name}`, or csv.features if it is a feature"
-                );
-                return Err(self.at(column).error(reason));
-            }
-            if normalised.ends_with("_id") {
-                into.note(format!(
-                    "column `{}` is read as a feature, and the file as one series, as there is no \
-                     column `{SERIES}`",
-                    shown(name)
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes features that are likely to be targets, if there is no column of targets.
-    fn note_labels(&self, features: &[usize], into: &mut Collector) {
-        for &column in features {
-            let name = self.names[column];
-            if ["label", "labels", "class", "classes", "y"].contains(&&*normalised(name)) {
-                into.note(format!(
-                    "column `{}` is read as a feature, as targets are in columns `{TARGET}` unless \
-                     csv.targets names others",
-                    shown(name)
-                ));
-            }
-        }
-    }
-}
-
-/// Returns an error of a delimiter that is not one byte.
-pub(super) fn delimiter(csv: &CsvColumns) -> Result<u8> {
-    u8::try_from(csv.delimiter).ok().filter(u8::is_ascii).ok_or_else(|| {
-        let (got, expected) = (csv.delimiter.to_string(), "one ASCII character".into());
-        Error::Choice { name: "csv.delimiter", got, expected }
-    })
 }

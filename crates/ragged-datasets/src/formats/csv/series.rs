@@ -1,21 +1,22 @@
 //! The rows of one series of a table.
 
-use csv::ByteRecord;
+use ragged_transforms::Tokenizer;
 
 use crate::error::{Location, Result};
 use crate::formats::csv::columns::Columns;
+use crate::formats::csv::rows::Cells;
+use crate::formats::csv::time_features::TimeFeature;
 use crate::formats::decimal::Decimal;
 use crate::formats::field::{Field, RawTarget, Value};
-use crate::formats::number::{is_missing, number};
+use crate::formats::number::{is_missing, number, shown};
 use crate::formats::raw_sequence::RawSequence;
+use crate::formats::static_columns::StaticNames;
 use crate::formats::time::{TimeForm, Times};
 use crate::formats::token_columns::Tokens;
+use crate::tokens::statics::Statics;
 
-/// Added to the error of a text among features, in a table without targets.
-const NO_TARGET: &str = ": targets are in a column `target`, or in those that csv.targets names";
-
-/// Added to the error of a text among features, in a table with targets.
-const NO_CATEGORY: &str = ": a column of categories is listed in csv.categories";
+/// Added to the error of a text in a column of numbers.
+const NO_NUMBER: &str = ": data.read.csv.types says which columns are no numbers";
 
 /// The rows of one series, in the order of the file.
 pub(super) struct Series {
@@ -25,8 +26,10 @@ pub(super) struct Series {
     time_form: Times,
     /// `[rows, features]`.
     values: Vec<f64>,
-    /// `[rows, categories]`, the indices of their texts.
+    /// `[rows, categories]`, the indices of their texts; or those of the tokens of a text.
     tokens: Vec<u32>,
+    /// The first cell of each static column that is not missing, with its line.
+    statics: Vec<Option<(usize, String)>>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
 }
@@ -40,6 +43,7 @@ impl Series {
             time_form: Times::default(),
             values: vec![],
             tokens: vec![],
+            statics: vec![],
             targets: vec![],
         }
     }
@@ -48,6 +52,8 @@ impl Series {
         &mut self,
         cells: &Cells,
         columns: &Columns,
+        names: &[&str],
+        tokenizer: Tokenizer,
         tokens: &mut Tokens,
     ) -> Result<()> {
         self.lines.push(cells.line);
@@ -59,19 +65,25 @@ impl Series {
             let text = cells.text(column)?;
             let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
             self.values.push(value.map_err(|reason| {
-                let is_text = !text.contains(|c: char| c.is_ascii_digit());
-                let is_first = self.lines.len() == 1;
-                let hint = match is_text && is_first {
-                    true if columns.targets.is_empty() => NO_TARGET,
-                    true => NO_CATEGORY,
-                    false => "",
-                };
+                let is_text =
+                    !text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_err();
+                let hint = if is_text { NO_NUMBER } else { "" };
                 cells.location(column).error(reason + hint)
             })?);
+        }
+        if let Some(column) = columns.text {
+            for token in tokenizer.split(cells.text(column)?) {
+                let index = tokens.index(0, token);
+                self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
+            }
         }
         for (k, &column) in columns.categories.iter().enumerate() {
             let index = tokens.index(k, cells.text(column)?.to_string());
             self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
+        }
+        let statics = columns.statics.0.iter().chain(&columns.statics.1);
+        for (k, &column) in statics.enumerate() {
+            self.add_static(k, column, k < columns.statics.0.len(), cells, names[column])?;
         }
         let target = |&column: &usize| {
             let cell = Value::Cell(cells.text(column)?.to_string());
@@ -81,12 +93,82 @@ impl Series {
         Ok(())
     }
 
+    /// Keeps the value of a static column, or checks that it is the same as before.
+    fn add_static(
+        &mut self,
+        k: usize,
+        column: usize,
+        is_number: bool,
+        cells: &Cells,
+        name: &str,
+    ) -> Result<()> {
+        if self.statics.len() <= k {
+            self.statics.push(None);
+        }
+        let text = cells.text(column)?;
+        let missing = if is_number { is_missing(text) } else { text.is_empty() };
+        if missing {
+            return Ok(());
+        }
+        let error = |reason: String| cells.location(column).error(reason);
+        if is_number {
+            let hint = ": data.read.csv.types says if it is a static-category";
+            number(text).map_err(|reason| error(reason + hint))?;
+        }
+        match &self.statics[k] {
+            None => self.statics[k] = Some((cells.line, text.to_string())),
+            Some((_, first)) if first == text => {}
+            Some((_, first)) if is_number && Decimal::parse(first) == Decimal::parse(text) => {}
+            Some((line, first)) => {
+                let (name, first, got) = (shown(name), shown(first), shown(text));
+                let series = self
+                    .id
+                    .as_deref()
+                    .map_or("the series".into(), |id| format!("series `{}`", shown(id)));
+                return Err(error(format!(
+                    "static column `{name}` changes within {series}: expected `{first}` as in line {line}, got \
+                     `{got}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the static values.
+    fn take_statics(
+        &mut self,
+        columns: &Columns,
+        names: &mut StaticNames,
+    ) -> Result<Option<Statics>> {
+        if self.statics.is_empty() {
+            return Ok(None);
+        }
+        let count = columns.statics.0.len();
+        let location = Location::Line { line: self.lines[0], column: 1 };
+        let mut cells = std::mem::take(&mut self.statics).into_iter();
+        let text = |cell: Option<(usize, String)>| cell.map_or(String::new(), |(_, text)| text);
+        let numbers = cells.by_ref().take(count).map(|cell| match cell {
+            None => Ok(f64::NAN),
+            Some((_, text)) => number(&text).map_err(|reason| location.error(reason)),
+        });
+        let numbers = numbers.collect::<Result<_>>()?;
+        let categories = cells
+            .enumerate()
+            .map(|(k, cell)| names.index(k, text(cell)).map_err(|reason| location.error(reason)));
+        Ok(Some(Statics { numbers, categories: categories.collect::<Result<_>>()? }))
+    }
+
     /// Returns how the times are written, if there are any.
     pub(super) fn time_form(&self) -> Option<TimeForm> {
         self.time_form.form()
     }
 
-    pub(super) fn finish(mut self, columns: &Columns) -> Result<RawSequence> {
+    pub(super) fn finish(
+        mut self,
+        columns: &Columns,
+        names: &mut StaticNames,
+    ) -> Result<RawSequence> {
+        let statics = self.take_statics(columns, names)?;
         let features = columns.features.len();
         let order = self.order(columns)?;
         let target = match columns.targets.is_empty() {
@@ -97,10 +179,51 @@ impl Series {
             }
         };
         let values = in_order(&self.values, features, &order);
-        let tokens = in_order(&self.tokens, columns.categories.len(), &order);
+        let made = &columns.time_features;
+        let features = features + made.iter().map(|feature| feature.names().len()).sum::<usize>();
+        let values = match made.is_empty() {
+            true => values,
+            false => self.with_time_features(&values, made, &order),
+        };
+        let tokens = match columns.text {
+            Some(_) => std::mem::take(&mut self.tokens),
+            None => in_order(&self.tokens, columns.categories.len(), &order),
+        };
         let column = columns.targets.first().copied().unwrap_or(0) + 1;
         let location = Location::Line { line: self.lines[0], column };
-        Ok(RawSequence { id: self.id, values, features: Some(features), tokens, target, location })
+        Ok(RawSequence {
+            id: self.id,
+            values,
+            features: Some(features),
+            tokens,
+            statics,
+            target,
+            location,
+        })
+    }
+
+    /// Returns values, whose rows are in the order of the times, with the features that the times give.
+    fn with_time_features(
+        &self,
+        values: &[f64],
+        made: &[TimeFeature],
+        order: &[usize],
+    ) -> Vec<f64> {
+        let width = values.len() / order.len().max(1);
+        let mut rows = vec![];
+        for (t, &row) in order.iter().enumerate() {
+            rows.extend_from_slice(&values[t * width..(t + 1) * width]);
+            let before = t.checked_sub(1).and_then(|t| self.times.get(order[t])).copied();
+            for feature in made {
+                feature.push(t, self.times.get(row).copied(), before, &mut rows);
+            }
+        }
+        rows
+    }
+
+    /// Returns the first line of the series.
+    pub(super) fn line(&self) -> usize {
+        self.lines[0]
     }
 
     /// Returns the rows in the order of their times.
@@ -124,46 +247,4 @@ impl Series {
 /// Returns rows of `width` elements in an order.
 fn in_order<T: Copy>(rows: &[T], width: usize, order: &[usize]) -> Vec<T> {
     order.iter().flat_map(|&row| &rows[row * width..(row + 1) * width]).copied().collect()
-}
-
-/// A row of the table, with the number of its first line.
-pub(super) struct Cells<'a> {
-    pub(super) record: &'a ByteRecord,
-    pub(super) line: usize,
-}
-
-impl Cells<'_> {
-    pub(super) fn location(&self, column: usize) -> Location {
-        Location::Line { line: self.line, column: column + 1 }
-    }
-
-    /// Returns the text of a cell, which must be on one line: a cell of several lines is the sign of a
-    /// lost quote.
-    pub(super) fn text(&self, column: usize) -> Result<&str> {
-        let text = std::str::from_utf8(&self.record[column]);
-        let text = text.map_err(|_| self.location(column).error("invalid UTF-8"))?;
-        if text.contains('\n') {
-            let reason = "expected a cell on one line, got a line break between quotes";
-            return Err(self.location(column).error(reason));
-        }
-        Ok(text)
-    }
-
-    /// Checks that there are as many cells as names of columns.
-    pub(super) fn check_count(&self, expected: usize) -> Result<()> {
-        let got = self.record.len();
-        if got == expected {
-            return Ok(());
-        }
-        let last_is_empty = self.record.get(got.saturating_sub(1)).is_some_and(<[u8]>::is_empty);
-        let why = match got > expected {
-            true if last_is_empty && got == expected + 1 => {
-                ", the last one empty: expected no delimiter at the end of a row"
-            }
-            true => ": expected quotes around a cell with a delimiter or a decimal comma",
-            false => "",
-        };
-        let reason = format!("expected {expected} cells, got {got}{why}");
-        Err(self.location(expected.min(got)).error(reason))
-    }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
 use crate::example::{Target, TargetKind};
-use crate::formats::csv::columns::is_role;
+use crate::formats::csv::header::is_role;
 use crate::formats::errors::{io, unsupported};
 use crate::formats::number::digits;
 use crate::in_memory::InMemory;

@@ -126,6 +126,7 @@ pub(in crate::formats) fn read(
             values,
             features,
             tokens: ids,
+            statics: None,
             target,
             location: line.location(0),
         })?;

@@ -73,6 +73,7 @@ impl Body {
             values: values.collect(),
             features: Some(dimensions),
             tokens: vec![],
+            statics: None,
             target,
             location: line.location(label.map_or(0, |label| label.start)),
         })

@@ -139,7 +139,7 @@ mod tests {
                 _ => TargetKind::Classes(labels),
             };
             let features = Some(["x", "y", "z"].map(String::from).to_vec());
-            let schema = Schema { targets, features, tokens: vec![], exact: false };
+            let schema = Schema { features, ..Schema::from(&targets) };
             let (transforms, outputs) = (Pipeline::identity(3), Outputs::default());
             Self { config, transforms, outputs, schema }
         }

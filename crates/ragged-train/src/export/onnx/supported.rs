@@ -15,6 +15,14 @@ pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Res
             expected: "a model of numbers",
         });
     }
+    if let Some(statics) = &config.statics {
+        return Err(Error::OnnxUnsupported {
+            key: "data.read.csv.types",
+            got: format!("{} static columns", statics.num_values + statics.tables.len()),
+            reason: "static columns are not exported",
+            expected: "a model without them",
+        });
+    }
     if let Some(attention) = config.attention {
         return Err(Error::OnnxUnsupported {
             key: "model.attention.size",
