@@ -21,7 +21,7 @@ fn check(parameters: &Parameters, loss: impl Fn() -> Tensor) {
             var.set(&Tensor::from_vec(values, var.dims(), &Device::Cpu).unwrap()).unwrap();
         };
         for (k, &got) in gradient.iter().enumerate() {
-            let step = 1e-5;
+            let step = 1e-6;
             let moved = |by: f64| {
                 let mut values = before.clone();
                 values[k] += by;

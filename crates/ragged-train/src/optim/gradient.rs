@@ -10,11 +10,11 @@ use crate::error::Result;
 /// use candle_core::{Device, Tensor};
 /// use ragged_train::optim::Gradient;
 ///
-/// let rows = |ids: &[u32], rows: &[[f32; 2]]| -> candle_core::Result<Gradient> {
-///     Ok(Gradient::Rows { ids: ids.to_vec(), rows: Tensor::new(rows, &Device::Cpu)? })
+/// let rows = |ids: [u32; 2], rows: [[f32; 2]; 2]| -> candle_core::Result<Gradient> {
+///     Ok(Gradient::Rows { ids: ids.to_vec(), rows: Tensor::new(&rows, &Device::Cpu)? })
 /// };
-/// let one = rows(&[1, 3], &[[1.0, 2.0], [3.0, 4.0]])?;
-/// let Gradient::Rows { ids, rows } = one.sum_with(rows(&[0, 3], &[[5.0, 6.0], [1.0, 1.0]])?)? else {
+/// let one = rows([1, 3], [[1.0, 2.0], [3.0, 4.0]])?;
+/// let Gradient::Rows { ids, rows } = one.sum_with(rows([0, 3], [[5.0, 6.0], [1.0, 1.0]])?)? else {
 ///     panic!("the sum of gradients of rows is one of rows");
 /// };
 /// assert_eq!(ids, [0, 1, 3]);
