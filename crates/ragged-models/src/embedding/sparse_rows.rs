@@ -5,7 +5,7 @@ use candle_core::{Tensor, Var};
 /// The distinct rows of an embedding table that a batch has, as a variable of their own.
 ///
 /// The graph of the batch ends at [`rows`](Self::rows), so that neither the backward pass nor an update costs anything
-/// for the other rows of the table. [`Model::forward_sparse`](crate::Model::forward_sparse) returns it.
+/// for the other rows of the table. [`Model::embed_sparse`](crate::Model::embed_sparse) returns it.
 #[derive(Debug, Clone)]
 pub struct SparseRows {
     /// The parameter `[V, E]` from which the rows were copied.

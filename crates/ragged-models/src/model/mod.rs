@@ -260,45 +260,6 @@ impl Model {
         self.forward(&rows, mode)
     }
 
-    /// Computes the predictions for a packed batch of tokens, and returns the rows of the tables that the batch has,
-    /// where the configuration makes the tables sparse: the gradient is then that of these rows, and the tables have none.
-    /// Otherwise the list is empty.
-    ///
-    /// # Errors
-    ///
-    /// As [`forward_tokens`](Self::forward_tokens).
-    ///
-    /// ```
-    /// use candle_core::{DType, Device, Tensor};
-    /// use ragged_models::{
-    ///     EmbeddingSize, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, TokenConfig,
-    /// };
-    /// use ragged_sequence::{PackedTokens, pack_sequence};
-    ///
-    /// let words = EmbeddingSize { num_embeddings: 100_000, embedding_dim: 7 };
-    /// let config = ModelConfig {
-    ///     tokens: Some(TokenConfig { sparse: true, ..TokenConfig::new(vec![words]) }),
-    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 2)
-    /// };
-    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
-    /// let text = Tensor::new(&[[5u32], [2], [5]], &Device::Cpu)?;
-    /// let tokens = PackedTokens::new(pack_sequence(&[text], false)?)?;
-    /// let (prediction, sparse) = model.forward_sparse(&tokens, Mode::Eval)?;
-    /// assert_eq!(sparse[0].ids, [2, 5]);
-    /// let gradients = prediction.sum_all()?.backward()?;
-    /// assert_eq!(gradients.get(&sparse[0].rows).expect("a gradient").dims(), [2, 7]);
-    /// # Ok::<(), ragged_models::Error>(())
-    /// ```
-    pub fn forward_sparse(
-        &self,
-        tokens: &PackedTokens,
-        mut mode: Mode,
-    ) -> Result<(Tensor, Vec<SparseRows>)> {
-        let stage = self.tokens.as_ref().ok_or(Error::NoEmbedding)?;
-        let (rows, sparse) = stage.forward_sparse(tokens, mode.reborrow())?;
-        Ok((self.forward(&rows, mode)?, sparse))
-    }
-
     /// Returns the rows `[N, I]` that the recurrent layer reads for a packed batch of tokens; also what a
     /// [`ModelStream`](crate::ModelStream) takes.
     ///
@@ -329,6 +290,43 @@ impl Model {
     /// ```
     pub fn embed(&self, tokens: &PackedTokens, mode: Mode) -> Result<PackedSequence> {
         self.tokens.as_ref().ok_or(Error::NoEmbedding)?.forward(tokens, mode)
+    }
+
+    /// Returns the rows that the recurrent layer reads, as [`embed`](Self::embed) does, and the rows of the tables of which
+    /// they are made, where the configuration makes the tables sparse: the gradient is then that of these rows, and the
+    /// tables have none. Otherwise the list is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    ///
+    /// ```
+    /// use candle_core::{DType, Device, Tensor};
+    /// use ragged_models::{
+    ///     EmbeddingSize, Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, TokenConfig,
+    /// };
+    /// use ragged_sequence::{PackedTokens, pack_sequence};
+    ///
+    /// let words = EmbeddingSize { num_embeddings: 100_000, embedding_dim: 7 };
+    /// let config = ModelConfig {
+    ///     tokens: Some(TokenConfig { sparse: true, ..TokenConfig::new(vec![words]) }),
+    ///     ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(7, 15), 2)
+    /// };
+    /// let model = Model::new(&config, Parameters::new(1).builder(DType::F32, &Device::Cpu))?;
+    /// let text = Tensor::new(&[[5u32], [2], [5]], &Device::Cpu)?;
+    /// let tokens = PackedTokens::new(pack_sequence(&[text], false)?)?;
+    /// let (rows, sparse) = model.embed_sparse(&tokens, Mode::Eval)?;
+    /// assert_eq!(sparse[0].ids, [2, 5]);
+    /// let gradients = model.forward(&rows, Mode::Eval)?.sum_all()?.backward()?;
+    /// assert_eq!(gradients.get(&sparse[0].rows).expect("a gradient").dims(), [2, 7]);
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn embed_sparse(
+        &self,
+        tokens: &PackedTokens,
+        mode: Mode,
+    ) -> Result<(PackedSequence, Vec<SparseRows>)> {
+        self.tokens.as_ref().ok_or(Error::NoEmbedding)?.forward_sparse(tokens, mode)
     }
 
     /// Computes the predictions for sequences of one length, `[B, T, I]`: `[B, O]`, or `[B, T, O]` if

@@ -6,7 +6,7 @@ use ragged_models::{
     FixedLengthLstm, Mode, Model, ModelKind, PreparedModel, SparseRows, TrainingStream,
     VariableLengthLstm,
 };
-use ragged_sequence::PackedSequence;
+use ragged_sequence::{PackedSequence, PackedTokens};
 
 use crate::error::{Error, Result};
 
@@ -102,33 +102,17 @@ impl BatchModel for VariableLengthLstm {
 
 impl BatchModel for Model {
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
-        Ok(match self.config().kind {
-            ModelKind::Fixed => self.forward_padded(padded(input)?, mode)?,
-            ModelKind::Variable => match input {
-                BatchInput::Tokens(tokens) => self.forward_tokens(tokens, mode)?,
-                BatchInput::Static { steps, numbers, categories } => {
-                    let mut mode = mode;
-                    let statics = self.embed_statics(numbers, categories)?;
-                    match &**steps {
-                        BatchInput::Tokens(tokens) => {
-                            let rows = self.embed(tokens, mode.reborrow())?;
-                            self.forward_static(&rows, &statics, mode)?
-                        }
-                        steps => self.forward_static(packed(steps)?, &statics, mode)?,
-                    }
-                }
-                _ => self.forward(packed(input)?, mode)?,
-            },
-        })
+        run(self, input, mode, |tokens, mode| Ok(self.embed(tokens, mode)?))
     }
 
     fn forward_sparse(&self, input: &BatchInput, mode: Mode) -> Result<(Tensor, Vec<SparseRows>)> {
-        Ok(match (self.config().kind, input) {
-            (ModelKind::Variable, BatchInput::Tokens(tokens)) => {
-                Self::forward_sparse(self, tokens, mode)?
-            }
-            _ => (BatchModel::forward(self, input, mode)?, vec![]),
-        })
+        let mut sparse = vec![];
+        let prediction = run(self, input, mode, |tokens, mode| {
+            let (rows, of_tables) = self.embed_sparse(tokens, mode)?;
+            sparse = of_tables;
+            Ok(rows)
+        })?;
+        Ok((prediction, sparse))
     }
 
     fn training_stream(&self, rows: usize) -> Result<TrainingStream<'_>> {
@@ -138,6 +122,36 @@ impl BatchModel for Model {
     fn prepare(&self) -> Result<Option<Box<dyn BatchModel>>> {
         Ok(Some(Box::new(Self::prepare(self)?)))
     }
+}
+
+/// Runs a model on a batch whose tokens, if it has any, become rows by `embed`.
+fn run(
+    model: &Model,
+    input: &BatchInput,
+    mut mode: Mode,
+    embed: impl FnOnce(&PackedTokens, Mode) -> Result<PackedSequence>,
+) -> Result<Tensor> {
+    if model.config().kind == ModelKind::Fixed {
+        return Ok(model.forward_padded(padded(input)?, mode)?);
+    }
+    let (steps, statics) = match input {
+        BatchInput::Static { steps, numbers, categories } => {
+            (&**steps, Some(model.embed_statics(numbers, categories)?))
+        }
+        steps => (steps, None),
+    };
+    let embedded;
+    let rows = match steps {
+        BatchInput::Tokens(tokens) => {
+            embedded = embed(tokens, mode.reborrow())?;
+            &embedded
+        }
+        steps => packed(steps)?,
+    };
+    Ok(match statics {
+        Some(statics) => model.forward_static(rows, &statics, mode)?,
+        None => model.forward(rows, mode)?,
+    })
 }
 
 /// In [`Mode::Inference`] only.
