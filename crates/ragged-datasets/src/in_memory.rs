@@ -134,8 +134,8 @@ impl InMemory {
     ///
     /// # Errors
     ///
-    /// [`Error::Statics`] for the first example with another number of them, [`Error::TokenId`] for the first index that
-    /// is not one of a text.
+    /// [`Error::Statics`] for the first example with another number of them, [`Error::TokenId`] for the first index
+    /// that is not one of a text.
     pub fn with_static_columns(mut self, columns: StaticColumns) -> Result<Self> {
         let expected = (columns.numbers.len(), columns.categories.len());
         for (index, example) in self.examples.iter().enumerate() {

@@ -109,7 +109,8 @@ fn lstm(c: &mut Criterion) {
             let output_gradients = OutputGradients::default().with_h_n(&d_h_n);
             let mut wanted = Gradients::default();
             (wanted.weight_ih, wanted.weight_hh, wanted.bias_ih) = (true, true, true);
-            // Forward, backward through time, and the gradients of the weights; the gradient of the input is not requested.
+            // Forward, backward through time, and the gradients of the weights; the gradient of the input is not
+            // requested.
             group.throughput(Throughput::Elements(3 * flops - (8 * n * h * i) as u64));
             group.bench_function(format!("{layout}/train"), |bench| {
                 bench.iter(|| {

@@ -48,8 +48,8 @@ pub struct RecurrentConfig {
     /// 2014; Keras's `reset_after=False`, ONNX's `linear_before_reset = 0`). Only for a GRU. Default true.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub reset_after: bool,
-    /// Layer normalisation (Ba, Kiros and Hinton 2016) of both products and, of an LSTM, of the cell state; not for an RNN,
-    /// and not with a projection, with peepholes or with `reset_after = false`. Default false.
+    /// Layer normalisation (Ba, Kiros and Hinton 2016) of both products and, of an LSTM, of the cell state; not for an
+    /// RNN, and not with a projection, with peepholes or with `reset_after = false`. Default false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub layer_norm: bool,
     /// The function applied to the sum of the input and state products; only for an RNN. Default

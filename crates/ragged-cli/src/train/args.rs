@@ -26,8 +26,8 @@ pub(crate) struct Args {
     /// Set the number of passes over the training data [default: 200]
     #[arg(long, value_name = "N")]
     epochs: Option<String>,
-    /// Set what is predicted: `classification`, `regression`, `sequence-labelling`, `step-regression` or `transcription`
-    /// [default: by the targets of the file]
+    /// Set what is predicted: `classification`, `regression`, `sequence-labelling`, `step-regression` or
+    /// `transcription` [default: by the targets of the file]
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
     /// Set the column of a table that names the series [default: series_id]

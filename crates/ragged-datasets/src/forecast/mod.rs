@@ -2,8 +2,8 @@
 //!
 //! An example is one sequence: up to `window` steps of history, then the `horizon` steps to predict. In the latter, the
 //! columns that are not known in advance are missing, and one more feature, [`INDICATOR`], is 1. Each of these steps
-//! has its target; the steps of the history have none. So a model of one prediction per step is a model of forecasts, and
-//! what is known in advance (a calendar, a price) informs each step by itself.
+//! has its target; the steps of the history have none. So a model of one prediction per step is a model of forecasts,
+//! and what is known in advance (a calendar, a price) informs each step by itself.
 //!
 //! ```text
 //!              history                 horizon

@@ -60,9 +60,9 @@ pub enum SyntheticTask {
         noise: f32,
     },
     /// Series without a target, for [forecasts](crate::forecast), with the columns `demand` and `promotion`. The demand
-    /// is a level (40 to 60), a trend (up to 0.02 per step), two sines of 7 and 28 steps (amplitudes 3 to 8 and 2 to 5),
-    /// the effect of promotions (4 to 8), and normal noise. A promotion is 0 or 1 for 3 to 9 steps at a time. The ranges
-    /// are those of the series; all but the promotions are constant in each.
+    /// is a level (40 to 60), a trend (up to 0.02 per step), two sines of 7 and 28 steps (amplitudes 3 to 8 and 2 to
+    /// 5), the effect of promotions (4 to 8), and normal noise. A promotion is 0 or 1 for 3 to 9 steps at a time. The
+    /// ranges are those of the series; all but the promotions are constant in each.
     Seasonal {
         /// The standard deviation of the noise, at least 0. Default 1.
         #[serde(default = "unit")]

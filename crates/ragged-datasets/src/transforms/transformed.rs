@@ -11,7 +11,8 @@ use crate::example::{Example, Sequence};
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 
-/// Applies all transforms to an example. Tokens and targets of steps are cut with their steps. `index` is only used in errors.
+/// Applies all transforms to an example. Tokens and targets of steps are cut with their steps. `index` is only used in
+/// errors.
 pub(super) fn apply(pipeline: &Pipeline, index: usize, example: Example) -> Result<Example> {
     let (got, expected) = (example.sequence.features(), pipeline.features());
     if got != expected {

@@ -63,8 +63,8 @@ impl CellKind {
         self == Self::PeepholeLstm
     }
 
-    /// Returns whether the cell has layer normalisation, with the weights [`ln_ih_weight`](crate::Weights::ln_ih_weight)
-    /// and the like.
+    /// Returns whether the cell has layer normalisation, with the weights
+    /// [`ln_ih_weight`](crate::Weights::ln_ih_weight) and the like.
     pub fn normalizes(self) -> bool {
         matches!(self, Self::LayerNormLstm | Self::LayerNormGru)
     }

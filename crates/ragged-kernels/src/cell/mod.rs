@@ -10,8 +10,8 @@
 //! | GRU with the reset before the product | one vector of units | r, z, n | r, z, n | r, z; W_hn (r h) to n |
 //! | RNN | four vectors of units | one per vector | all | all |
 //!
-//! With layer normalisation (`layer_norm`), the LSTM and the GRU have the same slots, and each product is normalised before
-//! it is added.
+//! With layer normalisation (`layer_norm`), the LSTM and the GRU have the same slots, and each product is normalised
+//! before it is added.
 //!
 //! The products, the order of the steps, the threads and the gradients of the weights are the same for
 //! all cells. [`step::CellStep`] is what differs.

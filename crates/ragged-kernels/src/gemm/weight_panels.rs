@@ -14,8 +14,8 @@ use crate::threads::team::Team;
 /// Elements to pack per thread: copying 128 KiB takes about 10 microseconds.
 const ELEMENTS_PER_THREAD: usize = 1 << 15;
 
-/// The number of columns that are packed for all slots before the next columns. A panel is then written from its beginning to its end,
-/// and each row is read by whole cache lines.
+/// The number of columns that are packed for all slots before the next columns. A panel is then written from its
+/// beginning to its end, and each row is read by whole cache lines.
 const COLUMNS_AT_ONCE: usize = 64;
 
 /// The most vectors of columns per panel; with [`Simd::ROWS`] rows they fill the registers.

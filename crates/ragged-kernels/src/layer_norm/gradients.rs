@@ -1,5 +1,5 @@
-//! The gradients of the weights of the normalisations: sums over all rows of the gradients of the scaled elements, times
-//! the normalised ones.
+//! The gradients of the weights of the normalisations: sums over all rows of the gradients of the scaled elements,
+//! times the normalised ones.
 //!
 //! Each block of units is summed by one thread in the order of the rows.
 

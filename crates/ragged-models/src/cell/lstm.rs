@@ -36,7 +36,8 @@ pub struct LstmCell {
 
 impl LstmCell {
     /// Creates a single cell. Its parameters are `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, and with peepholes
-    /// `weight_ci`, `weight_cf` and `weight_co`; with layer normalisation also those of [`Recurrent`](crate::Recurrent).
+    /// `weight_ci`, `weight_cf` and `weight_co`; with layer normalisation also those of
+    /// [`Recurrent`](crate::Recurrent).
     ///
     /// # Errors
     ///

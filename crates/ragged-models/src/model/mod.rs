@@ -33,7 +33,8 @@ use crate::model::linear::Linear;
 use crate::model::readout::Readout;
 use crate::model::statics::StaticPart;
 
-/// Embeddings of tokens if there are any, a recurrent layer of any kind, then a linear layer on the outputs that the readout selects.
+/// Embeddings of tokens if there are any, a recurrent layer of any kind, then a linear layer on the outputs that the
+/// readout selects.
 ///
 /// It serves the four usual tasks: one or several target values, or one label, per sequence or per
 /// step. For labels the outputs are logits. The tasks differ in the loss, which is not part of a
@@ -292,9 +293,9 @@ impl Model {
         self.tokens.as_ref().ok_or(Error::NoEmbedding)?.forward(tokens, mode)
     }
 
-    /// Returns the rows that the recurrent layer reads, as [`embed`](Self::embed) does, and the rows of the tables of which
-    /// they are made, where the configuration makes the tables sparse: the gradient is then that of these rows, and the
-    /// tables have none. Otherwise the list is empty.
+    /// Returns the rows that the recurrent layer reads, as [`embed`](Self::embed) does, and the rows of the tables of
+    /// which they are made, where the configuration makes the tables sparse: the gradient is then that of these rows,
+    /// and the tables have none. Otherwise the list is empty.
     ///
     /// # Errors
     ///

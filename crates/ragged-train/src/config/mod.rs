@@ -10,6 +10,7 @@ pub(crate) mod overrides;
 mod run_name;
 pub(crate) mod sections;
 pub(crate) mod span;
+pub(crate) mod synthetic_sections;
 pub(crate) mod token_sections;
 mod validate;
 pub(crate) mod validate_forecast;
@@ -18,6 +19,6 @@ pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;
 pub use overrides::Override;
 pub use sections::{
-    CheckpointSection, CrfScheme, DataSection, ModelSection, Order, SumsSection, SyntheticSection,
-    TargetTransform,
+    CheckpointSection, CrfScheme, DataSection, ModelSection, Order, TargetTransform,
 };
+pub use synthetic_sections::{SumsSection, SyntheticSection};

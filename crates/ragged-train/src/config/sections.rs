@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use ragged_datasets::formats::ReadOptions;
-use ragged_datasets::synthetic::{Lengths, SyntheticTask};
 use ragged_datasets::tokens::{TokenEncoder, VocabularyConfig};
 use ragged_datasets::transforms::TransformConfig;
 use ragged_datasets::{AugmentConfig, ForecastConfig, TargetKind};
@@ -13,6 +12,7 @@ use ragged_models::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::config::synthetic_sections::{SumsSection, SyntheticSection};
 use crate::config::token_sections::{CharactersSection, EmbeddingSection, token_config};
 
 /// The model, except for the sizes that follow from the data. The defaults are those of the lecture.
@@ -273,7 +273,8 @@ pub struct DataSection {
     pub workers: usize,
     /// Options for file formats that leave something open.
     pub read: ReadOptions,
-    /// The columns and sizes of forecasts, for series that are split in time. Default none: other targets are predicted.
+    /// The columns and sizes of forecasts, for series that are split in time. Default none: other targets are
+    /// predicted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<ForecastConfig>,
     /// The sizes of the sums; only for `variable-sums` and `fixed-sums`.
@@ -331,60 +332,6 @@ fn is_true(value: &bool) -> bool {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-/// The synthetic data of the lecture: sequences of standard normal values, whose sum is the target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SumsSection {
-    /// Training examples per epoch. Default 1000.
-    pub num_samples: usize,
-    /// The length of the sequences, or their largest length for `variable-sums`. Default 50.
-    pub seq_length: usize,
-    /// Features per time step. Default 7.
-    pub input_size: usize,
-    /// Whether each epoch generates new examples, as the data set of the lecture does. Default true.
-    pub redraw: bool,
-    /// Examples for validation, and the same number for the test. Default 1000.
-    pub held_out: usize,
-}
-
-impl Default for SumsSection {
-    fn default() -> Self {
-        Self { num_samples: 1000, seq_length: 50, input_size: 7, redraw: true, held_out: 1000 }
-    }
-}
-
-/// A generated task; [`ragged_datasets::synthetic`] describes the tasks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticSection {
-    /// The task, such as `{ name = "adding" }`.
-    pub task: SyntheticTask,
-    /// The lengths of the sequences. Default uniform in 1 to 50.
-    #[serde(default)]
-    pub lengths: Lengths,
-    /// The lengths of the sequences for validation and test; longer ones show whether the model
-    /// generalises to lengths it was not trained on. Default those of the training examples.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_out_lengths: Option<Lengths>,
-    /// Training examples per epoch. Default 1000.
-    #[serde(default = "thousand")]
-    pub num_samples: usize,
-    /// Whether each epoch generates new examples. Default true.
-    #[serde(default = "yes")]
-    pub redraw: bool,
-    /// Examples for validation, and the same number for the test. Default 1000.
-    #[serde(default = "thousand")]
-    pub held_out: usize,
-}
-
-fn thousand() -> usize {
-    1000
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// When checkpoints are written in addition to those after epochs. A checkpoint follows every epoch

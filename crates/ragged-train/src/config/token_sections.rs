@@ -22,8 +22,8 @@ pub struct EmbeddingSection {
     pub word_dropout: f64,
     /// Whether the embeddings keep their initial values. Default false.
     pub freeze: bool,
-    /// Whether an update changes only the embeddings of tokens that the batch has, and their optimiser state, as PyTorch's
-    /// `SparseAdam` does. Default false.
+    /// Whether an update changes only the embeddings of tokens that the batch has, and their optimiser state, as
+    /// PyTorch's `SparseAdam` does. Default false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sparse: bool,
 }

@@ -16,9 +16,9 @@ use crate::optim::optimizer::Optimizer;
 /// Accumulates the mean gradient of several batches.
 ///
 /// Each batch is weighted by the number of terms of its mean loss ([`Loss::weight`]): the targets of its sequences or
-/// of its real time steps, without missing ones, or the sum of the weights of their classes. The result is the gradient of one batch with all the
-/// examples, whatever their lengths and however they were split. An unweighted mean of the batches'
-/// means would give the terms of a small batch more weight.
+/// of its real time steps, without missing ones, or the sum of the weights of their classes. The result is the gradient
+/// of one batch with all the examples, whatever their lengths and however they were split. An unweighted mean of the
+/// batches' means would give the terms of a small batch more weight.
 #[derive(Debug, Default)]
 pub struct GradientAccumulator {
     /// The weighted sum of the gradients; the gradients themselves while there is one batch.
@@ -50,9 +50,9 @@ impl GradientAccumulator {
         Ok((loss, prediction.detach()))
     }
 
-    /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows of
-    /// tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss. A batch without targets that count, such as one of empty sequences with a
-    /// target per step, has a loss of 0 and adds nothing.
+    /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows
+    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss. A batch without
+    /// targets that count, such as one of empty sequences with a target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
     ///

@@ -109,8 +109,8 @@ impl Optimizer {
         &self.parameters
     }
 
-    /// Updates the parameters. A parameter without a gradient does not change; of one with a gradient of rows, only these
-    /// rows and their state change, as with PyTorch's `SparseAdam`.
+    /// Updates the parameters. A parameter without a gradient does not change; of one with a gradient of rows, only
+    /// these rows and their state change, as with PyTorch's `SparseAdam`.
     ///
     /// # Errors
     ///

@@ -10,11 +10,11 @@ use crate::predict::predictor::Predictor;
 impl Predictor {
     /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
     ///
-    /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before transforms, and `lengths` `[B]`. Its output
-    /// `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step, which is zero after the end of a
-    /// sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the training data.
-    /// The graph does not check its input: a value that is missing after the transforms makes the prediction for its
-    /// sequence meaningless.
+    /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before
+    /// transforms, and `lengths` `[B]`. Its output `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per
+    /// step, which is zero after the end of a sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot
+    /// hold the values of the training data. The graph does not check its input: a value that is missing after the
+    /// transforms makes the prediction for its sequence meaningless.
     ///
     /// # Errors
     ///

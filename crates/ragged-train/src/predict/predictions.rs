@@ -21,8 +21,8 @@ pub struct Prediction {
     /// The class of each time step on the best path of a CRF, or the labels of a transcription in their order. `None`
     /// otherwise: the class is the most probable one.
     pub decoded: Option<Vec<u32>>,
-    /// For a forecast, the targets in the history that the model has read, one row per step; NaN where they are missing.
-    /// The rows of the values are those of the steps after it. Empty otherwise.
+    /// For a forecast, the targets in the history that the model has read, one row per step; NaN where they are
+    /// missing. The rows of the values are those of the steps after it. Empty otherwise.
     pub history: Vec<Vec<f64>>,
 }
 
@@ -83,10 +83,10 @@ impl Predictions {
     }
 
     /// Returns the predictions as a CSV table. Its columns are `series`, the number of the sequence; `id`, where the
-    /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end of
-    /// its series); then `label` and the probability of each class, or `position` and `label` for lists of labels, or the
-    /// values: `value_1` (of a forecast, the name of the column), a quantile such as `q0.1`, `mean` and `std`, `rate_1`,
-    /// or `p_1`, the probability of a 1.
+    /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end
+    /// of its series); then `label` and the probability of each class, or `position` and `label` for lists of labels,
+    /// or the values: `value_1` (of a forecast, the name of the column), a quantile such as `q0.1`, `mean` and `std`,
+    /// `rate_1`, or `p_1`, the probability of a 1.
     ///
     /// # Errors
     ///
@@ -131,8 +131,8 @@ impl Predictions {
     /// Returns one line of JSON per sequence:
     /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`. Values
     /// that have names have them, as in `"values":{"q0.1":0.5,"q0.9":1.5}`.
-    /// For lists of labels it is `{"series":1,"labels":["a","b"]}`. Where there is one prediction per time step, `label`, `probabilities` and `values` are lists. A
-    /// sequence with a name has it as `id` after its number.
+    /// For lists of labels it is `{"series":1,"labels":["a","b"]}`. Where there is one prediction per time step,
+    /// `label`, `probabilities` and `values` are lists. A sequence with a name has it as `id` after its number.
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
         for (series, prediction) in self.rows.iter().enumerate() {

@@ -182,8 +182,8 @@ impl Predictor {
     }
 
     /// Makes a prediction for every sequence of a file or directory, in its order. Targets in it are
-    /// ignored. For a [forecast](Self::forecast), the prediction is for the steps after the end of each series, which is
-    /// its last step with a target.
+    /// ignored. For a [forecast](Self::forecast), the prediction is for the steps after the end of each series, which
+    /// is its last step with a target.
     ///
     /// # Errors
     ///
@@ -225,8 +225,8 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// [`Error::Features`] or [`Error::Data`] for sequences with another number of features than the training data, or a
-    /// wrong number of names; [`Error::Input`] for a value that is not finite after the transforms.
+    /// [`Error::Features`] or [`Error::Data`] for sequences with another number of features than the training data, or
+    /// a wrong number of names; [`Error::Input`] for a value that is not finite after the transforms.
     ///
     /// ```
     /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};

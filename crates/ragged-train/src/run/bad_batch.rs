@@ -12,7 +12,8 @@ use crate::error::Result;
 
 /// Writes a batch as safetensors: `input` `[B, T, features]` padded with zeros, `lengths` `[B]`,
 /// `indices` `[B]` of the examples in the data set, `token_ids` `[B, T, K]` if there are tokens,
-/// `static_numbers` and `static_categories` `[B, ..]` if there are any, `target_lengths` `[B]` for lists of labels, and `target` as the loss received it.
+/// `static_numbers` and `static_categories` `[B, ..]` if there are any, `target_lengths` `[B]` for lists of labels, and
+/// `target` as the loss received it.
 ///
 /// # Errors
 ///

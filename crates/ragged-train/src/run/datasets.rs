@@ -13,7 +13,8 @@ use ragged_datasets::{
 };
 use ragged_sequence::random::derive_seed;
 
-use crate::config::sections::{DataSection, SumsSection};
+use crate::config::sections::DataSection;
+use crate::config::synthetic_sections::SumsSection;
 use crate::error::{Error, Result};
 use crate::run::data_files::{check_exists, check_unchanged, find, is_path, paths};
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};

@@ -52,8 +52,8 @@ pub(crate) struct Args {
     /// torch and pytorch-crf
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream"])]
     losses: bool,
-    /// Measure the layer-normalised cells, forward and backward, and the plain ones instead; with --pytorch, also a loop
-    /// over such cells in PyTorch
+    /// Measure the layer-normalised cells, forward and backward, and the plain ones instead; with --pytorch, also a
+    /// loop over such cells in PyTorch
     #[arg(long, conflicts_with_all = ["names", "shape", "sweep", "candle", "stream", "losses"])]
     cells: bool,
     /// Write the table as JSON
