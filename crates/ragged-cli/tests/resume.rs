@@ -95,7 +95,7 @@ fn a_killed_run_ends_with_the_same_bytes() {
 
 #[test]
 fn a_signal_saves_and_says_how_to_go_on() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     for (name, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
         let mut child = ground.train(name).spawn().unwrap();
         wait_for_lines(&ground.path(name).join("metrics.jsonl"), 2, &mut child);
@@ -112,7 +112,7 @@ fn a_signal_saves_and_says_how_to_go_on() {
 
 #[test]
 fn a_damaged_last_checkpoint_falls_back_to_the_one_before() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     let mut child = ground.train("damaged").spawn().unwrap();
     wait_for_lines(&ground.path("damaged/metrics.jsonl"), 3, &mut child);
     signal(&child, "INT");
@@ -164,7 +164,7 @@ fn a_full_disk_is_an_error_that_leaves_the_checkpoint_whole() {
 
 #[test]
 fn what_cannot_be_written_or_resumed_is_said() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     let check = |command: &mut Command, code: i32, part: &str| {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
@@ -203,7 +203,7 @@ fn what_cannot_be_written_or_resumed_is_said() {
 /// Another machine may have other SIMD instructions, with which results differ in their last bits.
 #[test]
 fn another_simd_level_is_refused_or_forced() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     let mut child = ground.train("moved").env("RAGGED_KERNELS_SIMD", "avx3").spawn().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(!ground.path("moved").exists());

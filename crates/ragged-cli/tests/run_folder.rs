@@ -35,7 +35,7 @@ fn content(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 /// The run was once trained to its end, and then had no result.
 #[test]
 fn damaged_metrics_are_written_anew_from_the_checkpoint() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     interrupted(&ground, "run");
     let path = ground.path("run/metrics.jsonl");
     let whole = fs::read(&path).unwrap();
@@ -67,7 +67,7 @@ fn damaged_metrics_are_written_anew_from_the_checkpoint() {
 /// A resume that finds nothing readable once began anew, and emptied the metrics.
 #[test]
 fn a_run_without_a_readable_checkpoint_is_left_as_it_is() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     interrupted(&ground, "run");
     for name in ["last", "previous", "best"] {
         let path = ground.path(&format!("run/{name}.safetensors"));
@@ -91,7 +91,7 @@ fn a_run_without_a_readable_checkpoint_is_left_as_it_is() {
 /// The run once went on writing, into the folder of the next run of that name.
 #[test]
 fn a_run_whose_folder_was_moved_ends() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     let mut child = ground.command(&["train", "--config", "config.toml", "--out", "run"]);
     let mut child = child
         .args(["--set", "train.epochs=100000", "--set", "train.early_stopping.patience=100000"])
@@ -114,7 +114,7 @@ fn a_run_whose_folder_was_moved_ends() {
 /// A reader of a named pipe waits until another process opens it for writing.
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_an_error() {
-    let ground = Ground::new();
+    let ground = Ground::long();
     interrupted(&ground, "run");
     for name in ["last.safetensors", "metrics.jsonl"] {
         let path = ground.path("run").join(name);

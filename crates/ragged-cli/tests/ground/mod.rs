@@ -48,6 +48,13 @@ impl Ground {
         Self::with(CONFIG, "")
     }
 
+    /// With so many epochs that a signal comes before the end, also on a busy machine.
+    #[allow(dead_code, reason = "not every test program sends signals")]
+    pub(crate) fn long() -> Self {
+        let config = CONFIG.replace("epochs = 12", "epochs = 100");
+        Self::with(&config.replace("patience = 8", "patience = 100"), "")
+    }
+
     pub(crate) fn with(config: &str, table: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("config.toml"), config).unwrap();
