@@ -114,7 +114,7 @@ fn a_run_predicts_the_steps_after_the_end_of_each_series() {
     assert!(svg.contains("s1: demand") && !svg.contains("truth"));
 }
 
-/// The test forecasts once more: each from a file that ends where its history does, measured by the definitions.
+/// Makes each forecast of the test from a file that ends with its history, and computes the metrics by their definitions.
 #[test]
 fn the_metrics_of_the_test_are_those_of_single_predictions() {
     let folder = tempfile::tempdir().unwrap();

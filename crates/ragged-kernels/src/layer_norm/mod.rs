@@ -1,7 +1,8 @@
 //! Layer normalisation (Ba, Kiros and Hinton 2016) inside recurrent cells.
 //!
-//! The two products of a step are normalised before they are added, over the gates of each of a row's *groups*, and so
-//! is the cell state of an LSTM before its tanh:
+//! A step has two products, that of the input and that of the hidden state. Each is normalised before they are added.
+//! The gates of a row form one or two groups ([`groups`]), and each group has a mean and a variance of its own. An LSTM
+//! also normalises its cell state, before the tanh.
 //!
 //! ```text
 //! LN(a; w) = w (a - mean a) / sqrt(var a + eps)      over all elements of a group
