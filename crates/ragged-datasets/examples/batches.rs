@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use ragged_datasets::{
-    BatchInput, DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
+    BatchSteps, DataLoader, LoaderConfig, Sampler, VariableLengthSums, VariableLengthSumsConfig,
 };
 
 fn main() -> ragged_datasets::Result<()> {
@@ -13,7 +13,7 @@ fn main() -> ragged_datasets::Result<()> {
     let loader = DataLoader::new(sums, config)?;
     for (k, batch) in loader.epoch(0).enumerate() {
         let batch = batch?;
-        if let BatchInput::Packed(packed) = &batch.input {
+        if let BatchSteps::Packed(packed) = &batch.input {
             let padded = batch.batch_size() * packed.layout().max_length();
             let percent = 100 * (padded - batch.real_steps()) / padded;
             println!(

@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use ragged_datasets::{
-//!     BatchInput, DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
+//!     BatchSteps, DataLoader, LoaderConfig, VariableLengthSums, VariableLengthSumsConfig,
 //! };
 //!
 //! // The lecture's data: 1000 sequences of 1 to 50 steps with 7 features, and their sums.
@@ -23,7 +23,7 @@
 //! assert_eq!(loader.len(), 16);
 //! for batch in loader.epoch(0) {
 //!     let batch = batch?;
-//!     let BatchInput::Packed(packed) = &batch.input else { unreachable!("the default") };
+//!     let BatchSteps::Packed(packed) = &batch.input.steps else { unreachable!("the default") };
 //!     assert_eq!(packed.data().dims(), [batch.real_steps(), 7]);
 //!     assert_eq!(batch.target.dims(), [batch.batch_size(), 1]);
 //! }
@@ -66,8 +66,8 @@ pub use example::{Example, Sequence, Target, TargetKind};
 pub use forecast::{Forecast, ForecastConfig, ForecastError, ForecastParts};
 pub use in_memory::InMemory;
 pub use loader::{
-    Batch, BatchInput, BatchPlan, Batching, Collate, DataLoader, Epoch, LoaderConfig, Oversize,
-    SampleWeights, Sampler, Strata,
+    Batch, BatchInput, BatchPlan, BatchStatics, BatchSteps, Batching, Collate, DataLoader, Epoch,
+    LoaderConfig, Oversize, SampleWeights, Sampler, Strata,
 };
 pub use subset::{Subset, split};
 pub use synthetic::{

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use ragged_datasets::{
-    Batch, BatchInput, Collate, DataLoader, Dataset, Example, LoaderConfig, Sampler, Sequence,
+    Batch, BatchSteps, Collate, DataLoader, Dataset, Example, LoaderConfig, Sampler, Sequence,
     Target, VariableLengthSums, VariableLengthSumsConfig,
 };
 use ragged_sequence::{Padding, pad_packed_sequence};
@@ -21,7 +21,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 /// Everything in a packed batch.
 fn content(batch: &Batch) -> (Vec<usize>, Vec<usize>, Vec<f32>, Vec<f32>) {
-    let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
+    let BatchSteps::Packed(packed) = &batch.input.steps else { panic!("packed") };
     let (input, target) = (values(packed.data()), values(&batch.target));
     (batch.indices.clone(), packed.lengths(), input, target)
 }
@@ -78,8 +78,8 @@ proptest! {
         let collate = |how: Collate| how.collate(&examples, &Device::Cpu).unwrap();
         let (packed, padded) = (collate(Collate::Packed), collate(Collate::Padded));
         prop_assert_eq!(packed.real_steps(), padded.real_steps());
-        let (BatchInput::Packed(packed), BatchInput::Padded { input, lengths: same }) =
-            (packed.input, padded.input) else { panic!("one of each") };
+        let (BatchSteps::Packed(packed), BatchSteps::Padded { input, lengths: same }) =
+            (packed.input.steps, padded.input.steps) else { panic!("one of each") };
         prop_assert_eq!(&same, &lengths);
         let (unpacked, back) = pad_packed_sequence(&packed, &Padding::default()).unwrap();
         prop_assert_eq!(unpacked.dims(), input.dims());

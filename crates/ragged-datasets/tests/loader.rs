@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ragged_datasets::{
-    Batch, BatchInput, Batching, Collate, DataLoader, Dataset, Error, Example, LoaderConfig,
+    Batch, BatchSteps, Batching, Collate, DataLoader, Dataset, Error, Example, LoaderConfig,
     Oversize, Result, Sampler, TargetKind, VariableLengthSums, VariableLengthSumsConfig,
 };
 
@@ -18,10 +18,10 @@ type Content = (Vec<usize>, Vec<usize>, Vec<f32>, Vec<f32>);
 
 fn content(batch: &Batch) -> Content {
     let values = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1().unwrap();
-    let (lengths, input) = match &batch.input {
-        BatchInput::Packed(packed) => (packed.lengths(), values(packed.data())),
-        BatchInput::Padded { input, lengths } => (lengths.clone(), values(input)),
-        BatchInput::Tokens(_) | BatchInput::Static { .. } => panic!("features"),
+    let (lengths, input) = match &batch.input.steps {
+        BatchSteps::Packed(packed) => (packed.lengths(), values(packed.data())),
+        BatchSteps::Padded { input, lengths } => (lengths.clone(), values(input)),
+        BatchSteps::Tokens(_) => panic!("features"),
     };
     (batch.indices.clone(), lengths, input, values(&batch.target))
 }

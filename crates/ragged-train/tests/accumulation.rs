@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
-use ragged_datasets::{Batch, BatchInput, Collate, Example, Sequence, Target};
+use ragged_datasets::{Batch, BatchSteps, Collate, Example, Sequence, Target};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, Readout, RecurrentConfig};
 use ragged_sequence::random::Generator;
 use ragged_train::fit::{GradientAccumulator, Position, StepOptions};
@@ -33,10 +33,10 @@ fn batch(indices: &[usize], lengths: &[usize], loss: &Criterion, per_step: bool)
     let examples: Vec<_> =
         indices.iter().map(|&i| (i, example(i, lengths[i], loss, per_step))).collect();
     let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
-    let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
-    let input = BatchInput::Packed(packed.to_dtype(DType::F64).unwrap());
+    let BatchSteps::Packed(packed) = &batch.input.steps else { panic!("packed") };
+    let input = BatchSteps::Packed(packed.to_dtype(DType::F64).unwrap());
     let target = batch.target.clone();
-    Batch { input, target, ..batch }
+    Batch { input: input.into(), target, ..batch }
 }
 
 /// Returns the parameters, the loss and the gradient norm after one update from these batches.

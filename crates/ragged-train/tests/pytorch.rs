@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use ragged_datasets::{Batch, BatchInput};
+use ragged_datasets::{Batch, BatchSteps};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::random::Generator;
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
@@ -73,10 +73,10 @@ fn run(path: &Path) {
         let lengths = lengths_from_tensor(get("lengths")).unwrap();
         let input = match kind {
             ModelKind::Fixed => {
-                BatchInput::Padded { input: get("input").clone(), lengths: lengths.clone() }
+                BatchSteps::Padded { input: get("input").clone(), lengths: lengths.clone() }
             }
             ModelKind::Variable => {
-                BatchInput::Packed(pack_padded_sequence(get("input"), &lengths, false).unwrap())
+                BatchSteps::Packed(pack_padded_sequence(get("input"), &lengths, false).unwrap())
             }
         };
         let indices = (0..lengths.len()).collect();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
-use ragged_datasets::{Batch, BatchInput};
+use ragged_datasets::{Batch, BatchInput, BatchStatics, BatchSteps};
 use ragged_models::{
     EmbeddingSize, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig, SparseRows,
-    TokenConfig,
+    StaticConfig, StaticJoin, TokenConfig,
 };
 use ragged_sequence::random::Generator;
 use ragged_sequence::{PackedTokens, pack_sequence};
@@ -17,7 +17,7 @@ use ragged_train::{Criterion, Optimizer, OptimizerConfig};
 
 const VOCABULARY: usize = 12;
 
-/// Texts with two columns of tokens, and a target for each.
+/// Texts with two columns of tokens, with one static number, one static category and a target for each.
 fn batch(texts: &[Vec<u32>]) -> Batch {
     let text = |ids: &Vec<u32>| {
         let columns: Vec<u32> = ids.iter().flat_map(|&id| [id, (id * 5 + 1) % 7]).collect();
@@ -27,7 +27,12 @@ fn batch(texts: &[Vec<u32>]) -> Batch {
     let tokens = PackedTokens::new(pack_sequence(&packed, false).unwrap()).unwrap();
     let target: Vec<f64> = (0..texts.len()).map(|k| (k as f64 * 1.7).sin()).collect();
     let target = Tensor::from_vec(target, (texts.len(), 1), &Device::Cpu).unwrap();
-    Batch::new(BatchInput::Tokens(tokens), target, (0..texts.len()).collect())
+    let numbers = Tensor::from_vec(vec![0.5f32; texts.len()], (texts.len(), 1), &Device::Cpu);
+    let categories: Vec<u32> = texts.iter().map(|text| text.len() as u32 % 3).collect();
+    let categories = Tensor::from_vec(categories, (texts.len(), 1), &Device::Cpu);
+    let statics = BatchStatics { numbers: numbers.unwrap(), categories: categories.unwrap() };
+    let input = BatchInput { steps: BatchSteps::Tokens(tokens), statics: Some(statics) };
+    Batch::new(input, target, (0..texts.len()).collect())
 }
 
 /// Returns the parameters after one update from each list of batches, and the norms of the gradients.
@@ -36,6 +41,11 @@ fn after(updates: &[Vec<Batch>], config: OptimizerConfig, sparse: bool) -> (Name
     let tables = TokenConfig::new(vec![size(VOCABULARY, 3), size(7, 2)]);
     let model = ModelConfig {
         tokens: Some(TokenConfig { sparse, ..tables }),
+        statics: Some(StaticConfig {
+            num_values: 1,
+            tables: vec![size(3, 2)],
+            join: StaticJoin::State,
+        }),
         ..ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(5, 4), 1)
     };
     let parameters = Parameters::new(3);

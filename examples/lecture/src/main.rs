@@ -1,7 +1,7 @@
 //! The lecture's training loop: an LSTM learns the sums of sequences of 1 to 50 steps.
 use candle_core::{DType, Device};
 use candle_nn::{AdamW, Optimizer, VarBuilder, VarMap, loss::mse};
-use ragged_datasets::{BatchInput, DataLoader, LoaderConfig};
+use ragged_datasets::{BatchSteps, DataLoader, LoaderConfig};
 use ragged_datasets::{VariableLengthSums, VariableLengthSumsConfig};
 use ragged_models::{Mode, RecurrentConfig, VariableLengthLstm, random::Generator};
 
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         last = 0.0;
         for batch in loader.epoch(epoch) {
             let batch = batch?;
-            let BatchInput::Packed(input) = &batch.input else { continue };
+            let BatchSteps::Packed(input) = &batch.input.steps else { continue };
             let prediction = model.forward(input, Mode::Train(&mut generator))?;
             let loss = mse(&prediction, &batch.target)?;
             optimizer.backward_step(&loss)?;

@@ -3,9 +3,18 @@
 use candle_core::Tensor;
 use ragged_sequence::{PackedLayout, PackedSequence, PackedTokens};
 
-/// The sequences of a batch, in one of the forms that models take.
+/// The sequences of a batch: what a model receives.
 #[derive(Debug, Clone)]
-pub enum BatchInput {
+pub struct BatchInput {
+    /// The time steps.
+    pub steps: BatchSteps,
+    /// What is the same in all steps of a sequence, if the data have any.
+    pub statics: Option<BatchStatics>,
+}
+
+/// The time steps of a batch, in one of the forms that models take.
+#[derive(Debug, Clone)]
+pub enum BatchSteps {
     /// The features of the real steps only.
     Packed(PackedSequence),
     /// The tokens of the real steps only, with their features if they have any.
@@ -17,33 +26,30 @@ pub enum BatchInput {
         /// The length of each sequence, `[B]`.
         lengths: Vec<usize>,
     },
-    /// One of the other forms, with what is the same in all steps of a sequence.
-    Static {
-        /// The steps.
-        steps: Box<Self>,
-        /// The numbers, `[B, F]`.
-        numbers: Tensor,
-        /// The indices of the categories, `[B, K]` of dtype `u32`.
-        categories: Tensor,
-    },
 }
 
-impl BatchInput {
+/// What is the same in all steps of the sequences of a batch.
+#[derive(Debug, Clone)]
+pub struct BatchStatics {
+    /// The numbers, `[B, F]`.
+    pub numbers: Tensor,
+    /// The indices of the categories, `[B, K]` of dtype `u32`.
+    pub categories: Tensor,
+}
+
+impl From<BatchSteps> for BatchInput {
+    fn from(steps: BatchSteps) -> Self {
+        Self { steps, statics: None }
+    }
+}
+
+impl BatchSteps {
     /// Returns the order of the packed rows, or `None` for a padded batch.
     pub fn layout(&self) -> Option<&PackedLayout> {
         match self {
             Self::Packed(packed) => Some(packed.layout()),
             Self::Tokens(tokens) => Some(tokens.layout()),
             Self::Padded { .. } => None,
-            Self::Static { steps, .. } => steps.layout(),
-        }
-    }
-
-    /// Returns the steps, without what is the same in all of them.
-    pub fn steps(&self) -> &Self {
-        match self {
-            Self::Static { steps, .. } => steps.steps(),
-            other => other,
         }
     }
 
@@ -90,8 +96,8 @@ pub struct Batch {
 
 impl Batch {
     /// Creates a batch from its parts, which must have matching sizes.
-    pub fn new(input: BatchInput, target: Tensor, indices: Vec<usize>) -> Self {
-        Self { input, target, target_lengths: None, naive_errors: None, indices }
+    pub fn new(input: impl Into<BatchInput>, target: Tensor, indices: Vec<usize>) -> Self {
+        Self { input: input.into(), target, target_lengths: None, naive_errors: None, indices }
     }
 
     /// Returns the batch with the lengths of its targets, which are lists of labels joined to one.
@@ -113,12 +119,12 @@ impl Batch {
 
     /// Returns the number of steps without padding.
     pub fn real_steps(&self) -> usize {
-        self.input.steps().real_steps()
+        self.input.steps.real_steps()
     }
 
     /// Returns the number of steps of the padded rectangle, B x T, whether the batch is padded or not.
     pub fn padded_steps(&self) -> usize {
-        self.input.steps().padded_steps()
+        self.input.steps.padded_steps()
     }
 }
 

@@ -5,7 +5,7 @@ use ragged_sequence::{PackedLayout, PackedSequence};
 
 use crate::error::{Error, Result};
 use crate::example::{Example, Target};
-use crate::loader::batch::{Batch, BatchInput};
+use crate::loader::batch::{Batch, BatchInput, BatchSteps};
 use crate::loader::collate_statics::statics;
 use crate::loader::collate_tokens::{pack, step_tokens};
 use crate::target_shape::{ExpectedTarget, TargetShape};
@@ -13,9 +13,9 @@ use crate::target_shape::{ExpectedTarget, TargetShape};
 /// The form of the batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collate {
-    /// [`BatchInput::Packed`] or [`BatchInput::Tokens`]: the real steps only.
+    /// [`BatchSteps::Packed`] or [`BatchSteps::Tokens`]: the real steps only.
     Packed,
-    /// [`BatchInput::Padded`]: a rectangle with zeros after the ends of the sequences.
+    /// [`BatchSteps::Padded`]: a rectangle with zeros after the ends of the sequences.
     Padded,
 }
 
@@ -29,7 +29,7 @@ impl Collate {
     ///
     /// ```
     /// use candle_core::Device;
-    /// use ragged_datasets::{BatchInput, Collate, Example, Sequence, Target};
+    /// use ragged_datasets::{BatchSteps, Collate, Example, Sequence, Target};
     ///
     /// let example = |values: &[f32], class| {
     ///     Ok::<_, ragged_datasets::Error>(Example::new(
@@ -39,7 +39,7 @@ impl Collate {
     /// };
     /// let examples = [(0, example(&[1.0, 2.0, 3.0], 1)?), (1, example(&[4.0], 0)?)];
     /// let batch = Collate::Padded.collate(&examples, &Device::Cpu)?;
-    /// let BatchInput::Padded { input, lengths } = &batch.input else { unreachable!("requested") };
+    /// let BatchSteps::Padded { input, lengths } = &batch.input else { unreachable!("requested") };
     /// assert_eq!(input.squeeze(2)?.to_vec2::<f32>()?, [[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]]);
     /// assert_eq!((lengths.as_slice(), batch.target.to_vec1::<u32>()?), (&[3, 1][..], vec![1, 0]));
     /// # Ok::<(), ragged_datasets::Error>(())
@@ -61,23 +61,18 @@ impl Collate {
         let steps: Vec<&[f32]> = examples.iter().map(|(_, e)| e.sequence.values()).collect();
         let input = layout.tensor(layout.rows(&steps, expected), Some(expected), device);
         let target = targets(examples, &layout, device)?;
-        let input = match (layout, step_tokens(examples)?) {
+        let steps = match (layout, step_tokens(examples)?) {
             (Layout::Packed(layout), None) => {
-                BatchInput::Packed(PackedSequence::from_layout(input?, layout)?)
+                BatchSteps::Packed(PackedSequence::from_layout(input?, layout)?)
             }
             (Layout::Packed(layout), Some(tokens)) => {
                 let values = (expected > 0).then_some(input).transpose()?;
-                BatchInput::Tokens(pack(&tokens, layout, values, device)?)
+                BatchSteps::Tokens(pack(&tokens, layout, values, device)?)
             }
-            (Layout::Padded(lengths), None) => BatchInput::Padded { input: input?, lengths },
+            (Layout::Padded(lengths), None) => BatchSteps::Padded { input: input?, lengths },
             (Layout::Padded(_), Some(_)) => return Err(Error::PaddedTokens),
         };
-        let input = match statics(examples, device)? {
-            Some((numbers, categories)) => {
-                BatchInput::Static { steps: Box::new(input), numbers, categories }
-            }
-            None => input,
-        };
+        let input = BatchInput { steps, statics: statics(examples, device)? };
         let batch = Batch::new(input, target, examples.iter().map(|(index, _)| *index).collect());
         let lengths = |(_, example): &(usize, Example)| match &example.target {
             Target::Labels(labels) => Some(labels.len()),
@@ -235,7 +230,7 @@ mod tests {
     #[test]
     fn packed_rows_are_ordered_by_step() {
         let batch = Collate::Packed.collate(&three(), &Device::Cpu).unwrap();
-        let BatchInput::Packed(packed) = &batch.input else { panic!("packed") };
+        let BatchSteps::Packed(packed) = &batch.input else { panic!("packed") };
         let rows = packed.data().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(rows, [4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]);
         assert_eq!(packed.lengths(), [3, 0, 4]);
@@ -247,7 +242,7 @@ mod tests {
     #[test]
     fn padded_rows_end_in_zeros() {
         let batch = Collate::Padded.collate(&three(), &Device::Cpu).unwrap();
-        let BatchInput::Padded { input, lengths } = &batch.input else { panic!("padded") };
+        let BatchSteps::Padded { input, lengths } = &batch.input else { panic!("padded") };
         let rows = input.squeeze(2).unwrap().to_vec2::<f32>().unwrap();
         assert_eq!(rows, [[1.0, 2.0, 3.0, 0.0], [0.0; 4], [4.0, 5.0, 6.0, 7.0]]);
         assert_eq!((lengths.as_slice(), batch.real_steps()), (&[3, 0, 4][..], 7));
@@ -260,10 +255,9 @@ mod tests {
             let examples = [2, 5].map(|i| (i, example(&[], 3, Target::Values(vec![]))));
             let batch = collate.collate(&examples, &Device::Cpu).unwrap();
             let dims = match &batch.input {
-                BatchInput::Packed(packed) => packed.data().dims(),
-                BatchInput::Padded { input, .. } => input.dims(),
-                BatchInput::Tokens(tokens) => tokens.ids().dims(),
-                BatchInput::Static { .. } => panic!("no static values"),
+                BatchSteps::Packed(packed) => packed.data().dims(),
+                BatchSteps::Padded { input, .. } => input.dims(),
+                BatchSteps::Tokens(tokens) => tokens.ids().dims(),
             };
             assert_eq!(dims, expected);
             assert_eq!(batch.target.dims(), [2, 0]);

@@ -4,14 +4,14 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::example::Example;
+use crate::loader::batch::BatchStatics;
 use crate::tokens::statics::Statics;
 
-/// Returns the numbers `[B, F]` and the indices of categories `[B, K]`, or `None` if there are none. All examples must
-/// have as many as the first one.
+/// Returns the static values of examples, or `None` if there are none. All examples must have as many as the first one.
 pub(super) fn statics(
     examples: &[(usize, Example)],
     device: &Device,
-) -> Result<Option<(Tensor, Tensor)>> {
+) -> Result<Option<BatchStatics>> {
     let counts = |statics: &Statics| (statics.numbers.len(), statics.categories.len());
     let of = |example: &Example| example.sequence.statics().map_or((0, 0), counts);
     let expected = examples.first().map_or((0, 0), |(_, first)| of(first));
@@ -25,10 +25,10 @@ pub(super) fn statics(
     let numbers = all().flat_map(|statics| &statics.numbers).map(|&value| value as f32).collect();
     let categories: Vec<u32> = all().flat_map(|statics| &statics.categories).copied().collect();
     let batch = examples.len();
-    Ok(Some((
-        Tensor::from_vec(numbers, (batch, expected.0), device)?,
-        Tensor::from_vec(categories, (batch, expected.1), device)?,
-    )))
+    Ok(Some(BatchStatics {
+        numbers: Tensor::from_vec(numbers, (batch, expected.0), device)?,
+        categories: Tensor::from_vec(categories, (batch, expected.1), device)?,
+    }))
 }
 
 #[cfg(test)]
@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn each_example_has_its_row() {
         let examples = [(0, example(&[0.5, 1.0], &[3])), (1, example(&[-1.0, 2.0], &[0]))];
-        let (numbers, categories) = statics(&examples, &Device::Cpu).unwrap().unwrap();
+        let BatchStatics { numbers, categories } =
+            statics(&examples, &Device::Cpu).unwrap().unwrap();
         assert_eq!(numbers.to_vec2::<f32>().unwrap(), [[0.5, 1.0], [-1.0, 2.0]]);
         assert_eq!(categories.to_vec2::<u32>().unwrap(), [[3], [0]]);
         assert!(statics(&[], &Device::Cpu).unwrap().is_none());

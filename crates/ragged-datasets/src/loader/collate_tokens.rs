@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
     use crate::example::{Sequence, Target};
-    use crate::loader::batch::BatchInput;
+    use crate::loader::batch::BatchSteps;
     use crate::loader::collate::Collate;
 
     fn example(ids: &[u32], spelled: bool) -> Example {
@@ -101,7 +101,7 @@ mod tests {
         let examples =
             [(0, example(&[2, 1], true)), (1, example(&[], true)), (2, example(&[0, 2, 2], true))];
         let batch = Collate::Packed.collate(&examples, &Device::Cpu).unwrap();
-        let BatchInput::Tokens(tokens) = &batch.input else { panic!("tokens") };
+        let BatchSteps::Tokens(tokens) = &batch.input.steps else { panic!("tokens") };
         // The longest sequence first, step by step.
         let ids = tokens.ids().flatten_all().unwrap().to_vec1::<u32>().unwrap();
         assert_eq!(

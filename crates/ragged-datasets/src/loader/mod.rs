@@ -23,7 +23,7 @@ pub(crate) mod sampler;
 mod strata;
 mod workers;
 
-pub use batch::{Batch, BatchInput};
+pub use batch::{Batch, BatchInput, BatchStatics, BatchSteps};
 pub use batch_plan::{BatchPlan, Batching, Oversize};
 pub use collate::Collate;
 pub use config::LoaderConfig;

@@ -1,7 +1,7 @@
 //! What the trainer needs of a model.
 
 use candle_core::Tensor;
-use ragged_datasets::BatchInput;
+use ragged_datasets::{BatchInput, BatchStatics, BatchSteps};
 use ragged_models::{
     FixedLengthLstm, Mode, Model, ModelKind, PreparedModel, SparseRows, TrainingStream,
     VariableLengthLstm,
@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 ///
 /// impl BatchModel for LinearOnSum {
 ///     fn forward(&self, input: &ragged_datasets::BatchInput, _: Mode) -> Result<Tensor> {
-///         let ragged_datasets::BatchInput::Padded { input, .. } = input else {
+///         let ragged_datasets::BatchSteps::Padded { input, .. } = &input.steps else {
 ///             panic!("this example pads its batches");
 ///         };
 ///         Ok(self.0.forward(&input.sum(1)?)?)
@@ -96,7 +96,7 @@ impl BatchModel for FixedLengthLstm {
 
 impl BatchModel for VariableLengthLstm {
     fn forward(&self, input: &BatchInput, mode: Mode) -> Result<Tensor> {
-        Ok(Self::forward(self, packed(input)?, mode)?)
+        Ok(Self::forward(self, packed(&input.steps)?, mode)?)
     }
 }
 
@@ -134,22 +134,18 @@ fn run(
     if model.config().kind == ModelKind::Fixed {
         return Ok(model.forward_padded(padded(input)?, mode)?);
     }
-    let (steps, statics) = match input {
-        BatchInput::Static { steps, numbers, categories } => {
-            (&**steps, Some(model.embed_statics(numbers, categories)?))
-        }
-        steps => (steps, None),
-    };
     let embedded;
-    let rows = match steps {
-        BatchInput::Tokens(tokens) => {
+    let rows = match &input.steps {
+        BatchSteps::Tokens(tokens) => {
             embedded = embed(tokens, mode.reborrow())?;
             &embedded
         }
         steps => packed(steps)?,
     };
-    Ok(match statics {
-        Some(statics) => model.forward_static(rows, &statics, mode)?,
+    Ok(match &input.statics {
+        Some(BatchStatics { numbers, categories }) => {
+            model.forward_static(rows, &model.embed_statics(numbers, categories)?, mode)?
+        }
         None => model.forward(rows, mode)?,
     })
 }
@@ -160,21 +156,22 @@ impl BatchModel for PreparedModel {
         if mode.records_gradients() {
             return Err(Error::PreparedModel);
         }
-        Ok(match self.config().kind {
-            ModelKind::Fixed => self.forward_padded(padded(input)?)?,
-            ModelKind::Variable => match input {
-                BatchInput::Tokens(tokens) => self.forward_tokens(tokens)?,
-                BatchInput::Static { steps, numbers, categories } => {
-                    let statics = self.embed_statics(numbers, categories)?;
-                    match &**steps {
-                        BatchInput::Tokens(tokens) => {
-                            self.forward_static(&self.embed(tokens)?, &statics)?
-                        }
-                        steps => self.forward_static(packed(steps)?, &statics)?,
-                    }
-                }
-                _ => Self::forward(self, packed(input)?)?,
-            },
+        if self.config().kind == ModelKind::Fixed {
+            return Ok(self.forward_padded(padded(input)?)?);
+        }
+        let embedded;
+        let rows = match &input.steps {
+            BatchSteps::Tokens(tokens) => {
+                embedded = self.embed(tokens)?;
+                &embedded
+            }
+            steps => packed(steps)?,
+        };
+        Ok(match &input.statics {
+            Some(BatchStatics { numbers, categories }) => {
+                self.forward_static(rows, &self.embed_statics(numbers, categories)?)?
+            }
+            None => Self::forward(self, rows)?,
         })
     }
 }
@@ -182,40 +179,36 @@ impl BatchModel for PreparedModel {
 /// Returns a padded batch in which no step is padding: the fixed-length model reads the last time
 /// step of every sequence.
 fn padded(input: &BatchInput) -> Result<&Tensor> {
-    match input {
-        BatchInput::Padded { input, lengths } => {
+    if input.statics.is_some() {
+        let got = "static values";
+        return Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got });
+    }
+    match &input.steps {
+        BatchSteps::Padded { input, lengths } => {
             let expected = input.dim(1)?;
             match lengths.iter().find(|&&length| length != expected) {
                 Some(&got) => Err(Error::UnequalLengths { expected, got }),
                 None => Ok(input),
             }
         }
-        BatchInput::Packed(_) => {
+        BatchSteps::Packed(_) => {
             Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "packed" })
         }
-        BatchInput::Tokens(_) => {
+        BatchSteps::Tokens(_) => {
             Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got: "tokens" })
-        }
-        BatchInput::Static { .. } => {
-            let got = "static values";
-            Err(Error::BatchLayout { model: "fixed-length", expected: "padded", got })
         }
     }
 }
 
 /// Returns a packed batch of features.
-pub(crate) fn packed(input: &BatchInput) -> Result<&PackedSequence> {
-    match input {
-        BatchInput::Packed(packed) => Ok(packed),
-        BatchInput::Padded { .. } => {
+pub(crate) fn packed(steps: &BatchSteps) -> Result<&PackedSequence> {
+    match steps {
+        BatchSteps::Packed(packed) => Ok(packed),
+        BatchSteps::Padded { .. } => {
             Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "padded" })
         }
-        BatchInput::Tokens(_) => {
+        BatchSteps::Tokens(_) => {
             Err(Error::BatchLayout { model: "variable-length", expected: "packed", got: "tokens" })
-        }
-        BatchInput::Static { .. } => {
-            let got = "static values";
-            Err(Error::BatchLayout { model: "variable-length", expected: "packed", got })
         }
     }
 }

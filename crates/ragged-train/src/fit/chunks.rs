@@ -98,7 +98,7 @@ impl Chunk {
         target_per_step: bool,
         rng: &mut Generator,
     ) -> Result<Option<(Tensor, Tensor)>> {
-        let packed = packed(&batch.input)?;
+        let packed = packed(&batch.input.steps)?;
         stream.reset(&self.starting())?;
         let prediction = stream.chunk(packed, rng)?;
         if target_per_step {

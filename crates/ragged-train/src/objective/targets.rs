@@ -35,7 +35,7 @@ impl<'a> Targets<'a> {
     /// Errors from candle, for a target without a batch dimension.
     pub fn of(batch: &'a Batch) -> Result<Self> {
         let values = &batch.target;
-        let layout = batch.input.layout();
+        let layout = batch.input.steps.layout();
         let (rows, lengths) = (values.dim(0)?, batch.target_lengths.as_deref());
         let layout = layout.filter(|layout| lengths.is_some() || layout.rows() == rows);
         Ok(Self { values, layout, lengths, naive_errors: batch.naive_errors.as_deref() })

@@ -22,11 +22,11 @@ pub(crate) fn predict_batch(
     rows: &mut Vec<Prediction>,
 ) -> Result<()> {
     let output = BatchModel::forward(model, &batch.input, Mode::Inference)?;
-    if let (Some(crf), Some(layout)) = (model.crf(), batch.input.layout()) {
+    if let (Some(crf), Some(layout)) = (model.crf(), batch.input.steps.layout()) {
         let emissions = PackedSequence::from_layout(output, layout.clone())?;
         return predict_paths(crf, &emissions, rows);
     }
-    if let (true, Some(layout)) = (targets.is_transcription(), batch.input.layout()) {
+    if let (true, Some(layout)) = (targets.is_transcription(), batch.input.steps.layout()) {
         for (row, (sequence, _)) in
             output.to_dtype(DType::F64)?.to_vec2::<f64>()?.iter().zip(layout.positions())
         {
@@ -45,7 +45,7 @@ pub(crate) fn predict_batch(
     if targets.labels().is_some() {
         output.iter_mut().for_each(|logits| softmax(logits));
     }
-    match batch.input.layout().filter(|_| targets.is_per_step()) {
+    match batch.input.steps.layout().filter(|_| targets.is_per_step()) {
         Some(layout) => {
             let first = rows.len();
             rows.extend((0..batch.batch_size()).map(|_| Prediction::default()));

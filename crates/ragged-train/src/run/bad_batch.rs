@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use ragged_datasets::{Batch, BatchInput};
+use ragged_datasets::{Batch, BatchStatics, BatchSteps};
 use ragged_sequence::{PackedSequence, Padding, pad_packed_sequence};
 
 use crate::atomic_file::write_atomically;
@@ -21,10 +21,10 @@ use crate::error::Result;
 pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
     let padded = |packed: &PackedSequence| pad_packed_sequence(packed, &Padding::default());
     let mut ids = None;
-    let (input, lengths) = match batch.input.steps() {
-        BatchInput::Packed(packed) => padded(packed)?,
-        BatchInput::Padded { input, lengths } => (input.clone(), lengths.clone()),
-        BatchInput::Tokens(tokens) => {
+    let (input, lengths) = match &batch.input.steps {
+        BatchSteps::Packed(packed) => padded(packed)?,
+        BatchSteps::Padded { input, lengths } => (input.clone(), lengths.clone()),
+        BatchSteps::Tokens(tokens) => {
             let rows =
                 |rows: &Tensor| PackedSequence::from_layout(rows.clone(), tokens.layout().clone());
             let (padded_ids, lengths) = padded(&rows(tokens.ids())?)?;
@@ -35,8 +35,6 @@ pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
             ids = Some(padded_ids);
             (values, lengths)
         }
-        // Not the steps of another form.
-        BatchInput::Static { numbers, .. } => (numbers.clone(), vec![]),
     };
     let counts = |counts: &[usize]| {
         let counts: Vec<i64> = counts.iter().map(|&count| count as i64).collect();
@@ -51,7 +49,7 @@ pub fn save_bad_batch(path: &Path, batch: &Batch) -> Result<()> {
     if let Some(lengths) = &batch.target_lengths {
         tensors.insert("target_lengths", counts(lengths)?);
     }
-    if let BatchInput::Static { numbers, categories, .. } = &batch.input {
+    if let Some(BatchStatics { numbers, categories }) = &batch.input.statics {
         tensors.insert("static_numbers", numbers.clone());
         tensors.insert("static_categories", categories.clone());
     }

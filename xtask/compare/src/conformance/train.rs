@@ -1,7 +1,7 @@
 //! A training run: the loss and the gradient norm of every update, and the final parameters.
 
 use candle_core::{DType, Device, Tensor};
-use ragged_datasets::{Batch, BatchInput};
+use ragged_datasets::{Batch, BatchSteps};
 use ragged_models::{Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
 use ragged_sequence::random::Generator;
 use ragged_sequence::{lengths_from_tensor, pack_padded_sequence};
@@ -78,8 +78,8 @@ fn batch(case: &Case, kind: ModelKind, k: usize) -> CaseResult<Batch> {
         if target.dtype().is_int() { target.to_dtype(DType::U32)? } else { target.clone() };
     let indices = (0..lengths.len()).collect();
     let input = match kind {
-        ModelKind::Fixed => BatchInput::Padded { input: input.clone(), lengths },
-        ModelKind::Variable => BatchInput::Packed(pack_padded_sequence(input, &lengths, false)?),
+        ModelKind::Fixed => BatchSteps::Padded { input: input.clone(), lengths },
+        ModelKind::Variable => BatchSteps::Packed(pack_padded_sequence(input, &lengths, false)?),
     };
     Ok(Batch::new(input, target, indices))
 }
