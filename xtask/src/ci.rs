@@ -66,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     let result = result
         .and_then(|()| public_api())
         .and_then(|()| TARGETS.iter().try_for_each(emulated))
+        .and_then(|()| browser())
         .and_then(|()| python::check())
         .and_then(|()| {
             announce(TESTS.name);
@@ -158,17 +159,11 @@ const TARGETS: [Target; 2] = [
 /// Runs the small model of `ragged-runtime` on another target, where the tools for it are installed.
 fn emulated(target: &Target) -> Result<(), String> {
     let Target { name, triple, programs, variable, settings } = target;
-    let works = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).current_dir(root());
-        command.output().is_ok_and(|output| output.status.success())
-    };
     if let Some(program) = programs.iter().find(|program| !works(program, &["--version"])) {
         eprintln!("ci: {name}: skipped, {program} is not installed");
         return Ok(());
     }
-    if !works("rustup", &["target", "add", triple]) {
-        eprintln!("ci: {name}: skipped, rustup cannot add the target {triple}");
+    if !has_target(name, triple) {
         return Ok(());
     }
     announce(name);
@@ -179,6 +174,36 @@ fn emulated(target: &Target) -> Result<(), String> {
         command.env(format!("CARGO_TARGET_{variable}_{setting}"), value);
     }
     report(name, &mut command)
+}
+
+/// Compiles the example of a web page, which is outside the workspace.
+fn browser() -> Result<(), String> {
+    const NAME: &str = "a web page";
+    const TRIPLE: &str = "wasm32-unknown-unknown";
+    if !has_target(NAME, TRIPLE) {
+        return Ok(());
+    }
+    announce(NAME);
+    let mut command = cargo(&step(NAME, &["check", "--quiet", "--target-dir", "target"]));
+    command.args(["--manifest-path", "examples/browser/Cargo.toml", "--target", TRIPLE]);
+    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
+    report(NAME, &mut command)
+}
+
+/// Returns whether Rust can compile for a target, and reports that its check is skipped if not.
+fn has_target(name: &str, triple: &str) -> bool {
+    let added = works("rustup", &["target", "add", triple]);
+    if !added {
+        eprintln!("ci: {name}: skipped, rustup cannot add the target {triple}");
+    }
+    added
+}
+
+/// Returns whether a program can be run and succeeds.
+fn works(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).current_dir(root());
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// Returns whether cargo has the subcommand, and reports that its check is skipped if not.

@@ -7,6 +7,21 @@ use crate::simd::vector::Simd;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::x86::{Avx2, Avx512};
 
+/// The portable level for `f32`, where the target has instructions for it.
+mod portable_f32 {
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) use crate::simd::aarch64::Neon as PortableF32;
+    #[cfg(not(any(
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )))]
+    pub(crate) use crate::simd::portable::Portable as PortableF32;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub(crate) use crate::simd::wasm32::Simd128 as PortableF32;
+}
+
+use portable_f32::PortableF32;
+
 /// Work that is compiled once for every level.
 pub(crate) trait Task<T: Float> {
     /// Does the work. An implementation is `#[inline(always)]`, so that it is compiled with the level's
@@ -29,7 +44,7 @@ pub trait SimdFloat: Float {
 /// Implements [`SimdFloat`]. Each level has a module of its own, since the compiler translates the instances of
 /// a generic function in the unit of its module: so it works on several levels at once.
 macro_rules! simd_float {
-    ($t:ty, $levels:ident) => {
+    ($t:ty, $levels:ident, $portable:ident) => {
         mod $levels {
             #[cfg(target_arch = "x86_64")]
             pub(super) mod avx2 {
@@ -52,10 +67,10 @@ macro_rules! simd_float {
             }
 
             pub(super) mod portable {
-                use super::super::{Portable, Task};
+                use super::super::{Task, $portable};
 
                 pub(crate) fn run<K: Task<$t>>(task: K) {
-                    task.run(Portable);
+                    task.run($portable);
                 }
             }
         }
@@ -82,5 +97,5 @@ macro_rules! simd_float {
     };
 }
 
-simd_float!(f32, levels_f32);
-simd_float!(f64, levels_f64);
+simd_float!(f32, levels_f32, PortableF32);
+simd_float!(f64, levels_f64, Portable);

@@ -25,8 +25,8 @@ const VARIABLE: &str = "RAGGED_KERNELS_SIMD";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SimdLevel {
-    /// The instructions that every processor of the target has: SSE2 on x86-64, NEON on aarch64, where
-    /// multiply-adds are fused.
+    /// The instructions that every processor of the target has: SSE2 on x86-64, NEON on aarch64, where multiply-adds are
+    /// fused, SIMD128 on wasm32 that is compiled with the feature `simd128`.
     Portable,
     /// AVX2 and FMA, on x86-64.
     Avx2,
@@ -89,6 +89,8 @@ impl SimdLevel {
     /// Returns the rows of a full tile of the micro-kernel.
     pub(crate) fn tile_rows(self) -> usize {
         match self {
+            // Engines have 16 registers on x86-64, and one row of wasm32 takes eight.
+            Self::Portable if cfg!(target_arch = "wasm32") => 1,
             Self::Portable => 2,
             Self::Avx2 => 3,
             Self::Avx512 => 6,
