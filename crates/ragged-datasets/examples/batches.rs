@@ -13,7 +13,7 @@ fn main() -> ragged_datasets::Result<()> {
     let loader = DataLoader::new(sums, config)?;
     for (k, batch) in loader.epoch(0).enumerate() {
         let batch = batch?;
-        if let BatchSteps::Packed(packed) = &batch.input {
+        if let BatchSteps::Packed(packed) = &batch.input.steps {
             let padded = batch.batch_size() * packed.layout().max_length();
             let percent = 100 * (padded - batch.real_steps()) / padded;
             println!(

@@ -217,6 +217,18 @@ pub enum Error {
         /// The sequence, counted from 1.
         sequence: usize,
     },
+    /// A model whose prediction needs the whole sequence, asked to go step by step.
+    #[error("expected a model that predicts step by step, got one with {got}")]
+    Session {
+        /// What needs the whole sequence.
+        got: &'static str,
+    },
+    /// A step beyond those that the model reads.
+    #[error("expected at most {steps} steps, to which the transforms cut a sequence, got one more")]
+    SessionEnd {
+        /// The steps so far.
+        steps: usize,
+    },
     /// A loss on the test data that is NaN or infinite.
     #[error(
         "the loss on the test data is {loss}{}: values of the data or parameters of the model are too large",

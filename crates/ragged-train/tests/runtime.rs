@@ -157,13 +157,35 @@ fn predictions_have_the_bits_of_the_trainer() {
             assert_eq!(as_predicted(&model, got), want.values, "sequence {index} of\n{config}");
         }
         if !stepwise {
-            assert!(model.session().is_err());
+            assert!(model.session().is_err() && predictor.session().is_err());
             continue;
         }
         stepped += 1;
         check_sessions(&model, &flat, &got, &cuts, &config);
+        for (steps, want) in later.iter().zip(&want.rows) {
+            check_predictor_session(&predictor, steps, &want.values, &config);
+        }
     }
     assert!(trained >= 40 && stepped >= 15, "{trained} trained, {stepped} of them step by step");
+}
+
+/// A session of the trainer has its predictions for whole sequences, and a refused step changes nothing.
+fn check_predictor_session(predictor: &Predictor, steps: &Steps, want: &[Vec<f64>], config: &str) {
+    let mut session = predictor.session().unwrap();
+    let mut rows = vec![];
+    for step in steps {
+        assert!(session.step(&[0.5]).is_err());
+        match session.step(&step.map(f64::from)) {
+            Ok(row) => rows.push(row),
+            Err(error) => assert!(error.to_string().contains("at most 3 steps"), "{error}"),
+        }
+    }
+    if !predictor.targets().is_per_step() {
+        rows.drain(..rows.len().saturating_sub(1));
+    }
+    if !steps.is_empty() {
+        assert_eq!(rows, want, "{config}");
+    }
 }
 
 /// Sessions that enter one after another and leave at their ends, and sessions that read chunks.

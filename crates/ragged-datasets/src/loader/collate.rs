@@ -39,7 +39,7 @@ impl Collate {
     /// };
     /// let examples = [(0, example(&[1.0, 2.0, 3.0], 1)?), (1, example(&[4.0], 0)?)];
     /// let batch = Collate::Padded.collate(&examples, &Device::Cpu)?;
-    /// let BatchSteps::Padded { input, lengths } = &batch.input else { unreachable!("requested") };
+    /// let BatchSteps::Padded { input, lengths } = &batch.input.steps else { unreachable!("requested") };
     /// assert_eq!(input.squeeze(2)?.to_vec2::<f32>()?, [[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]]);
     /// assert_eq!((lengths.as_slice(), batch.target.to_vec1::<u32>()?), (&[3, 1][..], vec![1, 0]));
     /// # Ok::<(), ragged_datasets::Error>(())
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn packed_rows_are_ordered_by_step() {
         let batch = Collate::Packed.collate(&three(), &Device::Cpu).unwrap();
-        let BatchSteps::Packed(packed) = &batch.input else { panic!("packed") };
+        let BatchSteps::Packed(packed) = &batch.input.steps else { panic!("packed") };
         let rows = packed.data().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(rows, [4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]);
         assert_eq!(packed.lengths(), [3, 0, 4]);
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn padded_rows_end_in_zeros() {
         let batch = Collate::Padded.collate(&three(), &Device::Cpu).unwrap();
-        let BatchSteps::Padded { input, lengths } = &batch.input else { panic!("padded") };
+        let BatchSteps::Padded { input, lengths } = &batch.input.steps else { panic!("padded") };
         let rows = input.squeeze(2).unwrap().to_vec2::<f32>().unwrap();
         assert_eq!(rows, [[1.0, 2.0, 3.0, 0.0], [0.0; 4], [4.0, 5.0, 6.0, 7.0]]);
         assert_eq!((lengths.as_slice(), batch.real_steps()), (&[3, 0, 4][..], 7));
@@ -254,7 +254,7 @@ mod tests {
         fn check(collate: Collate, expected: &[usize]) {
             let examples = [2, 5].map(|i| (i, example(&[], 3, Target::Values(vec![]))));
             let batch = collate.collate(&examples, &Device::Cpu).unwrap();
-            let dims = match &batch.input {
+            let dims = match &batch.input.steps {
                 BatchSteps::Packed(packed) => packed.data().dims(),
                 BatchSteps::Padded { input, .. } => input.dims(),
                 BatchSteps::Tokens(tokens) => tokens.ids().dims(),

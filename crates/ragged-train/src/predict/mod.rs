@@ -5,7 +5,9 @@ pub(crate) mod evaluation;
 mod onnx;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
+mod session;
 
 pub use evaluation::Evaluation;
 pub use predictions::{Prediction, Predictions};
 pub use predictor::Predictor;
+pub use session::Session;
