@@ -223,7 +223,7 @@ fn embeddings_begin_with_the_vectors_of_a_file() {
     let run_path = folder.path().join("run");
     run(&run_path, &experiment);
     let predictor = Predictor::open(&run_path).unwrap();
-    let good = predictor.tokens().columns()[0].vocabulary.index("good") as usize;
+    let good = predictor.tokens().columns()[0].vocabulary.index("good").unwrap() as usize;
     assert_eq!(before[good], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(table(&experiment).to_vec2::<f32>().unwrap(), before, "frozen");
     // A run that has begun does not need the file.

@@ -17,7 +17,6 @@ use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
-use crate::run::data_files::find;
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::forecast_results::draw_forecasts;
@@ -201,12 +200,8 @@ impl Experiment {
 
     /// Sets the embeddings to the word vectors of the configuration, if there are any.
     fn load_word_vectors(&mut self) -> Result<()> {
-        let weights = self.config.model.embedding.as_ref().and_then(|table| table.weights.as_ref());
-        if let Some(weights) = weights {
-            let path = find(&self.config.data, weights);
-            let note = load_word_vectors(&path, &self.data.encoder, &self.parameters)?;
-            self.data.notes.push(note);
-        }
+        let note = load_word_vectors(&self.config, &self.data.encoder, &self.parameters)?;
+        self.data.notes.extend(note);
         Ok(())
     }
 
