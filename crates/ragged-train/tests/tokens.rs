@@ -117,6 +117,7 @@ fn a_classifier_of_sentences_is_trained_saved_and_used() {
     let error = predictor.predict_bytes(b"{\"sequence\": [1]}\n", Format::JsonLines).unwrap_err();
     assert!(error.to_string().contains("expected tokens or a text"), "{error}");
     same_bits(&a, &predictor, &["the story is poor", "fine", "", "never seen"]);
+    same_bits(&a, &predictor, &[""]);
     let error = predictor.to_onnx().unwrap_err().to_string();
     assert!(error.starts_with("model.embedding.size is 6:"), "{error}");
 }

@@ -74,7 +74,9 @@ impl<D: Dataset> Encoded<D> {
         let indices = found.iter().zip(encoder.columns()).map(Indices::new);
         let indices = indices.collect::<Result<_>>()?;
         let spell = |text: &String| encoder.spell(text).map(Arc::from);
-        let spellings = found.first().and_then(|column| column.texts.iter().map(spell).collect());
+        // A column without texts has no spellings either, and an encoder without characters has none at all.
+        let spelled = found.first().filter(|_| encoder.characters().is_some());
+        let spellings = spelled.and_then(|column| column.texts.iter().map(spell).collect());
         let columns = encoder.columns().iter().map(entries);
         let statics = encoder.statics();
         let found = dataset.static_columns();
