@@ -234,6 +234,14 @@ fn a_changed_file_is_refused() {
     // Without the copy, the file of the configuration is as good if it is the same.
     fs::remove_file(run.tokenizer()).unwrap();
     Predictor::open(run.path()).unwrap();
+    let config = fs::read_to_string(run.config()).unwrap();
+    fs::write(run.config(), config.replace("\"tokenizer.json\"", "\"bytes\"")).unwrap();
+    let error = Predictor::open(run.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("the tokenizer was a file with") && error.contains("is absent"),
+        "{error}"
+    );
+    fs::write(run.config(), config).unwrap();
     fs::remove_file(&original).unwrap();
     let error = Predictor::open(run.path()).unwrap_err().to_string();
     assert!(error.starts_with("tokenizer tokenizer.json: No such file"), "{error}");
@@ -254,6 +262,13 @@ fn special_tokens_are_added_if_they_are_requested() {
     let model = Model::open(run.path()).unwrap();
     let outputs = model.predict_ids(&[&[2, 10, 11, 3]]).unwrap();
     assert_eq!(predictions.rows[0].values, [softmax(&outputs[0])]);
+
+    // Without them, the texts would be divided in another way.
+    let config = fs::read_to_string(run.config()).unwrap();
+    let without = config.replace("special_tokens = true\n", "");
+    fs::write(run.config(), without).unwrap();
+    let error = Predictor::open(run.path()).unwrap_err().to_string();
+    assert!(error.contains("data.read.special_tokens was true and is absent"), "{error}");
 }
 
 #[test]

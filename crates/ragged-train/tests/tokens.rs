@@ -120,6 +120,11 @@ fn a_classifier_of_sentences_is_trained_saved_and_used() {
     same_bits(&a, &predictor, &[""]);
     let error = predictor.to_onnx().unwrap_err().to_string();
     assert!(error.starts_with("model.embedding.size is 6:"), "{error}");
+    let config = std::fs::read_to_string(a.join("config.toml")).unwrap();
+    let other = config.replace("tokenizer = \"words\"", "tokenizer = \"bytes\"");
+    std::fs::write(a.join("config.toml"), other).unwrap();
+    let error = Predictor::open(&a).unwrap_err().to_string();
+    assert!(error.contains("data.read.tokenizer was \"words\" and is \"bytes\""), "{error}");
 }
 
 /// The tag of a word depends on its last letter, so that words that are not in the vocabulary need their letters.

@@ -71,15 +71,15 @@ impl Predictor {
     ///
     /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
     /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
-    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts or the file of its
-    /// tokenizer has changed.
+    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts or its tokenizer has
+    /// changed.
     pub fn open(path: &Path) -> Result<Self> {
         let run = RunDir::open(path)?;
         let mut config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
-        check_forecast(&config, &checkpoint.info.identity, &path)?;
+        check_reading(&config, &checkpoint.info.identity, &path)?;
         let tokenizer = checkpoint.info.identity.data.tokenizer.as_deref();
         open_unchanged(&mut config.data, &run, tokenizer)?;
         let fits = Error::in_file::<ragged_models::Error>(&path);
@@ -355,10 +355,15 @@ impl Predictor {
     }
 }
 
-/// Checks that forecasts are made as in the training: how they are is part of the configuration only.
-fn check_forecast(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
+/// The keys that say how texts are divided.
+const TEXTS: [&str; 2] = ["data.read.tokenizer", "data.read.special_tokens"];
+
+/// Checks that forecasts are made and texts are divided as in the training: how they are is part of the configuration
+/// only.
+fn check_reading(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
     let mut differences = identity.differences(&RunIdentity::of(config, &identity.data)?);
-    differences.retain(|difference| difference.name.starts_with("data.forecast."));
+    let matters = |name: &str| name.starts_with("data.forecast.") || TEXTS.contains(&name);
+    differences.retain(|difference| matters(&difference.name));
     if differences.is_empty() {
         return Ok(());
     }
