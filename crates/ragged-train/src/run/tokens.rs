@@ -1,4 +1,5 @@
-//! The tokens of a run as indices of vocabularies, which are fitted to the training data or given by a tokenizer's file.
+//! The tokens of a run as indices of vocabularies, which are fitted to the training data or those of a tokenizer's
+//! file.
 
 use std::sync::Arc;
 
