@@ -51,7 +51,8 @@ const CHECKS: [Step; 6] = [
             "warnings",
         ],
     ),
-    // What `cargo xtask train` builds. Features of other crates stay as they are in the tests.
+    // What `cargo xtask train` builds, and without the files of tokenizers. Features of other crates stay as they are in
+    // the tests.
     step(
         "ragged without features",
         &["test", "--quiet", "--workspace", "--no-default-features", "--test", "installation"],

@@ -7,9 +7,17 @@ use std::process::{Command, ExitCode};
 pub(crate) const COMPARE: &[&str] = &["--release", "--package", "xtask-compare"];
 /// `ragged` with every feature.
 pub(crate) const RAGGED: &[&str] = &["--profile", "cli", "--package", "ragged-cli"];
-/// `ragged` with what training, evaluation, prediction and the description of data need: no TLS.
-pub(crate) const TRAIN: &[&str] =
-    &["--profile", "cli", "--package", "ragged-cli", "--no-default-features"];
+/// `ragged` with what training, evaluation, prediction and the description of data need: no TLS. `tokenizers` costs
+/// no crate, since candle depends on it.
+pub(crate) const TRAIN: &[&str] = &[
+    "--profile",
+    "cli",
+    "--package",
+    "ragged-cli",
+    "--no-default-features",
+    "--features",
+    "tokenizers",
+];
 
 /// Builds the package if necessary and runs it with the arguments.
 ///

@@ -126,6 +126,20 @@ fn a_command_without_its_feature_says_how_to_get_it() {
     assert!(!std::path::Path::new("data").exists());
 }
 
+/// Runs in the build without features that `cargo xtask ci` tests.
+#[cfg(not(feature = "tokenizers"))]
+#[test]
+fn a_tokenizer_file_without_its_feature_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::cargo_bin("ragged").unwrap();
+    let words = ["train", "--dataset", "x.jsonl", "--set", "data.read.tokenizer=x.json"];
+    let output = command.current_dir(folder.path()).args(words).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+    let message = "data.read.tokenizer is x.json, but this build lacks the feature `tokenizers`";
+    assert!(stderr.contains(message), "{stderr}");
+}
+
 /// A reader that closes the pipe ends the command without an error or a panic.
 #[cfg(unix)]
 #[test]

@@ -127,6 +127,24 @@ pub enum Error {
     /// Tokens for a padded batch.
     #[error("tokens cannot be padded: expected packed batches")]
     PaddedTokens,
+    /// A token that a vocabulary without an entry for unknown ones does not have.
+    #[error(
+        "column `{column}`: expected tokens of its vocabulary, which has no entry for unknown ones, got `{token}`"
+    )]
+    UnknownToken {
+        /// The column.
+        column: String,
+        /// The token.
+        token: String,
+    },
+    /// A `tokenizer.json` file that cannot be read or used.
+    #[error("tokenizer {}: {reason}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// An index of a token beyond the texts of its column.
     #[error(
         "example {index} has token {got} in column `{column}`: expected an index below {count}"
@@ -325,6 +343,7 @@ impl Error {
                 | Self::BucketsOfSequential { .. }
                 | Self::ZeroWeights { .. }
                 | Self::PartialStep { .. }
+                | Self::Tokenizer { .. }
         ) || matches!(self, Self::Forecast(error) if error.option().is_some())
     }
 

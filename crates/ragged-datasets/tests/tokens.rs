@@ -36,7 +36,7 @@ fn texts_and_lists_of_tokens_are_sequences() {
     assert!(data.notes().iter().any(|said| said == note), "{:?}", data.notes());
     assert_eq!((data.features(), data.length(0, 2).unwrap()), (0, 0));
     assert_eq!(data.target_kind(), &TargetKind::Classes(vec!["neg".into(), "pos".into()]));
-    let options = ReadOptions { tokenizer: Tokenizer::Characters, ..Default::default() };
+    let options = ReadOptions { tokenizer: Tokenizer::Characters.into(), ..Default::default() };
     assert_eq!(texts(&read_with(lines, &options, None).unwrap(), 0).len(), 10);
 }
 

@@ -165,6 +165,17 @@ fn dropped_words_read_the_row_of_unknown_tokens() {
     assert!((150..250).contains(&dropped), "{dropped} of 400");
     let rows = model.embed(&batch, Mode::Eval).unwrap().data().to_vec2::<f64>().unwrap();
     assert!(rows.iter().all(|got| *got == row(1)));
+
+    // The same words, with another index for unknown tokens.
+    config.tokens = Some(TokenConfig { unknown: 3, ..tokens.clone() });
+    let model = Model::new(&config, parameters.builder(DType::F64, &Device::Cpu)).unwrap();
+    let rows = model.embed(&batch, Mode::Train(&mut Generator::seed(4))).unwrap();
+    let rows = rows.data().to_vec2::<f64>().unwrap();
+    assert_eq!(rows.iter().filter(|got| **got == row(3)).count(), dropped);
+    let size = tokens.tables[0].num_embeddings;
+    config.tokens = Some(TokenConfig { unknown: size as u32, ..tokens });
+    let error = config.validate().unwrap_err().to_string();
+    assert_eq!(error, format!("unknown is {size}: expected below {size}, the size of the table"));
 }
 
 #[test]

@@ -93,6 +93,8 @@ pub(crate) struct TokenConfig {
     #[serde(default)]
     word_dropout: f64,
     #[serde(default)]
+    unknown: u32,
+    #[serde(default)]
     freeze: bool,
     #[serde(default)]
     sparse: bool,

@@ -64,6 +64,18 @@ pub enum Error {
         /// What it was given.
         got: &'static str,
     },
+    /// A token or an id that the vocabulary of the run does not have.
+    #[error("sequence {sequence}, step {step} is {got}: expected {expected}")]
+    Token {
+        /// The sequence, counted from 1.
+        sequence: usize,
+        /// The step, counted from 1.
+        step: usize,
+        /// What the vocabulary has.
+        expected: String,
+        /// The token or the id.
+        got: String,
+    },
     /// A model that cannot run step by step.
     #[error("{name}: expected {expected}, to run step by step")]
     Stepwise {

@@ -182,9 +182,13 @@ impl Model {
     /// reads a text as the tokens that [`Tokenizer`](ragged_transforms::Tokenizer) makes of it. A token that was not in
     /// the training data is read as an unknown one.
     ///
+    /// A run that has a `tokenizer.json` of Hugging Face takes the tokens of this file only. This crate does not divide
+    /// texts by it; see [`predict_ids`](Self::predict_ids).
+    ///
     /// # Errors
     ///
-    /// [`Error::InputKind`] for a model of features, [`Error::Prediction`] for the first prediction that is not finite.
+    /// [`Error::InputKind`] for a model of features, [`Error::Token`] for a text that is no token of the run's
+    /// `tokenizer.json`, [`Error::Prediction`] for the first prediction that is not finite.
     ///
     /// ```no_run
     /// use ragged_runtime::Model;
@@ -199,6 +203,31 @@ impl Model {
             return Err(Error::InputKind { expected: "features", got: "tokens" });
         };
         self.predict_rows(&tokens.rows(sequences)?)
+    }
+
+    /// Makes a prediction for each sequence of indices in the vocabulary of the run, as
+    /// [`predict_tokens`](Self::predict_tokens). For a run that has a `tokenizer.json`, they are the ids that the crate
+    /// `tokenizers` computes with it, without special tokens unless `data.read.special_tokens` was set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InputKind`] for a model of features and for one that reads the characters of tokens, [`Error::Token`]
+    /// for an id that the vocabulary does not have, [`Error::Prediction`] for the first prediction that is not finite.
+    ///
+    /// ```no_run
+    /// use ragged_runtime::Model;
+    ///
+    /// let model = Model::open("runs/reviews/1".as_ref())?;
+    /// // let ids = tokenizers::Tokenizer::from_file("runs/reviews/1/tokenizer.json")?.encode("nice", false)?;
+    /// let outputs = model.predict_ids(&[&[1037, 8242, 2143]])?;
+    /// println!("{:?}", model.targets().label(&outputs[0]));
+    /// # Ok::<(), ragged_runtime::Error>(())
+    /// ```
+    pub fn predict_ids(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let Some(tokens) = &self.tokens else {
+            return Err(Error::InputKind { expected: "features", got: "ids" });
+        };
+        self.predict_rows(&tokens.rows_of_ids(sequences)?)
     }
 
     /// Makes a prediction for each sequence, given by the input of the layers.

@@ -88,16 +88,48 @@ impl TokenRows {
                 distinct.len() - 1
             });
         }
+        // A tokenizer's file stands for what is unknown itself: another text is none of its tokens.
+        let index = |token: &str| match vocabulary.is_given() {
+            true => vocabulary.entry(token),
+            false => vocabulary.index(token),
+        };
         let (states, width) = self.spelled(&distinct)?;
-        let rows = sequences.iter().map(|sequence| {
-            let mut rows = Vec::with_capacity(sequence.len() * (self.table.width + width));
-            for token in *sequence {
-                rows.extend_from_slice(self.table.row(vocabulary.index(token)));
+        let rows = sequences.iter().enumerate().map(|(sequence, tokens)| {
+            let mut rows = Vec::with_capacity(tokens.len() * (self.table.width + width));
+            for (step, token) in tokens.iter().enumerate() {
+                let unknown = || {
+                    let (sequence, step, got) = (sequence + 1, step + 1, format!("`{token}`"));
+                    let expected = "a token of the run's tokenizer.json".into();
+                    Error::Token { sequence, step, expected, got }
+                };
+                rows.extend_from_slice(self.table.row(index(token).ok_or_else(unknown)?));
                 rows.extend_from_slice(&states[known[token] * width..][..width]);
             }
-            rows
+            Ok(rows)
         });
-        Ok(rows.collect())
+        rows.collect()
+    }
+
+    /// Returns the same for sequences of indices in the vocabulary.
+    pub(crate) fn rows_of_ids(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        if self.inner.is_some() {
+            let expected = "texts of tokens, whose characters the model reads";
+            return Err(Error::InputKind { expected, got: "ids" });
+        }
+        let count = self.table.rows.len() / self.table.width;
+        let rows = sequences.iter().enumerate().map(|(sequence, ids)| {
+            let mut rows = Vec::with_capacity(ids.len() * self.table.width);
+            for (step, &id) in ids.iter().enumerate() {
+                if id as usize >= count {
+                    let (sequence, step, got) = (sequence + 1, step + 1, format!("id {id}"));
+                    let expected = format!("an id below {count}");
+                    return Err(Error::Token { sequence, step, expected, got });
+                }
+                rows.extend_from_slice(self.table.row(id));
+            }
+            Ok(rows)
+        });
+        rows.collect()
     }
 
     /// Returns the final states of the characters of each token, and their number.

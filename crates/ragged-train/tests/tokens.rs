@@ -117,8 +117,14 @@ fn a_classifier_of_sentences_is_trained_saved_and_used() {
     let error = predictor.predict_bytes(b"{\"sequence\": [1]}\n", Format::JsonLines).unwrap_err();
     assert!(error.to_string().contains("expected tokens or a text"), "{error}");
     same_bits(&a, &predictor, &["the story is poor", "fine", "", "never seen"]);
+    same_bits(&a, &predictor, &[""]);
     let error = predictor.to_onnx().unwrap_err().to_string();
     assert!(error.starts_with("model.embedding.size is 6:"), "{error}");
+    let config = std::fs::read_to_string(a.join("config.toml")).unwrap();
+    let other = config.replace("tokenizer = \"words\"", "tokenizer = \"bytes\"");
+    std::fs::write(a.join("config.toml"), other).unwrap();
+    let error = Predictor::open(&a).unwrap_err().to_string();
+    assert!(error.contains("data.read.tokenizer was \"words\" and is \"bytes\""), "{error}");
 }
 
 /// The tag of a word depends on its last letter, so that words that are not in the vocabulary need their letters.
@@ -223,7 +229,7 @@ fn embeddings_begin_with_the_vectors_of_a_file() {
     let run_path = folder.path().join("run");
     run(&run_path, &experiment);
     let predictor = Predictor::open(&run_path).unwrap();
-    let good = predictor.tokens().columns()[0].vocabulary.index("good") as usize;
+    let good = predictor.tokens().columns()[0].vocabulary.index("good").unwrap() as usize;
     assert_eq!(before[good], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(table(&experiment).to_vec2::<f32>().unwrap(), before, "frozen");
     // A run that has begun does not need the file.

@@ -103,6 +103,29 @@ pub enum Error {
         /// The second of the two.
         entry: String,
     },
+    /// An index that two tokens have.
+    #[error("vocabulary: index {index} is that of `{first}` and of `{token}`: expected one token")]
+    DuplicateIndex {
+        /// The index.
+        index: u32,
+        /// The first of the two.
+        first: String,
+        /// The second.
+        token: String,
+    },
+    /// An index of a token that a vocabulary cannot have.
+    #[error("vocabulary: `{token}` has index {index}: expected one {expected}")]
+    TokenIndex {
+        /// The token.
+        token: String,
+        /// Its index.
+        index: u32,
+        /// What the index must be.
+        expected: &'static str,
+    },
+    /// A vocabulary of characters that has no entry for unknown ones.
+    #[error("vocabulary of characters: expected an entry for unknown ones, got none")]
+    NoUnknown,
     /// A state of another pipeline.
     #[error("state of transforms: expected {expected} numbers, got {got}")]
     State {

@@ -18,7 +18,7 @@ use crate::in_memory::InMemory;
 /// # Errors
 ///
 /// [`Error::File`] if it cannot be opened, [`Error::Parse`] with path and location if it violates its
-/// format.
+/// format, [`Error::Tokenizer`] for a `tokenizer.json` file that cannot be used.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<InMemory> {
     read_path(path, options, None)
 }
@@ -88,8 +88,8 @@ fn read_input(
 ) -> Result<()> {
     match format {
         Format::Ts => ts::read(input, into),
-        Format::Csv => csv::read(input, &options.csv, options.tokenizer, into),
-        Format::JsonLines => json_lines::read(input, options.tokenizer, into),
+        Format::Csv => csv::read(input, &options.csv, &options.splitter()?, into),
+        Format::JsonLines => json_lines::read(input, &options.splitter()?, into),
         Format::Npz => npz::read(input, into),
         Format::Safetensors => {
             let mut bytes = vec![];

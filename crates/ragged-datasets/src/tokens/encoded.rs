@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ragged_transforms::{StaticEncoder, TokenEncoder, TokenVocabulary, Vocabulary};
+use ragged_transforms::{StaticEncoder, TokenEncoder, TokenVocabulary};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
@@ -35,14 +35,23 @@ pub struct Encoded<D> {
     /// The vocabularies as columns.
     columns: Arc<[TokenColumn]>,
     /// For each column, the index in the vocabulary for each index in the data set.
-    indices: Arc<[Vec<u32>]>,
+    indices: Arc<[Indices]>,
     /// The characters of each text of the first column.
     spellings: Option<Arc<[Arc<[u32]>]>>,
     statics: StaticEncoder,
     /// The vocabularies of the static columns.
     static_columns: StaticColumns,
     /// For each static column of categories, the index in the vocabulary for each index in the data set.
-    static_indices: Arc<[Vec<u32>]>,
+    static_indices: Arc<[Indices]>,
+}
+
+/// The indices of the texts of a column of a data set in a vocabulary.
+#[derive(Debug)]
+struct Indices {
+    /// The index in the vocabulary for each index in the data set.
+    of_texts: Vec<u32>,
+    /// The index of unknown tokens, if the vocabulary has an entry for them.
+    unknown: Option<u32>,
 }
 
 impl<D: Dataset> Encoded<D> {
@@ -50,7 +59,8 @@ impl<D: Dataset> Encoded<D> {
     ///
     /// # Errors
     ///
-    /// [`Error::TokenColumns`] if the data set has other columns than the data that the vocabularies were fitted to.
+    /// [`Error::TokenColumns`] if the data set has other columns than the data that the vocabularies were fitted to,
+    /// [`Error::UnknownToken`] for a token that is not in a vocabulary without an entry for unknown ones.
     pub fn new(dataset: D, encoder: impl Into<Arc<TokenEncoder>>) -> Result<Self> {
         let encoder = encoder.into();
         let found = dataset.token_columns();
@@ -61,9 +71,12 @@ impl<D: Dataset> Encoded<D> {
         if !found.iter().map(|column| &column.name).eq(&expected) {
             return Err(Error::TokenColumns { expected, got: names(found) });
         }
-        let indices = found.iter().zip(encoder.columns()).map(indices_in);
+        let indices = found.iter().zip(encoder.columns()).map(Indices::new);
+        let indices = indices.collect::<Result<_>>()?;
         let spell = |text: &String| encoder.spell(text).map(Arc::from);
-        let spellings = found.first().and_then(|column| column.texts.iter().map(spell).collect());
+        // A column without texts has no spellings either, and an encoder without characters has none at all.
+        let spelled = found.first().filter(|_| encoder.characters().is_some());
+        let spellings = spelled.and_then(|column| column.texts.iter().map(spell).collect());
         let columns = encoder.columns().iter().map(entries);
         let statics = encoder.statics();
         let found = dataset.static_columns();
@@ -80,9 +93,9 @@ impl<D: Dataset> Encoded<D> {
             let (expected, got) = (all(&static_columns), all(found));
             return Err(Error::StaticColumns { expected, got });
         }
-        let static_indices = found.categories.iter().zip(statics.categories()).map(indices_in);
-        let (columns, indices) = (columns.collect(), indices.collect());
-        let (static_indices, statics) = (static_indices.collect(), statics.clone());
+        let static_indices = found.categories.iter().zip(statics.categories()).map(Indices::new);
+        let (columns, static_indices) = (columns.collect(), static_indices.collect::<Result<_>>()?);
+        let statics = statics.clone();
         Ok(Self { columns, indices, spellings, statics, static_columns, static_indices, dataset })
     }
 
@@ -97,8 +110,9 @@ impl<D: Dataset> Encoded<D> {
             let example = self.get(0, index)?;
             let Some(tokens) = example.sequence.tokens() else { continue };
             for step in tokens.ids().chunks_exact(tokens.columns()) {
-                for ((unknown, all), &id) in counts.iter_mut().zip(step) {
-                    *unknown += usize::from(id == Vocabulary::UNKNOWN);
+                let columns = counts.iter_mut().zip(self.indices.iter());
+                for (((unknown, all), indices), &id) in columns.zip(step) {
+                    *unknown += usize::from(indices.unknown == Some(id));
                     *all += 1;
                 }
             }
@@ -109,19 +123,30 @@ impl<D: Dataset> Encoded<D> {
 
 /// Returns a vocabulary as a column.
 fn entries(fitted: &TokenVocabulary) -> TokenColumn {
-    let entries = fitted.vocabulary.entries().iter().cloned();
-    let texts = std::iter::once("<unknown>".to_string()).chain(entries).collect();
-    TokenColumn { name: fitted.column.clone(), texts }
+    TokenColumn { name: fitted.column.clone(), texts: fitted.vocabulary.texts().to_vec() }
 }
 
-/// Returns the index in a vocabulary of each text of a column.
-fn indices_in((column, fitted): (&TokenColumn, &TokenVocabulary)) -> Vec<u32> {
-    column.texts.iter().map(|text| fitted.vocabulary.index(text)).collect()
+impl Indices {
+    fn new((column, fitted): (&TokenColumn, &TokenVocabulary)) -> Result<Self> {
+        let index = |text: &String| {
+            let (column, token) = (&fitted.column, text);
+            let unknown = || Error::UnknownToken { column: column.clone(), token: token.clone() };
+            fitted.vocabulary.index(text).ok_or_else(unknown)
+        };
+        let of_texts = column.texts.iter().map(index).collect::<Result<_>>()?;
+        Ok(Self { of_texts, unknown: fitted.vocabulary.unknown() })
+    }
+
+    /// Returns the index in the vocabulary; the one of unknown tokens for an index that the data set does not have.
+    fn entry(&self, id: u32) -> Option<u32> {
+        self.of_texts.get(id as usize).copied().or(self.unknown)
+    }
 }
 
-/// Returns the index in the vocabulary; the one of unknown tokens for an index that the data set does not have.
-fn entry(indices: &[u32], id: u32) -> u32 {
-    indices.get(id as usize).copied().unwrap_or(Vocabulary::UNKNOWN)
+/// The error of an index that the column does not have.
+fn beyond(index: usize, column: &TokenColumn, indices: &Indices, got: u32) -> Error {
+    let count = indices.of_texts.len();
+    Error::TokenId { index, column: column.name.clone(), got, count }
 }
 
 fn spelling(spellings: &[Arc<[u32]>], id: u32) -> Arc<[u32]> {
@@ -146,13 +171,21 @@ impl<D: Dataset> Dataset for Encoded<D> {
         if let Some(Statics { numbers, categories }) = example.sequence.statics() {
             let numbers = self.statics.scaled(numbers);
             let ids = categories.iter().zip(self.static_indices.iter());
-            let categories = ids.map(|(&id, indices)| entry(indices, id)).collect();
+            let entry = |(k, (&id, indices)): (usize, (&u32, &Indices))| {
+                let columns = &self.static_columns.categories;
+                indices.entry(id).ok_or_else(|| beyond(index, &columns[k], indices, id))
+            };
+            let categories = ids.enumerate().map(entry).collect::<Result<_>>()?;
             example.sequence.set_statics(Some(Statics { numbers, categories }));
         }
         let Some(tokens) = example.sequence.tokens() else { return Ok(example) };
         let columns = tokens.columns();
         let ids = tokens.ids().iter().enumerate();
-        let ids = ids.map(|(at, &id)| entry(&self.indices[at % columns], id)).collect();
+        let entry = |(at, &id): (usize, &u32)| {
+            let (indices, column) = (&self.indices[at % columns], &self.columns[at % columns]);
+            indices.entry(id).ok_or_else(|| beyond(index, column, indices, id))
+        };
+        let ids = ids.map(entry).collect::<Result<_>>()?;
         let mut encoded = StepTokens::new(ids, columns)?;
         if let Some(spellings) = &self.spellings {
             let first = tokens.ids().iter().step_by(columns);

@@ -5,7 +5,9 @@ use ragged_transforms::{
 };
 
 use crate::dataset::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::tokens::column::TokenColumn;
+use crate::tokens::tokenizer_file::TokenizerFile;
 
 /// Builds a vocabulary for each column of tokens, from the examples of `dataset` in epoch 0. `characters` is whether
 /// the tokens of the first column are also read character by character.
@@ -30,6 +32,40 @@ pub fn fit_vocabularies(
     characters: bool,
     dataset: &(impl Dataset + ?Sized),
 ) -> Result<TokenEncoder> {
+    let counts = counts(dataset)?;
+    let fitted = dataset.token_columns().iter().zip(&counts).map(|(column, counts)| {
+        let vocabulary = Vocabulary::build(config, found(column, counts))?;
+        Ok(TokenVocabulary { column: column.name.clone(), vocabulary })
+    });
+    encoder(fitted.collect::<Result<_>>()?, characters, &counts, dataset)
+}
+
+/// Takes the vocabulary of a tokenizer's file for the one column of tokens of `dataset`. The rest is fitted as in
+/// [`fit_vocabularies`].
+///
+/// # Errors
+///
+/// [`Error::TokenColumns`] unless the data set has exactly the column of texts, and errors of the data set.
+pub fn with_tokenizer(
+    file: &TokenizerFile,
+    characters: bool,
+    dataset: &(impl Dataset + ?Sized),
+) -> Result<TokenEncoder> {
+    let names: Vec<String> =
+        dataset.token_columns().iter().map(|column| column.name.clone()).collect();
+    if names != [TEXTS] {
+        return Err(Error::TokenColumns { expected: vec![TEXTS.into()], got: names });
+    }
+    let vocabulary = file.vocabulary().clone();
+    let given = TokenVocabulary { column: TEXTS.into(), vocabulary };
+    encoder(vec![given], characters, &counts(dataset)?, dataset)
+}
+
+/// The name of the column of the tokens of texts.
+const TEXTS: &str = "tokens";
+
+/// Returns how often each text of each column occurs.
+fn counts(dataset: &(impl Dataset + ?Sized)) -> Result<Vec<Vec<u64>>> {
     let columns = dataset.token_columns();
     let mut counts: Vec<Vec<u64>> =
         columns.iter().map(|column| vec![0; column.texts.len()]).collect();
@@ -42,21 +78,32 @@ pub fn fit_vocabularies(
             }
         }
     }
-    let texts =
-        |k: usize| columns[k].texts.iter().map(String::as_str).zip(counts[k].iter().copied());
-    let fitted = columns.iter().enumerate().map(|(k, column)| {
-        let vocabulary = Vocabulary::build(config, texts(k).filter(|(_, count)| *count > 0))?;
-        Ok(TokenVocabulary { column: column.name.clone(), vocabulary })
-    });
-    let fitted = fitted.collect::<Result<Vec<_>>>()?;
-    let spelling = (characters && !columns.is_empty()).then(|| {
-        let all = texts(0).filter(|(_, count)| *count > 0).flat_map(|(text, count)| {
+    Ok(counts)
+}
+
+/// Returns the texts of a column that occur, with their numbers.
+fn found<'a>(column: &'a TokenColumn, counts: &'a [u64]) -> impl Iterator<Item = (&'a str, u64)> {
+    let texts = column.texts.iter().map(String::as_str).zip(counts.iter().copied());
+    texts.filter(|(_, count)| *count > 0)
+}
+
+/// Puts together the vocabularies of the columns and what is fitted to the data set: the characters, if they are
+/// read, and the static columns.
+fn encoder(
+    columns: Vec<TokenVocabulary>,
+    characters: bool,
+    counts: &[Vec<u64>],
+    dataset: &(impl Dataset + ?Sized),
+) -> Result<TokenEncoder> {
+    let first = dataset.token_columns().iter().zip(counts).next().filter(|_| characters);
+    let spelling = first.map(|(column, counts)| {
+        let all = found(column, counts).flat_map(|(text, count)| {
             let starts = text.char_indices();
             starts.map(move |(at, c)| (&text[at..at + c.len_utf8()], count))
         });
         Vocabulary::build(&VocabularyConfig::default(), all)
     });
-    let encoder = TokenEncoder::new(fitted, spelling.transpose()?)?;
+    let encoder = TokenEncoder::new(columns, spelling.transpose()?)?;
     Ok(encoder.with_statics(fit_statics(dataset)?))
 }
 

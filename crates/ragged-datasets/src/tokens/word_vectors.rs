@@ -52,7 +52,6 @@ pub fn read_word_vectors(path: &Path, vocabulary: &Vocabulary) -> Result<WordVec
 fn read(mut input: impl BufRead, vocabulary: &Vocabulary) -> Result<WordVectors> {
     let mut vectors = WordVectors::default();
     let mut known = vec![false; vocabulary.len()];
-    known[Vocabulary::UNKNOWN as usize] = true;
     let (mut bytes, mut number) = (vec![], 0);
     loop {
         bytes.clear();
@@ -81,7 +80,7 @@ fn read(mut input: impl BufRead, vocabulary: &Vocabulary) -> Result<WordVectors>
             return Err(at(number).error(reason));
         };
         // Some collections have words with spaces in them.
-        let index = vocabulary.index(&fields[..words].join(" "));
+        let Some(index) = vocabulary.entry(&fields[..words].join(" ")) else { continue };
         if std::mem::replace(&mut known[index as usize], true) {
             continue;
         }

@@ -42,9 +42,12 @@ pub struct TokenConfig {
     /// The probability, from 0 to 1, of zeroing an element of the embeddings and of the inner states. Default 0.
     #[serde(default)]
     pub dropout: f64,
-    /// The probability, from 0 to 1, of replacing a token by index 0, the one of unknown tokens. Default 0.
+    /// The probability, from 0 to 1, of replacing a token by an unknown one. Default 0.
     #[serde(default)]
     pub word_dropout: f64,
+    /// The index of unknown tokens, below the size of each table. Default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u32,
     /// Whether the tables are not trained. Default false.
     #[serde(default)]
     pub freeze: bool,
@@ -76,6 +79,7 @@ impl TokenConfig {
             inner: None,
             dropout: 0.0,
             word_dropout: 0.0,
+            unknown: 0,
             freeze: false,
             sparse: false,
         }
@@ -102,10 +106,19 @@ impl TokenConfig {
         for (name, p) in [("dropout", self.dropout), ("word_dropout", self.word_dropout)] {
             check(name, p, (0.0..=1.0).contains(&p), "0 to 1")?;
         }
+        for table in &self.tables {
+            let (unknown, size) = (self.unknown, table.num_embeddings);
+            let expected = format!("below {size}, the size of the table");
+            check("unknown", unknown, (unknown as usize) < size, &expected)?;
+        }
         let Some(InnerConfig { table, layer, .. }) = &self.inner else { return Ok(()) };
         let expected = format!("{}, the embedding_dim of the inner table", table.embedding_dim);
         let fits = layer.input_size == table.embedding_dim;
         check("inner input_size", layer.input_size, fits, &expected)?;
         layer.validate()
     }
+}
+
+fn is_zero(index: &u32) -> bool {
+    *index == 0
 }

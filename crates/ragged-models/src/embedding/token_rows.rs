@@ -72,7 +72,7 @@ impl TokenRows {
         for (k, table) in self.tables.iter().enumerate() {
             let mut column = ids.narrow(1, k, 1)?.flatten_all()?.to_vec1()?;
             if let Mode::Train(rng) = &mut mode {
-                drop_words(&mut column, self.config.word_dropout, *rng);
+                drop_words(&mut column, self.config.word_dropout, self.config.unknown, *rng);
             }
             embedded.push(rows(table, column)?);
         }
@@ -110,9 +110,9 @@ impl TokenRows {
     }
 }
 
-/// Replaces each token with probability `p` by index 0.
-fn drop_words(ids: &mut [u32], p: f64, rng: &mut dyn RngCore) {
+/// Replaces each token with probability `p` by the index of unknown ones.
+fn drop_words(ids: &mut [u32], p: f64, unknown: u32, rng: &mut dyn RngCore) {
     if p > 0.0 {
-        ids.iter_mut().filter(|_| rng.random::<f64>() < p).for_each(|id| *id = 0);
+        ids.iter_mut().filter(|_| rng.random::<f64>() < p).for_each(|id| *id = unknown);
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn token_config(
     let size = |num_embeddings, embedding_dim| EmbeddingSize { num_embeddings, embedding_dim };
     let columns = encoder.columns().iter();
     let tables = columns.map(|column| size(column.vocabulary.len(), embedding.size)).collect();
+    let unknown = encoder.columns().first().and_then(|column| column.vocabulary.unknown());
     let inner = characters.zip(encoder.characters()).map(|(section, known)| InnerConfig {
         table: size(known.len(), section.embedding_size),
         cell: section.cell,
@@ -86,6 +87,7 @@ pub(crate) fn token_config(
         inner,
         dropout: embedding.dropout,
         word_dropout: embedding.word_dropout,
+        unknown: unknown.unwrap_or(0),
         freeze: embedding.freeze,
         sparse: embedding.sparse,
         ..TokenConfig::new(tables)

@@ -1,5 +1,7 @@
 //! The checks of a resolved configuration.
 
+use ragged_datasets::tokens::{TokenizerFile, VocabularyConfig};
+
 use crate::config::error::ConfigError;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::config::run_name::is_plain;
@@ -91,10 +93,48 @@ impl ExperimentConfig {
             at_most("model.characters.hidden_size", characters.hidden_size, 1, 16_384)?;
         }
         at_most("model.static_size", self.model.static_size.unwrap_or(1), 1, 16384)?;
+        self.validate_tokenizer()?;
         let vocabulary = &self.data.vocabulary;
         at_most("data.vocabulary.min_freq", vocabulary.min_freq as usize, 1, u32::MAX as usize)?;
         let most = u32::MAX as usize;
         at_most("data.vocabulary.max_size", vocabulary.max_size.unwrap_or(1), 1, most)
+    }
+
+    /// Checks that a tokenizer's file can be read and that nothing contradicts it.
+    fn validate_tokenizer(&self) -> Result<()> {
+        let (read, key) = (&self.data.read, "data.read.tokenizer");
+        let Some(path) = read.tokenizer.path() else {
+            if read.special_tokens {
+                let message = format!(
+                    "data.read.special_tokens is true, but {key} is no tokenizer.json file"
+                );
+                return Err(ConfigError::conflict("data.read.special_tokens", message).into());
+            }
+            return Ok(());
+        };
+        let path = path.display();
+        if !TokenizerFile::IS_AVAILABLE {
+            let message = format!(
+                "{key} is {path}, but this build lacks the feature `tokenizers`, which reads such files: expected a \
+                 build with it (--features tokenizers), or words, white-space, characters or bytes"
+            );
+            return Err(ConfigError::conflict(key, message).into());
+        }
+        let VocabularyConfig { lowercase, min_freq, max_size } = self.data.vocabulary;
+        let given = [
+            ("data.vocabulary.lowercase", lowercase),
+            ("data.vocabulary.min_freq", min_freq != 1),
+            ("data.vocabulary.max_size", max_size.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => {
+                let message = format!(
+                    "{option} is given, but {key} is {path}, which has a vocabulary of its own: expected none"
+                );
+                Err(ConfigError::conflict(option, message).into())
+            }
+        }
     }
 }
 

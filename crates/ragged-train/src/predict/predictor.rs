@@ -28,6 +28,7 @@ use crate::run::identity::RunIdentity;
 use crate::run::input_check::check_inputs;
 use crate::run::run_dir::RunDir;
 use crate::run::tagging::check_paths;
+use crate::run::tokenizer::open_unchanged;
 use crate::run::tokens::encode_tokens;
 
 /// The model of a run with the parameters of its best epoch, or of its last epoch where there were no
@@ -70,14 +71,17 @@ impl Predictor {
     ///
     /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
     /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
-    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts has changed.
+    /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts or its tokenizer has
+    /// changed.
     pub fn open(path: &Path) -> Result<Self> {
         let run = RunDir::open(path)?;
-        let config = ExperimentConfig::parse(&run.read_config()?, &[])
+        let mut config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
-        check_forecast(&config, &checkpoint.info.identity, &path)?;
+        check_reading(&config, &checkpoint.info.identity, &path)?;
+        let tokenizer = checkpoint.info.identity.data.tokenizer.as_deref();
+        open_unchanged(&mut config.data, &run, tokenizer)?;
         let fits = Error::in_file::<ragged_models::Error>(&path);
         let shapes = ParameterShapes::of(&checkpoint.info.model).map_err(&fits)?;
         shapes.check(checkpoint.weights()).map_err(&fits)?;
@@ -351,10 +355,15 @@ impl Predictor {
     }
 }
 
-/// Checks that forecasts are made as in the training: how they are is part of the configuration only.
-fn check_forecast(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
+/// The keys that say how texts are divided.
+const TEXTS: [&str; 2] = ["data.read.tokenizer", "data.read.special_tokens"];
+
+/// Checks that forecasts are made and texts are divided as in the training: how they are is part of the configuration
+/// only.
+fn check_reading(config: &ExperimentConfig, identity: &RunIdentity, path: &Path) -> Result<()> {
     let mut differences = identity.differences(&RunIdentity::of(config, &identity.data)?);
-    differences.retain(|difference| difference.name.starts_with("data.forecast."));
+    let matters = |name: &str| name.starts_with("data.forecast.") || TEXTS.contains(&name);
+    differences.retain(|difference| matters(&difference.name));
     if differences.is_empty() {
         return Ok(());
     }

@@ -28,12 +28,13 @@ pub(crate) fn check_model(
 }
 
 /// Checks that a checkpoint is one of this run: of the same targets, identity and features. Returns what
-/// differs in the identity, where that is forced to be accepted.
+/// differs in the identity, where that is forced to be accepted, and with it what else has `changed`.
 pub(crate) fn check_checkpoint(
     data: &Datasets,
     identity: &RunIdentity,
     info: &CheckpointInfo,
     path: &Path,
+    changed: Option<Difference>,
     force: bool,
 ) -> Result<Vec<Difference>> {
     let wrong = |source| Error::Checkpoint { path: path.to_path_buf(), source };
@@ -43,7 +44,8 @@ pub(crate) fn check_checkpoint(
         let (expected, got) = (targets.clone(), saved.targets.clone());
         return Err(wrong(CheckpointError::Targets { expected, got }));
     }
-    let differences = info.identity.differences(identity);
+    let mut differences = info.identity.differences(identity);
+    differences.extend(changed);
     if !differences.is_empty() && !force {
         return Err(Error::RunChanged { path: path.to_path_buf(), differences });
     }
@@ -95,6 +97,16 @@ fn check_tokens(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
                 Err(ConfigError::conflict(key, message).into())
             }
         };
+    }
+    let word_dropout = model.embedding.as_ref().map_or(0.0, |embedding| embedding.word_dropout);
+    let lacks_unknown =
+        data.encoder.columns().iter().any(|column| column.vocabulary.unknown().is_none());
+    if word_dropout > 0.0 && lacks_unknown {
+        let key = "model.embedding.word_dropout";
+        let message = format!(
+            "{key} is {word_dropout}, but the file of data.read.tokenizer has no token for unknown ones: expected 0"
+        );
+        return Err(ConfigError::conflict(key, message).into());
     }
     if model.kind == ModelKind::Fixed {
         let message = "model.kind is fixed, but the data have tokens: expected variable";

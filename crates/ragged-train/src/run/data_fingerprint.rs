@@ -19,6 +19,9 @@ pub struct DataFingerprints {
     /// The test file, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<DataFingerprint>,
+    /// The SHA-256 sum of the `tokenizer.json` file, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
 }
 
 /// The content of one file or folder.

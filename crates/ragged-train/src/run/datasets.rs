@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ragged_datasets::formats::{self, Column, Schema};
 use ragged_datasets::synthetic::{Synthetic, SyntheticConfig};
-use ragged_datasets::tokens::{TokenEncoder, fit_vocabularies};
+use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::{Pipeline, Transformed, fit};
 use ragged_datasets::{
     Augmented, Dataset, FixedLengthSums, FixedLengthSumsConfig, Forecast, InMemory, TargetKind,
@@ -20,7 +20,8 @@ use crate::run::data_files::{check_exists, check_unchanged, find, is_path, paths
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
 use crate::run::forecast_data::{input_format, open_forecast, test_windows};
 use crate::run::input_check::check_inputs;
-use crate::run::tokens::{encode_tokens, vocabulary_notes};
+use crate::run::tokenizer::with_tokenizer;
+use crate::run::tokens::{encode_tokens, fit_tokens, vocabulary_notes};
 
 /// A data set of any type.
 pub type AnyDataset = Arc<dyn Dataset>;
@@ -67,25 +68,29 @@ impl Datasets {
     /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
     /// file that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
-        Self::open_with(section, false, seed)
+        Self::open_with(&*with_tokenizer(section)?, false, seed)
     }
 
-    /// Reads or generates the data. `characters` is whether tokens are also read character by character.
+    /// Reads or generates the data. `characters` is whether tokens are also read character by character. The file of
+    /// the tokenizer has been read.
     pub(crate) fn open_with(section: &DataSection, characters: bool, seed: u64) -> Result<Self> {
         let opened = Opened::of(section, seed)?;
-        let Opened { splits, past, forecast, fingerprints, mut notes, columns } = opened;
+        let Opened { splits, past, forecast, mut fingerprints, mut notes, columns } = opened;
+        fingerprints.tokenizer = section.read.tokenizer_file.as_ref().map(|file| file.sha256());
         let (train, valid, test) = splits;
         let schema = Schema::of(&train);
         let fitted_to = past.as_ref().unwrap_or(&train);
         let configs = section.transforms.as_deref().unwrap_or_default();
         let pipeline = Arc::new(fit(configs, fitted_to)?);
-        let encoder = Arc::new(fit_vocabularies(&section.vocabulary, characters, fitted_to)?);
+        let encoder = Arc::new(fit_tokens(section, characters, fitted_to)?);
         notes.extend(vocabulary_notes(&encoder));
         let mut prepared = |data: AnyDataset, part: Option<&str>| -> Result<AnyDataset> {
             let data = Arc::new(Transformed::new(data, pipeline.clone())?);
             encode_tokens(data, &encoder, part, &mut notes)
         };
-        let mut train = prepared(train, None)?;
+        // A vocabulary that was fitted to the training data has all of their tokens, unless they are rare.
+        let given = section.read.tokenizer_file.is_some().then_some("training data");
+        let mut train = prepared(train, given)?;
         let valid = valid.map(|valid| prepared(valid, Some("validation data"))).transpose()?;
         let test = prepared(test, Some("test data"))?;
         if !section.generates_held_out() {

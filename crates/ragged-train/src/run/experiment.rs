@@ -17,7 +17,6 @@ use crate::fit::trainer::{StopReason, Trainer};
 use crate::objective::scaled::Objective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
-use crate::run::data_files::find;
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
 use crate::run::forecast_results::draw_forecasts;
@@ -32,6 +31,7 @@ use crate::run::recorder::{Recorder, RunContext};
 use crate::run::results::Results;
 use crate::run::run_dir::{RunDir, RunSummary};
 use crate::run::small_data::{advice, resolve_batch_size};
+use crate::run::tokenizer::{changed_file, keep_copy, open_copy, open_tokenizer};
 use crate::run::transcription::transcription_notes;
 use crate::run::word_vectors::load_word_vectors;
 
@@ -93,6 +93,7 @@ impl Experiment {
 
     /// Opens the data and builds the model with random parameters.
     fn build(mut config: ExperimentConfig) -> Result<Self> {
+        open_tokenizer(&mut config.data)?;
         let characters = config.model.characters.is_some();
         let mut data = Datasets::open_with(&config.data, characters, config.seed)?;
         resolve_batch_size(&mut config, &data);
@@ -156,9 +157,11 @@ impl Experiment {
     }
 
     fn load(run: &RunDir, force: bool) -> Result<Resumed> {
-        let config = ExperimentConfig::parse(&run.read_config()?, &[])
+        let mut config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
+        open_copy(&mut config.data, run)?;
         let mut experiment = Self::build(config)?;
+        let changed = changed_file(&experiment.config.data);
         let (mut damaged, mut differences) = (vec![], vec![]);
         for path in [run.last(), run.previous(), run.best()] {
             if !path.exists() {
@@ -168,7 +171,7 @@ impl Experiment {
                 Ok(checkpoint) => {
                     let (data, identity) = (&experiment.data, &experiment.identity);
                     let info = &checkpoint.info;
-                    differences = check_checkpoint(data, identity, info, &path, force)?;
+                    differences = check_checkpoint(data, identity, info, &path, changed, force)?;
                     experiment.forced.clone_from(&checkpoint.info.forced);
                     if !differences.is_empty() {
                         let updates = checkpoint.info.progress.updates;
@@ -197,12 +200,8 @@ impl Experiment {
 
     /// Sets the embeddings to the word vectors of the configuration, if there are any.
     fn load_word_vectors(&mut self) -> Result<()> {
-        let weights = self.config.model.embedding.as_ref().and_then(|table| table.weights.as_ref());
-        if let Some(weights) = weights {
-            let path = find(&self.config.data, weights);
-            let note = load_word_vectors(&path, &self.data.encoder, &self.parameters)?;
-            self.data.notes.push(note);
-        }
+        let note = load_word_vectors(&self.config, &self.data.encoder, &self.parameters)?;
+        self.data.notes.extend(note);
         Ok(())
     }
 
@@ -267,6 +266,7 @@ impl Experiment {
     pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<RunOutcome> {
         let start = Instant::now();
         let lock = run.lock()?;
+        keep_copy(&self.config.data, run)?;
         let (train, valid) = (self.train_loader()?, self.valid_loader()?);
         let mut trainer = self.trainer()?;
         let context = RunContext {

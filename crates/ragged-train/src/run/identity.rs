@@ -9,6 +9,7 @@ use crate::config::experiment_config::ExperimentConfig;
 use crate::error::Result;
 use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
 use crate::run::difference::Difference;
+use crate::run::tokenizer;
 
 /// Keys of the configuration that cannot change the weights of a run that has begun: names, places, and how often files
 /// are written. The places of data files are known by their content, and word vectors are read at the start only.
@@ -58,6 +59,9 @@ impl RunIdentity {
         if data.valid.is_some() {
             values.remove("data.valid");
         }
+        if data.tokenizer.is_some() {
+            values.remove("data.read.tokenizer");
+        }
         Ok(Self { config: values, data: data.clone(), simd, numerics: NUMERICS_VERSION })
     }
 
@@ -79,6 +83,8 @@ impl RunIdentity {
         compare("the training data", shown(&self.data.train), shown(&now.data.train));
         compare("the validation data", shown(&self.data.valid), shown(&now.data.valid));
         compare("the test data", shown(&self.data.test), shown(&now.data.test));
+        let shown = |data: &DataFingerprints| data.tokenizer.as_deref().map(tokenizer::shown);
+        compare(tokenizer::NAME, shown(&self.data), shown(&now.data));
         compare("the SIMD level", Some(self.simd.clone()), Some(now.simd.clone()));
         let numerics = |identity: &Self| Some(format!("version {}", identity.numerics));
         compare("the arithmetic of the kernels", numerics(self), numerics(now));

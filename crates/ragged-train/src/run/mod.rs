@@ -33,6 +33,7 @@ mod small_data;
 pub(crate) mod tagging;
 pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
+pub(crate) mod tokenizer;
 pub(crate) mod tokens;
 mod transcription;
 pub(crate) mod word_vectors;

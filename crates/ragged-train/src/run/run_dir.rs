@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config.toml                  the resolved configuration: training from it repeats the run
+//! tokenizer.json               a copy of the file of data.read.tokenizer, if it names one
 //! metrics.jsonl                one line per epoch, without times
 //! best.safetensors             the checkpoint of the best epoch
 //! last.safetensors             the checkpoint from which the run resumes
@@ -175,6 +176,11 @@ impl RunDir {
     /// Returns the path of `config.toml`.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
+    }
+
+    /// Returns the path of `tokenizer.json`.
+    pub fn tokenizer(&self) -> PathBuf {
+        self.path.join("tokenizer.json")
     }
 
     /// Returns the path of `metrics.jsonl`.

@@ -1,11 +1,38 @@
-//! The tokens of a run as indices of vocabularies, which are fitted to the training data.
+//! The tokens of a run as indices of vocabularies, which are fitted to the training data or those of a tokenizer's
+//! file.
 
 use std::sync::Arc;
 
 use ragged_datasets::Dataset;
-use ragged_datasets::tokens::{Encoded, TokenEncoder};
+use ragged_datasets::tokens::{
+    Encoded, TokenEncoder, TokenVocabulary, fit_vocabularies, with_tokenizer,
+};
 
+use crate::config::error::ConfigError;
+use crate::config::sections::DataSection;
 use crate::error::Result;
+
+/// Returns the vocabularies of a run: that of the tokenizer's file if there is one, or those of the training data.
+/// `characters` is whether tokens are also read character by character.
+pub(crate) fn fit_tokens(
+    section: &DataSection,
+    characters: bool,
+    train: &Arc<dyn Dataset>,
+) -> Result<TokenEncoder> {
+    let read = &section.read;
+    let Some((path, file)) = read.tokenizer.path().zip(read.tokenizer_file.as_ref()) else {
+        return Ok(fit_vocabularies(&section.vocabulary, characters, train)?);
+    };
+    let encoder = with_tokenizer(file, characters, train);
+    encoder.map_err(|error| match error {
+        ragged_datasets::Error::TokenColumns { .. } => {
+            let (key, path) = ("data.read.tokenizer", path.display());
+            let message = format!("{key} is {path}, but the data have no texts: expected no {key}");
+            ConfigError::conflict(key, message).into()
+        }
+        other => other.into(),
+    })
+}
 
 /// Returns data whose tokens are indices of the vocabularies. `part` names the data in a note on tokens that are
 /// unknown. Data without tokens are returned as they are.
@@ -41,12 +68,19 @@ pub(crate) fn vocabulary_notes(encoder: &TokenEncoder) -> Vec<String> {
             format!("{} entries, most often `{first}` and `{second}`", entries.len())
         }
     };
+    let note = |TokenVocabulary { column, vocabulary }: &TokenVocabulary| {
+        if !vocabulary.is_given() {
+            return format!("{column}: vocabulary of {}", size(vocabulary.entries()));
+        }
+        let unknown = vocabulary.unknown().map(|index| &vocabulary.texts()[index as usize]);
+        let unknown = unknown.map_or("none".into(), |token| format!("`{token}`"));
+        let count = vocabulary.len();
+        format!(
+            "{column}: vocabulary of {count} entries of the tokenizer's file, {unknown} for unknown tokens"
+        )
+    };
     let columns = encoder.columns().iter().chain(encoder.statics().categories());
-    let mut notes: Vec<String> = columns
-        .map(|fitted| {
-            format!("{}: vocabulary of {}", fitted.column, size(fitted.vocabulary.entries()))
-        })
-        .collect();
+    let mut notes: Vec<String> = columns.map(note).collect();
     notes.extend(
         encoder
             .characters()

@@ -16,7 +16,7 @@ use crate::tokens::vocabulary::{TokenVocabulary, Vocabulary};
 /// let characters = Vocabulary::new(vec!["b".into(), "e".into(), "t".into(), "o".into()], false)?;
 /// let columns = vec![TokenVocabulary { column: "tokens".into(), vocabulary: words }];
 /// let encoder = TokenEncoder::new(columns, Some(characters))?;
-/// assert_eq!(encoder.columns()[0].vocabulary.index("be"), 2);
+/// assert_eq!(encoder.columns()[0].vocabulary.index("be"), Some(2));
 /// // A word that is not known is still read by its characters.
 /// assert_eq!(encoder.spell("bet!").unwrap(), [1, 2, 3, 0]);
 /// # Ok::<(), ragged_transforms::Error>(())
@@ -58,10 +58,14 @@ impl TokenEncoder {
     ///
     /// # Errors
     ///
-    /// [`Error::Zero`] for characters without a column whose tokens have them.
+    /// [`Error::Zero`] for characters without a column whose tokens have them, [`Error::NoUnknown`] for a vocabulary of
+    /// characters without an entry for unknown ones.
     pub fn new(columns: Vec<TokenVocabulary>, characters: Option<Vocabulary>) -> Result<Self> {
         if characters.is_some() && columns.is_empty() {
             return Err(Error::Zero { name: "the number of token columns" });
+        }
+        if characters.as_ref().is_some_and(|known| known.unknown().is_none()) {
+            return Err(Error::NoUnknown);
         }
         Ok(Self { columns, characters, statics: StaticEncoder::default() })
     }
@@ -96,6 +100,6 @@ impl TokenEncoder {
     pub fn spell(&self, token: &str) -> Option<Vec<u32>> {
         let characters = self.characters.as_ref()?;
         let mut buffer = [0; 4];
-        Some(token.chars().map(|c| characters.index(c.encode_utf8(&mut buffer))).collect())
+        token.chars().map(|c| characters.index(c.encode_utf8(&mut buffer))).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The index of each known token.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,12 @@ use crate::error::{Error, Result};
 
 /// The most entries of a vocabulary, so that an index fits 32 bits.
 const MOST_ENTRIES: usize = u32::MAX as usize;
+
+/// An index that a file gives is smaller: a damaged file must not ask for all memory.
+const MOST_GIVEN: u32 = 1 << 24;
+
+/// The text of the entry for unknown tokens of a vocabulary that was built.
+const UNKNOWN_TEXT: &str = "<unknown>";
 
 /// Which tokens of the training data a [`Vocabulary`] has.
 ///
@@ -37,10 +43,10 @@ impl Default for VocabularyConfig {
     }
 }
 
-/// The index of each token that was in the training data.
+/// The index of each token that was in the training data, or that a file gives an index.
 ///
-/// Index 0 is the entry for unknown tokens. The others are in the order of falling frequency, and of the alphabet
-/// where frequencies are equal, so that the order of the training data does not matter.
+/// If it was [built](Self::build), index 0 is the entry for unknown tokens. The others are in the order of falling
+/// frequency, and of the alphabet where frequencies are equal, so that the order of the training data does not matter.
 ///
 /// ```
 /// use ragged_transforms::{Vocabulary, VocabularyConfig};
@@ -49,15 +55,19 @@ impl Default for VocabularyConfig {
 /// let config = VocabularyConfig { lowercase: true, ..Default::default() };
 /// let vocabulary = Vocabulary::build(&config, counts)?;
 /// assert_eq!(vocabulary.entries(), ["the", "a", "b"]);
-/// assert_eq!((vocabulary.index("THE"), vocabulary.index("dog"), vocabulary.len()), (1, 0, 4));
+/// assert_eq!((vocabulary.index("THE"), vocabulary.entry("dog"), vocabulary.len()), (Some(1), None, 4));
+/// assert_eq!(vocabulary.index("dog"), vocabulary.unknown());
 /// # Ok::<(), ragged_transforms::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Vocabulary {
     lowercase: bool,
-    /// The known tokens; the index of the first is 1.
-    entries: Vec<String>,
+    /// Whether a file gives the indices.
+    given: bool,
+    /// The text of each index, empty for one that no token has.
+    texts: Vec<String>,
+    unknown: Option<u32>,
     indices: HashMap<String, u32>,
 }
 
@@ -66,28 +76,56 @@ pub struct Vocabulary {
 #[serde(deny_unknown_fields)]
 struct Saved {
     lowercase: bool,
+    /// The known tokens in the order of their indices.
     entries: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<Given>,
+}
+
+/// What is saved of indices that a file gives.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    /// The index of the entry for unknown tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unknown: Option<u32>,
+    /// The indices below the largest one that no token has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unused: Vec<u32>,
 }
 
 impl TryFrom<Saved> for Vocabulary {
     type Error = Error;
 
     fn try_from(saved: Saved) -> Result<Self> {
-        Self::new(saved.entries, saved.lowercase)
+        let Some(Given { unknown, unused }) = saved.given else {
+            return Self::new(saved.entries, saved.lowercase);
+        };
+        let unused: HashSet<u32> = unused.into_iter().collect();
+        let used = (0..u32::MAX).filter(|index| !unused.contains(index));
+        Self::with_indices(saved.entries.into_iter().zip(used), unknown)
     }
 }
 
 impl From<Vocabulary> for Saved {
     fn from(vocabulary: Vocabulary) -> Self {
-        Self { lowercase: vocabulary.lowercase, entries: vocabulary.entries }
+        let Vocabulary { lowercase, given, texts, unknown, indices } = vocabulary;
+        if !given {
+            return Self { lowercase, entries: texts.into_iter().skip(1).collect(), given: None };
+        }
+        let (mut entries, mut unused) = (vec![], vec![]);
+        for (text, index) in texts.into_iter().zip(0..) {
+            match indices.get(&text) == Some(&index) {
+                true => entries.push(text),
+                false => unused.push(index),
+            }
+        }
+        Self { lowercase, entries, given: Some(Given { unknown, unused }) }
     }
 }
 
 impl Vocabulary {
-    /// The index of every token that is not an entry.
-    pub const UNKNOWN: u32 = 0;
-
-    /// Creates a vocabulary of entries in the order of their indices, from 1.
+    /// Creates a vocabulary of entries in the order of their indices, from 1. Index 0 is the entry for unknown tokens.
     ///
     /// # Errors
     ///
@@ -103,7 +141,55 @@ impl Vocabulary {
                 return Err(Error::DuplicateEntry { entry: entry.clone() });
             }
         }
-        Ok(Self { lowercase, entries, indices })
+        let texts = std::iter::once(UNKNOWN_TEXT.to_string()).chain(entries).collect();
+        Ok(Self { lowercase, given: false, texts, unknown: Some(0), indices })
+    }
+
+    /// Creates a vocabulary of tokens with the indices that a file gives them, in any order. `unknown` is the index of
+    /// the token that stands for unknown ones, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DuplicateEntry`] for a token that is listed twice, [`Error::DuplicateIndex`] for an index of two
+    /// tokens, [`Error::TokenIndex`] for an index of at least 2^24 and for an `unknown` that is no index of a token.
+    ///
+    /// ```
+    /// use ragged_transforms::Vocabulary;
+    ///
+    /// let tokens = [("[UNK]", 0), ("to", 3), ("be", 1)];
+    /// let vocabulary = Vocabulary::with_indices(tokens.map(|(token, index)| (token.into(), index)), Some(0))?;
+    /// assert_eq!((vocabulary.index("to"), vocabulary.index("or"), vocabulary.len()), (Some(3), Some(0), 4));
+    /// # Ok::<(), ragged_transforms::Error>(())
+    /// ```
+    pub fn with_indices(
+        tokens: impl IntoIterator<Item = (String, u32)>,
+        unknown: Option<u32>,
+    ) -> Result<Self> {
+        let (mut texts, mut indices) = (vec![], HashMap::new());
+        let mut used = vec![];
+        for (token, index) in tokens {
+            let at = index as usize;
+            if index >= MOST_GIVEN {
+                return Err(Error::TokenIndex { token, index, expected: "below 16777216" });
+            }
+            if at >= texts.len() {
+                texts.resize(at + 1, String::new());
+                used.resize(at + 1, false);
+            }
+            if std::mem::replace(&mut used[at], true) {
+                return Err(Error::DuplicateIndex { index, first: texts[at].clone(), token });
+            }
+            if indices.insert(token.clone(), index).is_some() {
+                return Err(Error::DuplicateEntry { entry: token });
+            }
+            texts[at] = token;
+        }
+        let is_used = |index: u32| used.get(index as usize).copied().unwrap_or(false);
+        if let Some(index) = unknown.filter(|&index| !is_used(index)) {
+            let (token, expected) = (UNKNOWN_TEXT.into(), "that is that of a token");
+            return Err(Error::TokenIndex { token, index, expected });
+        }
+        Ok(Self { lowercase: false, given: true, texts, unknown, indices })
     }
 
     /// Creates a vocabulary of the tokens of the training data with the numbers of their occurrences. A token may be
@@ -133,21 +219,41 @@ impl Vocabulary {
         )
     }
 
-    /// Returns the index of a token, [`UNKNOWN`](Self::UNKNOWN) if it is not an entry.
-    pub fn index(&self, token: &str) -> u32 {
-        let folded = folded(token, self.lowercase);
-        self.indices.get(folded.as_ref()).copied().unwrap_or(Self::UNKNOWN)
+    /// Returns the index of a token, that of unknown tokens if it is not an entry. `None` if there is neither.
+    pub fn index(&self, token: &str) -> Option<u32> {
+        self.entry(token).or(self.unknown)
     }
 
-    /// Returns the entries in the order of their indices, from index 1.
+    /// Returns the index of a token if it is an entry.
+    pub fn entry(&self, token: &str) -> Option<u32> {
+        self.indices.get(folded(token, self.lowercase).as_ref()).copied()
+    }
+
+    /// Returns the index of the entry for unknown tokens. `None` if a file gives the indices and has no such token.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
+    /// Whether a file gives the indices, and not the training data.
+    pub fn is_given(&self) -> bool {
+        self.given
+    }
+
+    /// Returns the entries in the order of their indices: from index 1 without the entry for unknown tokens, or from
+    /// index 0 if a file gives the indices. An index that no token has is an empty text.
     pub fn entries(&self) -> &[String] {
-        &self.entries
+        &self.texts[usize::from(!self.given)..]
     }
 
-    /// Returns the number of indices: the entries and the one for unknown tokens.
-    #[expect(clippy::len_without_is_empty, reason = "index 0 always exists")]
+    /// Returns the text of each index, from 0. That of unknown tokens of a vocabulary that was built is `<unknown>`.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Returns the number of indices: one more than the largest.
+    #[expect(clippy::len_without_is_empty, reason = "a model has an index for unknown tokens")]
     pub fn len(&self) -> usize {
-        self.entries.len() + 1
+        self.texts.len()
     }
 }
 
@@ -194,6 +300,40 @@ mod tests {
         let text = serde_json::to_string(&vocabulary).unwrap();
         assert_eq!(text, r#"{"lowercase":true,"entries":["z","é"]}"#);
         assert_eq!(serde_json::from_str::<Vocabulary>(&text).unwrap(), vocabulary);
+    }
+
+    fn given(tokens: &[(&str, u32)], unknown: Option<u32>) -> Result<Vocabulary> {
+        let tokens = tokens.iter().map(|&(token, index)| (token.to_string(), index));
+        Vocabulary::with_indices(tokens, unknown)
+    }
+
+    #[test]
+    fn given_indices_are_kept_with_those_that_no_token_has() {
+        let vocabulary = given(&[("b", 4), ("", 1), ("[UNK]", 2)], Some(2)).unwrap();
+        assert_eq!((vocabulary.len(), vocabulary.entries().len()), (5, 5));
+        let found = ["b", "", "[UNK]", "B"].map(|token| vocabulary.index(token));
+        assert_eq!(found, [Some(4), Some(1), Some(2), Some(2)]);
+        let text = serde_json::to_string(&vocabulary).unwrap();
+        let saved = r#"{"lowercase":false,"entries":["","[UNK]","b"],"given":{"unknown":2,"unused":[0,3]}}"#;
+        assert_eq!(text, saved);
+        assert_eq!(serde_json::from_str::<Vocabulary>(&text).unwrap(), vocabulary);
+
+        let vocabulary = given(&[("a", 0)], None).unwrap();
+        assert_eq!((vocabulary.index("a"), vocabulary.index("b")), (Some(0), None));
+        let text = serde_json::to_string(&vocabulary).unwrap();
+        assert_eq!(serde_json::from_str::<Vocabulary>(&text).unwrap(), vocabulary);
+    }
+
+    #[test]
+    fn wrong_given_indices_are_refused() {
+        let error = |tokens, unknown| given(tokens, unknown).unwrap_err().to_string();
+        let message = "vocabulary: index 3 is that of `a` and of `b`: expected one token";
+        assert_eq!(error(&[("a", 3), ("b", 3)], None), message);
+        assert_eq!(error(&[("a", 3), ("a", 4)], None), "vocabulary: entry `a` is listed twice");
+        let message = "vocabulary: `a` has index 4294967295: expected one below 16777216";
+        assert_eq!(error(&[("a", u32::MAX)], None), message);
+        let message = "vocabulary: `<unknown>` has index 1: expected one that is that of a token";
+        assert_eq!(error(&[("a", 2)], Some(1)), message);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::io::{BufRead, Seek};
 
 use csv::ByteRecord;
-use ragged_transforms::Tokenizer;
 
 use crate::error::{Location, Result};
 use crate::formats::collect::Collector;
@@ -18,12 +17,13 @@ use crate::formats::csv::rows::{Cells, Rows};
 use crate::formats::csv::series::Series;
 use crate::formats::errors::io;
 use crate::formats::number::shown;
+use crate::tokens::text_tokenizer::Splitter;
 
 /// Reads all series of a table.
 pub(in crate::formats) fn read(
     mut input: impl BufRead + Seek,
     csv: &CsvColumns,
-    tokenizer: Tokenizer,
+    splitter: &Splitter,
     into: &mut Collector,
 ) -> Result<()> {
     let delimiter = delimiter(csv)?;
@@ -64,7 +64,7 @@ pub(in crate::formats) fn read(
             return Err(cells.location(column).error(reason));
         }
         let position = position(&cells, &columns, &mut by_id, &mut series)?;
-        series[position].add(&cells, &columns, &header.names, tokenizer, into.tokens())?;
+        series[position].add(&cells, &columns, &header.names, splitter, into.tokens())?;
     }
     if series.is_empty() {
         return Err(rows.end().error("expected a row, got the end of the file"));
@@ -80,7 +80,7 @@ pub(in crate::formats) fn read(
     }
     columns.describe(&header.names, series[0].time_form(), into);
     if columns.text.is_some() && into.is_training() {
-        let parts = tokenizer.parts();
+        let parts = splitter.parts();
         into.note(format!("texts are divided into {parts} (data.read.tokenizer)"));
     }
     series.into_iter().try_for_each(|series| {

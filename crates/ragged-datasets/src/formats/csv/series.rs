@@ -1,7 +1,5 @@
 //! The rows of one series of a table.
 
-use ragged_transforms::Tokenizer;
-
 use crate::error::{Location, Result};
 use crate::formats::csv::columns::Columns;
 use crate::formats::csv::rows::Cells;
@@ -14,6 +12,7 @@ use crate::formats::static_columns::StaticNames;
 use crate::formats::time::{TimeForm, Times};
 use crate::formats::token_columns::Tokens;
 use crate::tokens::statics::Statics;
+use crate::tokens::text_tokenizer::Splitter;
 
 /// Added to the error of a text in a column of numbers.
 const NO_NUMBER: &str = ": data.read.csv.types says which columns are no numbers";
@@ -53,7 +52,7 @@ impl Series {
         cells: &Cells,
         columns: &Columns,
         names: &[&str],
-        tokenizer: Tokenizer,
+        splitter: &Splitter,
         tokens: &mut Tokens,
     ) -> Result<()> {
         self.lines.push(cells.line);
@@ -72,9 +71,9 @@ impl Series {
             })?);
         }
         if let Some(column) = columns.text {
-            for token in tokenizer.split(cells.text(column)?) {
-                let index = tokens.index(0, token);
-                self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
+            let error = |reason: String| cells.location(column).error(reason);
+            for token in splitter.split(cells.text(column)?).map_err(error)? {
+                self.tokens.push(tokens.index(0, token).map_err(error)?);
             }
         }
         for (k, &column) in columns.categories.iter().enumerate() {

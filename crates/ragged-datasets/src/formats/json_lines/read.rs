@@ -2,7 +2,6 @@
 
 use std::io::BufRead;
 
-use ragged_transforms::Tokenizer;
 use serde::Deserialize;
 
 use crate::error::{Location, Result};
@@ -14,6 +13,7 @@ use crate::formats::json_lines::target::Raw;
 use crate::formats::json_lines::texts::{COLUMN, Token, tokens};
 use crate::formats::line::Lines;
 use crate::formats::raw_sequence::RawSequence;
+use crate::tokens::text_tokenizer::Splitter;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +42,7 @@ enum Id {
 /// Reads all sequences of an input, without empty lines.
 pub(in crate::formats) fn read(
     input: impl BufRead,
-    tokenizer: Tokenizer,
+    splitter: &Splitter,
     into: &mut Collector,
 ) -> Result<()> {
     let mut lines = Lines::new(input);
@@ -75,7 +75,7 @@ pub(in crate::formats) fn read(
         })?;
         let error = |reason: String| line.error(0, &reason);
         divided |= record.text.is_some();
-        let texts = tokens(record.text, record.tokens, tokenizer).map_err(error)?;
+        let texts = tokens(record.text, record.tokens, splitter).map_err(error)?;
         let table = match (record.sequence, &texts) {
             (Some(steps), _) => steps.table().map_err(error)?,
             (None, Some(_)) => Table { names: None, features: Some(0), values: vec![] },
@@ -140,7 +140,7 @@ pub(in crate::formats) fn read(
     }
     into.feature_columns(|k| format!("sequence[:, {k}]"));
     if divided && into.is_training() {
-        let parts = tokenizer.parts();
+        let parts = splitter.parts();
         into.note(format!("texts are divided into {parts} (data.read.tokenizer)"));
     }
     if into.tokens().count() > 0 {

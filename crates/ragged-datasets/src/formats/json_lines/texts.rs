@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use ragged_transforms::Tokenizer;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
+
+use crate::tokens::text_tokenizer::Splitter;
 
 /// The name of the column of the tokens of a line.
 pub(super) const COLUMN: &str = "tokens";
@@ -16,11 +17,11 @@ pub(super) struct Token(String);
 pub(super) fn tokens(
     text: Option<String>,
     tokens: Option<Vec<Token>>,
-    tokenizer: Tokenizer,
+    splitter: &Splitter,
 ) -> Result<Option<Vec<String>>, String> {
     match (text, tokens) {
         (Some(_), Some(_)) => Err("expected `text` or `tokens`, got both".into()),
-        (Some(text), None) => Ok(Some(tokenizer.split(&text))),
+        (Some(text), None) => splitter.split(&text).map(Some),
         (None, Some(tokens)) => Ok(Some(tokens.into_iter().map(|token| token.0).collect())),
         (None, None) => Ok(None),
     }
