@@ -136,7 +136,7 @@ pub use crate::zoneout::{Kept, Zoneout};
 /// ```
 /// assert!(ragged_kernels::NUMERICS_VERSION >= 1);
 /// ```
-pub const NUMERICS_VERSION: u32 = 2;
+pub const NUMERICS_VERSION: u32 = 3;
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use crate::check::check_len;
 use crate::error::{Error, Result};
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::layer::Element;
-use crate::layer_norm::row::SAVED;
+use crate::layer_norm::statistics::SAVED;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::passes::step::StepBuffers;
@@ -50,8 +50,9 @@ impl<T: Element> StepState<T> {
             carry: vectors(layout.cell.has_carry()),
             cells_before: vectors(layout.cell.has_cell_state()),
             unprojected: vectors(layout.has_projection()),
-            gates: PooledBuffer::exact(if resets || normalizes { layout.gates_len() } else { 0 }),
+            gates: PooledBuffer::exact(if resets { layout.gates_len() } else { 0 }),
             reset: PooledBuffer::exact(if resets { layout.rows * layout.output_size } else { 0 }),
+            inputs: PooledBuffer::exact(if normalizes { layout.gates_len() } else { 0 }),
             products: PooledBuffer::exact(if normalizes { layout.gates_len() } else { 0 }),
             moments: PooledBuffer::exact(if normalizes { layout.rows * SAVED } else { 0 }),
         };

@@ -70,10 +70,10 @@ impl CellKind {
     }
 
     /// Which slots of a side's product are normalised together.
-    pub(crate) fn groups(self, side: Side) -> Groups {
+    pub(crate) const fn groups(self, side: Side) -> Groups {
         match (self, side) {
-            (Self::LayerNormGru, Side::Input) => Groups([0, 0, 1, 2]),
-            (Self::LayerNormGru, _) => Groups([0, 0, 2, 1]),
+            (Self::LayerNormGru, Side::Input) => Groups([0, 0, 1, Groups::NONE]),
+            (Self::LayerNormGru, _) => Groups([0, 0, Groups::NONE, 1]),
             _ => Groups([0; 4]),
         }
     }

@@ -10,10 +10,11 @@
 //! Without the normalisations it is the [`Gru`].
 
 use crate::cell::gru::Gru;
-use crate::cell::kind::Side;
+use crate::cell::kind::{CellKind, Side};
 use crate::cell::step::{CellStep, StepGradients, StepOutput};
 use crate::element::Float;
 use crate::gemm::microkernel::Tile;
+use crate::layer_norm::groups::Groups;
 use crate::simd::vector::Simd;
 
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub(crate) struct LayerNormGru;
 
 impl<T: Float> CellStep<T, 1> for LayerNormGru {
     const NORMALIZES: bool = true;
+    const GROUPS: [Groups; 2] =
+        [CellKind::LayerNormGru.groups(Side::Input), CellKind::LayerNormGru.groups(Side::Hidden)];
 
     #[inline(always)]
     fn forward<S: Simd<T>>(

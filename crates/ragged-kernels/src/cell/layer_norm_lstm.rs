@@ -10,8 +10,10 @@
 //! This file has what is left without the normalisations: the hidden state is o, which the time loop multiplies.
 //! `tests/reference/mod.rs` has the same cell written element by element.
 
+use crate::cell::kind::{CellKind, Side};
 use crate::cell::step::{CellStep, StepGradients, StepOutput, sigmoid_derivative, tanh_derivative};
 use crate::element::Float;
+use crate::layer_norm::groups::Groups;
 use crate::simd::math::{sigmoid, tanh};
 use crate::simd::vector::Simd;
 
@@ -20,6 +22,7 @@ pub(crate) struct LayerNormLstm;
 
 impl<T: Float> CellStep<T, 1> for LayerNormLstm {
     const NORMALIZES: bool = true;
+    const GROUPS: [Groups; 2] = [CellKind::LayerNormLstm.groups(Side::Input); 2];
 
     /// Saves i, f, g, o after their nonlinearities.
     #[inline(always)]

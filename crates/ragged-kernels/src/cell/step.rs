@@ -3,6 +3,7 @@
 use crate::cell::kind::Side;
 use crate::element::Float;
 use crate::gemm::microkernel::{Strided, Tile, microkernel};
+use crate::layer_norm::groups::Groups;
 use crate::simd::vector::Simd;
 
 /// One step of a block of `U` vectors of units and one row. `block` is the number of the block, for cells with weights
@@ -13,6 +14,9 @@ pub(crate) trait CellStep<T: Float, const U: usize>: Copy + Sync {
 
     /// Whether the products are normalised before the cell is applied, for which all blocks of a row are needed.
     const NORMALIZES: bool = false;
+
+    /// Which slots of the input's and of the hidden state's product are then normalised together.
+    const GROUPS: [Groups; 2] = [Groups([0; 4]); 2];
 
     /// Returns the slots after the first part of such a step: the reset gate first.
     #[inline(always)]

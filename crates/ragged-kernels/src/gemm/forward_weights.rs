@@ -3,6 +3,7 @@
 use crate::cell::kind::Side;
 use crate::cell::peephole_lstm::pack_peepholes;
 use crate::gemm::weight_panels::{pack_biases, pack_gate_panels, pack_projection_panels};
+use crate::layer_norm::centered_weights::center;
 use crate::layer_norm::weights::LayerNormWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -15,7 +16,7 @@ use crate::threads::team::Team;
 pub(crate) struct ForwardWeights<T: SimdFloat> {
     /// The biases of both sides, `[block][slot][lane]`.
     pub(crate) bias: PooledBuffer<T>,
-    /// `W_ih`, `[block][column][slot of the side][lane]`.
+    /// `W_ih`, `[block][column][slot of the side][lane]`; centred for a cell with layer normalisation.
     pub(crate) input: PooledBuffer<T>,
     /// `W_hh`, likewise.
     pub(crate) hidden: PooledBuffer<T>,
@@ -33,7 +34,13 @@ impl<T: SimdFloat> ForwardWeights<T> {
     /// Packs weights that fit the layout.
     pub(crate) fn pack(layout: &KernelLayout, weights: &Weights<T>, team: &Team) -> Self {
         let biases = [(Side::Input, weights.bias_ih), (Side::Hidden, weights.bias_hh)];
-        let gates = |side, weight, columns| pack_gate_panels(layout, side, weight, columns, team);
+        let gates = |side, weight, columns| {
+            let mut panels = pack_gate_panels(layout, side, weight, columns, team);
+            if layout.cell.normalizes() {
+                center(layout, side, columns, &mut panels, team);
+            }
+            panels
+        };
         Self {
             bias: match layout.cell.normalizes() {
                 true => pack_biases(layout, biases.map(|(side, _)| (side, None))),

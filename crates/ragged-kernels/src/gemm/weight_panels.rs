@@ -12,7 +12,7 @@ use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
 /// Elements to pack per thread: copying 128 KiB takes about 10 microseconds.
-const ELEMENTS_PER_THREAD: usize = 1 << 15;
+pub(crate) const ELEMENTS_PER_THREAD: usize = 1 << 15;
 
 /// The number of columns that are packed for all slots before the next columns. A panel is then written from its
 /// beginning to its end, and each row is read by whole cache lines.

@@ -1,59 +1,96 @@
 //! Which gates are normalised together, and the sums over them.
 
 use crate::element::Float;
+use crate::layer_norm::row_sums::RowSums;
 use crate::simd::vector::Simd;
 
-/// The most lanes of a vector.
-const MAX_LANES: usize = 16;
-
-/// The group of each of the four slots, which are normalised together: 0 or 1, or 2 for a slot that a side does not
-/// have.
+/// The group of each of the four slots, which are normalised together: 0 or 1, or [`NONE`](Groups::NONE) for a slot
+/// that a side does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Groups(pub(crate) [usize; 4]);
 
 impl Groups {
-    /// 1 / n for the n elements of each group.
-    pub(super) fn reciprocal_sizes<T: Float>(self, hidden_size: usize) -> [T; 2] {
-        let mut sizes = [0; 3];
-        for group in self.0 {
-            sizes[group] += hidden_size;
-        }
-        [0, 1].map(|group| T::from_f64(1.0 / sizes[group].max(1) as f64))
+    /// The group of a slot that a side does not have.
+    pub(crate) const NONE: usize = 2;
+
+    /// Whether a side has a slot.
+    #[inline(always)]
+    pub(crate) fn has(self, slot: usize) -> bool {
+        self.0[slot] != Self::NONE
     }
 
-    /// Adds the vectors of each group.
+    /// The number of groups.
     #[inline(always)]
-    pub(super) fn add<T: Float, S: Simd<T>>(self, s: S, slots: [S::V; 4]) -> [T; 2] {
-        let mut sums = [s.splat(T::default()); 3];
-        for (group, slot) in self.0.into_iter().zip(slots) {
-            sums[group] = s.add(sums[group], slot);
-        }
-        [add_lanes(s, sums[0]), add_lanes(s, sums[1])]
+    pub(crate) fn count(self) -> usize {
+        if self.0.contains(&1) { 2 } else { 1 }
     }
 
-    /// One vector per slot from a value per group, zero for slots without a group.
+    /// 1 / n for the n elements of a group.
     #[inline(always)]
-    pub(super) fn spread<T: Float, S: Simd<T>>(self, s: S, [first, second]: [T; 2]) -> [S::V; 4] {
-        let mut slots = [s.splat(T::default()); 4];
-        for (slot, group) in slots.iter_mut().zip(self.0) {
-            *slot = s.splat([first, second, T::default()][group]);
-        }
-        slots
+    pub(crate) fn reciprocal_size<T: Float>(self, group: usize, hidden_size: usize) -> T {
+        let gates = self.0.into_iter().filter(|&of| of == group).count();
+        T::from_f64(1.0 / (gates * hidden_size).max(1) as f64)
     }
 }
 
-/// Adds the lanes of a vector, in halves.
-#[inline(always)]
-pub(super) fn add_lanes<T: Float, S: Simd<T>>(s: S, v: S::V) -> T {
-    let mut lanes = [T::default(); MAX_LANES];
-    // SAFETY: no vector has more lanes.
-    unsafe { s.store(lanes.as_mut_ptr(), v) };
-    let mut count = S::LANES;
-    while count > 1 {
-        count /= 2;
-        for lane in 0..count {
-            lanes[lane] += lanes[lane + count];
+/// The sums of each group over the units of as many rows as a vector has lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct GroupSums<T: Float, S: Simd<T>>([RowSums<T, S>; 2]);
+
+impl<T: Float, S: Simd<T>> GroupSums<T, S> {
+    #[inline(always)]
+    pub(crate) fn zero(s: S) -> Self {
+        Self([RowSums::zero(s), RowSums::zero(s)])
+    }
+
+    /// Adds the slots of a row.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, s: S, groups: Groups, row: usize, slots: [S::V; 4]) {
+        for group in 0..2 {
+            let mut sum = None;
+            for slot in 0..4 {
+                if groups.0[slot] == group {
+                    sum = Some(match sum {
+                        None => slots[slot],
+                        Some(sum) => s.add(sum, slots[slot]),
+                    });
+                }
+            }
+            if let Some(sum) = sum {
+                self.0[group].add(s, row, sum);
+            }
         }
     }
-    lanes[0]
+
+    /// Adds `a b`.
+    #[inline(always)]
+    pub(crate) fn add_products(
+        &mut self,
+        s: S,
+        groups: Groups,
+        row: usize,
+        a: [S::V; 4],
+        b: [S::V; 4],
+    ) {
+        for group in 0..2 {
+            let mut sum = None;
+            for slot in 0..4 {
+                if groups.0[slot] == group {
+                    sum = Some(match sum {
+                        None => s.mul(a[slot], b[slot]),
+                        Some(sum) => s.mul_add(a[slot], b[slot], sum),
+                    });
+                }
+            }
+            if let Some(sum) = sum {
+                self.0[group].add(s, row, sum);
+            }
+        }
+    }
+
+    /// Returns the sum of each row over a group, in the lane with its number.
+    #[inline(always)]
+    pub(crate) fn totals(&self, s: S, group: usize) -> S::V {
+        self.0[group].totals(s)
+    }
 }

@@ -8,12 +8,13 @@
 //! LN(a; w) = w (a - mean a) / sqrt(var a + eps)      over all elements of a group
 //! ```
 //!
-//! The input's product is normalised in bulk over packed rows ([`input`]); that of the hidden state, which waits for
-//! the step before, in the time loop (`recurrence/normalized.rs`). [`row`] has the arithmetic of one row, whose sums
-//! have one order at each SIMD level.
+//! The weights are centred first ([`centered_weights`]), so that all products have the mean zero. The statistics of a
+//! row ([`statistics`]) are sums over its units, which are taken for several rows at once ([`row_sums`]). Both products
+//! are normalised in the time loop (`recurrence/normalized.rs`), where the rows of a step are in the caches.
 
+pub(crate) mod centered_weights;
 pub(crate) mod gradients;
 pub(crate) mod groups;
-pub(crate) mod input;
-pub(crate) mod row;
+pub(crate) mod row_sums;
+pub(crate) mod statistics;
 pub(crate) mod weights;

@@ -16,8 +16,8 @@ use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::weight_panels::pack_column_panels;
 use crate::gradients::Gradients;
-use crate::layer_norm::gradients::{side_gradient, state_gradients};
-use crate::layer_norm::input::input_product_gradient;
+use crate::layer_norm::gradients::{NormOperands, NormTargets, norm_gradients};
+use crate::layer_norm::statistics::COEFFICIENTS;
 use crate::layer_norm::weights::LayerNormWeights;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{masked_initial_hidden, pack_states, unpack_states};
@@ -80,7 +80,7 @@ pub(crate) fn backward_pass<T: SimdFloat>(
             run::<T, _, 4>(rnn, layout, weights, input, activations, d_output, team)
         }
     };
-    let BpttOutput { da, mut dh, d_carry, dh_rows, norm } = bptt;
+    let BpttOutput { mut da, mut dh, d_carry, dh_rows, norm } = bptt;
     if let Some(h_0) = to.h_0 {
         if layout.cell.has_carry() && !layout.cell.has_cell_state() {
             // The GRU reads h_0 outside the product as well.
@@ -94,36 +94,38 @@ pub(crate) fn backward_pass<T: SimdFloat>(
     }
     let hidden = if input.hidden_mask.is_some() { activations.masked } else { output };
     let initial_hidden = masked_initial_hidden(layout, input.h_0, input.hidden_mask);
-    let weight_gradient = |da: &PooledBuffer<T>, sides| {
+    let weight_gradient = |da: [&PooledBuffer<T>; 2], sides| {
         weight_gradient(layout, input.x, hidden, initial_hidden.as_slice(), da, sides, team);
     };
     if let Some(norm) = norm {
-        let NormBuffers { weights: packed, d_products, normalized_cells, d_cells } = norm;
-        // The biases are added after the normalisation, the weights multiply before it.
-        weight_gradient(&da, [(None, to.bias_ih), (None, to.bias_hh)]);
-        weight_gradient(&d_products, [(None, None), (to.weight_hh, None)]);
-        if to.weight_ih.is_some() || to.x.is_some() {
-            let d_inputs = input_product_gradient(layout, &packed, activations, &da, team);
-            weight_gradient(&d_inputs, [(to.weight_ih, None), (None, None)]);
-            if let Some(dx) = to.x {
-                input_gradient(layout, weights.weight_ih, &d_inputs, dx, team);
-            }
-        }
-        for (side, normalized, to) in [
-            (Side::Input, activations.inputs, to.ln_ih_weight),
-            (Side::Hidden, activations.products, to.ln_hh_weight),
-        ] {
-            if let Some(to) = to {
-                side_gradient(layout, side, &da, normalized, to, team);
-            }
-        }
-        if to.ln_c_weight.is_some() || to.ln_c_bias.is_some() {
-            let to = [to.ln_c_weight, to.ln_c_bias];
-            state_gradients(layout, &d_cells, &normalized_cells, to, team);
+        let NormBuffers { weights: packed, d_products, coefficients, d_cells, new_carries } = norm;
+        let with_inputs = to.weight_ih.is_some() || to.x.is_some();
+        let operands = NormOperands {
+            weights: &packed,
+            activations,
+            da: SyncPtr::new(da.as_mut_slice()),
+            replace: with_inputs,
+            coefficients: coefficients.as_slice(),
+            cells: match input.zoneout {
+                Some(_) => new_carries.as_slice(),
+                None => activations.carries,
+            },
+            d_cells: d_cells.as_slice(),
+        };
+        let targets = NormTargets {
+            biases: [to.bias_ih, to.bias_hh],
+            weights: [to.ln_ih_weight, to.ln_hh_weight],
+            cell: [to.ln_c_weight, to.ln_c_bias],
+        };
+        norm_gradients(layout, operands, targets, team);
+        // `da` is now the gradient with respect to the inputs' products.
+        weight_gradient([&da, &d_products], [(to.weight_ih, None), (to.weight_hh, None)]);
+        if let Some(dx) = to.x {
+            input_gradient(layout, weights.weight_ih, &da, dx, team);
         }
         return;
     }
-    weight_gradient(&da, [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)]);
+    weight_gradient([&da; 2], [(to.weight_ih, to.bias_ih), (to.weight_hh, to.bias_hh)]);
     if let Some(weight_hh) = to.weight_hh.filter(|_| layout.cell.resets_before()) {
         reset_gradient(layout, input.x, activations.reset, &da, weight_hh, team);
     }
@@ -159,9 +161,12 @@ struct NormBuffers<T: SimdFloat> {
     weights: LayerNormWeights<T>,
     /// The gradient with respect to the products with the hidden states, `[block][row][slot][lane]`.
     d_products: PooledBuffer<T>,
-    /// The normalised cell states of an LSTM, `[vector][row][lane]`, and the gradient with respect to what they become.
-    normalized_cells: PooledBuffer<T>,
+    /// Those of the inputs' products, `[COEFFICIENTS][N]`.
+    coefficients: PooledBuffer<T>,
+    /// The gradient with respect to the scaled cell states of an LSTM, `[vector][row][lane]`.
     d_cells: PooledBuffer<T>,
+    /// With zoneout: the cell states as the cell computed them, likewise.
+    new_carries: PooledBuffer<T>,
 }
 
 fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
@@ -200,8 +205,9 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let mut norm = norm.map(|weights| NormBuffers {
         weights,
         d_products: PooledBuffer::new(layout.gates_len()),
-        normalized_cells: PooledBuffer::new(with_cells(layout.row_vectors_len())),
+        coefficients: PooledBuffer::new(layout.rows * COEFFICIENTS),
         d_cells: PooledBuffer::new(with_cells(layout.row_vectors_len())),
+        new_carries: PooledBuffer::new(0),
     });
     let d_output = output_gradients.output.filter(|_| !zoneout);
     let normalizes_cells = A::NORMALIZES && layout.cell.has_cell_state();
@@ -211,11 +217,12 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         None => da_start,
     };
     let norm_gradients = norm.as_mut().map(|norm| NormGradients {
+        input: norm.weights.input.as_slice(),
         hidden: norm.weights.hidden.as_slice(),
         cell: norm.weights.cell.as_slice(),
         cell_bias: norm.weights.cell_bias.as_slice(),
         d_output,
-        normalized_cells: SyncPtr::new(norm.normalized_cells.as_mut_slice()),
+        coefficients: SyncPtr::new(norm.coefficients.as_mut_slice()),
         d_cells: SyncPtr::new(norm.d_cells.as_mut_slice()),
     });
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };
@@ -248,5 +255,8 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         d_reset: SyncPtr::new(d_reset.as_mut_slice()),
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &backward_loop, team);
+    if let Some(norm) = &mut norm {
+        norm.new_carries = new_carries;
+    }
     BpttOutput { da, dh, d_carry, dh_rows, norm }
 }

@@ -13,7 +13,6 @@ use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
-use crate::layer_norm::input::normalize_input;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::layout::states::{final_hidden, masked_initial_hidden, pack_states, unpack_states};
 use crate::memory::pooled_buffer::PooledBuffer;
@@ -87,16 +86,15 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
     let activations = match tape {
         Some(tape) => Activations::of_tape(layout, with_mask).split_mut(tape),
         None => {
-            let parts = Activations::without_tape(layout, !fused, with_mask);
+            let with_gates = !fused && !A::NORMALIZES;
+            let parts = Activations::without_tape(layout, with_gates, with_mask);
             scratch = PooledBuffer::<T>::new(parts.len());
             parts.split_mut(scratch.as_mut_slice())
         }
     };
     if !fused {
-        project_input(layout, input.x, weights, activations.gates, team);
-    }
-    if let Some(weights) = &weights.layer_norm {
-        normalize_input(layout, weights, activations, save_for_backward, team);
+        let to = if A::NORMALIZES { activations.inputs } else { activations.gates };
+        project_input(layout, input.x, weights, to, team);
     }
 
     let initial_carry = if layout.cell.has_cell_state() { input.c_0 } else { input.h_0 };

@@ -10,7 +10,6 @@ use crate::cell::reset_before_gru::ResetBeforeGru;
 use crate::cell::rnn::Rnn;
 use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
-use crate::layer_norm::input::normalize_input;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
@@ -42,6 +41,7 @@ pub(crate) struct StepBuffers<T: SimdFloat> {
     pub(crate) gates: PooledBuffer<T>,
     pub(crate) reset: PooledBuffer<T>,
     /// Room for the products and statistics of a cell with layer normalisation, likewise.
+    pub(crate) inputs: PooledBuffer<T>,
     pub(crate) products: PooledBuffer<T>,
     pub(crate) moments: PooledBuffer<T>,
 }
@@ -94,6 +94,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         unprojected,
         gates,
         reset,
+        inputs,
         products,
         moments,
     } = buffers;
@@ -118,7 +119,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
             masked: none,
             reset: SyncPtr::new(reset.as_mut_slice()),
             products: SyncPtr::new(products.as_mut_slice()),
-            inputs: none,
+            inputs: SyncPtr::new(inputs.as_mut_slice()),
             moments: SyncPtr::new(moments.as_mut_slice()),
         },
         carry: SyncPtr::new(carry.as_mut_slice()),
@@ -127,11 +128,8 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         save_for_backward: false,
     };
     let _flush = FlushDenormals::new();
-    if let Some(weights) = &forward_loop.weights.layer_norm {
-        let team = Team::new(1);
-        let activations = forward_loop.activations;
-        project_input(layout, x, forward_loop.weights, activations.gates, &team);
-        normalize_input(layout, weights, activations, false, &team);
+    if A::NORMALIZES {
+        project_input(layout, x, weights, forward_loop.activations.inputs, &Team::new(1));
     }
     run_on_this_thread(layout, &forward_loop);
     std::mem::swap(hidden, next);

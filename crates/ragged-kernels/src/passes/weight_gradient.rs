@@ -43,7 +43,7 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     x: &[T],
     hidden: &[T],
     initial_hidden: &[T],
-    da: &PooledBuffer<T>,
+    da: [&PooledBuffer<T>; 2],
     to: SideTargets<T>,
     team: &Team,
 ) {
@@ -65,7 +65,7 @@ pub(crate) fn reset_gradient<T: SimdFloat>(
 ) {
     let span = RowSpan { rows: 0..layout.rows, start: reset.as_ptr() };
     let to = [(None, None), (Some(weight_hh), None)];
-    sum(layout, x, Side::Reset, vec![span], da, to, team);
+    sum(layout, x, Side::Reset, vec![span], [da; 2], to, team);
 }
 
 /// Stores the gradients of `weight_ih` and of the slots of a second side, whose operands lie in these spans.
@@ -74,7 +74,7 @@ fn sum<T: SimdFloat>(
     x: &[T],
     side: Side,
     hidden_spans: Vec<RowSpan<T>>,
-    da: &PooledBuffer<T>,
+    da: [&PooledBuffer<T>; 2],
     [(weight_ih, bias_ih), (weight_hh, bias_hh)]: SideTargets<T>,
     team: &Team,
 ) {
@@ -88,10 +88,10 @@ fn sum<T: SimdFloat>(
     let mut bias_sums = room(with_biases, four);
     let gradient = WeightGradient {
         layout,
-        da,
         sides: [
             SideOperand {
                 side: Side::Input,
+                da: da[0],
                 columns: if ih { i } else { 0 },
                 row_stride: i,
                 chunks: split_at_chunks(vec![x_span], i),
@@ -100,6 +100,7 @@ fn sum<T: SimdFloat>(
             },
             SideOperand {
                 side,
+                da: da[1],
                 columns: if hh { p } else { 0 },
                 row_stride: p,
                 chunks: split_at_chunks(hidden_spans, p),
@@ -131,8 +132,10 @@ fn unpack_bias<T: Float>(layout: &KernelLayout, side: Side, sums: &[T], to: Sync
 }
 
 /// The right operand of one side's outer products, `x` or the hidden states, and their sum.
-struct SideOperand<T: Float> {
+struct SideOperand<'a, T: Float> {
     side: Side,
+    /// `[block][row][slot][lane]`.
+    da: &'a PooledBuffer<T>,
     /// The columns whose gradients are wanted: all or none.
     columns: usize,
     /// The stride of the operand and of `weight`: the columns of the weight.
@@ -148,10 +151,8 @@ struct SideOperand<T: Float> {
 /// of the first.
 struct WeightGradient<'a, T: Float> {
     layout: &'a KernelLayout,
-    /// `[block][row][slot][lane]`.
-    da: &'a PooledBuffer<T>,
-    sides: [SideOperand<T>; 2],
-    /// `da` summed over all rows, `[block][slot][lane]`.
+    sides: [SideOperand<'a, T>; 2],
+    /// `da` of the first side summed over all rows, `[block][slot][lane]`.
     bias_sums: Option<SyncPtr<T>>,
 }
 
@@ -223,7 +224,7 @@ impl<T: Float> WeightGradient<'_, T> {
     fn tile<S: Simd<T>, const R: usize>(
         &self,
         s: S,
-        side: &SideOperand<T>,
+        side: &SideOperand<'_, T>,
         spans: &[RowSpan<T>],
         block: usize,
         column: usize,
@@ -243,7 +244,7 @@ impl<T: Float> WeightGradient<'_, T> {
                 }
             }
             for span in spans {
-                let da = self.da.as_ptr().add(self.layout.gates_at(block, span.rows.start));
+                let da = side.da.as_ptr().add(self.layout.gates_at(block, span.rows.start));
                 let start = span.start.add(column);
                 // The stride of the operand's rows is too large for the hardware prefetcher. Of the
                 // next chunk of `da`, each tile prefetches another quarter.
@@ -271,7 +272,7 @@ impl<T: Float> WeightGradient<'_, T> {
     fn scatter<S: Simd<T>>(
         &self,
         s: S,
-        side: &SideOperand<T>,
+        side: &SideOperand<'_, T>,
         block: usize,
         columns: Range<usize>,
     ) {
@@ -313,7 +314,7 @@ impl<T: Float> WeightGradient<'_, T> {
                 }
             }
             for row in spans.iter().flat_map(|span| span.rows.clone()) {
-                let da = self.da.as_ptr().add(self.layout.gates_at(block, row));
+                let da = self.sides[0].da.as_ptr().add(self.layout.gates_at(block, row));
                 for (slot, sum) in sums.iter_mut().enumerate() {
                     *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
                 }

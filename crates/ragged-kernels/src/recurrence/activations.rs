@@ -1,6 +1,6 @@
 //! The activations that the forward pass saves for the backward pass.
 
-use crate::layer_norm::row::SAVED;
+use crate::layer_norm::statistics::SAVED;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 
@@ -20,11 +20,12 @@ pub(crate) struct Activations<P> {
     pub(crate) masked: P,
     /// The hidden state before each step, masked and times the reset gate, `[N, P]`.
     pub(crate) reset: P,
-    /// With layer normalisation: the products with the hidden states, normalised, `[block][row][slot][lane]`.
+    /// With layer normalisation: the products with the hidden states, before their normalisation,
+    /// `[block][row][slot][lane]`.
     pub(crate) products: P,
-    /// The same for the products with the inputs, which only the backward pass reads.
+    /// The same for the products with the inputs.
     pub(crate) inputs: P,
-    /// The statistics of each row, `[N][SAVED]`; see [`SAVED`](crate::layer_norm::row::SAVED).
+    /// The statistics of each row, `[SAVED][N]`; see [`SAVED`](crate::layer_norm::statistics::SAVED).
     pub(crate) moments: P,
 }
 
@@ -32,8 +33,7 @@ impl Activations<usize> {
     /// The number of elements of each part of a tape.
     pub(crate) fn of_tape(layout: &KernelLayout, with_mask: bool) -> Self {
         let carries = if layout.cell.has_carry() { layout.row_vectors_len() } else { 0 };
-        let inputs = if layout.cell.normalizes() { layout.gates_len() } else { 0 };
-        Self { carries, inputs, ..Self::without_tape(layout, true, with_mask) }
+        Self { carries, ..Self::without_tape(layout, true, with_mask) }
     }
 
     /// The number of elements of each part that a forward pass needs that saves nothing.
@@ -42,13 +42,13 @@ impl Activations<usize> {
         let normalizes = layout.cell.normalizes();
         Self {
             // A cell that resets first passes its gates from the first part of a step to the second.
-            gates: if with_gates || resets || normalizes { layout.gates_len() } else { 0 },
+            gates: if with_gates || resets { layout.gates_len() } else { 0 },
             carries: 0,
             unprojected: if layout.has_projection() { layout.row_vectors_len() } else { 0 },
             masked: if with_mask { layout.rows * layout.output_size } else { 0 },
             reset: if resets { layout.rows * layout.output_size } else { 0 },
             products: if normalizes { layout.gates_len() } else { 0 },
-            inputs: 0,
+            inputs: if normalizes { layout.gates_len() } else { 0 },
             moments: if normalizes { layout.rows * SAVED } else { 0 },
         }
     }

@@ -94,16 +94,16 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
         }
     }
 
-    /// Applies the cell's derivative to one block and row, and stores its results.
+    /// Applies the cell's derivative to one block and row, stores its results, and returns `da`.
     #[inline(always)]
-    fn cell<S: Simd<T>>(
+    pub(crate) fn cell<S: Simd<T>>(
         &self,
         s: S,
         block: usize,
         sequence: usize,
         row: usize,
         previous: PreviousStates,
-    ) {
+    ) -> [S::V; 4] {
         let (layout, h) = (self.layout, self.layout.hidden_size);
         let zero = s.splat(T::default());
         // SAFETY: row and sequence lie within the step, so all indices lie within their buffers; only
@@ -154,13 +154,17 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
                     );
                 }
             }
-            let da = self.da.get().add(layout.gates_at(block, row));
-            for (slot, value) in before.slots.into_iter().enumerate() {
+            let to = self.da.get().add(layout.gates_at(block, row));
+            let mut da = before.slots;
+            for (slot, value) in da.iter_mut().enumerate() {
                 let vector = if U == 1 { block } else { block * U + slot };
                 // Zero the lanes beyond H: an infinity times a zero weight would be NaN.
-                let value = s.first(value, layout.units(vector));
-                s.store(da.add(slot * S::LANES), value);
+                *value = s.first(*value, layout.units(vector));
             }
+            for (slot, &value) in da.iter().enumerate() {
+                s.store(to.add(slot * S::LANES), value);
+            }
+            da
         }
     }
 
@@ -339,13 +343,13 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> TimeLoop<T> for BackwardLoop<'
             if let Some(kept) = &self.kept {
                 self.divide_kept(s, kept, k, sequences, blocks);
             }
-            if let Some(norm) = self.norm.as_ref().filter(|_| A::NORMALIZES) {
-                self.normalized_states_gradient(s, norm, k, sequences);
-            }
-            self.unproject(s, k, sequences);
-            self.step(s, k, sequences, blocks);
-            if let Some(norm) = self.norm.as_ref().filter(|_| A::NORMALIZES) {
-                self.normalized_product_gradient(s, norm, k, sequences);
+            if A::NORMALIZES {
+                if let Some(norm) = &self.norm {
+                    self.normalized_step(s, norm, k, sequences);
+                }
+            } else {
+                self.unproject(s, k, sequences);
+                self.step(s, k, sequences, blocks);
             }
             if let Some(kept) = &self.kept {
                 self.add_kept_cells(s, kept, k, sequences, blocks);

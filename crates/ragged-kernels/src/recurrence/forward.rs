@@ -139,7 +139,8 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         }
     }
 
-    /// Applies the cell to the sums of one block of units and sequence at step `k`, and stores its results.
+    /// Applies the cell to the sums of one block of units and sequence at step `k`, stores its results, and returns the
+    /// carry.
     #[inline(always)]
     pub(crate) fn cell<S: Simd<T>>(
         &self,
@@ -148,7 +149,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         block: usize,
         sequence: usize,
         sums: [S::V; 4],
-    ) {
+    ) -> [S::V; U] {
         let layout = self.layout;
         let row = layout.steps[k].start + sequence;
         let (h, p) = (layout.hidden_size, layout.output_size);
@@ -195,6 +196,7 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                     s.store(gates.add(slot * S::LANES), value);
                 }
             }
+            after.carry
         }
     }
 

@@ -12,5 +12,6 @@ pub(crate) mod forward;
 pub(crate) mod kept_states;
 pub(crate) mod norm_gradients;
 mod normalized;
+mod normalized_gradient;
 mod reset;
 mod zoneout;

@@ -1,188 +1,206 @@
-//! Cells with layer normalisation: the parts of a step that need all units of a row, before or after the cells' own
-//! arithmetic.
+//! The forward steps of cells with layer normalisation, whose parts need all units of a row.
 //!
-//! Forward, the products with the hidden states are stored for all blocks and normalised row by row; then the cell is
-//! applied to each block. An LSTM's cell gives o as the hidden state, which is then multiplied with tanh of the
-//! normalised cell state. Backward, the same parts follow in the opposite order.
+//! The products with the hidden states are stored for all blocks. Then follow the deviations of both products, the cell
+//! of each block, and the normalisation of an LSTM's cell state. An LSTM's cell gives o as the hidden state, which is
+//! then multiplied with tanh of the normalised cell state. `normalized_gradient.rs` has the same parts in the opposite
+//! order.
+//!
+//! Each part takes as many rows as a vector has lanes, block by block: the rows of a block are adjacent in memory, and
+//! the operations of one row do not wait for those of another.
 
 use std::ops::Range;
 
-use crate::cell::kind::Side;
-use crate::cell::step::{CellStep, tanh_derivative};
-use crate::element::Float;
-use crate::layer_norm::row::{self, SAVED, load_slots, mean_of_units, state_moments};
+use crate::cell::step::CellStep;
+use crate::layer_norm::groups::GroupSums;
+use crate::layer_norm::row_sums::RowSums;
+use crate::layer_norm::statistics::{
+    CELL, HIDDEN, INPUT, RowValues, load_slots, reciprocal_deviations, reciprocal_units,
+};
 use crate::layer_norm::weights::LayerNormWeights;
-use crate::recurrence::backward::BackwardLoop;
 use crate::recurrence::forward::ForwardLoop;
-use crate::recurrence::norm_gradients::NormGradients;
 use crate::simd::dispatch::SimdFloat;
 use crate::simd::math::tanh;
-use crate::simd::vector::Simd;
+use crate::simd::vector::{Simd, prefetch_vectors};
 
 impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
     /// Ends step `k` for some sequences, whose products with the hidden states are stored.
     #[inline(always)]
     pub(crate) fn normalized_cells<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
         let Some(weights) = &self.weights.layer_norm else { return };
-        let (layout, step) = (self.layout, self.layout.steps[k]);
-        let groups = layout.cell.groups(Side::Hidden);
-        for sequence in group.start..group.end.min(step.batch_size) {
-            let at = step.start + sequence;
-            // SAFETY: only this call accesses this row; the weights have all blocks.
+        let steps = &self.layout.steps;
+        let end = group.end.min(steps[k].batch_size);
+        let mut first = group.start;
+        while first < end {
+            let sequences = first..end.min(first + S::LANES);
+            first = sequences.end;
+            // The rows after these.
+            let next = match steps.get(k + 1) {
+                Some(step) if first == end => step.start + group.start,
+                _ => steps[k].start + first,
+            };
+            // SAFETY: only this call accesses the rows of these sequences.
             unsafe {
-                let products = self.activations.products.get().add(layout.gates_at(0, at));
-                let deviations = row::normalize(s, layout, groups, products);
-                let saved = self.activations.moments.get().add(at * SAVED);
-                saved.add(2).write(deviations[0]);
-                saved.add(3).write(deviations[1]);
-                for block in 0..layout.blocks {
-                    let weight = weights.hidden.as_ptr().add(block * 4 * S::LANES);
-                    let weight = load_slots(s, weight);
-                    let products = products.add(layout.gates_at(block, 0));
-                    let products = load_slots(s, products.cast_const());
-                    let gates = self.activations.gates.get().add(layout.gates_at(block, at));
-                    let mut sums = load_slots(s, gates.cast_const());
-                    for slot in 0..4 {
-                        sums[slot] = s.mul_add(products[slot], weight[slot], sums[slot]);
-                    }
-                    self.cell(s, k, block, sequence, sums);
-                }
-                if layout.cell.has_cell_state() {
-                    self.normalized_state(s, weights, at, sequence);
+                self.store_deviations(s, k, &sequences);
+                let sums = self.cells_of_rows(s, weights, k, &sequences, next);
+                if self.layout.cell.has_cell_state() {
+                    self.normalized_states(s, weights, k, &sequences, sums);
                 }
             }
         }
     }
 
-    /// Multiplies o, which is stored as the hidden state, with tanh of the normalised cell state.
+    /// Stores the deviations of both products of at most `LANES` sequences.
     ///
     /// # Safety
-    /// Only the caller accesses this row and sequence.
+    /// Only the caller accesses their rows, whose products are stored.
     #[inline(always)]
-    unsafe fn normalized_state<S: Simd<T>>(
+    unsafe fn store_deviations<S: Simd<T>>(&self, s: S, k: usize, sequences: &Range<usize>) {
+        let layout = self.layout;
+        let first = layout.steps[k].start + sequences.start;
+        let [input_groups, hidden_groups] = A::GROUPS;
+        let (mut input, mut hidden) = (GroupSums::zero(s), GroupSums::zero(s));
+        // SAFETY: the caller's.
+        unsafe {
+            for block in 0..layout.blocks {
+                let start = layout.gates_at(block, first);
+                for row in 0..sequences.len() {
+                    let at = start + row * 4 * S::LANES;
+                    let x = load_slots(s, self.activations.inputs.get().add(at).cast_const());
+                    let h = load_slots(s, self.activations.products.get().add(at).cast_const());
+                    input.add_products(s, input_groups, row, x, x);
+                    hidden.add_products(s, hidden_groups, row, h, h);
+                }
+            }
+            for (k, groups, squares) in
+                [(INPUT, input_groups, input), (HIDDEN, hidden_groups, hidden)]
+            {
+                for group in 0..groups.count() {
+                    let size = s.splat(groups.reciprocal_size(group, layout.hidden_size));
+                    let variances = s.mul(squares.totals(s, group), size);
+                    let found = reciprocal_deviations(s, variances);
+                    self.save(s, k + group, first, found, sequences.len());
+                }
+            }
+        }
+    }
+
+    /// Saves statistic `k` of some rows.
+    ///
+    /// # Safety
+    /// Only the caller accesses these rows.
+    #[inline(always)]
+    unsafe fn save<S: Simd<T>>(&self, s: S, k: usize, first: usize, values: S::V, count: usize) {
+        // SAFETY: the caller's; each row has these statistics.
+        unsafe {
+            let to = self.activations.moments.get().add(k * self.layout.rows + first);
+            s.store_first(to, values, count);
+        }
+    }
+
+    /// Applies the cell to at most `LANES` sequences, and returns the sums of their new carries. Prefetches as many rows
+    /// from `next` on.
+    ///
+    /// # Safety
+    /// As [`store_deviations`](Self::store_deviations), which is done.
+    #[inline(always)]
+    unsafe fn cells_of_rows<S: Simd<T>>(
         &self,
         s: S,
         weights: &LayerNormWeights<T>,
-        row: usize,
-        sequence: usize,
+        k: usize,
+        sequences: &Range<usize>,
+        next: usize,
+    ) -> RowSums<T, S> {
+        let layout = self.layout;
+        let first = layout.steps[k].start + sequences.start;
+        let [input_groups, hidden_groups] = A::GROUPS;
+        let mut carries = RowSums::zero(s);
+        // SAFETY: the caller's; the weights have all blocks.
+        unsafe {
+            let moments = self.activations.moments.get().add(first);
+            let saved = RowValues { start: moments.cast_const(), stride: layout.rows };
+            for block in 0..layout.blocks {
+                let packed = block * 4 * S::LANES;
+                let input_weight = load_slots(s, weights.input.as_ptr().add(packed));
+                let hidden_weight = load_slots(s, weights.hidden.as_ptr().add(packed));
+                let bias = load_slots(s, weights.bias.as_ptr().add(packed));
+                let (start, ahead) = (layout.gates_at(block, first), layout.gates_at(block, next));
+                for row in 0..sequences.len() {
+                    let at = start + row * 4 * S::LANES;
+                    let x = load_slots(s, self.activations.inputs.get().add(at).cast_const());
+                    let h = load_slots(s, self.activations.products.get().add(at).cast_const());
+                    let at = ahead + row * 4 * S::LANES;
+                    prefetch_vectors(s, self.activations.inputs.get().wrapping_add(at), 4);
+                    let x_deviations = saved.of_groups(s, input_groups, INPUT, row);
+                    let h_deviations = saved.of_groups(s, hidden_groups, HIDDEN, row);
+                    let mut sums = bias;
+                    for slot in 0..4 {
+                        if input_groups.has(slot) {
+                            let n = s.mul(x[slot], x_deviations[slot]);
+                            sums[slot] = s.mul_add(n, input_weight[slot], sums[slot]);
+                        }
+                        if hidden_groups.has(slot) {
+                            let n = s.mul(h[slot], h_deviations[slot]);
+                            sums[slot] = s.mul_add(n, hidden_weight[slot], sums[slot]);
+                        }
+                    }
+                    let carry = self.cell(s, k, block, sequences.start + row, sums);
+                    carries.add(s, row, carry[0]);
+                }
+            }
+        }
+        carries
+    }
+
+    /// Multiplies o, which is stored as the hidden state, with tanh of the normalised cell state, whose `sums` over all
+    /// units are known.
+    ///
+    /// # Safety
+    /// Only the caller accesses the rows of these sequences.
+    #[inline(always)]
+    unsafe fn normalized_states<S: Simd<T>>(
+        &self,
+        s: S,
+        weights: &LayerNormWeights<T>,
+        k: usize,
+        sequences: &Range<usize>,
+        sums: RowSums<T, S>,
     ) {
         let (layout, p) = (self.layout, self.layout.output_size);
+        let first = layout.steps[k].start + sequences.start;
+        let size = reciprocal_units::<T, S>(s, layout);
         // SAFETY: the caller's; only units that exist are accessed in rows [.., P].
         unsafe {
-            let state = self.carry.get().add(layout.state_at(0, sequence)).cast_const();
-            let (mean, deviation) = state_moments(s, layout, state, layout.state_at(1, 0));
-            let saved = self.activations.moments.get().add(row * SAVED);
-            saved.add(4).write(mean);
-            saved.add(5).write(deviation);
-            let (mean, deviation) = (s.splat(mean), s.splat(deviation));
+            self.save(s, CELL, first, s.mul(sums.totals(s), size), sequences.len());
+            let moments = self.activations.moments.get().add(first);
+            let saved = RowValues { start: moments.cast_const(), stride: layout.rows };
+            let cell = |vector: usize, row: usize| {
+                let at = layout.state_at(vector, sequences.start + row);
+                self.carry.get().wrapping_add(at).cast_const()
+            };
+            let mut squares = RowSums::zero(s);
+            for vector in 0..layout.vectors() {
+                let units = layout.units(vector);
+                for row in 0..sequences.len() {
+                    let c = s.sub(s.load(cell(vector, row)), saved.splat(s, CELL, row));
+                    let c = s.first(c, units);
+                    squares.add_product(s, row, c, c);
+                }
+            }
+            let found = reciprocal_deviations(s, s.mul(squares.totals(s), size));
+            self.save(s, CELL + 1, first, found, sequences.len());
             for vector in 0..layout.vectors() {
                 let (units, column) = (layout.units(vector), vector * S::LANES);
-                let c = s.load(state.add(layout.state_at(vector, 0)));
-                let c = s.mul(s.sub(c, mean), deviation);
                 let weight = s.load(weights.cell.as_ptr().add(column));
                 let bias = s.load(weights.cell_bias.as_ptr().add(column));
-                let o = s.load_first(self.output.get().add(row * p + column), units);
-                let hidden = s.mul(o, tanh(s, s.mul_add(c, weight, bias)));
-                self.store_hidden(s, row * p, sequence * p, column, hidden, units);
-            }
-        }
-    }
-}
-
-impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
-    /// Before the cell of step `k` of an LSTM: replaces the gradient with respect to the hidden state by that of o, and
-    /// adds to that of the cell state what comes through its normalisation.
-    #[inline(always)]
-    pub(crate) fn normalized_states_gradient<S: Simd<T>>(
-        &self,
-        s: S,
-        norm: &NormGradients<'_, T>,
-        k: usize,
-        group: &Range<usize>,
-    ) {
-        let (layout, step) = (self.layout, self.layout.steps[k]);
-        if !layout.cell.has_cell_state() {
-            return;
-        }
-        let zero = s.splat(T::default());
-        for sequence in group.start..group.end.min(step.batch_size) {
-            let row = step.start + sequence;
-            let moments = &self.activations.moments[row * SAVED..];
-            let (mean, deviation) = (s.splat(moments[4]), s.splat(moments[5]));
-            let (mut sum, mut product) = (zero, zero);
-            // SAFETY: only this call accesses the gradients of this sequence and row; only units that exist are read in
-            // rows [.., P].
-            unsafe {
-                for vector in 0..layout.vectors() {
-                    let (units, column) = (layout.units(vector), vector * S::LANES);
-                    let (at, state) =
-                        (layout.row_vector_at(vector, row), layout.state_at(vector, sequence));
-                    let c = s.load(self.new_carries.get().cast_const().add(at));
-                    let c = s.first(s.mul(s.sub(c, mean), deviation), units);
-                    s.store(norm.normalized_cells.get().add(at), c);
-                    let weight = s.load(norm.cell.as_ptr().add(column));
-                    let bias = s.load(norm.cell_bias.as_ptr().add(column));
-                    let tanh_c = tanh(s, s.mul_add(c, weight, bias));
-                    let gates = self.activations.gates.as_ptr();
-                    let o = s.load(gates.add(layout.gates_at(vector, row) + 3 * S::LANES));
-                    let mut dh = s.load(self.dh.get().add(state));
-                    if let Some(d_output) = norm.d_output {
-                        let from = d_output.as_ptr().add(row * layout.output_size + column);
-                        dh = s.add(dh, s.load_first(from, units));
-                    }
-                    let dy = s.mul(s.mul(dh, o), tanh_derivative(s, tanh_c));
-                    let dy = s.first(dy, units);
-                    s.store(norm.d_cells.get().add(at), dy);
-                    s.store(self.dh.get().add(state), s.mul(dh, tanh_c));
-                    let g = s.mul(dy, weight);
-                    sum = s.add(sum, g);
-                    product = s.mul_add(g, c, product);
+                for row in 0..sequences.len() {
+                    let (at, sequence) = ((first + row) * p, (sequences.start + row) * p);
+                    let c = s.sub(s.load(cell(vector, row)), saved.splat(s, CELL, row));
+                    let c = s.mul(c, saved.splat(s, CELL + 1, row));
+                    let o = s.load_first(self.output.get().add(at + column), units);
+                    let hidden = s.mul(o, tanh(s, s.mul_add(c, weight, bias)));
+                    self.store_hidden(s, at, sequence, column, hidden, units);
                 }
-                let sum = mean_of_units(s, layout, sum);
-                let product = mean_of_units(s, layout, product);
-                for vector in 0..layout.vectors() {
-                    let at = layout.row_vector_at(vector, row);
-                    let c = s.load(norm.normalized_cells.get().add(at));
-                    let dy = s.load(norm.d_cells.get().add(at));
-                    let weight = s.load(norm.cell.as_ptr().add(vector * S::LANES));
-                    let g = s.sub(s.sub(s.mul(dy, weight), sum), s.mul(c, product));
-                    let g = s.first(g, layout.units(vector));
-                    let to = self.d_carry.get().add(layout.state_at(vector, sequence));
-                    s.store(to, s.mul_add(g, deviation, s.load(to)));
-                }
-            }
-        }
-    }
-
-    /// After the cell of step `k`: computes the gradient with respect to the product with the hidden state from that
-    /// with respect to the slots' sums.
-    #[inline(always)]
-    pub(crate) fn normalized_product_gradient<S: Simd<T>>(
-        &self,
-        s: S,
-        norm: &NormGradients<'_, T>,
-        k: usize,
-        group: &Range<usize>,
-    ) {
-        let (layout, step) = (self.layout, self.layout.steps[k]);
-        let groups = layout.cell.groups(Side::Hidden);
-        for sequence in group.start..group.end.min(step.batch_size) {
-            let row = step.start + sequence;
-            let moments = &self.activations.moments[row * SAVED..];
-            let (deviations, at) = ([moments[2], moments[3]], layout.gates_at(0, row));
-            // SAFETY: `da` of all blocks of this row is written, and only this call accesses the row of the products'
-            // gradient.
-            unsafe {
-                row::gradient(
-                    s,
-                    layout,
-                    groups,
-                    self.da.get().cast_const().add(at),
-                    self.activations.products.as_ptr().add(at),
-                    norm.hidden.as_ptr(),
-                    deviations,
-                    self.d_products.get().add(at),
-                );
             }
         }
     }

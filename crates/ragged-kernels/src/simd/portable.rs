@@ -22,6 +22,7 @@ fn zip<T: Float>(a: Lanes<T>, b: Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
 
 impl<T: Float> Simd<T> for Portable {
     type V = Lanes<T>;
+    type Block = [Lanes<T>; 8];
     const LANES: usize = 8;
     const ROWS: usize = 2;
     // Without the instruction, a fused multiply-add is a call of a slow function.
@@ -30,6 +31,10 @@ impl<T: Float> Simd<T> for Portable {
     #[inline(always)]
     fn splat(self, value: T) -> Lanes<T> {
         Lanes([value; 8])
+    }
+    #[inline(always)]
+    fn block(self, v: Lanes<T>) -> [Lanes<T>; 8] {
+        [v; 8]
     }
     #[inline(always)]
     unsafe fn load(self, from: *const T) -> Lanes<T> {
@@ -56,6 +61,11 @@ impl<T: Float> Simd<T> for Portable {
     #[inline(always)]
     fn div(self, a: Lanes<T>, b: Lanes<T>) -> Lanes<T> {
         zip(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn sqrt(self, x: Lanes<T>) -> Lanes<T> {
+        // The same as a square root in single precision, since rounding twice makes no difference here.
+        zip(x, x, |x, _| T::from_f64(x.to_f64().sqrt()))
     }
     #[inline(always)]
     fn mul_add(self, a: Lanes<T>, b: Lanes<T>, c: Lanes<T>) -> Lanes<T> {

@@ -9,6 +9,8 @@ use crate::element::Float;
 pub(crate) trait Simd<T: Float>: Copy {
     /// A vector.
     type V: Copy;
+    /// As many vectors as each has lanes.
+    type Block: Copy + AsRef<[Self::V]> + AsMut<[Self::V]>;
     /// Elements per vector.
     const LANES: usize;
     /// Rows of a full tile of the micro-kernel: its accumulators, four vectors per row, stay in registers.
@@ -18,6 +20,8 @@ pub(crate) trait Simd<T: Float>: Copy {
 
     /// A vector of equal elements.
     fn splat(self, value: T) -> Self::V;
+    /// A block of equal vectors.
+    fn block(self, v: Self::V) -> Self::Block;
     /// Loads a vector; `from` needs no alignment beyond that of an element.
     ///
     /// # Safety
@@ -34,6 +38,7 @@ pub(crate) trait Simd<T: Float>: Copy {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, x: Self::V) -> Self::V;
     /// `a b + c`, rounded once where [`FUSED`](Self::FUSED).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The smaller of a limit and `x`; NaN where `x` is NaN.
@@ -82,6 +87,14 @@ const CACHE_LINE: usize = 64;
 /// The most lines that are prefetched at once. They arrive while the first of them are read; after a few lines
 /// in sequence, the hardware prefetcher takes over.
 const PREFETCHED_LINES: usize = 32;
+
+/// Prefetches the lines of some vectors, which begin with a line.
+#[inline(always)]
+pub(crate) fn prefetch_vectors<T: Float, S: Simd<T>>(s: S, from: *const T, vectors: usize) {
+    for at in (0..vectors * S::LANES).step_by(CACHE_LINE / T::BYTES) {
+        s.prefetch(from.wrapping_add(at));
+    }
+}
 
 /// Prefetches `count` elements that another core has just written: all lines at once, since reading them one
 /// by one would wait for each.

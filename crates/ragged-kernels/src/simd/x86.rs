@@ -37,7 +37,7 @@ impl Avx512 {
 macro_rules! simd {
     (
         $level:ty, $t:ty, $v:ty, lanes $lanes:literal, rows $rows:literal, $splat:ident, $load:ident,
-        $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $fma:ident, $min:ident,
+        $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $sqrt:ident, $fma:ident, $min:ident,
         $max:ident, sign $and:expr, $andnot:expr, $or:expr, less $less:expr, exchange $exchange:expr,
         power $power:expr, recip $recip:expr, first $mask:expr, $load_first:expr, $store_first:expr,
         $first:expr
@@ -48,6 +48,7 @@ macro_rules! simd {
         #[allow(clippy::undocumented_unsafe_blocks)]
         impl Simd<$t> for $level {
             type V = $v;
+            type Block = [$v; $lanes];
             const LANES: usize = $lanes;
             const ROWS: usize = $rows;
             const FUSED: bool = true;
@@ -55,6 +56,10 @@ macro_rules! simd {
             #[inline(always)]
             fn splat(self, value: $t) -> $v {
                 unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            fn block(self, v: $v) -> [$v; $lanes] {
+                [v; $lanes]
             }
             #[inline(always)]
             unsafe fn load(self, from: *const $t) -> $v {
@@ -79,6 +84,10 @@ macro_rules! simd {
             #[inline(always)]
             fn div(self, a: $v, b: $v) -> $v {
                 unsafe { $div(a, b) }
+            }
+            #[inline(always)]
+            fn sqrt(self, x: $v) -> $v {
+                unsafe { $sqrt(x) }
             }
             #[inline(always)]
             fn mul_add(self, a: $v, b: $v, c: $v) -> $v {
@@ -218,7 +227,7 @@ fn exchange_f64x8(a: __m512d, b: __m512d, distance: usize) -> (__m512d, __m512d)
 
 simd!(
     Avx2, f32, __m256, lanes 8, rows 3, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
-    _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_fmadd_ps, _mm256_min_ps,
+    _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_sqrt_ps, _mm256_fmadd_ps, _mm256_min_ps,
     _mm256_max_ps, sign _mm256_and_ps, _mm256_andnot_ps, _mm256_or_ps,
     less |a, b, yes, no| _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b)),
     exchange exchange_f32x8,
@@ -233,7 +242,7 @@ simd!(
 );
 simd!(
     Avx2, f64, __m256d, lanes 4, rows 3, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
-    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_fmadd_pd, _mm256_min_pd,
+    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_sqrt_pd, _mm256_fmadd_pd, _mm256_min_pd,
     _mm256_max_pd, sign _mm256_and_pd, _mm256_andnot_pd, _mm256_or_pd,
     less |a, b, yes, no| _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(a, b)),
     exchange exchange_f64x4,
@@ -248,7 +257,7 @@ simd!(
 );
 simd!(
     Avx512, f32, __m512, lanes 16, rows 6, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
-    _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_min_ps,
+    _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_sqrt_ps, _mm512_fmadd_ps, _mm512_min_ps,
     _mm512_max_ps, sign wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_and_si512),
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_andnot_si512),
     wide!(_mm512_castps_si512, _mm512_castsi512_ps, _mm512_or_si512),
@@ -270,7 +279,7 @@ simd!(
 );
 simd!(
     Avx512, f64, __m512d, lanes 8, rows 6, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
-    _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_fmadd_pd, _mm512_min_pd,
+    _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_sqrt_pd, _mm512_fmadd_pd, _mm512_min_pd,
     _mm512_max_pd, sign wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_and_si512),
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_andnot_si512),
     wide!(_mm512_castpd_si512, _mm512_castsi512_pd, _mm512_or_si512),
