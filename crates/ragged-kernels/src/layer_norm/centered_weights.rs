@@ -72,16 +72,21 @@ impl<T: Float> Task<T> for Center<'_, T> {
                     }
                 }
             }
-            let mut means = [[T::default(); MAX_LANES]; 2];
-            for (group, means) in means.iter_mut().enumerate() {
+            let mut means = [T::default(); 2 * MAX_LANES];
+            for (group, sums) in sums.into_iter().enumerate() {
                 let size = groups.reciprocal_size::<T>(group, layout.hidden_size);
                 // SAFETY: no vector has more lanes.
-                unsafe { s.store(means.as_mut_ptr(), s.mul(sums[group].totals(s), s.splat(size))) };
+                unsafe {
+                    s.store(
+                        means.as_mut_ptr().add(group * MAX_LANES),
+                        s.mul(sums.totals(s), s.splat(size)),
+                    )
+                };
             }
             for block in 0..layout.blocks {
                 for column in 0..count {
                     for (place, &slot) in slots.iter().enumerate() {
-                        let mean = s.splat(means[groups.0[slot]][column]);
+                        let mean = s.splat(means[groups.0[slot] * MAX_LANES + column]);
                         // SAFETY: a vector of the panels, of a column that only this task accesses.
                         unsafe {
                             let to = at(block, column, place);

@@ -48,11 +48,11 @@ impl<T: Float, S: Simd<T>> GroupSums<T, S> {
     pub(crate) fn add(&mut self, s: S, groups: Groups, row: usize, slots: [S::V; 4]) {
         for group in 0..2 {
             let mut sum = None;
-            for slot in 0..4 {
-                if groups.0[slot] == group {
+            for (of, slot) in groups.0.into_iter().zip(slots) {
+                if of == group {
                     sum = Some(match sum {
-                        None => slots[slot],
-                        Some(sum) => s.add(sum, slots[slot]),
+                        None => slot,
+                        Some(sum) => s.add(sum, slot),
                     });
                 }
             }
