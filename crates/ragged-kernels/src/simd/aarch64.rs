@@ -10,7 +10,7 @@ pub(crate) struct Neon;
 
 pair! {
     Neon, float32x4_t, rows 2, fused true, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32,
-    vmulq_f32, vdivq_f32, |a, b, c| vfmaq_f32(c, a, b),
+    vmulq_f32, vdivq_f32, vsqrtq_f32, |a, b, c| vfmaq_f32(c, a, b),
     // These instructions return NaN where either is NaN.
     vminq_f32, vmaxq_f32, vabsq_f32,
     |a, b| vreinterpretq_f32_u32(vcltq_f32(a, b)),

@@ -5,7 +5,7 @@
 macro_rules! pair {
     (
         $level:ident, $v:ty, rows $rows:literal, fused $fused:literal, $splat:expr, $load:expr, $store:expr, $add:expr,
-        $sub:expr, $mul:expr, $div:expr, $mul_add:expr, $at_most:expr, $at_least:expr, $abs:expr,
+        $sub:expr, $mul:expr, $div:expr, $sqrt:expr, $mul_add:expr, $at_most:expr, $at_least:expr, $abs:expr,
         $less:expr, $select:expr, $power:expr, swap $low:expr, $high:expr, $even:expr,
         $odd:expr
     ) => {
@@ -18,6 +18,7 @@ macro_rules! pair {
         #[allow(clippy::undocumented_unsafe_blocks, unused_unsafe)]
         impl crate::simd::vector::Simd<f32> for $level {
             type V = Pair;
+            type Block = [Pair; 8];
             const LANES: usize = 8;
             const ROWS: usize = $rows;
             const FUSED: bool = $fused;
@@ -25,6 +26,10 @@ macro_rules! pair {
             #[inline(always)]
             fn splat(self, value: f32) -> Pair {
                 unsafe { Pair($splat(value), $splat(value)) }
+            }
+            #[inline(always)]
+            fn block(self, v: Pair) -> [Pair; 8] {
+                [v; 8]
             }
             #[inline(always)]
             unsafe fn load(self, from: *const f32) -> Pair {
@@ -52,6 +57,10 @@ macro_rules! pair {
             #[inline(always)]
             fn div(self, a: Pair, b: Pair) -> Pair {
                 unsafe { Pair($div(a.0, b.0), $div(a.1, b.1)) }
+            }
+            #[inline(always)]
+            fn sqrt(self, x: Pair) -> Pair {
+                unsafe { Pair($sqrt(x.0), $sqrt(x.1)) }
             }
             #[inline(always)]
             fn mul_add(self, a: Pair, b: Pair, c: Pair) -> Pair {

@@ -10,7 +10,7 @@ pub(crate) struct Simd128;
 
 pair! {
     Simd128, v128, rows 1, fused false, f32x4_splat, |from: *const f32| v128_load(from.cast()),
-    |to: *mut f32, v| v128_store(to.cast(), v), f32x4_add, f32x4_sub, f32x4_mul, f32x4_div,
+    |to: *mut f32, v| v128_store(to.cast(), v), f32x4_add, f32x4_sub, f32x4_mul, f32x4_div, f32x4_sqrt,
     |a, b, c| f32x4_add(f32x4_mul(a, b), c),
     // These instructions return their first operand where either is NaN.
     |limit, x| f32x4_pmin(x, limit), |limit, x| f32x4_pmax(x, limit), f32x4_abs, f32x4_lt,
