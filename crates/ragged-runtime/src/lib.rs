@@ -62,7 +62,7 @@ pub use crate::error::{Error, Result};
 pub use crate::model::Model;
 pub use crate::session::Session;
 pub use crate::step::{Refused, Scratch};
-pub use crate::targets::{Targets, softmax};
+pub use crate::targets::{Part, Targets, softmax};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -273,7 +273,16 @@ mod tests {
         }
         outputs.apply(&mut rows);
         assert_eq!(rows, expected);
-        let names = ["h0.value_1", "h0.value_2", "h1.mean", "h1.std", "h2.q0.1", "h2.q0.5", "h2.q0.9", "h3.rate_1"];
+        let names = [
+            "h0.value_1",
+            "h0.value_2",
+            "h1.mean",
+            "h1.std",
+            "h2.q0.1",
+            "h2.q0.5",
+            "h2.q0.9",
+            "h3.rate_1",
+        ];
         assert_eq!(outputs.names(1), names);
         assert!(outputs.check(8).is_ok());
         let message = "7 outputs: expected those of the heads, [2, 2, 3, 1]";
