@@ -15,6 +15,7 @@ use crate::objective::metrics::Metrics;
 ///
 /// It is measured on the validation data, or on the training data where there are none. [`Metrics`] describes the
 /// metrics.
+///
 /// ```
 /// use ragged_train::objective::Monitor;
 ///

@@ -33,7 +33,11 @@ impl Results<'_> {
             move |source| Error::Plot { path, source }
         };
         let title = format!("{}: loss over the epochs", self.name);
-        let unit = self.objective.describe();
+        let unit = match self.objective.heads() {
+            [] => self.objective.describe(),
+            // The sum itself is too long for an axis.
+            heads => format!("weighted sum of {} heads", heads.len()),
+        };
         let svg =
             plot::losses(&title, &unit, self.records, self.best).map_err(failed("loss.svg"))?;
         run.write("loss.svg", &svg)?;
