@@ -218,7 +218,8 @@ pub enum Target {
     StepClasses(Vec<u32>),
     /// K values for every step, `[length, K]`.
     StepValues(Sequence),
-    /// Labels in their order, of any number and without positions, as indices into [`TargetKind::Labels`](crate::TargetKind::Labels).
+    /// Labels in their order, of any number and without positions, as indices into
+    /// [`TargetKind::Labels`](crate::TargetKind::Labels).
     Labels(Vec<u32>),
 }
 

@@ -41,14 +41,15 @@
 //!
 //! # In reading order
 //!
-//! `model` (whole sequences), `session` and `step`, `saved_session`; below them `checkpoint` and `config` (what is
-//! read), `layers`, `tokens`, `readout`, `targets`.
+//! `model` (whole sequences), `heads`, `session` and `step`, `saved_session`; below them `checkpoint` and `config`
+//! (what is read), `layers`, `tokens`, `readout`, `targets`.
 
 #![forbid(unsafe_code)]
 
 mod checkpoint;
 mod config;
 mod error;
+mod heads;
 mod layers;
 mod model;
 mod readout;

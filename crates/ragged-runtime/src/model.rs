@@ -1,11 +1,10 @@
 //! A trained model.
 
-use std::ops::Range;
 use std::path::Path;
 
 use ragged_kernels::PreparedLinear;
 use ragged_sequence::PackedLayout;
-use ragged_transforms::{HeadOutputs, Outputs, Pipeline, PipelineState, Values};
+use ragged_transforms::{Outputs, Pipeline, PipelineState, Values};
 
 use crate::checkpoint::{Checkpoint, Info};
 use crate::config::Readout;
@@ -13,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::layers::{LayerOutputs, Layers, States};
 use crate::readout::{Pooled, add_rows};
 use crate::session::{Session, gather, scatter};
-use crate::targets::{Part, Targets};
+use crate::targets::Targets;
 use crate::tokens::TokenRows;
 
 /// The model of a run: its transforms, recurrent layers, readout and head.
@@ -41,7 +40,7 @@ pub struct Model {
     pub(crate) head: PreparedLinear<f32>,
     /// How predictions follow from the outputs of the head.
     pub(crate) predictions: Outputs,
-    targets: Targets,
+    pub(crate) targets: Targets,
     feature_names: Option<Vec<String>>,
     /// Whether values keep 64 bits until a transform scales them.
     pub(crate) exact: bool,
@@ -143,50 +142,6 @@ impl Model {
     /// Returns O, the number of outputs: one or more for each value, or one logit for each class.
     pub fn outputs(&self) -> usize {
         self.head.output_size()
-    }
-
-    /// Returns the heads with their ranges of the outputs, in the order of [`Targets::parts`]; none for a model of a
-    /// single target.
-    ///
-    /// ```no_run
-    /// use ragged_runtime::Model;
-    ///
-    /// let model = Model::open("runs/gait".as_ref())?;
-    /// let outputs = model.predict(&[&[0.1; 12][..]])?.remove(0);
-    /// for (part, range) in model.heads() {
-    ///     // The logits of the classes, or a value in the units of the training data.
-    ///     println!("{}: {:?} {:?}", part.name, part.label(&outputs[range.clone()]), &outputs[range]);
-    /// }
-    /// # Ok::<(), ragged_runtime::Error>(())
-    /// ```
-    pub fn heads(&self) -> impl Iterator<Item = (&Part, Range<usize>)> {
-        let mut start = 0;
-        let range = move |(part, head): (_, &HeadOutputs)| {
-            let range = start..start + head.count;
-            start = range.end;
-            (part, range)
-        };
-        self.targets.parts().iter().zip(self.predictions.kind.heads()).map(range)
-    }
-
-    /// Returns the names of the outputs: the labels of the classes, or names such as `value_1`, `q0.1` or `mean`. Those
-    /// of a head start with its name and a point.
-    pub fn output_names(&self) -> Vec<String> {
-        let heads = self.predictions.kind.heads();
-        if !heads.is_empty() {
-            let of_head = |((part, _), head): ((&Part, _), &HeadOutputs)| {
-                let names = match part.labels() {
-                    Some(labels) => labels.to_vec(),
-                    None => head.outputs.names(1),
-                };
-                names.into_iter().map(|name| format!("{}.{name}", part.name)).collect::<Vec<_>>()
-            };
-            return self.heads().zip(heads).flat_map(of_head).collect();
-        }
-        match self.targets.labels() {
-            Some(labels) => labels.to_vec(),
-            None => self.predictions.names(self.outputs() / self.predictions.kind.per_value()),
-        }
     }
 
     /// Whether the model has outputs for each step, and not for each sequence.

@@ -245,7 +245,8 @@ proptest! {
             let mut sum = loss.metrics();
             for batch in batches {
                 let wave = |k: usize| (k as f64).cos();
-                let outputs: Vec<f64> = batch.indices.iter().flat_map(|i| (0..7).map(move |k| wave(i * 7 + k))).collect();
+                let row = |i: &usize| (0..7).map(|k| wave(i * 7 + k)).collect::<Vec<f64>>();
+                let outputs: Vec<f64> = batch.indices.iter().flat_map(row).collect();
                 let rows = batch.indices.len();
                 let prediction = Tensor::from_vec(outputs, (rows, 7), &Device::Cpu).unwrap();
                 loss.measure(0.0, &prediction, &Targets::of(batch).unwrap(), &mut sum).unwrap();

@@ -1,5 +1,5 @@
-//! Runs with several heads, from a table and from JSON lines, per sequence and per step: what they learn, save, predict,
-//! and what does not fit.
+//! Runs with several heads, from a table and from JSON lines, per sequence and per step: what they learn, save and
+//! predict, and what does not fit.
 
 use std::fmt::Write;
 use std::ops::ControlFlow;

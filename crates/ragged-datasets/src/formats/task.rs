@@ -22,8 +22,8 @@ use crate::target_kind::TargetKind;
 ///    of JSON among names, a missing value among either. An empty cell of a table is allowed if another
 ///    row of its series has the target.
 /// 4. Several columns of targets that are not all numbers, and the keys of an object in JSON lines, are
-///    [parts](crate::TargetKind::Parts), each of which is classes or values by 1 and 2. Missing values are allowed among
-///    them: an empty cell and `NA` in a table, `null` in JSON.
+///    [parts](crate::TargetKind::Parts), each of which is classes or values by 1 and 2. Missing values are allowed
+///    among them: an empty cell and `NA` in a table, `null` in JSON.
 /// 5. Targets are per step if the file has a list of them for each sequence. In a table, they are per
 ///    step if the target changes within any series. Numbers are compared as numbers, so that `0.5` and
 ///    `0.50` are the same, and names without the white space around them.

@@ -153,8 +153,8 @@ impl ExperimentConfig {
         held_out && self.train.overfit_batches == 0
     }
 
-    /// Returns the configuration of the model for data with these features, vocabularies and targets, and with this number
-    /// of outputs.
+    /// Returns the configuration of the model for data with these features, vocabularies and targets, and with this
+    /// number of outputs.
     pub(crate) fn model_config(
         &self,
         features: usize,

@@ -74,9 +74,9 @@ impl GradientAccumulator {
     }
 
     /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows
-    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss, or the part of the batch
-    /// in that of its [group](Self::of_group). A batch without
-    /// targets that count, such as one of empty sequences with a target per step, has a loss of 0 and adds nothing.
+    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss, or the part of the
+    /// batch in that of its [group](Self::of_group). A batch without targets that count, such as one of empty sequences
+    /// with a target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
     ///

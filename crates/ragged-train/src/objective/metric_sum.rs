@@ -137,9 +137,9 @@ impl MetricSum {
         })
     }
 
-    /// Creates an empty sum for heads, given by their names, the factors of their losses, and their own sums. The metrics
-    /// of a head have its name and a point before their names, and its loss is among them. The loss is the weighted sum of
-    /// those of the heads that have targets.
+    /// Creates an empty sum for heads, given by their names, the factors of their losses, and their own sums. The
+    /// metrics of a head have its name and a point before their names, and its loss is among them. The loss is the
+    /// weighted sum of those of the heads that have targets.
     pub fn of_heads(heads: impl IntoIterator<Item = (String, f64, Self)>) -> Self {
         let of = |(name, weight, sum)| HeadSum { name, weight, sum };
         Self::new(Measured::Heads(heads.into_iter().map(of).collect()))

@@ -1,7 +1,8 @@
 //! What training minimises and measures: losses, metrics, and the metric that compares epochs.
 //!
-//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], one of them
-//! on scaled targets; [`MultiTaskLoss`], those of several heads; [`RunObjective`], the loss of a run; [`Metrics`] and [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`CrfLoss`], [`ctc_loss`],
+//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], one of them on scaled
+//! targets; [`MultiTaskLoss`], those of several heads; [`RunObjective`], the loss of a run; [`Metrics`] and
+//! [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`CrfLoss`], [`ctc_loss`],
 //! [`edit_distance`] and [`bio_spans`].
 
 mod class_logits;

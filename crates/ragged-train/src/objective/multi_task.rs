@@ -50,8 +50,8 @@ pub struct Head {
 /// The loss is `sum_k w_k L_k`, where the mean `L_k` of a head is over its own targets that are not missing: that of
 /// PyTorch for the same columns. A head without any such target in a batch adds nothing.
 ///
-/// A weighted mean of batches does not equal one batch of all examples where the heads have different numbers of missing
-/// targets. Therefore the heads are [several means](Loss::means), which
+/// A weighted mean of batches does not equal one batch of all examples where the heads have different numbers of
+/// missing targets. Therefore the heads are [several means](Loss::means), which
 /// [`GradientAccumulator::of_group`](crate::fit::GradientAccumulator::of_group) weights one by one, and so do the
 /// metrics.
 ///
@@ -84,8 +84,8 @@ pub struct MultiTaskLoss {
 }
 
 impl MultiTaskLoss {
-    /// Creates the loss of heads for these targets, in their order. `scales` has the scale of each target, fitted to the
-    /// training data, or `None` where the target is not scaled. `per_step` is whether each time step has targets.
+    /// Creates the loss of heads for these targets, in their order. `scales` has the scale of each target, fitted to
+    /// the training data, or `None` where the target is not scaled. `per_step` is whether each time step has targets.
     ///
     /// # Errors
     ///
@@ -205,8 +205,8 @@ impl Loss for MultiTaskLoss {
         self.value_of(prediction, targets, &vec![1.0; self.heads.len()])
     }
 
-    /// Returns the number of targets of all heads that count, or the sum of the weights of their classes, where heads of
-    /// weight 0 are left out.
+    /// Returns the number of targets of all heads that count, or the sum of the weights of their classes, where heads
+    /// of weight 0 are left out.
     fn weight(&self, targets: &Targets<'_>) -> Result<f64> {
         let weights = self.weights(targets)?;
         let counted = self.heads.iter().zip(weights).filter(|(head, _)| head.weight > 0.0);

@@ -136,8 +136,9 @@ impl Predictions {
     /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`. Values
     /// that have names have them, as in `"values":{"q0.1":0.5,"q0.9":1.5}`.
     /// For lists of labels it is `{"series":1,"labels":["a","b"]}`. Where there is one prediction per time step,
-    /// `label`, `probabilities` and `values` are lists. A sequence with a name has it as `id` after its number. Those of
-    /// heads are in objects of their own, as in `{"series":1,"heads":{"activity":{"label":"a",..},"speed":{"values":[0.5]}}}`.
+    /// `label`, `probabilities` and `values` are lists. A sequence with a name has it as `id` after its number. Those
+    /// of heads are in objects of their own, as in
+    /// `{"series":1,"heads":{"activity":{"label":"a",..},"speed":{"values":[0.5]}}}`.
     pub fn to_json_lines(&self) -> String {
         let (mut text, heads) = (String::new(), self.heads());
         for (series, prediction) in self.rows.iter().enumerate() {
