@@ -17,7 +17,7 @@
 //! session belongs to one sequence and can move between threads.
 //!
 //! The outputs are values, or logits of classes, of which [`softmax`] makes probabilities and [`Targets::label`] a
-//! label.
+//! label. Of a model for several targets, [`Model::heads`] says which outputs are whose.
 //!
 //! ```no_run
 //! use ragged_runtime::{Model, Scratch, softmax};

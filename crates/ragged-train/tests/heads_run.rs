@@ -33,7 +33,8 @@ weight = 0.5
 ";
 
 /// A series of steps: two features, the activity, and the speed, which is missing in some.
-type Steps = Vec<([f64; 2], &'static str, Option<f64>)>;
+type Steps = Vec<Step>;
+type Step = ([f64; 2], &'static str, Option<f64>);
 
 /// The activity follows from the sign of the first feature, and the speed from the second. Without `per_step`, both are
 /// those of the whole series.
@@ -46,7 +47,7 @@ fn series(count: usize, per_step: bool) -> Vec<Steps> {
             let x = kind as f64 - 1.0 + 0.1 * ((t * 5 + k) % 3) as f64;
             let y = ((at * 11) % 13) as f64 * 0.1;
             let speed = 250.0 + 100.0 * y;
-            ([x, y], ["run", "stand", "walk"][kind], (k % 5 > 0).then_some(speed))
+            ([x, y], ["run", "stand", "walk"][kind], (!k.is_multiple_of(5)).then_some(speed))
         };
         (0..steps).map(step).collect()
     };
@@ -69,7 +70,7 @@ fn table(folder: &Path, name: &str, series: &[Steps]) -> PathBuf {
 fn json_lines(folder: &Path, name: &str, series: &[Steps], per_step: bool) -> PathBuf {
     let mut text = String::new();
     for (k, steps) in series.iter().enumerate() {
-        let column = |of: &dyn Fn(&([f64; 2], &str, Option<f64>)) -> String| {
+        let column = |of: &dyn Fn(&Step) -> String| {
             let all: Vec<String> = steps.iter().map(of).collect();
             if per_step { format!("[{}]", all.join(", ")) } else { all[0].clone() }
         };

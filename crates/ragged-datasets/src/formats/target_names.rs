@@ -7,7 +7,7 @@ use crate::formats::number::shown;
 use crate::formats::schema::Schema;
 
 /// The names of the targets that every file must have, once they are known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TargetNames {
     names: FeatureNames,
     known: Vec<String>,
@@ -25,14 +25,14 @@ impl TargetNames {
         let parts = schema.map_or(&[][..], |schema| schema.targets.parts());
         let known: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
         let strict = !known.is_empty();
-        let names = FeatureNames::new(strict.then(|| known.clone()));
-        Self { names, known, strict, ..Self::default() }
+        let names = FeatureNames::of_targets(strict.then(|| known.clone()));
+        Self { names, known, strict, declared: HashMap::new(), mismatch: None }
     }
 
     /// Returns, for each target, its index among the names of a file. The first names are those of all files. Where
     /// they need not be the same, those of a file with others stay as they are.
     pub(super) fn order(&mut self, found: &[String], strict: bool) -> Result<Vec<usize>, String> {
-        let order = self.names.order(found).map_err(|reason| reason.replace("feature", "target"));
+        let order = self.names.order(found);
         if self.known.is_empty() {
             self.known = found.to_vec();
         }

@@ -33,7 +33,12 @@ pub(crate) fn resolve_objective(
         return Ok(RunObjective::Heads(resolve_heads(config, data)?));
     }
     if !config.train.heads.is_empty() {
-        let message = "train.heads is given, but the targets have no names: expected a table or objects in JSON lines";
+        let message = match config.data.forecast {
+            Some(_) => "train.heads is given, but forecasts have one head: expected train.loss",
+            None => {
+                "train.heads is given, but the targets have no names: expected a table or objects in JSON lines"
+            }
+        };
         return Err(ConfigError::conflict("train.heads", message).into());
     }
     if config.model.crf {
