@@ -6,7 +6,7 @@ use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
 use crate::example::{Example, Target};
 use crate::formats::Column;
-use crate::formats::task::summary;
+use crate::formats::{parts, task};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -186,7 +186,12 @@ impl InMemory {
     /// # Ok::<(), ragged_datasets::Error>(())
     /// ```
     pub fn target_summary(&self) -> String {
-        summary(&self.target_kind, &self.examples)
+        match &self.target_kind {
+            TargetKind::Parts { parts, per_step } => {
+                parts::summary(parts, *per_step, &self.examples)
+            }
+            kind => task::summary(kind, &self.examples),
+        }
     }
 
     /// Returns the examples in order.

@@ -70,7 +70,7 @@ mod npy;
 mod npz;
 mod number;
 mod options;
-mod parts;
+pub(crate) mod parts;
 mod precision;
 mod raw_sequence;
 mod read;

@@ -315,7 +315,7 @@ pub(super) fn missing_notes(parts: &[TargetPart], examples: &[Example]) -> Vec<S
 }
 
 /// Describes several targets in one sentence.
-pub(super) fn summary(parts: &[TargetPart], per_step: bool, examples: &[Example]) -> String {
+pub(crate) fn summary(parts: &[TargetPart], per_step: bool, examples: &[Example]) -> String {
     let part = |(k, part): (usize, &TargetPart)| match part.labels() {
         Some(labels) => {
             let (count, classes) =

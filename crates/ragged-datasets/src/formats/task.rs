@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::example::{Example, Target};
 use crate::formats::field::{Evidence, Field, RawTarget};
-use crate::formats::parts;
 use crate::target_kind::TargetKind;
 
 /// What is predicted from a sequence.
@@ -243,11 +242,8 @@ fn check(given: Option<Task>, column: Column, field: &Field) -> Result<(), Strin
 /// The number of classes that a summary lists.
 const CLASSES: usize = 20;
 
-/// Describes the targets in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
+/// Describes the targets, which have no parts, in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
 pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
-    if let TargetKind::Parts { parts, per_step } = kind {
-        return parts::summary(parts, *per_step, examples);
-    }
     let Some(task) = Task::of(kind) else { return "target: none".into() };
     let per_step = if kind.is_per_step() { " (one target per step)" } else { "" };
     let task = task.name();
