@@ -277,6 +277,54 @@ def losses(seed=81):
     (CRATES / "ragged-train" / "tests" / "fixtures" / "losses.json").write_text(text + "\n")
 
 
+def heads(seed=83):
+    """Writes values and gradients of weighted sums of PyTorch's losses over the columns of several heads, in f64. NaN and
+    -100 are missing targets, which are left out."""
+    torch.manual_seed(seed)
+    torch.set_default_dtype(torch.float64)
+    F, rows, nan = torch.nn.functional, 9, float("nan")
+    activity = torch.tensor([2.0, 0, nan, 1, 1, 0, 2, nan, 0])
+    speed, dose, load = 40 + 5 * torch.randn(rows), torch.randn(rows), 3 * torch.randn(rows)
+    speed[1] = speed[2] = speed[5] = dose[0] = nan
+    kind = torch.randint(2, (rows,)).double()
+    weight, quantiles = torch.tensor([0.5, 3.0, 1.25]), torch.tensor([0.2, 0.9])
+    scale = dict(mean=speed[~speed.isnan()].mean().item(), std=speed[~speed.isnan()].std(correction=0).item())
+
+    def known(loss):
+        return lambda x, y: loss(x[~y.isnan()], y[~y.isnan()])
+
+    def classes(x, y, **options):
+        return F.cross_entropy(x, torch.where(y.isnan(), -100, y).long(), **options)
+
+    def pinball(x, y):
+        excess = y[:, None] - x
+        return torch.maximum(quantiles * excess, (quantiles - 1) * excess).mean()
+
+    parts = [
+        (dict(loss=dict(name="cross-entropy", weight=weight.tolist(), label_smoothing=0.1), weight=1.5), 3, activity, None,
+         lambda x, y: classes(x, y, weight=weight, label_smoothing=0.1)),
+        (dict(loss=dict(name="huber", delta=0.7), weight=0.5), 1, speed, scale,
+         known(lambda x, y: F.huber_loss(x[:, 0], (y - scale["mean"]) / scale["std"], delta=0.7))),
+        (dict(loss=dict(name="gaussian"), weight=0.25), 2, dose, None,
+         known(lambda x, y: F.gaussian_nll_loss(x[:, 0], y, F.softplus(x[:, 1])))),
+        (dict(loss=dict(name="cross-entropy"), weight=0.0), 2, kind, None, classes),
+        (dict(loss=dict(name="quantile", quantiles=quantiles.tolist()), weight=2.0), 2, load, None, pinball),
+    ]
+    x = (2 * torch.randn(rows, sum(count for _, count, *_ in parts))).requires_grad_()
+    number = lambda value: None if value != value else value
+    columns, means, start = [], [], 0
+    for head, count, target, scale, loss in parts:
+        means.append(loss(x[:, start:start + count], target))
+        start += count
+        columns.append(dict(**head, outputs=count, scale=scale, mean=means[-1].item(),
+                            target=[number(v) for v in target.tolist()]))
+    value = sum(head["weight"] * mean for (head, *_), mean in zip(parts, means))
+    value.backward()
+    case = dict(prediction=x.tolist(), heads=columns, value=value.item(), gradient=x.grad.tolist())
+    text = json.dumps([case], indent=1)
+    (CRATES / "ragged-train" / "tests" / "fixtures" / "heads.json").write_text(text + "\n")
+
+
 def metrics(seed=82):
     """Writes metrics of scikit-learn."""
     import numpy as np
@@ -387,5 +435,6 @@ if __name__ == "__main__":
         groups=[dict(parameters="*bias*", lr_scale=1.0, weight_decay=0.0), dict(parameters="linear.*", lr_scale=0.5)])
     schedules()
     losses()
+    heads()
     metrics()
     sequence_losses()

@@ -49,12 +49,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     rows.push(result("best epoch", &|k| Some(summary(k)?.epoch.to_string())));
     rows.push(result("parameters", &|k| Some(summary(k)?.parameters.to_string())));
     rows.push(result("test loss", &|k| Some(metric(summary(k)?.test.loss))));
-    let headline =
-        (0..runs.len()).find_map(|k| Some(summary(k)?.test.headline().0)).unwrap_or("loss");
-    if headline != "loss" {
+    let headlines = (0..runs.len()).find_map(|k| Some(summary(k)?.test.headlines()));
+    for (headline, _) in headlines.unwrap_or_default().into_iter().filter(|(h, _)| *h != "loss") {
         let value = |k: usize| {
-            let (name, value) = summary(k)?.test.headline();
-            (name == headline).then(|| metric(value))
+            let mut headlines = summary(k)?.test.headlines().into_iter();
+            headlines.find(|(name, _)| *name == headline).map(|(_, value)| metric(value))
         };
         rows.push(result(&format!("test {headline}"), &value));
     }

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use ragged_train::Predictor;
+use ragged_train::predict::Confusion;
 
 use crate::failure::Failure;
-use crate::text::{further_metrics, metric, print_notes};
+use crate::text::{further_metrics, headlines, print_notes};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,11 +29,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let evaluation = predictor.evaluate(args.dataset.as_deref(), args.data.as_deref())?;
     print_notes(&evaluation.notes);
     let mut out = std::io::stdout();
-    let (name, value) = evaluation.metrics.headline();
     writeln!(
         out,
-        "test      {name} {} (loss {:.4}) on {} sequences, epoch {}",
-        metric(value),
+        "test      {} (loss {:.4}) on {} sequences, epoch {}",
+        headlines(&evaluation.metrics).join(", "),
         evaluation.metrics.loss,
         evaluation.examples,
         evaluation.epoch,
@@ -41,9 +41,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         writeln!(out, "metrics   {further}")?;
     }
     writeln!(out, "loss      {}", predictor.objective().describe())?;
-    if let Some((confusion, labels)) = &evaluation.confusion {
-        writeln!(out, "\n{}", confusion.table(labels).trim_end())?;
-        writeln!(out, "\nmean F1   {:.4}", confusion.mean_f1())?;
+    for Confusion { head, matrix, labels } in &evaluation.confusions {
+        if let Some(head) = head {
+            writeln!(out, "\n{head}")?;
+        }
+        writeln!(out, "\n{}", matrix.table(labels).trim_end())?;
+        writeln!(out, "\nmean F1   {:.4}", matrix.mean_f1())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ragged_train::{ExperimentConfig, RunDir};
 
 use crate::failure::Failure;
-use crate::text::{duration, metric, table};
+use crate::text::{duration, headlines, table};
 
 /// The depth of folders below the one that is listed: `runs/NAME/N` has two.
 const DEPTH: usize = 3;
@@ -72,20 +72,22 @@ fn describe(run: &RunDir) -> Vec<String> {
     let epochs = config.train.epochs;
     let (state, result, time) = match run.read_summary() {
         Ok(Some(summary)) => {
-            let (name, value) = summary.test.headline();
             let state = match summary.epochs < epochs {
                 true => format!("stopped early, {}/{epochs}", summary.epochs),
                 false => "finished".into(),
             };
-            (state, format!("test {name} {}", metric(value)), duration(summary.seconds))
+            (
+                state,
+                format!("test {}", headlines(&summary.test).join(", ")),
+                duration(summary.seconds),
+            )
         }
         Ok(None) => {
             let records = run.read_metrics().unwrap_or_default();
             let state = if run.is_training() { "running" } else { "interrupted" };
             let result = records.last().map_or(String::new(), |record| {
-                let (name, value) = record.monitored().headline();
                 let part = if record.valid.is_some() { "valid" } else { "train" };
-                format!("{part} {name} {}", metric(value))
+                format!("{part} {}", headlines(record.monitored()).join(", "))
             });
             (format!("{state}, {}/{epochs}", records.len()), result, String::new())
         }

@@ -80,6 +80,12 @@ pub(crate) fn metric(value: f64) -> String {
     }
 }
 
+/// The metric that is usually quoted, or that of each head.
+pub(crate) fn headlines(metrics: &Metrics) -> Vec<String> {
+    let headlines = metrics.headlines().into_iter();
+    headlines.map(|(name, value)| format!("{name} {}", metric(value))).collect()
+}
+
 /// The metrics other than the loss and the one that is usually quoted, which are in the units of the data.
 pub(crate) fn further_metrics(metrics: &Metrics) -> Option<String> {
     let named = metrics.further().map(|(name, value)| format!("{name} {}", metric(value)));

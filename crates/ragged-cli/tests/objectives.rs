@@ -166,3 +166,59 @@ fn zeros_and_ones_are_classes_unless_they_are_said_to_be_values() {
     let poisson = ["train", "--dataset", "counts.csv", "--loss", "poisson", "--out", "x"];
     bad(dir, &poisson, "a target of the training data is -");
 }
+
+/// A class and a number from one model.
+#[test]
+fn heads_are_listed_trained_evaluated_and_predicted() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let mut table = "series_id,x,activity,speed\n".to_string();
+    for k in 0..80usize {
+        let level = (k * 37 % 100) as f64 / 50.0 - 1.0;
+        let activity = if level > 0.0 { "run" } else { "walk" };
+        let speed = if k.is_multiple_of(4) { String::new() } else { format!("{}", 10.0 * level) };
+        for step in 0..2 + k % 3 {
+            let x = level + 0.01 * step as f64;
+            let _ = writeln!(table, "{k},{x},{activity},{speed}");
+        }
+    }
+    fs::write(dir.join("gait.csv"), table).unwrap();
+    let options = ["--dataset", "gait.csv", "--targets", "activity,speed", "--epochs", "20"];
+    let more = ["--set", "train.heads.speed={ loss = \"quantile\", weight = 0.5 }"];
+    let train = [&["train"][..], &options, &more].concat();
+    let (out, _) = good(dir, &[&train[..], &["--dry-run"]].concat());
+    let heads: Vec<&str> = out.lines().filter(|line| line.starts_with("# head")).collect();
+    assert_eq!(
+        heads,
+        [
+            "# head activity  2 classes  cross-entropy  weight 1    outputs 1 to 2",
+            "# head speed     value      quantile       weight 0.5  outputs 3 to 5"
+        ]
+    );
+    bad(
+        dir,
+        &[&train[..], &["--loss", "mse"]].concat(),
+        "train.loss is given, but there are several heads",
+    );
+    bad(
+        dir,
+        &[&train[..], &["--set", "train.heads.sped.weight=1"]].concat(),
+        "--set train.heads.sped.weight=1: train.heads.sped is no target: expected some of activity, speed",
+    );
+    let (out, stderr) = good(dir, &[&train[..], &["--out", "run"]].concat());
+    assert!(number_after(&out, "activity.accuracy") > 0.9, "{out}");
+    assert!(number_after(&out, "speed.r2") > 0.5, "{out}");
+    assert!(stderr.contains("20 of 80 values of `speed` are missing, and do"), "{stderr}");
+    let (out, _) = good(dir, &["evaluate", "run"]);
+    assert!(out.contains("\nactivity\n\ntrue  predicted"), "{out}");
+    let (out, _) = good(dir, &["predict", "run", "gait.csv"]);
+    let header = "series,id,activity.label,activity.p(run),activity.p(walk),speed.q0.1,speed.q0.5,speed.q0.9";
+    assert_eq!((out.lines().next(), out.lines().count()), (Some(header), 81));
+    // The summary of a file with such targets.
+    let lines = "{\"sequence\": [1], \"target\": {\"activity\": \"walk\", \"speed\": 1.5}}\n\
+                 {\"sequence\": [2], \"target\": {\"activity\": \"run\", \"speed\": null}}\n";
+    fs::write(dir.join("gait.jsonl"), lines).unwrap();
+    let (out, _) = good(dir, &["data", "gait.jsonl"]);
+    assert!(out.contains("target     activity per sequence, 2 classes: run 1, walk 1\n"), "{out}");
+    assert!(out.contains("target     speed per sequence, always 1.5, 1 of 2 missing\n"), "{out}");
+}

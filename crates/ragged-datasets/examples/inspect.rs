@@ -23,6 +23,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         TargetKind::Values(count) => println!("targets    {count} per sequence"),
         TargetKind::StepValues(count) => println!("targets    {count} per step"),
         TargetKind::StepClasses(labels) => println!("classes    {} per step", labels.join(", ")),
+        TargetKind::Parts { parts, .. } => {
+            let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+            println!("targets    {}", names.join(", "));
+        }
         TargetKind::Labels(labels) => println!("labels     {} in lists", labels.join(", ")),
         TargetKind::Classes(labels) => {
             for (k, label) in labels.iter().enumerate() {

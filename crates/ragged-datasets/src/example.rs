@@ -3,11 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 use crate::repeat_rows::repeat_rows;
-use crate::target_shape::{ExpectedTarget, TargetShape};
+use crate::target_shape::TargetShape;
 use crate::tokens::statics::Statics;
 use crate::tokens::step_tokens::StepTokens;
 
@@ -212,7 +210,7 @@ impl Sequence {
 /// What is to be predicted from a sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// A class, as an index into [`TargetKind::Classes`].
+    /// A class, as an index into [`TargetKind::Classes`](crate::TargetKind::Classes).
     Class(u32),
     /// One or more values; empty if there is nothing to predict.
     Values(Vec<f32>),
@@ -220,7 +218,8 @@ pub enum Target {
     StepClasses(Vec<u32>),
     /// K values for every step, `[length, K]`.
     StepValues(Sequence),
-    /// Labels in their order, of any number and without positions, as indices into [`TargetKind::Labels`].
+    /// Labels in their order, of any number and without positions, as indices into
+    /// [`TargetKind::Labels`](crate::TargetKind::Labels).
     Labels(Vec<u32>),
 }
 
@@ -242,107 +241,6 @@ impl Target {
                 TargetShape::Labels { count: labels.len(), largest }
             }
         }
-    }
-}
-
-/// The kind of the targets of a data set.
-///
-/// It determines the number of outputs and the loss of a model. It is saved with a run, so that a
-/// class keeps its index.
-///
-/// ```
-/// use ragged_datasets::{Target, TargetKind};
-///
-/// let kind = TargetKind::Classes(vec!["walk".into(), "run".into()]);
-/// assert_eq!(kind.outputs(), 2);
-/// assert!(kind.check(0, 10, &Target::Class(1)).is_ok());
-/// let error = kind.check(0, 10, &Target::Class(2)).unwrap_err();
-/// assert_eq!(error.to_string(), "example 0 has target class 2: expected a class below 2");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TargetKind {
-    /// One class per sequence; the labels in the order of their indices.
-    Classes(Vec<String>),
-    /// This number of values per sequence; 0 if there is no target.
-    Values(usize),
-    /// One class per step (sequence labelling); the labels in the order of their indices.
-    StepClasses(Vec<String>),
-    /// This number of values per step.
-    StepValues(usize),
-    /// A list of labels per sequence, of any length (transcription); the labels in the order of their indices.
-    Labels(Vec<String>),
-}
-
-impl TargetKind {
-    /// The kind of examples without a target.
-    pub const NONE: Self = Self::Values(0);
-
-    /// Checks that a target is of this kind, for a sequence of `length` steps.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Target`] with the index of the example, its target and what was expected.
-    pub fn check(&self, index: usize, length: usize, target: &Target) -> Result<()> {
-        let fits = match (self, target) {
-            (Self::Classes(labels), Target::Class(class)) => (*class as usize) < labels.len(),
-            (Self::Values(count), Target::Values(values)) => values.len() == *count,
-            (Self::StepClasses(labels), Target::StepClasses(classes)) => {
-                classes.len() == length && classes.iter().all(|&c| (c as usize) < labels.len())
-            }
-            (Self::StepValues(count), Target::StepValues(values)) => {
-                (values.len(), values.features()) == (length, *count)
-            }
-            (Self::Labels(known), Target::Labels(labels)) => {
-                labels.iter().all(|&label| (label as usize) < known.len())
-            }
-            _ => false,
-        };
-        if fits {
-            return Ok(());
-        }
-        let expected = match self {
-            Self::Classes(labels) => ExpectedTarget::Class { classes: Some(labels.len()) },
-            Self::Values(count) => ExpectedTarget::Values(*count),
-            Self::StepClasses(labels) => {
-                ExpectedTarget::StepClasses { steps: length, classes: Some(labels.len()) }
-            }
-            Self::StepValues(values) => {
-                ExpectedTarget::StepValues { steps: length, values: *values }
-            }
-            Self::Labels(known) => ExpectedTarget::Labels { labels: Some(known.len()) },
-        };
-        Err(Error::Target { index, got: target.shape(), expected })
-    }
-
-    /// Returns the labels that targets have, or `None` if targets are values.
-    pub fn labels(&self) -> Option<&[String]> {
-        match self {
-            Self::Classes(labels) | Self::StepClasses(labels) | Self::Labels(labels) => {
-                Some(labels)
-            }
-            Self::Values(_) | Self::StepValues(_) => None,
-        }
-    }
-
-    /// Returns the number of outputs that a model needs: one logit per class, or one output per value. A list of labels
-    /// needs one logit for the blank, which is the first, and one per label.
-    pub fn outputs(&self) -> usize {
-        match self {
-            Self::Classes(labels) | Self::StepClasses(labels) => labels.len(),
-            Self::Values(count) | Self::StepValues(count) => *count,
-            Self::Labels(labels) => labels.len() + 1,
-        }
-    }
-
-    /// Whether targets are lists of labels, so that a model has outputs for every step, but no target for one.
-    pub fn is_transcription(&self) -> bool {
-        matches!(self, Self::Labels(_))
-    }
-
-    /// Whether every step has its own target.
-    pub fn is_per_step(&self) -> bool {
-        matches!(self, Self::StepClasses(_) | Self::StepValues(_))
     }
 }
 

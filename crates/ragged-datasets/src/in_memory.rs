@@ -4,9 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
-use crate::example::{Example, Target, TargetKind};
+use crate::example::{Example, Target};
 use crate::formats::Column;
-use crate::formats::task::summary;
+use crate::formats::{parts, task};
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 use crate::tokens::step_tokens::StepTokens;
@@ -185,7 +186,12 @@ impl InMemory {
     /// # Ok::<(), ragged_datasets::Error>(())
     /// ```
     pub fn target_summary(&self) -> String {
-        summary(&self.target_kind, &self.examples)
+        match &self.target_kind {
+            TargetKind::Parts { parts, per_step } => {
+                parts::summary(parts, *per_step, &self.examples)
+            }
+            kind => task::summary(kind, &self.examples),
+        }
     }
 
     /// Returns the examples in order.
@@ -216,6 +222,15 @@ impl InMemory {
             sum.update(b"\n");
         };
         let add_label = |sum: &mut Sha256, class: u32| add_text(sum, &labels[class as usize]);
+        let parts = self.target_kind.parts();
+        let add_parts = |sum: &mut Sha256, values: &[f32]| {
+            for (value, part) in values.iter().zip(parts.iter().cycle()) {
+                match part.labels().and_then(|labels| labels.get(*value as usize)) {
+                    Some(label) if !value.is_nan() => add_text(sum, label),
+                    _ => add_values(sum, &[*value]),
+                }
+            }
+        };
         for example in &self.examples {
             sum.update((example.sequence.len() as u64).to_le_bytes());
             match example.sequence.exact_values() {
@@ -253,8 +268,12 @@ impl InMemory {
                 Target::StepClasses(classes) => {
                     classes.iter().for_each(|&class| add_label(&mut sum, class));
                 }
-                Target::Values(values) => add_values(&mut sum, values),
-                Target::StepValues(values) => add_values(&mut sum, values.values()),
+                Target::Values(values) if parts.is_empty() => add_values(&mut sum, values),
+                Target::StepValues(values) if parts.is_empty() => {
+                    add_values(&mut sum, values.values());
+                }
+                Target::Values(values) => add_parts(&mut sum, values),
+                Target::StepValues(values) => add_parts(&mut sum, values.values()),
                 Target::Labels(labels) => {
                     sum.update((labels.len() as u64).to_le_bytes());
                     labels.iter().for_each(|&label| add_label(&mut sum, label));

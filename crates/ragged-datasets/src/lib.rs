@@ -56,13 +56,14 @@ mod loader;
 mod repeat_rows;
 mod subset;
 pub mod synthetic;
+mod target_kind;
 mod target_shape;
 pub mod tokens;
 pub mod transforms;
 
 pub use dataset::Dataset;
 pub use error::{Error, Location, Result};
-pub use example::{Example, Sequence, Target, TargetKind};
+pub use example::{Example, Sequence, Target};
 pub use forecast::{Forecast, ForecastConfig, ForecastError, ForecastParts};
 pub use in_memory::InMemory;
 pub use loader::{
@@ -73,6 +74,7 @@ pub use subset::{Subset, split};
 pub use synthetic::{
     FixedLengthSums, FixedLengthSumsConfig, VariableLengthSums, VariableLengthSumsConfig,
 };
+pub use target_kind::{PartKind, TargetKind, TargetPart};
 pub use target_shape::{ExpectedTarget, TargetShape};
 pub use transforms::{AugmentConfig, Augmented, Chunks};
 

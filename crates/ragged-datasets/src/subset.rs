@@ -5,7 +5,8 @@ use rand::seq::SliceRandom;
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 

@@ -81,6 +81,13 @@ pub enum ExpectedTarget {
         /// The number of known labels, where it is known.
         labels: Option<usize>,
     },
+    /// Several targets, one value each.
+    Parts {
+        /// The number of targets.
+        parts: usize,
+        /// The number of steps, where each step has its own targets.
+        steps: Option<usize>,
+    },
 }
 
 impl fmt::Display for ExpectedTarget {
@@ -101,6 +108,11 @@ impl fmt::Display for ExpectedTarget {
             Self::Labels { labels: None } => f.write_str("a list of labels"),
             Self::Labels { labels: Some(labels) } => {
                 write!(f, "a list of labels below {labels}")
+            }
+            Self::Parts { parts, steps } => {
+                write!(f, "{parts} values")?;
+                steps.map_or(Ok(()), |steps| write!(f, " for each of {steps} steps"))?;
+                f.write_str(", where a class is its index or NaN")
             }
         }
     }

@@ -72,6 +72,8 @@ fn target(kind: &TargetKind, length: usize) -> BoxedStrategy<Target> {
             let label = 0..labels.len() as u32;
             prop::collection::vec(label, 0..6).prop_map(Target::Labels).boxed()
         }
+        // Only JSON lines hold them: `tests/parts.rs`.
+        TargetKind::Parts { .. } => unreachable!("no strategy makes parts"),
         TargetKind::StepValues(count) => {
             let count = *count;
             let values = prop::collection::vec(number(), length * count);

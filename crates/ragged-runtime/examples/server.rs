@@ -160,16 +160,25 @@ fn step_values(model: &Model, step: &Value) -> Result<Vec<f64>, String> {
 
 fn response(model: &Model, outputs: &[f32]) -> Value {
     let rows = outputs.chunks_exact(model.outputs());
+    let classes = |labels: &[String], label: Option<&str>, row: &[f32]| {
+        let p: serde_json::Map<_, _> =
+            labels.iter().zip(softmax(row)).map(|(label, p)| (label.clone(), json!(p))).collect();
+        json!({"label": label, "probabilities": p})
+    };
     let rows = rows.map(|row| match model.targets().labels() {
-        Some(labels) => {
-            let p: serde_json::Map<_, _> = labels
-                .iter()
-                .zip(softmax(row))
-                .map(|(label, p)| (label.clone(), json!(p)))
-                .collect();
-            json!({"label": model.targets().label(row), "probabilities": p})
+        Some(labels) => classes(labels, model.targets().label(row), row),
+        None if model.targets().parts().is_empty() => json!({ "values": row }),
+        None => {
+            let heads = model.heads().map(|(part, range)| {
+                let row = &row[range];
+                let value = match part.labels() {
+                    Some(labels) => classes(labels, part.label(row), row),
+                    None => json!({ "values": row }),
+                };
+                (part.name.clone(), value)
+            });
+            json!({ "heads": heads.collect::<serde_json::Map<_, _>>() })
         }
-        None => json!({ "values": row }),
     });
     let mut rows: Vec<Value> = rows.collect();
     match model.is_per_step() {

@@ -1,6 +1,6 @@
 //! Reading the checkpoint of a run.
 
-use ragged_transforms::{Outputs, Pipeline, TokenEncoder};
+use ragged_transforms::{HeadOutputs, Outputs, Pipeline, TokenEncoder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
-use crate::targets::Targets;
+use crate::targets::{Part, Targets};
 
 /// The key of the metadata.
 const KEY: &str = "ragged";
@@ -44,6 +44,8 @@ pub(crate) struct Info {
     _forced: IgnoredAny,
     #[serde(default, rename = "loss")]
     _loss: IgnoredAny,
+    #[serde(default, rename = "heads")]
+    _heads: IgnoredAny,
     #[serde(rename = "progress")]
     _progress: IgnoredAny,
     #[serde(rename = "ranking")]
@@ -106,6 +108,7 @@ impl<'a> Checkpoint<'a> {
         }
         info.model.check()?;
         info.outputs.check(info.model.num_outputs)?;
+        check_heads(&info.schema.targets, &info.outputs)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(no_file)?;
         let averaged = tensors.names().iter().any(|name| name.starts_with(EMA));
         Ok(Self { info, sha256: sum, tensors, averaged })
@@ -137,6 +140,23 @@ impl<'a> Checkpoint<'a> {
             Some(value) => Err(error(format!("the value {value}"))),
         }
     }
+}
+
+/// Checks that several targets have a head each, with an output per class.
+fn check_heads(targets: &Targets, outputs: &Outputs) -> Result<()> {
+    let (parts, heads) = (targets.parts(), outputs.kind.heads());
+    let fits = |(part, head): (&Part, &HeadOutputs)| {
+        let count = match part.labels() {
+            Some(labels) => labels.len(),
+            None => head.outputs.kind.per_value(),
+        };
+        part.name == head.name && count == head.count
+    };
+    if parts.len() == heads.len() && parts.iter().zip(heads).all(fits) {
+        return Ok(());
+    }
+    let expected = format!("a head for each of {} targets", parts.len());
+    Err(Error::Checkpoint { expected, got: format!("{} others", heads.len()) })
 }
 
 /// Computes the checksum of the bytes with zeros in the place of the sum itself.

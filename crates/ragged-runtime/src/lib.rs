@@ -17,7 +17,7 @@
 //! session belongs to one sequence and can move between threads.
 //!
 //! The outputs are values, or logits of classes, of which [`softmax`] makes probabilities and [`Targets::label`] a
-//! label.
+//! label. Of a model for several targets, [`Model::heads`] says which outputs are whose.
 //!
 //! ```no_run
 //! use ragged_runtime::{Model, Scratch, softmax};
@@ -41,14 +41,15 @@
 //!
 //! # In reading order
 //!
-//! `model` (whole sequences), `session` and `step`, `saved_session`; below them `checkpoint` and `config` (what is
-//! read), `layers`, `tokens`, `readout`, `targets`.
+//! `model` (whole sequences), `heads`, `session` and `step`, `saved_session`; below them `checkpoint` and `config`
+//! (what is read), `layers`, `tokens`, `readout`, `targets`.
 
 #![forbid(unsafe_code)]
 
 mod checkpoint;
 mod config;
 mod error;
+mod heads;
 mod layers;
 mod model;
 mod readout;
@@ -62,7 +63,7 @@ pub use crate::error::{Error, Result};
 pub use crate::model::Model;
 pub use crate::session::Session;
 pub use crate::step::{Refused, Scratch};
-pub use crate::targets::{Targets, softmax};
+pub use crate::targets::{Part, Targets, softmax};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

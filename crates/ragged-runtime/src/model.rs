@@ -40,7 +40,7 @@ pub struct Model {
     pub(crate) head: PreparedLinear<f32>,
     /// How predictions follow from the outputs of the head.
     pub(crate) predictions: Outputs,
-    targets: Targets,
+    pub(crate) targets: Targets,
     feature_names: Option<Vec<String>>,
     /// Whether values keep 64 bits until a transform scales them.
     pub(crate) exact: bool,
@@ -142,14 +142,6 @@ impl Model {
     /// Returns O, the number of outputs: one or more for each value, or one logit for each class.
     pub fn outputs(&self) -> usize {
         self.head.output_size()
-    }
-
-    /// Returns the names of the outputs: the labels of the classes, or names such as `value_1`, `q0.1` or `mean`.
-    pub fn output_names(&self) -> Vec<String> {
-        match self.targets.labels() {
-            Some(labels) => labels.to_vec(),
-            None => self.predictions.names(self.outputs() / self.predictions.kind.per_value()),
-        }
     }
 
     /// Whether the model has outputs for each step, and not for each sequence.

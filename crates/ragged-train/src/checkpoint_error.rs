@@ -1,6 +1,6 @@
 //! Why a file cannot be read as a checkpoint.
 
-use ragged_datasets::TargetKind;
+use ragged_datasets::{TargetKind, TargetPart};
 
 /// Why a file cannot be read as a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -64,5 +64,13 @@ pub(crate) fn kind(targets: &TargetKind) -> String {
         TargetKind::Labels(labels) => format!("lists of {} labels", labels.len()),
         TargetKind::Values(_) => format!("{outputs} values per sequence"),
         TargetKind::StepValues(_) => format!("{outputs} values per step"),
+        TargetKind::Parts { parts, per_step } => {
+            let of = |part: &TargetPart| match part.labels() {
+                Some(labels) => format!("{} of {} classes", part.name, labels.len()),
+                None => format!("{}, a value,", part.name),
+            };
+            let all = parts.iter().map(of).collect::<Vec<_>>().join(" and ");
+            format!("{all} per {}", if *per_step { "step" } else { "sequence" })
+        }
     }
 }

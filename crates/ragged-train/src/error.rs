@@ -90,6 +90,34 @@ pub enum Error {
         /// The number of classes.
         classes: usize,
     },
+    /// A target of a head that is no class.
+    #[error("head {head}: target {value}: expected the index of a class below {classes}, or NaN")]
+    HeadClass {
+        /// The name of the head.
+        head: String,
+        /// The target.
+        value: f64,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// A loss or a weight that a head cannot have.
+    #[error("head {head} has {got}: expected {expected}")]
+    HeadLoss {
+        /// The name of the head.
+        head: String,
+        /// The loss or the weight.
+        got: String,
+        /// What its target needs.
+        expected: &'static str,
+    },
+    /// Another number of losses or scales than of targets.
+    #[error("{got} heads: expected one for each of {expected} targets")]
+    Heads {
+        /// The number of targets.
+        expected: usize,
+        /// The number of losses or scales.
+        got: usize,
+    },
     /// Targets of CTC that are not lists of labels with their lengths.
     #[error(
         "targets of ctc: expected lists of labels with lengths, for {rows} packed time steps, got shape {got:?}"

@@ -146,7 +146,7 @@ fn every_schedule_equals_that_of_pytorch() {
             let got = schedule.hyperparameters(plateau.lr, point);
             rates.push(got.lr);
             momenta.extend(got.momentum);
-            plateau.update(&schedule, Monitor::Loss, value);
+            plateau.update(&schedule, &Monitor::Loss, value);
         }
         let name = &case["schedule"];
         check(&format!("rates of {name}"), &rates, &numbers(&case["rates"]));

@@ -146,8 +146,9 @@ fn runs_train_on_files_and_errors_name_them() {
     assert!(summary.test.accuracy().is_some());
     let evaluation = Predictor::open(&dir.join("run")).unwrap().evaluate(None, None).unwrap();
     assert_eq!(evaluation.metrics, summary.test);
-    let (confusion, labels) = evaluation.confusion.unwrap();
-    assert_eq!((confusion.classes(), labels), (2, vec!["a".to_string(), "b".to_string()]));
+    let [confusion] = &evaluation.confusions[..] else { panic!("one matrix") };
+    assert_eq!((confusion.matrix.classes(), &confusion.head), (2, &None));
+    assert_eq!(confusion.labels, ["a", "b"]);
 
     // Without a test file, a fraction of the file is held out for the test.
     let alone = dir.join("alone.ts");

@@ -23,6 +23,14 @@ pub enum Error {
         /// The upper bound.
         high: f32,
     },
+    /// Outputs of a model that are not those of its heads.
+    #[error("{outputs} outputs: expected those of the heads, {expected:?}")]
+    Heads {
+        /// The number of outputs of the model.
+        outputs: usize,
+        /// The number of outputs of each head.
+        expected: Vec<usize>,
+    },
     /// A size of zero.
     #[error("{name} is 0: expected at least 1")]
     Zero {

@@ -44,7 +44,7 @@ mod transform;
 mod values;
 
 pub use error::{Error, Result};
-pub use outputs::{OutputKind, Outputs, SMALLEST_VARIANCE, sigmoid, softplus};
+pub use outputs::{HeadOutputs, OutputKind, Outputs, SMALLEST_VARIANCE, sigmoid, softplus};
 pub use pipeline::{Pipeline, PipelineState};
 pub use scaling::{MinMax, Standardize};
 pub use tokens::{

@@ -24,6 +24,37 @@ pub enum OutputKind {
     LogRate,
     /// One output: the logit of the probability that the value is 1 and not 0.
     Logit,
+    /// The outputs of several heads, next to each other in this order.
+    Heads(Vec<HeadOutputs>),
+}
+
+/// What a head predicts from its range of the outputs of a model.
+///
+/// ```
+/// use ragged_transforms::{HeadOutputs, OutputKind, Outputs, Standardize};
+///
+/// // Three logits of classes, and a value whose targets were scaled.
+/// let scale = Some(Standardize { mean: vec![10.0], std: vec![2.0] });
+/// let activity = HeadOutputs { name: "activity".into(), count: 3, outputs: Outputs::default() };
+/// let speed = Outputs { kind: OutputKind::Value, scale };
+/// let speed = HeadOutputs { name: "speed".into(), count: 1, outputs: speed };
+/// let outputs = Outputs { kind: OutputKind::Heads(vec![activity, speed]), scale: None };
+/// outputs.check(4)?;
+/// let mut row = [0.5, 1.5, -1.0, 0.25];
+/// outputs.apply(&mut row);
+/// assert_eq!(row, [0.5, 1.5, -1.0, 10.5]);
+/// # Ok::<(), ragged_transforms::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadOutputs {
+    /// The name of the head.
+    pub name: String,
+    /// The number of its outputs.
+    pub count: usize,
+    /// How its predictions follow from them.
+    #[serde(default, skip_serializing_if = "Outputs::is_identity")]
+    pub outputs: Outputs,
 }
 
 /// How predictions follow from the outputs of a model. The default returns the outputs as they are.
@@ -53,12 +84,21 @@ pub struct Outputs {
 }
 
 impl OutputKind {
-    /// Returns the number of outputs for each value.
+    /// Returns the number of outputs for each value, or of all heads together.
     pub fn per_value(&self) -> usize {
         match self {
             Self::Value | Self::LogRate | Self::Logit => 1,
             Self::Gaussian => 2,
             Self::Quantiles(quantiles) => quantiles.len(),
+            Self::Heads(heads) => heads.iter().map(|head| head.count).sum(),
+        }
+    }
+
+    /// Returns the heads of a model with several; none for other kinds.
+    pub fn heads(&self) -> &[HeadOutputs] {
+        match self {
+            Self::Heads(heads) => heads,
+            _ => &[],
         }
     }
 }
@@ -73,8 +113,18 @@ impl Outputs {
     ///
     /// # Errors
     ///
-    /// [`Error::Outputs`] for outputs that are no whole values, [`Error::Count`] and [`Error::Fitted`] for the scale.
+    /// [`Error::Outputs`] for outputs that are no whole values, [`Error::Heads`] for those that are not of these heads,
+    /// [`Error::Count`] and [`Error::Fitted`] for the scale.
     pub fn check(&self, outputs: usize) -> Result<()> {
+        if let OutputKind::Heads(heads) = &self.kind {
+            let flat = |head: &HeadOutputs| !matches!(head.outputs.kind, OutputKind::Heads(_));
+            let counts = heads.iter().try_fold(0usize, |sum, head| sum.checked_add(head.count));
+            if counts != Some(outputs) || !heads.iter().all(flat) || self.scale.is_some() {
+                let expected = heads.iter().map(|head| head.count).collect();
+                return Err(Error::Heads { outputs, expected });
+            }
+            return heads.iter().try_for_each(|head| head.outputs.check(head.count));
+        }
         let per_value = self.kind.per_value();
         if per_value == 0 || !outputs.is_multiple_of(per_value) {
             return Err(Error::Outputs { outputs, per_value });
@@ -88,6 +138,16 @@ impl Outputs {
             return;
         }
         let per_value = self.kind.per_value().max(1);
+        if let OutputKind::Heads(heads) = &self.kind {
+            for mut rest in rows.chunks_exact_mut(per_value) {
+                for head in heads {
+                    let (outputs, later) = rest.split_at_mut(head.count);
+                    head.outputs.apply(outputs);
+                    rest = later;
+                }
+            }
+            return;
+        }
         for (index, outputs) in rows.chunks_exact_mut(per_value).enumerate() {
             let (mean, std) = match &self.scale {
                 Some(Standardize { mean, std }) => {
@@ -111,7 +171,7 @@ impl Outputs {
 
     /// Returns the names of the predictions for this number of values: `value_1`, `q0.1`, `mean` and `std`, `rate_1`,
     /// or `p_1`. With several values, the names of quantiles, means and standard deviations start with that of the
-    /// value, as in `value_2_q0.1`.
+    /// value, as in `value_2_q0.1`. Those of heads start with the name of the head and a point.
     pub fn names(&self, values: usize) -> Vec<String> {
         let named = |parts: &[String]| -> Vec<String> {
             let prefix = |k: usize| if values > 1 { format!("value_{k}_") } else { String::new() };
@@ -127,7 +187,17 @@ impl Outputs {
             OutputKind::Gaussian => named(&["mean".into(), "std".into()]),
             OutputKind::LogRate => numbered("rate"),
             OutputKind::Logit => numbered("p"),
+            OutputKind::Heads(heads) => heads.iter().flat_map(HeadOutputs::names).collect(),
         }
+    }
+}
+
+impl HeadOutputs {
+    /// Returns the names of its predictions, which start with its own.
+    fn names(&self) -> Vec<String> {
+        let values = self.count / self.outputs.kind.per_value().max(1);
+        let names = self.outputs.names(values).into_iter();
+        names.map(|name| format!("{}.{name}", self.name)).collect()
     }
 }
 
@@ -174,6 +244,54 @@ mod tests {
         let mut row = [0.0];
         Outputs { kind: OutputKind::LogRate, scale: None }.apply(&mut row);
         assert_eq!(row, [1.0]);
+    }
+
+    #[test]
+    fn heads_are_applied_as_if_each_were_alone() {
+        let scale = Some(Standardize { mean: vec![10.0], std: vec![2.0] });
+        let alone = [
+            (2, Outputs::default()),
+            (2, Outputs { kind: OutputKind::Gaussian, scale: scale.clone() }),
+            (3, Outputs { kind: OutputKind::Quantiles(vec![0.1, 0.5, 0.9]), scale }),
+            (1, Outputs { kind: OutputKind::LogRate, scale: None }),
+        ];
+        let head = |(k, (count, outputs)): (usize, &(usize, Outputs))| HeadOutputs {
+            name: format!("h{k}"),
+            count: *count,
+            outputs: outputs.clone(),
+        };
+        let heads = OutputKind::Heads(alone.iter().enumerate().map(head).collect());
+        let outputs = Outputs { kind: heads, scale: None };
+        let mut rows: Vec<f32> = (0..16).map(|k| (k as f32 * 0.7).sin()).collect();
+        let mut expected = rows.clone();
+        for row in expected.chunks_exact_mut(8) {
+            let mut at = 0;
+            for (count, outputs) in &alone {
+                outputs.apply(&mut row[at..at + count]);
+                at += count;
+            }
+        }
+        outputs.apply(&mut rows);
+        assert_eq!(rows, expected);
+        let names = [
+            "h0.value_1",
+            "h0.value_2",
+            "h1.mean",
+            "h1.std",
+            "h2.q0.1",
+            "h2.q0.5",
+            "h2.q0.9",
+            "h3.rate_1",
+        ];
+        assert_eq!(outputs.names(1), names);
+        assert!(outputs.check(8).is_ok());
+        let message = "7 outputs: expected those of the heads, [2, 2, 3, 1]";
+        assert_eq!(outputs.check(7).unwrap_err().to_string(), message);
+        let text = serde_json::to_string(&outputs).unwrap();
+        assert_eq!(serde_json::from_str::<Outputs>(&text).unwrap(), outputs);
+        let huge = |count| HeadOutputs { name: "x".into(), count, outputs: Outputs::default() };
+        let huge = OutputKind::Heads(vec![huge(usize::MAX), huge(2)]);
+        assert!(Outputs { kind: huge, scale: None }.check(1).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ragged_datasets::formats::{Column, Role};
 use ragged_datasets::tokens::StepTokens;
-use ragged_datasets::{Dataset, Target};
+use ragged_datasets::{Dataset, Target, TargetPart};
 
 use crate::failure::Failure;
 
@@ -17,6 +17,49 @@ pub(super) struct Summary {
     /// The number of examples of each class, or of time steps where each has a class.
     classes: Vec<usize>,
     targets: Values,
+    /// One of each of several targets.
+    parts: Vec<PartSummary>,
+}
+
+/// One of several targets.
+struct PartSummary {
+    name: String,
+    labels: Vec<String>,
+    /// The number of targets of each class.
+    classes: Vec<usize>,
+    values: Values,
+}
+
+impl PartSummary {
+    fn new(part: &TargetPart) -> Self {
+        let labels = part.labels().unwrap_or_default().to_vec();
+        let classes = vec![0; labels.len()];
+        Self { name: part.name.clone(), labels, classes, values: Values::NONE }
+    }
+
+    fn add(&mut self, value: f32) {
+        self.values.add(value);
+        if let Some(count) = self.classes.get_mut(value as usize).filter(|_| !value.is_nan()) {
+            *count += 1;
+        }
+    }
+}
+
+/// Writes the number of targets of each class, or the range of the values.
+impl std::fmt::Display for PartSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.labels.is_empty() {
+            return write!(f, "{}", self.values);
+        }
+        let counts = self.labels.iter().zip(&self.classes).take(CLASSES);
+        let counts: Vec<_> = counts.map(|(label, count)| format!("{label} {count}")).collect();
+        let more = if self.labels.len() > CLASSES { ", ..." } else { "" };
+        write!(f, "{} classes: {}{more}", self.labels.len(), counts.join(", "))?;
+        match self.values.missing {
+            0 => Ok(()),
+            missing => write!(f, ", {missing} missing"),
+        }
+    }
 }
 
 /// The values of a feature or of the targets.
@@ -76,6 +119,7 @@ impl Summary {
             tokens: data.token_columns().iter().map(|c| vec![0; c.texts.len()]).collect(),
             classes: vec![0; data.target_kind().labels().map_or(0, <[String]>::len)],
             targets: Values::NONE,
+            parts: data.target_kind().parts().iter().map(PartSummary::new).collect(),
         };
         for index in 0..data.len() {
             let example = data.get(0, index)?;
@@ -93,13 +137,20 @@ impl Summary {
                 Target::StepClasses(classes) | Target::Labels(classes) => {
                     classes.iter().for_each(|&class| this.classes[class as usize] += 1);
                 }
-                Target::Values(values) => values.iter().for_each(|&value| this.targets.add(value)),
-                Target::StepValues(values) => {
-                    values.values().iter().for_each(|&value| this.targets.add(value));
-                }
+                Target::Values(values) => this.add_targets(values),
+                Target::StepValues(values) => this.add_targets(values.values()),
             }
         }
         Ok(this)
+    }
+
+    /// Adds targets that are values, row-major.
+    fn add_targets(&mut self, values: &[f32]) {
+        if self.parts.is_empty() {
+            return values.iter().for_each(|&value| self.targets.add(value));
+        }
+        let parts = self.parts.len();
+        values.iter().enumerate().for_each(|(at, &value)| self.parts[at % parts].add(value));
     }
 
     /// Prints what each column of a file is read as, and the range of each feature.
@@ -161,6 +212,12 @@ impl Summary {
         let percent = 100.0 * missing as f64 / values.max(1) as f64;
         writeln!(out, "missing    {missing} of {values} values ({percent:.1} %)")?;
         let per = if kind.is_per_step() { "per step" } else { "per sequence" };
+        for part in &self.parts {
+            writeln!(out, "target     {} {per}, {part}", part.name)?;
+        }
+        if !self.parts.is_empty() {
+            return Ok(());
+        }
         if let Some(labels) = kind.labels() {
             let counts = labels.iter().zip(&self.classes).take(CLASSES);
             let counts: Vec<_> = counts.map(|(label, count)| format!("{label} {count}")).collect();

@@ -16,7 +16,7 @@ use crate::console::say;
 use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
-use crate::text::{further_metrics, metric, print_notes, wrap};
+use crate::text::{further_metrics, headlines, print_notes, wrap};
 use crate::train::progress::{Progress, Throughput};
 
 /// The number of classes up to which the recall of each is printed; `confusion.txt` has all of them.
@@ -90,15 +90,14 @@ fn report(
     throughput: Throughput,
 ) -> Result<(), Failure> {
     let mut out = std::io::stdout();
-    let (name, value) = summary.test.headline();
     writeln!(out, "trained   {}", summary.trained)?;
     if summary.epochs < epochs {
         writeln!(out, "stopped   early, after {} of {epochs} epochs", summary.epochs)?;
     }
     writeln!(
         out,
-        "test      {name} {} (loss {:.4}) on {} sequences, epoch {} of {epochs}",
-        metric(value),
+        "test      {} (loss {:.4}) on {} sequences, epoch {} of {epochs}",
+        headlines(&summary.test).join(", "),
         summary.test.loss,
         summary.test_examples,
         summary.epoch,
@@ -107,7 +106,10 @@ fn report(
         writeln!(out, "metrics   {further}")?;
     }
     if !summary.classes.is_empty() && summary.classes.len() <= LISTED_CLASSES {
-        let recall = |class: &ClassResult| format!("{} {:.4}", class.label, class.scores.recall);
+        let recall = |class: &ClassResult| {
+            let head = class.head.as_ref().map_or(String::new(), |head| format!("{head} "));
+            format!("{head}{} {:.4}", class.label, class.scores.recall)
+        };
         let recalls: Vec<_> = summary.classes.iter().map(recall).collect();
         writeln!(out, "recall    {}", recalls.join(", "))?;
     }

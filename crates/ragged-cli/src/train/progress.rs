@@ -10,7 +10,7 @@ use ragged_train::{Observer, Result};
 
 use crate::console::say;
 use crate::signals::Signals;
-use crate::text::{count, duration, join_parts, metric};
+use crate::text::{count, duration, headlines, join_parts, metric};
 
 /// The number of lines without a terminal, except for the line of the last epoch.
 const LINES: usize = 20;
@@ -120,12 +120,12 @@ impl Observer for Progress {
 
 /// What an epoch achieved, the most important part first.
 fn epoch_parts(record: &EpochRecord, epochs: usize) -> Vec<String> {
-    let (name, value) = record.monitored().headline();
+    let name = record.monitored().headline().0;
     let part = if record.valid.is_some() { "valid" } else { "train" };
-    let mut parts = vec![
-        format!("epoch {}/{epochs}", record.epoch),
-        format!("{part} {name} {}", metric(value)),
-    ];
+    let mut parts = vec![format!("epoch {}/{epochs}", record.epoch)];
+    let mut headlines = headlines(record.monitored());
+    headlines[0] = format!("{part} {}", headlines[0]);
+    parts.extend(headlines);
     if (part, name) != ("train", "loss") {
         parts.push(format!("train loss {}", metric(record.train.loss)));
     }

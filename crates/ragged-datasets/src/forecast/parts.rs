@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::example::{Example, Sequence, Target, TargetKind};
+use crate::example::{Example, Sequence, Target};
 use crate::forecast::config::ForecastConfig;
 use crate::forecast::error::ForecastError;
 use crate::forecast::naive::naive_errors;
 use crate::forecast::roles::Roles;
 use crate::forecast::windows::{Forecast, Window};
 use crate::in_memory::InMemory;
+use crate::target_kind::TargetKind;
 
 /// The windows of the parts into which series are divided.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::Result;
-use crate::example::{Example, Sequence, Target, TargetKind};
+use crate::example::{Example, Sequence, Target};
 use crate::forecast::roles::Roles;
 use crate::in_memory::InMemory;
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 

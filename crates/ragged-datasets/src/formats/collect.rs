@@ -2,31 +2,38 @@
 //! features.
 
 use std::collections::HashSet;
-use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Location, Result};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
 use crate::formats::column::{Column, Role};
 use crate::formats::content;
 use crate::formats::feature_names::FeatureNames;
 use crate::formats::field::{Field, RawTarget, Value};
 use crate::formats::labels::{Vocabulary, distinct};
+use crate::formats::notes;
 use crate::formats::number::shown;
+use crate::formats::options::ReadOptions;
+use crate::formats::parts;
 use crate::formats::precision::Precision;
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::resolve::{resolve, target};
 use crate::formats::schema::Schema;
 use crate::formats::static_columns::StaticNames;
+use crate::formats::target_names::TargetNames;
 use crate::formats::task::{self, Task};
 use crate::formats::token_columns::Tokens;
 use crate::in_memory::InMemory;
+use crate::target_kind::{TargetKind, TargetPart};
 
 /// Collects the sequences of one or more files.
 pub(super) struct Collector<'a> {
     task: Option<Task>,
     /// The number of times that each step is read.
     repeat: usize,
+    /// Whether targets are parts even if all are numbers.
+    wants_parts: bool,
+    targets: TargetNames,
     known: Option<&'a TargetKind>,
     /// Whether values are kept in 64 bits in any case.
     exact: bool,
@@ -48,11 +55,13 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     /// Creates a collector for data of a known schema, of a task, or of the kind found in the files.
-    pub(super) fn new(task: Option<Task>, schema: Option<&'a Schema>) -> Self {
+    pub(super) fn new(options: &ReadOptions, schema: Option<&'a Schema>) -> Self {
         let names = FeatureNames::new(schema.and_then(|schema| schema.features.clone()));
         Self {
-            task,
-            repeat: 1,
+            task: options.task,
+            repeat: options.repeat.map_or(1, |times| times.get().into()),
+            wants_parts: options.parts,
+            targets: TargetNames::new(schema),
             known: schema.map(|schema| &schema.targets),
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
@@ -67,11 +76,6 @@ impl<'a> Collector<'a> {
             columns: vec![],
             known_columns: HashSet::new(),
         }
-    }
-
-    /// Returns the collector, which repeats each step.
-    pub(super) fn repeating(self, times: Option<NonZeroU8>) -> Self {
-        Self { repeat: times.map_or(1, |times| times.get().into()), ..self }
     }
 
     /// Whether these are the training data, and not data that are read with their schema.
@@ -153,6 +157,11 @@ impl<'a> Collector<'a> {
         &mut self.statics
     }
 
+    /// Returns the names of the targets.
+    pub(super) fn targets(&mut self) -> &mut TargetNames {
+        &mut self.targets
+    }
+
     /// Adds a sequence, which must have as many features as the ones before.
     pub(super) fn push(&mut self, mut sequence: RawSequence) -> Result<()> {
         if let Some(got) = sequence.features {
@@ -169,6 +178,14 @@ impl<'a> Collector<'a> {
         }
         if !self.wants_targets() {
             sequence.target = RawTarget::None;
+        }
+        if let RawTarget::Named { names, rows, .. } = &mut sequence.target {
+            let order = self.targets.order(names, true);
+            let order = order.map_err(|reason| sequence.location.error(reason))?;
+            for row in rows {
+                *row = order.iter().map(|&k| row[k].clone()).collect();
+            }
+            *names = self.targets.known().to_vec();
         }
         self.sequences.push((self.file(), sequence));
         Ok(())
@@ -196,23 +213,45 @@ impl<'a> Collector<'a> {
         let Some(features) = self.features.or(first.map(|_| 1)) else {
             return Err(Location::Whole.error("expected at least one sequence, got none"));
         };
+        let parts = self.parts()?;
         let targets = self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
         let task = match self.wanted() {
+            _ if parts.is_some() => None,
             // The targets of a known kind are checked one by one.
             Some(task) if self.known.is_some() => Some(task),
-            given => task::decide(given, targets).map_err(|(file, e)| self.in_file(file, e))?,
+            given => {
+                let numbers = self.targets.declared(0);
+                task::decide(given, numbers, targets).map_err(|(file, e)| self.in_file(file, e))?
+            }
         };
         let raw = self.sequences.iter().map(|(_, sequence)| &sequence.target);
-        if self.wanted().is_none() && task::is_binary(raw) {
+        let decided = self.wanted().is_some() || self.targets.declared(0).is_some();
+        if !decided && parts.is_none() && task::is_binary(raw) {
             let note = "target: the numbers 0 and 1 are two classes (set the task to regression for values)";
             self.content_notes.push(note.into());
         }
         let per_step = task.is_some_and(Task::is_per_step);
-        let content = task.map_or(String::new(), |task| self.target_content(task));
+        let content = task.map_or(String::new(), |task| {
+            let why = match (self.known, self.task) {
+                (Some(_), _) => ", as in the training data",
+                (None, Some(_)) => ", by the given task",
+                (None, None) => "",
+            };
+            task.content(self.sequences.iter().map(|(_, sequence)| &sequence.target)) + why
+        });
         for column in self.columns.iter_mut().filter(|column| column.role == Role::Target) {
             column.content.clone_from(&content);
         }
-        for at in 0..self.sequences.len() {
+        if let Some(TargetKind::Parts { parts, per_step }) = &parts {
+            for column in self.columns.iter_mut().filter(|column| column.role == Role::Target) {
+                // Those of JSON lines are in one object.
+                column.content = match parts.iter().find(|part| part.name == column.name) {
+                    Some(part) => parts::content(part, *per_step),
+                    None => parts::all_content(parts, *per_step),
+                };
+            }
+        }
+        for at in 0..if parts.is_some() { 0 } else { self.sequences.len() } {
             let (file, raw) = &mut self.sequences[at];
             let (file, target) = (*file, std::mem::replace(&mut raw.target, RawTarget::None));
             match resolve(target, per_step) {
@@ -220,12 +259,15 @@ impl<'a> Collector<'a> {
                 Err(error) => return Err(self.in_file(file, error)),
             }
         }
-        let kind = match self.known {
-            Some(kind) => kind.clone(),
-            None => self.kind(task),
+        let kind = match (self.known, parts) {
+            (Some(kind), _) => kind.clone(),
+            (None, Some(kind)) => kind,
+            (None, None) => self.kind(task),
         };
         let exact = self.check_precision(features) || self.exact;
         let vocabulary = Vocabulary::new(kind.labels().unwrap_or_default());
+        let of_part = |part: &TargetPart| Vocabulary::new(part.labels().unwrap_or_default());
+        let of_parts: Vec<Vocabulary> = kind.parts().iter().map(of_part).collect();
         let (mut examples, mut ids) = (vec![], vec![]);
         for (file, mut raw) in std::mem::take(&mut self.sequences) {
             let (values, tokens) =
@@ -237,7 +279,12 @@ impl<'a> Collector<'a> {
                 None => sequence,
             };
             let length = sequence.len();
-            let target = target(&kind, &vocabulary, &raw, length);
+            let target = match &kind {
+                TargetKind::Parts { parts, per_step } => {
+                    parts::target(parts, *per_step, &of_parts, &raw, length)
+                }
+                kind => target(kind, &vocabulary, &raw, length),
+            };
             let target = target.map_err(|error| self.in_file(file, error))?;
             ids.extend(raw.id);
             examples.push(Example::new(sequence, target));
@@ -251,8 +298,9 @@ impl<'a> Collector<'a> {
         if self.known.is_none() {
             let content = content::notes(&examples, features, |k| self.names.name(k));
             self.content_notes.extend(content);
+            self.content_notes.extend(parts::missing_notes(kind.parts(), &examples));
         }
-        let notes = self.notes();
+        let notes = notes::distinct(&self.notes, &self.files).chain(self.content_notes).collect();
         let names = self.names.into_names();
         let data = InMemory::new(examples, kind)?.with_ids(ids)?.with_feature_names(names)?;
         let data = data.with_token_columns(self.tokens.into_columns())?;
@@ -260,50 +308,23 @@ impl<'a> Collector<'a> {
         Ok(data.with_notes(notes).with_columns(self.columns))
     }
 
-    /// Describes the targets of a task, and why the task is what it is.
-    fn target_content(&self, task: Task) -> String {
-        let what = match task {
-            Task::Transcription => "lists of labels",
-            _ if task.predicts_numbers() => "numbers",
-            _ => "names of classes",
+    /// Returns the kind of several targets with names, or `None` if the targets are of another kind.
+    fn parts(&mut self) -> Result<Option<TargetKind>> {
+        let targets = || self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
+        let (task, names, mut notes) = (self.task, &self.targets, vec![]);
+        let decided = match self.known {
+            Some(TargetKind::Parts { .. }) => return Ok(self.known.cloned()),
+            Some(_) => return Ok(None),
+            None => parts::check_declared(names, targets())
+                .and_then(|()| parts::are_parts(self.wants_parts, task, names, targets()))
+                .and_then(|are_parts| match are_parts {
+                    true => parts::decide(task, names, targets(), &mut notes).map(Some),
+                    false => Ok(None),
+                }),
         };
-        let in_rows = |(_, sequence): &(usize, RawSequence)| match &sequence.target {
-            RawTarget::Column(rows) => rows.len() > 1,
-            _ => false,
-        };
-        let per = match task.is_per_step() {
-            true => "one for each step",
-            false if self.sequences.iter().any(in_rows) => "the same in all rows of a sequence",
-            false => "one for each sequence",
-        };
-        let why = match (self.known, self.task) {
-            (Some(_), _) => ", as in the training data",
-            (None, Some(_)) => ", by the given task",
-            (None, None) => "",
-        };
-        format!("{what}, {per}{why}")
-    }
-
-    /// Returns the distinct notes, each with the first of its files if there are several files.
-    fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<(usize, &str, usize)> = vec![];
-        for (file, text) in &self.notes {
-            match notes.iter_mut().find(|(_, known, _)| known == text) {
-                Some((_, _, count)) => *count += 1,
-                None => notes.push((*file, text, 1)),
-            }
-        }
-        let note = |(file, text, count): (usize, &str, usize)| match self.files.get(file) {
-            Some(path) if self.files.len() > 1 => {
-                let path = path.display();
-                let others = count - 1;
-                let more =
-                    if others > 0 { format!(" and {others} other files") } else { String::new() };
-                format!("{path}{more}: {text}")
-            }
-            _ => text.to_string(),
-        };
-        notes.into_iter().map(note).chain(self.content_notes.iter().cloned()).collect()
+        let decided = decided.map_err(|(file, error)| self.in_file(file, error))?;
+        self.content_notes.extend(notes);
+        Ok(decided)
     }
 
     /// Whether 32 bits cannot hold the values of some feature, which is noted.
@@ -340,7 +361,9 @@ impl<'a> Collector<'a> {
             RawTarget::None => 0,
             RawTarget::One(_) => 1,
             RawTarget::Many(fields) => fields.len(),
-            RawTarget::Rows(rows) | RawTarget::Column(rows) => rows.first().map_or(0, Vec::len),
+            RawTarget::Rows(rows) | RawTarget::Column(rows) | RawTarget::Named { rows, .. } => {
+                rows.first().map_or(0, Vec::len)
+            }
         };
         match task {
             None => TargetKind::NONE,

@@ -5,11 +5,19 @@ use std::collections::{HashMap, HashSet};
 use crate::formats::number::shown;
 
 /// The names that every file must have, once they are known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FeatureNames {
+    /// What the names are of, as messages say it.
+    what: &'static str,
     known: Option<Vec<String>>,
     /// Whether a file without names was noted.
     noted: bool,
+}
+
+impl Default for FeatureNames {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 /// The number of names that a message lists.
@@ -17,7 +25,12 @@ const NAMES: usize = 20;
 
 impl FeatureNames {
     pub(super) fn new(known: Option<Vec<String>>) -> Self {
-        Self { known, noted: false }
+        Self { what: "feature", known, noted: false }
+    }
+
+    /// Starts with the names of targets.
+    pub(super) fn of_targets(known: Option<Vec<String>>) -> Self {
+        Self { what: "target", ..Self::new(known) }
     }
 
     /// Returns the names, if a file or the schema has them.
@@ -44,7 +57,7 @@ impl FeatureNames {
         let mut index: HashMap<&str, usize> = HashMap::with_capacity(found.len());
         for (k, name) in found.iter().enumerate() {
             if index.insert(name, k).is_some() {
-                return Err(format!("feature `{}` occurs twice", shown(name)));
+                return Err(format!("{} `{}` occurs twice", self.what, shown(name)));
             }
         }
         let known = self.known.get_or_insert_with(|| found.to_vec());
@@ -65,7 +78,7 @@ impl FeatureNames {
         let parts = [part("missing", &missing), part("unexpected", &unexpected)];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         let expected = list(known.iter().map(String::as_str));
-        Err(format!("expected the features {expected}: {}", parts.join("; ")))
+        Err(format!("expected the {}s {expected}: {}", self.what, parts.join("; ")))
     }
 
     /// Returns the note about a file without names, once, if names are known.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::Location;
 use crate::formats::decimal::Decimal;
+use crate::formats::feature_names::list;
 use crate::formats::number::{has_separators, is_missing, narrow, number, shown};
 
 /// One value of a target.
@@ -114,6 +115,13 @@ pub(super) enum RawTarget {
     /// The cells of a table: one or more for each step, of which the same value in all steps is one
     /// target for the sequence.
     Column(Vec<Vec<Field>>),
+    /// An object of JSON: a value for each name, or a list of them with one for each step. The fields of a row are in
+    /// the order of the names.
+    Named {
+        names: Vec<String>,
+        rows: Vec<Vec<Field>>,
+        listed: bool,
+    },
 }
 
 impl RawTarget {
@@ -123,7 +131,7 @@ impl RawTarget {
             Self::None => Box::new(std::iter::empty()),
             Self::One(field) => Box::new(std::iter::once((0, field))),
             Self::Many(fields) => Box::new(fields.iter().map(|field| (0, field))),
-            Self::Rows(rows) | Self::Column(rows) => {
+            Self::Rows(rows) | Self::Column(rows) | Self::Named { rows, .. } => {
                 Box::new(rows.iter().flat_map(|fields| fields.iter().enumerate()))
             }
         }
@@ -148,6 +156,9 @@ impl RawTarget {
             Self::Many(fields) => format!("a list of {}", fields.len()),
             Self::Rows(rows) | Self::Column(rows) => {
                 format!("{} for each of {} steps", rows.first().map_or(0, Vec::len), rows.len())
+            }
+            Self::Named { names, .. } => {
+                format!("an object with {}", list(names.iter().map(String::as_str)))
             }
         }
     }

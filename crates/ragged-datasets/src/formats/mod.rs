@@ -34,6 +34,9 @@
 //! otherwise in alphabetical order; a `.ts` file declares its own order. [`read_as`] maps labels to an
 //! existing vocabulary.
 //!
+//! **Several targets** of different kinds, such as a class and a number, have the names of their columns or, in JSON
+//! lines, of the keys of an object; they are [`TargetKind::Parts`](crate::TargetKind::Parts).
+//!
 //! **Features** have the names of the columns of a table or the keys of JSON objects, or those in the
 //! array `features`. Later files of a folder, and files read with [`read_as`], are read by these names.
 //!
@@ -62,10 +65,12 @@ mod json_lines;
 mod labels;
 mod line;
 mod newlines;
+mod notes;
 mod npy;
 mod npz;
 mod number;
 mod options;
+pub(crate) mod parts;
 mod precision;
 mod raw_sequence;
 mod read;
@@ -73,6 +78,7 @@ mod resolve;
 mod safetensors;
 mod schema;
 mod static_columns;
+mod target_names;
 pub(crate) mod task;
 mod time;
 mod token_columns;

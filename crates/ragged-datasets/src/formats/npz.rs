@@ -88,6 +88,7 @@ fn zip_error(error: zip::result::ZipError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::options::ReadOptions;
 
     #[test]
     fn archives_that_would_fill_the_memory_are_refused() {
@@ -111,7 +112,9 @@ mod tests {
         let block = vec![0; 1 << 20];
         (0..70).for_each(|_| archive.write_all(&block).unwrap());
         let bytes = archive.finish().unwrap();
-        let error = read(bytes, &mut Collector::new(None, None)).unwrap_err().to_string();
+        let error = read(bytes, &mut Collector::new(&ReadOptions::default(), None))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("values: 73400320 bytes, compressed to "), "{error}");
     }
 }

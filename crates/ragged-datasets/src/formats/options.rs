@@ -44,6 +44,11 @@ pub struct ReadOptions {
     /// its sequence of letters; repeated letters make room for it. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat: Option<NonZeroU8>,
+    /// Whether each target is one of several with names ([`TargetKind::Parts`](crate::TargetKind::Parts)), even if all
+    /// targets are numbers, or there is only one. It follows from the heads of a model and is not saved. Default false:
+    /// only targets of different kinds and several classes are.
+    #[serde(skip)]
+    pub parts: bool,
     /// The columns of a table.
     pub csv: CsvColumns,
 }

@@ -38,7 +38,7 @@ pub fn read_as(path: &Path, options: &ReadOptions, schema: impl Into<Schema>) ->
 }
 
 fn read_path(path: &Path, options: &ReadOptions, schema: Option<&Schema>) -> Result<InMemory> {
-    let mut collector = Collector::new(options.task, schema).repeating(options.repeat);
+    let mut collector = Collector::new(options, schema);
     let mut read = |path: &Path, into: &mut Collector| read_file(path, options, into);
     if path.is_dir() {
         folder::read(path, &mut collector, &mut read)?;
@@ -75,7 +75,7 @@ pub fn parse(
     options: &ReadOptions,
     schema: Option<&Schema>,
 ) -> Result<InMemory> {
-    let mut collector = Collector::new(options.task, schema).repeating(options.repeat);
+    let mut collector = Collector::new(options, schema);
     read_input(Cursor::new(bytes), format, options, &mut collector)?;
     collector.finish()
 }

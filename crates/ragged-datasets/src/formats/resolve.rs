@@ -1,12 +1,13 @@
 //! From the fields of one sequence to its target, once the kind of targets is decided.
 
 use crate::error::{Error, Result};
-use crate::example::{Sequence, Target, TargetKind};
+use crate::example::{Sequence, Target};
 use crate::formats::feature_names::list;
 use crate::formats::field::{Field, RawTarget};
 use crate::formats::labels::Vocabulary;
 use crate::formats::number::shown;
 use crate::formats::raw_sequence::RawSequence;
+use crate::target_kind::TargetKind;
 
 /// Makes one target per sequence, or one per step, of the cells of a table.
 pub(super) fn resolve(target: RawTarget, per_step: bool) -> Result<RawTarget> {
@@ -111,6 +112,8 @@ pub(super) fn target(
                     format!("{count} numbers for each of {length} steps")
                 }
                 TargetKind::Labels(_) => "a list of labels".into(),
+                // Converted by the parts themselves.
+                TargetKind::Parts { parts, .. } => format!("{} targets", parts.len()),
             };
             Err(error(format!("target: expected {expected}, got {}", raw.target.describe())))
         }

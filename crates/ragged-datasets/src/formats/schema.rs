@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::example::TargetKind;
+use crate::target_kind::TargetKind;
 
 /// The kind of targets and the names of the features and token columns of a data set, with which later files are read.
 ///

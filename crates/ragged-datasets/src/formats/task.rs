@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::example::{Example, Target, TargetKind};
+use crate::example::{Example, Target};
 use crate::formats::field::{Evidence, Field, RawTarget};
+use crate::target_kind::TargetKind;
 
 /// What is predicted from a sequence.
 ///
@@ -19,11 +20,14 @@ use crate::formats::field::{Evidence, Field, RawTarget};
 /// 3. A cell that does not match its column is an error at its line: a text among numbers, a number
 ///    of JSON among names, a missing value among either. An empty cell of a table is allowed if another
 ///    row of its series has the target.
-/// 4. Targets are per step if the file has a list of them for each sequence. In a table, they are per
+/// 4. Several columns of targets that are not all numbers, and the keys of an object in JSON lines, are
+///    [parts](crate::TargetKind::Parts), each of which is classes or values by 1 and 2. Missing values are allowed
+///    among them: an empty cell and `NA` in a table, `null` in JSON.
+/// 5. Targets are per step if the file has a list of them for each sequence. In a table, they are per
 ///    step if the target changes within any series. Numbers are compared as numbers, so that `0.5` and
 ///    `0.50` are the same, and names without the white space around them.
 ///
-/// A given task decides 2 and 4. Then names among numbers are labels, and a missing value is an error
+/// A given task decides 2 and 5. Then names among numbers are labels, and a missing value is an error
 /// among labels that are all numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,7 +46,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Returns the task of a kind of target, or `None` if there is no target.
+    /// Returns the task of a kind of target, or `None` if there is no target, or several of kinds of their own.
     ///
     /// ```
     /// use ragged_datasets::TargetKind;
@@ -59,6 +63,7 @@ impl Task {
             TargetKind::StepClasses(_) => Some(Self::SequenceLabelling),
             TargetKind::StepValues(_) => Some(Self::StepRegression),
             TargetKind::Labels(_) => Some(Self::Transcription),
+            TargetKind::Parts { .. } => None,
         }
     }
 
@@ -79,6 +84,23 @@ impl Task {
     /// Whether each step has a target.
     pub(super) fn is_per_step(self) -> bool {
         matches!(self, Self::SequenceLabelling | Self::StepRegression)
+    }
+
+    /// Describes the targets of a column.
+    pub(super) fn content<'a>(self, mut targets: impl Iterator<Item = &'a RawTarget>) -> String {
+        let what = match self {
+            Self::Transcription => "lists of labels",
+            _ if self.predicts_numbers() => "numbers",
+            _ => "names of classes",
+        };
+        let in_rows =
+            |target: &RawTarget| matches!(target, RawTarget::Column(rows) if rows.len() > 1);
+        let per = match self.is_per_step() {
+            true => "one for each step",
+            false if targets.any(in_rows) => "the same in all rows of a sequence",
+            false => "one for each sequence",
+        };
+        format!("{what}, {per}")
     }
 
     fn name(self) -> &'static str {
@@ -105,13 +127,15 @@ impl Column {
     }
 }
 
-/// Decides the task from the targets, each with the index of its file. `None` if there is no target.
+/// Decides the task from the targets, each with the index of its file. `None` if there is no target. `numbers` is
+/// whether they are numbers, where that is known of the column.
 ///
 /// # Errors
 ///
 /// The index of the file and the error of the first field that does not match its column.
 pub(super) fn decide<'a>(
     given: Option<Task>,
+    numbers: Option<bool>,
     targets: impl Iterator<Item = (usize, &'a RawTarget)> + Clone,
 ) -> Result<Option<Task>, (usize, Error)> {
     let mut columns: Vec<Column> = vec![];
@@ -125,9 +149,10 @@ pub(super) fn decide<'a>(
             Evidence::Missing => {}
         }
     }
+    let known = given.or(numbers.map(|numbers| Task::new(numbers, false)));
     for (file, target) in targets.clone() {
         for (k, field) in target.fields() {
-            check(given, columns[k], columns.len(), field)
+            check(known, columns[k], field)
                 .map_err(|reason| (file, field.location.error(format!("target: {reason}"))))?;
         }
     }
@@ -140,12 +165,13 @@ pub(super) fn decide<'a>(
         return Ok(None);
     }
     let binary = is_binary(targets.clone().map(|(_, target)| target));
-    let numbers = columns.iter().all(|column| column.is_of_numbers()) && !binary;
+    let inferred = columns.iter().all(|column| column.is_of_numbers()) && !binary;
+    let numbers = numbers.unwrap_or(inferred);
     let per_step = targets.clone().any(|(_, target)| match target {
         RawTarget::Rows(_) => true,
         RawTarget::Many(_) => !numbers,
         RawTarget::Column(_) => target.change().is_some(),
-        RawTarget::None | RawTarget::One(_) => false,
+        RawTarget::None | RawTarget::One(_) | RawTarget::Named { .. } => false,
     });
     Ok(Some(Task::new(numbers, per_step)))
 }
@@ -167,8 +193,8 @@ pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget> + Clone
     found == [true; 2]
 }
 
-/// Checks that a field matches its column, which is one of `count`.
-fn check(given: Option<Task>, column: Column, count: usize, field: &Field) -> Result<(), String> {
+/// Checks that a field matches its column.
+fn check(given: Option<Task>, column: Column, field: &Field) -> Result<(), String> {
     if field.is_empty() {
         return Ok(());
     }
@@ -209,10 +235,6 @@ fn check(given: Option<Task>, column: Column, count: usize, field: &Field) -> Re
             column.numbers + column.names,
             field.label()
         )),
-        Evidence::Name if given.is_none() && count > 1 => Err(format!(
-            "expected a number, as there are {count} columns of targets, got {}",
-            field.shown()
-        )),
         _ => Ok(()),
     }
 }
@@ -220,7 +242,7 @@ fn check(given: Option<Task>, column: Column, count: usize, field: &Field) -> Re
 /// The number of classes that a summary lists.
 const CLASSES: usize = 20;
 
-/// Describes the targets in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
+/// Describes the targets, which have no parts, in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
 pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
     let Some(task) = Task::of(kind) else { return "target: none".into() };
     let per_step = if kind.is_per_step() { " (one target per step)" } else { "" };

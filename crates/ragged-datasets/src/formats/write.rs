@@ -56,6 +56,9 @@ fn write_output(dataset: &InMemory, format: Format, out: &mut (impl Write + Seek
     if dataset.target_kind().is_transcription() && format != Format::JsonLines {
         return Err(unsupported(format.name(), "a list of labels: write `.jsonl`"));
     }
+    if !dataset.target_kind().parts().is_empty() && format != Format::JsonLines {
+        return Err(unsupported(format.name(), "several targets with names: write `.jsonl`"));
+    }
     match format {
         Format::Ts => ts::write(dataset, out),
         Format::Csv => csv::write(dataset, out),

@@ -77,8 +77,9 @@ mod tests {
     use ragged_sequence::random::Generator;
 
     use super::*;
-    use crate::example::{Example, Sequence, Target, TargetKind};
+    use crate::example::{Example, Sequence, Target};
     use crate::in_memory::InMemory;
+    use crate::target_kind::TargetKind;
 
     #[test]
     fn examples_are_drawn_in_proportion_to_their_weights() {

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Result, check_size};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
 use crate::synthetic::lengths::Lengths;
 use crate::synthetic::task::SyntheticTask;
+use crate::target_kind::TargetKind;
 
 /// The configuration of [`Synthetic`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Result, check_size};
-use crate::example::{Example, Sequence, Target, TargetKind};
+use crate::example::{Example, Sequence, Target};
+use crate::target_kind::TargetKind;
 
 /// The configuration of [`FixedLengthSums`]. The defaults are those of the lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

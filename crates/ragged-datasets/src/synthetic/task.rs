@@ -4,10 +4,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, check_size};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
 use crate::synthetic::{
     adding, copy_memory, dyck, noisy_sine, parity, seasonal, sums, temporal_order,
 };
+use crate::target_kind::TargetKind;
 
 /// A task to learn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,8 @@ use ragged_transforms::{StaticEncoder, TokenEncoder, TokenVocabulary};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::{StaticColumns, Statics};
 use crate::tokens::step_tokens::StepTokens;

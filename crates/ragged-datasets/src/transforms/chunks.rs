@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Result, check_size};
-use crate::example::{Example, TargetKind};
+use crate::example::Example;
 use crate::in_memory::InMemory;
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 

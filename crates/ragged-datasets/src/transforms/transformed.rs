@@ -6,8 +6,8 @@ use ragged_transforms::{Pipeline, Values};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::example::TargetKind;
 use crate::example::{Example, Sequence};
+use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
 

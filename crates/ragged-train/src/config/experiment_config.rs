@@ -153,16 +153,16 @@ impl ExperimentConfig {
         held_out && self.train.overfit_batches == 0
     }
 
-    /// Returns the configuration of the model for data with these features, vocabularies and targets, of which each
-    /// value has this number of outputs.
+    /// Returns the configuration of the model for data with these features, vocabularies and targets, and with this
+    /// number of outputs.
     pub(crate) fn model_config(
         &self,
         features: usize,
         encoder: &TokenEncoder,
         targets: &TargetKind,
-        outputs_per_value: usize,
+        num_outputs: usize,
     ) -> ModelConfig {
-        self.model.model(features, encoder, targets, outputs_per_value)
+        self.model.model(features, encoder, targets, num_outputs)
     }
 
     /// Fills in the defaults that depend on other values, and checks every value.
@@ -178,6 +178,7 @@ impl ExperimentConfig {
         if sums {
             self.data.sums.get_or_insert_default();
         }
+        self.data.read.parts = !self.train.heads.is_empty() && self.data.forecast.is_none();
         let usual = match (&self.data.forecast, self.data.is_generated()) {
             (Some(_), _) => vec![TransformConfig::Standardize, TransformConfig::MeanFill],
             (None, true) => vec![],

@@ -6,8 +6,9 @@
 pub(crate) mod deserialize;
 pub(crate) mod error;
 pub(crate) mod experiment_config;
+pub(crate) mod head_section;
 pub(crate) mod overrides;
-mod run_name;
+pub(crate) mod run_name;
 pub(crate) mod sections;
 pub(crate) mod span;
 pub(crate) mod synthetic_sections;
@@ -17,6 +18,7 @@ pub(crate) mod validate_forecast;
 
 pub use error::{ConfigError, ConfigOrigin, ConfigProblem};
 pub use experiment_config::ExperimentConfig;
+pub use head_section::HeadSection;
 pub use overrides::Override;
 pub use sections::{
     CheckpointSection, CrfScheme, DataSection, ModelSection, Order, TargetTransform,

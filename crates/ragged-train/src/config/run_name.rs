@@ -14,6 +14,6 @@ pub(super) fn run_name(dataset: &str) -> String {
 }
 
 /// Returns whether a character can be part of the name of a run.
-pub(super) fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
 }

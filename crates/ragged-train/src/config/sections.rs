@@ -136,7 +136,7 @@ impl ModelSection {
         features: usize,
         encoder: &TokenEncoder,
         targets: &TargetKind,
-        outputs_per_value: usize,
+        num_outputs: usize,
     ) -> ModelConfig {
         let embedding = self.embedding.clone().unwrap_or_default();
         let tokens = token_config(&embedding, self.characters.as_ref(), encoder, features);
@@ -175,8 +175,7 @@ impl ModelSection {
                 .collect(),
             join: self.static_join,
         });
-        let output_size = targets.outputs() * outputs_per_value;
-        let lecture = ModelConfig::new(self.kind, layer, output_size);
+        let lecture = ModelConfig::new(self.kind, layer, num_outputs);
         let every_step = targets.is_per_step() || targets.is_transcription();
         let usual = if every_step { Readout::Steps } else { lecture.readout };
         let (cell, head_dropout) = (self.cell, self.head_dropout);

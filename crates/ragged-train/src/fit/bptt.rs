@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use candle_core::Tensor;
-use ragged_datasets::{DataLoader, Dataset, TargetKind};
+use ragged_datasets::{DataLoader, Dataset};
 
 use crate::error::Result;
 use crate::fit::chunks::{Chunk, chunks};
@@ -26,7 +26,7 @@ impl Trainer<'_> {
         let epoch = self.progress.epoch;
         let chunks = self.chunks(loader, epoch)?;
         let kind = loader.dataset().target_kind();
-        let per_step = matches!(kind, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+        let per_step = kind.is_per_step();
         let updates = |chunks: &[Chunk]| {
             chunks.iter().filter(|chunk| per_step || !chunk.ending().is_empty()).count()
         };

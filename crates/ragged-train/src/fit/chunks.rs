@@ -140,6 +140,10 @@ fn empty<D: Dataset>(dataset: &D) -> Result<Example> {
         TargetKind::StepClasses(_) => Target::StepClasses(vec![]),
         TargetKind::Labels(_) => Target::Labels(vec![]),
         TargetKind::StepValues(count) => Target::StepValues(Sequence::new(vec![], *count)?),
+        TargetKind::Parts { parts, per_step: false } => Target::Values(vec![0.0; parts.len()]),
+        TargetKind::Parts { parts, per_step: true } => {
+            Target::StepValues(Sequence::new(vec![], parts.len())?)
+        }
     };
     Ok(Example::new(Sequence::new(vec![], dataset.features())?, target))
 }

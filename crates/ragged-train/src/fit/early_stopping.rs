@@ -55,7 +55,7 @@ pub struct EarlyStoppingState {
 
 impl EarlyStoppingState {
     /// Adds the value of an epoch.
-    pub fn update(&mut self, rule: &EarlyStopping, monitor: Monitor, value: f64) {
+    pub fn update(&mut self, rule: &EarlyStopping, monitor: &Monitor, value: f64) {
         if self.best.is_none_or(|best| monitor.better(value, best, rule.min_delta)) {
             (self.best, self.waited) = (Some(value), 0);
         } else {
@@ -78,7 +78,7 @@ mod tests {
         let rule = EarlyStopping { patience: 2, min_delta: 0.1 };
         let mut state = EarlyStoppingState::default();
         let mut after = |value| {
-            state.update(&rule, Monitor::Accuracy, value);
+            state.update(&rule, &Monitor::Accuracy, value);
             state.should_stop(&rule)
         };
         assert!(!after(0.5) && !after(0.55) && !after(0.7), "0.7 is better than 0.5 by 0.1");
@@ -91,7 +91,7 @@ mod tests {
         let rule = EarlyStopping::new(2);
         let mut state = EarlyStoppingState::default();
         for (value, stops) in [(f64::NAN, false), (-1.0, false), (f64::NAN, false), (-2.0, true)] {
-            state.update(&rule, Monitor::R2, value);
+            state.update(&rule, &Monitor::R2, value);
             assert_eq!(state.should_stop(&rule), stops, "{value}");
         }
     }

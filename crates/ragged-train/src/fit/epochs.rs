@@ -47,7 +47,7 @@ impl Trainer<'_> {
             if let Some(valid) = valid {
                 record.valid = Some(self.evaluate(valid)?.finish());
             }
-            let (monitor, progress) = (self.config.monitor, &mut self.progress);
+            let (monitor, progress) = (&self.config.monitor, &mut self.progress);
             let value = monitor.value(record.monitored());
             progress.plateau.update(&self.config.schedule, monitor, value);
             if let Some(rule) = &early_stopping {
@@ -72,12 +72,19 @@ impl Trainer<'_> {
         let steps = self.config.steps(loader.len());
         let mut rest = rest.take(batches - self.progress.batch);
         while self.progress.batch < batches {
-            let mut sum = GradientAccumulator::default();
             let (mut real_steps, mut padded_steps) = (0, 0);
             let first = self.progress.batch;
             let group = first..(first + self.config.accumulate).min(batches);
-            let mut last = None;
-            for (batch, data) in group.clone().zip(rest.by_ref()) {
+            let (mut sum, mut last) = (GradientAccumulator::default(), None);
+            // Several means need the weights of the whole group before the first gradient.
+            let mut known = vec![];
+            if self.loss.means() > 1 && group.len() > 1 {
+                let data = rest.by_ref().take(group.len());
+                known = data.collect::<ragged_datasets::Result<Vec<_>>>()?;
+                sum = GradientAccumulator::of_group(self.loss, &known)?;
+            }
+            let data = known.into_iter().map(Ok).chain(rest.by_ref());
+            for (batch, data) in group.clone().zip(data) {
                 let data = data?;
                 let mut rng = self.dropout_rng(epoch, batch);
                 let at = Position { epoch, batch };

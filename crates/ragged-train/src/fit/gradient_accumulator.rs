@@ -19,6 +19,9 @@ use crate::optim::optimizer::Optimizer;
 /// of its real time steps, without missing ones, or the sum of the weights of their classes. The result is the gradient
 /// of one batch with all the examples, whatever their lengths and however they were split. An unweighted mean of the
 /// batches' means would give the terms of a small batch more weight.
+///
+/// A loss of [several means](Loss::means) needs [`of_group`](Self::of_group) for that: its means may have different
+/// weights in the batches, where their targets are missing in different examples.
 #[derive(Debug, Default)]
 pub struct GradientAccumulator {
     /// The weighted sum of the gradients; the gradients themselves while there is one batch.
@@ -26,9 +29,29 @@ pub struct GradientAccumulator {
     loss_sum: f64,
     weight: f64,
     batches: usize,
+    /// The weights of each of several means in all batches, if they are known before.
+    totals: Option<Vec<f64>>,
 }
 
 impl GradientAccumulator {
+    /// Creates an accumulator for these batches, all of which must be [added](Self::add). The result is the gradient of
+    /// one batch with all their examples also for a loss of [several means](Loss::means).
+    ///
+    /// # Errors
+    ///
+    /// As [`Loss::weights`].
+    pub fn of_group<'b>(
+        loss: &dyn Loss,
+        batches: impl IntoIterator<Item = &'b Batch>,
+    ) -> Result<Self> {
+        let mut totals = vec![0.0; loss.means()];
+        for batch in batches {
+            let weights = loss.weights(&Targets::of(batch)?)?;
+            totals.iter_mut().zip(weights).for_each(|(total, weight)| *total += weight);
+        }
+        Ok(Self { totals: Some(totals), ..Self::default() })
+    }
+
     /// Computes the forward pass, the loss and the backward pass of a batch. Returns the mean loss
     /// and the predictions.
     ///
@@ -51,8 +74,9 @@ impl GradientAccumulator {
     }
 
     /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows
-    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss. A batch without
-    /// targets that count, such as one of empty sequences with a target per step, has a loss of 0 and adds nothing.
+    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss, or the part of the
+    /// batch in that of its [group](Self::of_group). A batch without targets that count, such as one of empty sequences
+    /// with a target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
     ///
@@ -71,7 +95,16 @@ impl GradientAccumulator {
         if weight == 0.0 {
             return Ok(0.0);
         }
-        let value = loss.value(prediction, targets)?;
+        let value = match &self.totals {
+            None => loss.value(prediction, targets)?,
+            Some(totals) => {
+                let shares = loss.weights(targets)?.into_iter().zip(totals);
+                let share = |(weight, total): (f64, &f64)| {
+                    if *total > 0.0 { weight / total } else { 0.0 }
+                };
+                loss.value_of(prediction, targets, &shares.map(share).collect::<Vec<_>>())?
+            }
+        };
         let mean = value.to_dtype(DType::F64)?.to_scalar()?;
         let mean = at.finite("loss", mean)?;
         let mut gradients =
@@ -79,15 +112,17 @@ impl GradientAccumulator {
         self.gradients = Some(match self.gradients.take() {
             None => gradients,
             Some(mut sum) => {
-                if self.batches == 1 {
-                    sum.scale(self.weight)?;
+                if self.totals.is_none() {
+                    if self.batches == 1 {
+                        sum.scale(self.weight)?;
+                    }
+                    gradients.scale(weight)?;
                 }
-                gradients.scale(weight)?;
                 sum.add(gradients)?;
                 sum
             }
         });
-        self.loss_sum += mean * weight;
+        self.loss_sum += if self.totals.is_some() { mean } else { mean * weight };
         self.weight += weight;
         self.batches += 1;
         Ok(mean)
@@ -107,7 +142,7 @@ impl GradientAccumulator {
         at: Position,
     ) -> Result<f64> {
         let Some(mut gradients) = self.gradients else { return Ok(0.0) };
-        if self.batches > 1 {
+        if self.batches > 1 && self.totals.is_none() {
             gradients.scale(1.0 / self.weight)?;
         }
         let norm = match options.clip_grad_norm {
@@ -124,6 +159,10 @@ impl GradientAccumulator {
 
     /// Returns the mean loss of all batches, or 0 where none of them has a prediction.
     pub fn loss(&self) -> f64 {
-        if self.batches == 0 { 0.0 } else { self.loss_sum / self.weight }
+        match (self.batches, &self.totals) {
+            (0, _) => 0.0,
+            (_, Some(_)) => self.loss_sum,
+            (_, None) => self.loss_sum / self.weight,
+        }
     }
 }

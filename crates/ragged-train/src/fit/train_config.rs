@@ -1,9 +1,12 @@
 //! The `[train]` section of a configuration: how long and how to train.
 
+use std::collections::BTreeMap;
+
 use ragged_datasets::{Batching, Oversize};
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
+use crate::config::head_section::HeadSection;
 use crate::error::Result;
 use crate::fit::early_stopping::EarlyStopping;
 use crate::objective::class_weights::ClassWeights;
@@ -55,6 +58,10 @@ pub struct TrainConfig {
     /// The weights of the classes in cross-entropy. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<ClassWeights>,
+    /// The heads of a model for several targets, by the names of the targets; a target without a section has the
+    /// defaults. Default none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<String, HeadSection>,
     /// The metric that finds the best epoch. Default loss.
     pub monitor: Monitor,
     /// Train only on the first batches, this many, in every epoch; 0 for all. Default 0.
@@ -85,6 +92,7 @@ impl Default for TrainConfig {
             ema_decay: 0.0,
             loss: None,
             class_weights: None,
+            heads: BTreeMap::new(),
             monitor: Monitor::default(),
             overfit_batches: 0,
             early_stopping: None,
@@ -143,6 +151,9 @@ impl TrainConfig {
         check("ema_decay", self.ema_decay, (0.0..1.0).contains(&self.ema_decay), "0 to below 1")?;
         self.loss.as_ref().map_or(Ok(()), Criterion::validate)?;
         self.class_weights.as_ref().map_or(Ok(()), ClassWeights::validate)?;
+        for (name, head) in &self.heads {
+            head.validate(&format!("train.heads.{name}"))?;
+        }
         self.early_stopping.as_ref().map_or(Ok(()), EarlyStopping::validate)?;
         self.schedule.validate()?;
         self.groups.iter().try_for_each(ParameterGroup::validate)?;

@@ -29,6 +29,7 @@ pub enum ClassWeights {
     ByLabel(BTreeMap<String, f64>),
 }
 
+const KEY: &str = "train.class_weights";
 const BALANCED: &str = "balanced";
 
 impl ClassWeights {
@@ -38,10 +39,15 @@ impl ClassWeights {
     ///
     /// [`Error::Config`](crate::Error::Config) names the first weight that is negative or not finite.
     pub fn validate(&self) -> Result<()> {
+        self.validate_at(KEY)
+    }
+
+    /// Checks the weights; `key` is theirs.
+    pub(crate) fn validate_at(&self, key: &str) -> Result<()> {
         let Self::ByLabel(weights) = self else { return Ok(()) };
         let bad = weights.iter().find(|(_, weight)| !(0.0..f64::INFINITY).contains(*weight));
         bad.map_or(Ok(()), |(label, weight)| {
-            let key = format!("train.class_weights.{label}");
+            let key = format!("{key}.{label}");
             Err(ConfigError::range(key, weight, "a number of at least 0").into())
         })
     }
@@ -53,6 +59,16 @@ impl ClassWeights {
     ///
     /// [`Error::Config`](crate::Error::Config) names a label that does not exist.
     pub fn resolve(&self, labels: &[String], counts: &[u64]) -> Result<Vec<f64>> {
+        self.resolve_at(KEY, labels, counts)
+    }
+
+    /// Returns one weight per class; `key` is that of the weights.
+    pub(crate) fn resolve_at(
+        &self,
+        key: &str,
+        labels: &[String],
+        counts: &[u64],
+    ) -> Result<Vec<f64>> {
         match self {
             Self::Balanced => {
                 let present = counts.iter().filter(|count| **count > 0).count() as f64;
@@ -63,10 +79,10 @@ impl ClassWeights {
             Self::ByLabel(weights) => {
                 if let Some(label) = weights.keys().find(|label| !labels.contains(label)) {
                     let message = format!(
-                        "train.class_weights has the label {label:?}: expected some of {}",
+                        "{key} has the label {label:?}: expected some of {}",
                         labels.join(", ")
                     );
-                    return Err(ConfigError::conflict("train.class_weights", message).into());
+                    return Err(ConfigError::conflict(key, message).into());
                 }
                 let weight = |label| weights.get(label).copied().unwrap_or(1.0);
                 Ok(labels.iter().map(weight).collect())

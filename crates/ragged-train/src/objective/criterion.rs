@@ -175,9 +175,14 @@ impl Criterion {
     ///
     /// [`Error::Config`](crate::Error::Config) names the first value that is out of range.
     pub fn validate(&self) -> Result<()> {
+        self.validate_at("train.loss")
+    }
+
+    /// Checks every option; `key` is that of the loss.
+    pub(crate) fn validate_at(&self, key: &str) -> Result<()> {
         let check = |option: &str, got: f64, ok: bool, expected: &str| match ok {
             true => Ok(()),
-            false => Err(ConfigError::range(format!("train.loss.{option}"), got, expected)),
+            false => Err(ConfigError::range(format!("{key}.{option}"), got, expected)),
         };
         let positive = |got: f64| got > 0.0 && got.is_finite();
         match self {
@@ -206,7 +211,7 @@ impl Criterion {
                     check("quantiles", q, q > 0.0 && q < 1.0, "numbers above 0 and below 1")?;
                 }
                 if quantiles.is_empty() || !quantiles.is_sorted_by(|a, b| a < b) {
-                    let (key, got) = ("train.loss.quantiles", format!("{quantiles:?}"));
+                    let (key, got) = (format!("{key}.quantiles"), format!("{quantiles:?}"));
                     let expected = "one or more numbers in increasing order";
                     return Err(ConfigError::range(key, got, expected).into());
                 }

@@ -13,7 +13,7 @@ use crate::objective::{cross_entropy, transcription, value_terms};
 
 impl Criterion {
     /// Computes the terms, after a check of the shapes.
-    fn terms(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Terms> {
+    pub(super) fn terms(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Terms> {
         let values = targets.values;
         let &[rows, outputs] = prediction.dims() else {
             let got = prediction.dims().to_vec();

@@ -19,11 +19,16 @@ pub(super) struct Terms {
 /// terms is 0, and its gradient too.
 pub(super) fn mean(prediction: &Tensor, terms: Terms) -> Result<Tensor> {
     let weight = if terms.weight == 0.0 { 1.0 } else { terms.weight };
-    let value = terms.sum / weight;
-    if terms.gradient.is_empty() {
+    let gradient = terms.gradient.into_iter().map(|slope| slope / weight).collect();
+    scalar(prediction, terms.sum / weight, gradient)
+}
+
+/// Returns a scalar with this value and this gradient with respect to `prediction`, row-major. Without a gradient, it
+/// cannot be differentiated.
+pub(super) fn scalar(prediction: &Tensor, value: f64, gradient: Vec<f64>) -> Result<Tensor> {
+    if gradient.is_empty() {
         return Ok(Tensor::new(value, prediction.device())?.to_dtype(prediction.dtype())?);
     }
-    let gradient: Vec<f64> = terms.gradient.into_iter().map(|slope| slope / weight).collect();
     let gradient = Tensor::from_vec(gradient, prediction.shape(), prediction.device())?;
     let gradient = gradient.to_dtype(prediction.dtype())?;
     Ok(prediction.apply_op1(Mean { value, gradient })?)

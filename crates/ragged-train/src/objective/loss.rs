@@ -59,6 +59,37 @@ pub trait Loss: Send + Sync {
         Ok(targets.values.dim(0)? as f64)
     }
 
+    /// Returns the number of means of which the loss is the sum, with factors of its own: one per head of a
+    /// [`MultiTaskLoss`](crate::objective::MultiTaskLoss). Default 1.
+    fn means(&self) -> usize {
+        1
+    }
+
+    /// Returns the [`weight`](Self::weight) of each of the [means](Self::means).
+    ///
+    /// # Errors
+    ///
+    /// As [`weight`](Self::weight).
+    fn weights(&self, targets: &Targets<'_>) -> Result<Vec<f64>> {
+        Ok(vec![self.weight(targets)?])
+    }
+
+    /// Returns the [`value`](Self::value) with each of the [means](Self::means) multiplied by another factor. With the
+    /// weight of a batch divided by that of several batches as factors, the sum over the batches is the value of one
+    /// batch with all their examples.
+    ///
+    /// # Errors
+    ///
+    /// As [`value`](Self::value).
+    fn value_of(
+        &self,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+        factors: &[f64],
+    ) -> Result<Tensor> {
+        Ok((self.value(prediction, targets)? * factors.first().copied().unwrap_or(1.0))?)
+    }
+
     /// Returns an empty sum that determines which metrics are measured. Default none but the loss.
     fn metrics(&self) -> MetricSum {
         MetricSum::loss_only()
@@ -149,6 +180,23 @@ where
         self.loss.weight(targets)
     }
 
+    fn means(&self) -> usize {
+        self.loss.means()
+    }
+
+    fn weights(&self, targets: &Targets<'_>) -> Result<Vec<f64>> {
+        self.loss.weights(targets)
+    }
+
+    fn value_of(
+        &self,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+        factors: &[f64],
+    ) -> Result<Tensor> {
+        self.loss.value_of(prediction, targets, factors)
+    }
+
     fn metrics(&self) -> MetricSum {
         self.loss.metrics()
     }
@@ -165,5 +213,20 @@ where
         let mut metrics = self.loss.own_metrics(prediction, targets)?;
         metrics.push((self.name.to_string(), (self.metric)(prediction, targets)?));
         Ok(metrics)
+    }
+
+    fn measure(
+        &self,
+        value: f64,
+        prediction: &Tensor,
+        targets: &Targets<'_>,
+        sum: &mut MetricSum,
+    ) -> Result<()> {
+        self.loss.measure(value, prediction, targets, sum)?;
+        let weight = self.weight(targets)?;
+        if weight > 0.0 {
+            sum.add_own(self.name, (self.metric)(prediction, targets)?, weight);
+        }
+        Ok(())
     }
 }

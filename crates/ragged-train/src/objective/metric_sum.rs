@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{D, DType, Tensor};
+use candle_core::Tensor;
 use ragged_transforms::{OutputKind, Outputs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact_float;
+use crate::objective::class_logits::{TOP, all_finite, classes, rank};
 use crate::objective::confusion_matrix::ConfusionMatrix;
 use crate::objective::fused::wide;
 use crate::objective::label_sums::LabelSums;
@@ -19,9 +20,6 @@ use crate::objective::targets::{MISSING_CLASS, Targets};
 use crate::objective::transcript_sums::{NAMES as RATES, TranscriptSums};
 use crate::objective::transcription::{self, transcribe};
 use crate::objective::value_sums::{ValueSums, predictions};
-
-/// The most probable classes that count for the metric `top5`.
-const TOP: usize = 5;
 
 /// Accumulates [`Metrics`] batch by batch, in `f64`.
 ///
@@ -80,6 +78,19 @@ enum Measured {
     },
     Values(ValueSums),
     Transcripts(TranscriptSums),
+    /// Each head measures its own targets, also its loss.
+    Heads(Vec<HeadSum>),
+}
+
+/// The metrics of a head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadSum {
+    name: String,
+    /// The factor of its loss in the total.
+    #[serde(with = "exact_float")]
+    weight: f64,
+    sum: MetricSum,
 }
 
 /// The sum of a metric of a program.
@@ -126,6 +137,14 @@ impl MetricSum {
         })
     }
 
+    /// Creates an empty sum for heads, given by their names, the factors of their losses, and their own sums. The
+    /// metrics of a head have its name and a point before their names, and its loss is among them. The loss is the
+    /// weighted sum of those of the heads that have targets.
+    pub fn of_heads(heads: impl IntoIterator<Item = (String, f64, Self)>) -> Self {
+        let of = |(name, weight, sum)| HeadSum { name, weight, sum };
+        Self::new(Measured::Heads(heads.into_iter().map(of).collect()))
+    }
+
     fn new(measured: Measured) -> Self {
         let (own, spans, scores) = (BTreeMap::new(), None, None);
         Self { weight: 0.0, loss_sum: 0.0, measured, own, spans, scores }
@@ -143,15 +162,35 @@ impl MetricSum {
     /// Keeps the scores of all examples, which the area under the ROC curve needs. They are not serialised.
     #[must_use]
     pub fn with_scores(mut self) -> Self {
+        if let Measured::Heads(heads) = &mut self.measured {
+            heads.iter_mut().for_each(|head| head.sum.scores = Some(Scores::default()));
+        }
         self.scores = Some(Scores::default());
         self
     }
 
+    /// Returns the sums of the heads, in their order; none where there are no heads.
+    pub(super) fn heads_mut(&mut self) -> impl Iterator<Item = &mut Self> {
+        let heads = match &mut self.measured {
+            Measured::Heads(heads) => heads.as_mut_slice(),
+            _ => &mut [],
+        };
+        heads.iter_mut().map(|head| &mut head.sum)
+    }
+
     /// Returns the names of the metrics that may be measured.
-    pub fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<String> {
         let mut names = vec!["loss"];
+        if let Measured::Heads(heads) = &self.measured {
+            let of = |head: &HeadSum| {
+                let mut names = head.sum.names();
+                names.rotate_left(1);
+                names.into_iter().map(|name| format!("{}.{name}", head.name)).collect::<Vec<_>>()
+            };
+            return names.into_iter().map(String::from).chain(heads.iter().flat_map(of)).collect();
+        }
         names.extend(match &self.measured {
-            Measured::Nothing => vec![],
+            Measured::Nothing | Measured::Heads(_) => vec![],
             Measured::Classes { .. } => {
                 vec!["accuracy", "balanced_accuracy", "f1", "top5", "auc"]
             }
@@ -161,7 +200,7 @@ impl MetricSum {
             Measured::Transcripts(_) => RATES.to_vec(),
         });
         names.extend(self.spans.iter().flat_map(|_| SPAN_NAMES));
-        names
+        names.into_iter().map(String::from).collect()
     }
 
     /// Adds a batch, given by its mean loss, its weight relative to other batches, further metrics by name, its
@@ -188,14 +227,10 @@ impl MetricSum {
         if weight > 0.0 {
             self.loss_sum += value * weight;
             self.weight += weight;
-            for (name, value) in own {
-                let own = self.own.entry(name.clone()).or_default();
-                own.sum += value * weight;
-                own.weight += weight;
-            }
+            own.iter().for_each(|(name, value)| self.add_own(name, *value, weight));
         }
         match &mut self.measured {
-            Measured::Nothing => {}
+            Measured::Nothing | Measured::Heads(_) => {}
             Measured::Paths { confusion, non_finite } => {
                 *non_finite |= !all_finite(prediction)?;
                 let (wanted, guess) = (targets.classes()?, classes(prediction, decoded)?);
@@ -246,7 +281,23 @@ impl MetricSum {
         Ok(())
     }
 
-    /// Returns the confusion matrix, for classes.
+    /// Adds a metric of a batch of a weight.
+    pub(super) fn add_own(&mut self, name: &str, value: f64, weight: f64) {
+        let own = self.own.entry(name.into()).or_default();
+        own.sum += value * weight;
+        own.weight += weight;
+    }
+
+    /// Returns the confusion matrices of the heads that predict classes, by their names; none where there are no heads.
+    pub fn head_confusions(&self) -> impl Iterator<Item = (&str, &ConfusionMatrix)> {
+        let heads = match &self.measured {
+            Measured::Heads(heads) => heads.as_slice(),
+            _ => &[],
+        };
+        heads.iter().filter_map(|head| Some((head.name.as_str(), head.sum.confusion()?)))
+    }
+
+    /// Returns the confusion matrix, for classes of a single target.
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match &self.measured {
             Measured::Classes { confusion, .. } | Measured::Paths { confusion, .. } => {
@@ -258,9 +309,12 @@ impl MetricSum {
 
     /// Returns the metrics of all batches so far.
     pub fn finish(&self) -> Metrics {
+        if let Measured::Heads(heads) = &self.measured {
+            return self.finish_heads(heads);
+        }
         let area = |exclusive| self.scores.as_ref().map(|s| ("auc", s.area(exclusive)));
         let (mut others, non_finite) = match &self.measured {
-            Measured::Nothing => (vec![], false),
+            Measured::Nothing | Measured::Heads(_) => (vec![], false),
             Measured::Paths { confusion, non_finite } => (of_confusion(confusion), *non_finite),
             Measured::Classes { confusion, top, rows, non_finite } => {
                 let mut metrics = of_confusion(confusion);
@@ -287,24 +341,27 @@ impl MetricSum {
         }
         let mut others: Vec<_> =
             others.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        others.extend(self.own.iter().map(|(name, own)| (name.clone(), own.sum / own.weight)));
+        others.extend(self.finish_own());
         Metrics { loss: self.loss_sum / self.weight, others }
     }
-}
 
-/// Returns whether every output is finite.
-fn all_finite(prediction: &Tensor) -> Result<bool> {
-    // The maximum of each row is finite unless an output is NaN or positive infinity.
-    let largest = prediction.max(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let sum = prediction.sum(D::Minus1)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    Ok(largest.iter().chain(&sum).all(|value| value.is_finite()))
-}
+    fn finish_own(&self) -> impl Iterator<Item = (String, f64)> {
+        self.own.iter().map(|(name, own)| (name.clone(), own.sum / own.weight))
+    }
 
-/// Returns the predicted class of each row.
-fn classes(prediction: &Tensor, decoded: Option<&[u32]>) -> Result<Vec<u32>> {
-    match decoded {
-        Some(classes) => Ok(classes.to_vec()),
-        None => Ok(prediction.argmax(D::Minus1)?.to_vec1()?),
+    fn finish_heads(&self, heads: &[HeadSum]) -> Metrics {
+        let counted = |head: &&HeadSum| head.weight > 0.0 && head.sum.weight > 0.0;
+        let term = |head: &HeadSum| head.weight * (head.sum.loss_sum / head.sum.weight);
+        let loss = heads.iter().filter(counted).map(term).reduce(|sum, term| sum + term);
+        let mut others = vec![];
+        for HeadSum { name, sum, .. } in heads {
+            let metrics = sum.finish();
+            let loss = if sum.weight > 0.0 { metrics.loss } else { f64::NAN };
+            others.extend(metrics.others.iter().map(|(other, v)| (format!("{name}.{other}"), *v)));
+            others.push((format!("{name}.loss"), loss));
+        }
+        others.extend(self.finish_own());
+        Metrics { loss: loss.unwrap_or(f64::NAN), others }
     }
 }
 
@@ -320,11 +377,4 @@ fn of_confusion(confusion: &ConfusionMatrix) -> Vec<(&'static str, f64)> {
         ("balanced_accuracy", confusion.balanced_accuracy()),
         ("f1", confusion.mean_f1()),
     ]
-}
-
-/// Returns the number of classes that are more probable than `class`. Of equal ones, the first is.
-fn rank(logits: &[f64], class: u32) -> usize {
-    let class = class as usize;
-    let before = |(k, x): (usize, &f64)| *x > logits[class] || (*x == logits[class] && k < class);
-    logits.iter().enumerate().filter(|&pair| before(pair)).count()
 }

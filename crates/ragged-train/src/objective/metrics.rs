@@ -27,6 +27,9 @@ use crate::exact_float::Floats;
 /// | `sequence_error_rate` | lists of labels | the fraction of sequences whose labels are not exactly right |
 /// | `span_f1`, `span_precision`, `span_recall` | BIO tags per step | the F1 score, precision and recall of spans |
 ///
+/// With several heads, the metrics of each have its name before theirs, as in `activity.accuracy`, and its own loss is
+/// among them.
+///
 /// The loss is in the units of the model, in which targets may be scaled. All other metrics are in the units of the
 /// data. A metric that is undefined is NaN.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -72,9 +75,35 @@ impl Metrics {
         }
     }
 
-    /// Returns the other metrics than the loss and the [headline](Self::headline), with their names in words.
+    /// Returns the [headline](Self::headline), or that of each head where there are heads.
+    ///
+    /// ```
+    /// use ragged_train::Metrics;
+    ///
+    /// let names = ["activity.accuracy", "activity.f1", "activity.loss", "speed.r2", "speed.loss"];
+    /// let others = names.map(|name| (name.to_string(), 0.5)).to_vec();
+    /// let metrics = Metrics { loss: 1.0, others };
+    /// assert_eq!(metrics.headlines(), [("activity.accuracy", 0.5), ("speed.r2", 0.5)]);
+    /// ```
+    pub fn headlines(&self) -> Vec<(&str, f64)> {
+        let of_head = |name: &str| name.rsplit_once('.').map(|(head, _)| head.to_string());
+        if self.others.first().is_none_or(|(name, _)| of_head(name).is_none()) {
+            return vec![self.headline()];
+        }
+        let (mut heads, mut headlines) = (vec![], vec![]);
+        for (name, value) in &self.others {
+            let Some(head) = of_head(name).filter(|head| !heads.contains(head)) else { continue };
+            heads.push(head);
+            headlines.push((name.as_str(), *value));
+        }
+        headlines
+    }
+
+    /// Returns the other metrics than the loss and the [headlines](Self::headlines), with their names in words.
     pub fn further(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.others.iter().skip(1).map(|(name, value)| (in_words(name), *value))
+        let headlines = self.headlines();
+        let others = self.others.iter().map(|(name, value)| (in_words(name), *value));
+        others.filter(move |(name, _)| headlines.iter().all(|(headline, _)| headline != name))
     }
 }
 

@@ -1,9 +1,11 @@
 //! What training minimises and measures: losses, metrics, and the metric that compares epochs.
 //!
-//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], the loss of a run;
-//! [`Metrics`] and [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`CrfLoss`], [`ctc_loss`],
+//! In reading order: [`Loss`], the interface; [`Criterion`], the usual losses; [`Objective`], one of them on scaled
+//! targets; [`MultiTaskLoss`], those of several heads; [`RunObjective`], the loss of a run; [`Metrics`] and
+//! [`MetricSum`]; [`ConfusionMatrix`]; [`Monitor`]. For sequences of labels: [`CrfLoss`], [`ctc_loss`],
 //! [`edit_distance`] and [`bio_spans`].
 
+mod class_logits;
 pub(crate) mod class_weights;
 pub(crate) mod confusion_matrix;
 pub(crate) mod crf;
@@ -18,6 +20,8 @@ pub(crate) mod loss;
 pub(crate) mod metric_sum;
 pub(crate) mod metrics;
 pub(crate) mod monitor;
+pub(crate) mod multi_task;
+pub(crate) mod run_objective;
 pub(crate) mod scaled;
 mod scores;
 pub(crate) mod softmax;
@@ -39,7 +43,9 @@ pub use loss::{Loss, WithMetric};
 pub use metric_sum::MetricSum;
 pub use metrics::Metrics;
 pub use monitor::{Monitor, OwnMetric};
+pub use multi_task::{Head, HeadLoss, MultiTaskLoss};
 pub use ragged_transforms::{OutputKind, Outputs};
+pub use run_objective::RunObjective;
 pub use scaled::Objective;
 pub use spans::{Span, SpanScores, bio_spans};
 pub use targets::{MISSING_CLASS, Targets};

@@ -1,6 +1,10 @@
 //! The metric that compares epochs.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::error::ConfigError;
 use crate::error::Result;
@@ -11,8 +15,17 @@ use crate::objective::metrics::Metrics;
 ///
 /// It is measured on the validation data, or on the training data where there are none. [`Metrics`] describes the
 /// metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// ```
+/// use ragged_train::objective::Monitor;
+///
+/// // The metric of a head has the name of the head before its own.
+/// let monitor: Monitor = serde_json::from_str("\"activity.accuracy\"").unwrap();
+/// assert_eq!(monitor.name(), "activity.accuracy");
+/// assert!(!monitor.smaller_is_better());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Monitor {
     /// The mean loss; smaller is better.
     #[default]
@@ -52,6 +65,40 @@ pub enum Monitor {
     /// A metric of a program ([`Loss::own_metrics`]).
     #[serde(skip)]
     Own(OwnMetric),
+    /// A metric of a head; in a configuration, `HEAD.METRIC`.
+    #[serde(skip)]
+    OfHead {
+        /// The name of the head.
+        head: String,
+        /// Its metric.
+        metric: Box<Monitor>,
+    },
+}
+
+impl Serialize for Monitor {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::OfHead { .. } => self.name().serialize(to),
+            plain => Self::serialize(plain, to),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Monitor {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        // The names of metrics have no point; those of heads may.
+        let (head, metric) = match name.rsplit_once('.') {
+            Some((head, metric)) => (Some(head), metric),
+            None => (None, name.as_str()),
+        };
+        let metric: StrDeserializer<'_, D::Error> = metric.into_deserializer();
+        let metric = Self::deserialize(metric)?;
+        Ok(match head {
+            Some(head) => Self::OfHead { head: head.into(), metric: Box::new(metric) },
+            None => metric,
+        })
+    }
 }
 
 /// A metric of a program.
@@ -65,8 +112,8 @@ pub struct OwnMetric {
 
 impl Monitor {
     /// Returns the name of the metric.
-    pub fn name(self) -> &'static str {
-        match self {
+    pub fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Loss => "loss",
             Self::R2 => "r2",
             Self::Mae => "mae",
@@ -85,27 +132,37 @@ impl Monitor {
             Self::SpanPrecision => "span_precision",
             Self::SpanRecall => "span_recall",
             Self::Own(own) => own.name,
+            Self::OfHead { head, metric } => return format!("{head}.{}", metric.name()).into(),
+        })
+    }
+
+    /// Returns the name of its head, if it has one, and the metric without it.
+    pub fn of_head(&self) -> (Option<&str>, &Self) {
+        match self {
+            Self::OfHead { head, metric } => (Some(head), metric),
+            plain => (None, plain),
         }
     }
 
     /// Returns whether smaller values are better.
-    pub fn smaller_is_better(self) -> bool {
+    pub fn smaller_is_better(&self) -> bool {
         match self {
             Self::Loss | Self::Mae | Self::Rmse | Self::Mase | Self::Pinball => true,
             Self::TokenErrorRate | Self::SequenceErrorRate => true,
             Self::Own(own) => own.smaller_is_better,
+            Self::OfHead { metric, .. } => metric.smaller_is_better(),
             _ => false,
         }
     }
 
     /// Returns the value of this metric, or NaN where `metrics` lack it.
-    pub fn value(self, metrics: &Metrics) -> f64 {
-        metrics.get(self.name()).unwrap_or(f64::NAN)
+    pub fn value(&self, metrics: &Metrics) -> f64 {
+        metrics.get(&self.name()).unwrap_or(f64::NAN)
     }
 
     /// Returns whether `value` is better than `best` by more than `min_delta`. NaN is worse than every
     /// number.
-    pub fn better(self, value: f64, best: f64, min_delta: f64) -> bool {
+    pub fn better(&self, value: f64, best: f64, min_delta: f64) -> bool {
         if best.is_nan() {
             return !value.is_nan();
         }
@@ -117,9 +174,10 @@ impl Monitor {
     /// # Errors
     ///
     /// [`Error::Config`](crate::Error::Config) lists the metrics that exist.
-    pub fn check(self, loss: &dyn Loss) -> Result<()> {
+    pub fn check(&self, loss: &dyn Loss) -> Result<()> {
         let names = loss.metrics().names();
-        if matches!(self, Self::Own(..)) || names.contains(&self.name()) {
+        let is_measured = names.iter().any(|name| *name == self.name());
+        if matches!(self, Self::Own(..)) || is_measured {
             return Ok(());
         }
         let known = match names.as_slice() {

@@ -8,7 +8,7 @@ use ragged_transforms::{Outputs, Standardize};
 use crate::error::Result;
 use crate::objective::crf::CrfLoss;
 use crate::objective::criterion::Criterion;
-use crate::objective::fused::wide;
+use crate::objective::fused::{Terms, wide};
 use crate::objective::loss::Loss;
 use crate::objective::metric_sum::MetricSum;
 use crate::objective::spans::is_bio;
@@ -92,6 +92,15 @@ impl Objective {
             }
         }
         Ok(Some(Tensor::from_vec(scaled, values.shape(), values.device())?))
+    }
+}
+
+impl Objective {
+    /// Computes the terms of the loss, which is not that of a CRF or of lists of labels.
+    pub(super) fn terms(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Terms> {
+        let scaled = self.scaled(targets.values)?;
+        let values = scaled.as_ref().unwrap_or(targets.values);
+        self.criterion.terms(prediction, &Targets { values, ..*targets })
     }
 }
 

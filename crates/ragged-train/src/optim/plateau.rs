@@ -26,7 +26,7 @@ impl Plateau {
     }
 
     /// Adds the value of the monitored metric in an epoch.
-    pub fn update(&mut self, schedule: &Schedule, monitor: Monitor, value: f64) {
+    pub fn update(&mut self, schedule: &Schedule, monitor: &Monitor, value: f64) {
         let &Schedule::Plateau { factor, patience, threshold, cooldown, min_lr } = schedule else {
             return;
         };
@@ -66,7 +66,7 @@ mod tests {
         let mut plateau = Plateau::new(1.0);
         // -9.5 and -9.2 are better than -10 by less than a tenth; -8.9 is better by more.
         for (value, lr) in [(-10.0, 1.0), (-9.5, 1.0), (-9.2, 0.5), (-8.9, 0.5), (-12.0, 0.5)] {
-            plateau.update(&schedule, Monitor::R2, value);
+            plateau.update(&schedule, &Monitor::R2, value);
             assert_eq!(plateau.lr, lr, "{value}");
         }
     }
@@ -78,7 +78,7 @@ mod tests {
             Schedule::Plateau { factor, patience, threshold: 0.0, cooldown, min_lr: 0.0 };
         let mut plateau = Plateau::new(1.0);
         for (value, lr) in [(f64::NAN, 1.0), (5.0, 1.0), (f64::NAN, 0.5), (4.0, 0.5)] {
-            plateau.update(&schedule, Monitor::Loss, value);
+            plateau.update(&schedule, &Monitor::Loss, value);
             assert_eq!(plateau.lr, lr, "{value}");
         }
     }

@@ -45,6 +45,14 @@ pub(crate) fn predict_batch(
     if targets.labels().is_some() {
         output.iter_mut().for_each(|logits| softmax(logits));
     }
+    let mut start = 0;
+    for (head, part) in outputs.kind.heads().iter().zip(targets.parts()) {
+        let range = start..start + head.count;
+        start = range.end;
+        if part.labels().is_some() {
+            output.iter_mut().for_each(|row| softmax(&mut row[range.clone()]));
+        }
+    }
     match batch.input.steps.layout().filter(|_| targets.is_per_step()) {
         Some(layout) => {
             let first = rows.len();

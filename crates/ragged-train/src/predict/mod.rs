@@ -2,12 +2,13 @@
 
 pub(crate) mod batch;
 pub(crate) mod evaluation;
+mod forecast_svg;
 mod onnx;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
 mod session;
 
-pub use evaluation::Evaluation;
+pub use evaluation::{Confusion, Evaluation};
 pub use predictions::{Prediction, Predictions};
 pub use predictor::Predictor;
 pub use session::Session;

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use crate::atomic_file::write_atomically;
 use crate::error::{Error, Result};
-use crate::run::forecast_plot::{self, PANELS, Panel};
 
 /// The prediction for one sequence.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,7 +85,8 @@ impl Predictions {
     /// sequences have names; `step`, where there is one prediction per time step (of a forecast, from 1 after the end
     /// of its series); then `label` and the probability of each class, or `position` and `label` for lists of labels,
     /// or the values: `value_1` (of a forecast, the name of the column), a quantile such as `q0.1`, `mean` and `std`,
-    /// `rate_1`, or `p_1`, the probability of a 1.
+    /// `rate_1`, or `p_1`, the probability of a 1. The columns of a head start with its name and a point, as in
+    /// `activity.label`.
     ///
     /// # Errors
     ///
@@ -99,26 +99,30 @@ impl Predictions {
         header.extend(self.per_step().then(|| "step".to_string()));
         let lists = self.targets.is_transcription();
         header.extend(lists.then(|| "position".to_string()));
-        match self.targets.labels() {
-            Some(_) if lists => header.push("label".into()),
-            Some(labels) => {
-                header.push("label".into());
-                header.extend(labels.iter().map(|label| format!("p({label})")));
-            }
-            None => header.extend(self.names()),
+        let heads = self.heads();
+        for (name, head) in &heads {
+            header.extend(head.columns().into_iter().map(|column| format!("{name}.{column}")));
+        }
+        if heads.is_empty() {
+            header.extend(self.columns());
         }
         table.write_record(&header)?;
         for (series, prediction) in self.rows.iter().enumerate() {
             // The rows of a list are its labels, which have no values.
-            let labels = prediction.decoded.iter().flatten().map(|_| &[][..]);
-            let values = prediction.values.iter().map(Vec::as_slice);
-            let rows: Vec<&[f64]> = if lists { labels.collect() } else { values.collect() };
-            for (step, values) in rows.into_iter().enumerate() {
+            let count = match &prediction.decoded {
+                Some(labels) if lists => labels.len(),
+                _ => prediction.values.len(),
+            };
+            for step in 0..count {
                 let mut record = vec![(self.first + series).to_string()];
                 record.extend(with_ids.then(|| prediction.id.clone().unwrap_or_default()));
                 record.extend((lists || self.per_step()).then(|| (step + 1).to_string()));
-                record.extend(self.label(prediction, step).map(str::to_string));
-                record.extend(values.iter().map(f64::to_string));
+                for (_, head) in &heads {
+                    record.extend(head.cells(&head.rows[series], step));
+                }
+                if heads.is_empty() {
+                    record.extend(self.cells(prediction, step));
+                }
                 table.write_record(&record)?;
             }
         }
@@ -132,61 +136,113 @@ impl Predictions {
     /// `{"series":1,"label":"a","probabilities":{"a":0.9,"b":0.1}}`, or `{"series":1,"values":[0.5]}`. Values
     /// that have names have them, as in `"values":{"q0.1":0.5,"q0.9":1.5}`.
     /// For lists of labels it is `{"series":1,"labels":["a","b"]}`. Where there is one prediction per time step,
-    /// `label`, `probabilities` and `values` are lists. A sequence with a name has it as `id` after its number.
+    /// `label`, `probabilities` and `values` are lists. A sequence with a name has it as `id` after its number. Those
+    /// of heads are in objects of their own, as in
+    /// `{"series":1,"heads":{"activity":{"label":"a",..},"speed":{"values":[0.5]}}}`.
     pub fn to_json_lines(&self) -> String {
-        let mut text = String::new();
+        let (mut text, heads) = (String::new(), self.heads());
         for (series, prediction) in self.rows.iter().enumerate() {
-            let joined = |all: Vec<String>| {
-                let all = all.join(",");
-                if self.per_step() { format!("[{all}]") } else { all }
-            };
-            let each = |f: &dyn Fn(&[f64]) -> String| -> String {
-                joined(prediction.values.iter().map(|values| f(values)).collect())
-            };
             let id = prediction.id.as_ref().map(|id| format!(",\"id\":{}", json!(id)));
-            let series = format!("{}{}", self.first + series, id.unwrap_or_default());
-            text += &match self.targets.labels() {
-                Some(labels) if self.targets.is_transcription() => {
-                    let decoded = prediction.decoded.iter().flatten();
-                    let list: Vec<_> =
-                        decoded.filter_map(|&label| labels.get(label as usize)).collect();
-                    format!("{{\"series\":{series},\"labels\":{}}}\n", json!(list))
-                }
-                Some(labels) => {
-                    let label = |step| json!(self.label(prediction, step)).to_string();
-                    let label = joined((0..prediction.values.len()).map(label).collect());
-                    // A JSON object would sort the classes by name.
-                    let probabilities = each(&|values| {
-                        let pairs = labels.iter().zip(values);
-                        let pairs: Vec<_> = pairs
-                            .map(|(label, p)| format!("{}:{}", json!(label), json!(p)))
-                            .collect();
-                        format!("{{{}}}", pairs.join(","))
-                    });
-                    format!(
-                        "{{\"series\":{series},\"label\":{label},\"probabilities\":{probabilities}}}\n"
-                    )
-                }
-                None => {
-                    let names = self.names();
-                    let named = |values: &[f64]| {
-                        let pairs = names.iter().zip(values);
-                        let pairs: Vec<_> = pairs
-                            .map(|(name, x)| format!("{}:{}", json!(name), json!(x)))
-                            .collect();
-                        format!("{{{}}}", pairs.join(","))
-                    };
-                    let values = match self.kind {
-                        OutputKind::Value if self.names.is_empty() => {
-                            each(&|values| json!(values).to_string())
-                        }
-                        _ => each(&named),
-                    };
-                    format!("{{\"series\":{series},\"values\":{values}}}\n")
+            let number = format!("{}{}", self.first + series, id.unwrap_or_default());
+            let of_head = |(name, head): &(String, Self)| {
+                format!("{}:{{{}}}", json!(name), head.fields(&head.rows[series]))
+            };
+            let fields = match heads.is_empty() {
+                true => self.fields(prediction),
+                false => {
+                    let all: Vec<String> = heads.iter().map(of_head).collect();
+                    format!("\"heads\":{{{}}}", all.join(","))
                 }
             };
+            text += &format!("{{\"series\":{number},{fields}}}\n");
         }
         text
+    }
+
+    /// Returns the names of the columns that predictions have in a table, after those that name the row.
+    fn columns(&self) -> Vec<String> {
+        match self.targets.labels() {
+            Some(_) if self.targets.is_transcription() => vec!["label".into()],
+            Some(labels) => {
+                let probabilities = labels.iter().map(|label| format!("p({label})"));
+                std::iter::once("label".to_string()).chain(probabilities).collect()
+            }
+            None => self.names(),
+        }
+    }
+
+    /// Returns the cells of these columns in a row of a prediction.
+    fn cells(&self, prediction: &Prediction, row: usize) -> Vec<String> {
+        let label = self.label(prediction, row).map(str::to_string);
+        let lists = self.targets.is_transcription();
+        let values = prediction.values.get(row).filter(|_| !lists);
+        label.into_iter().chain(values.into_iter().flatten().map(f64::to_string)).collect()
+    }
+
+    /// Returns the fields of an object of JSON for a prediction.
+    fn fields(&self, prediction: &Prediction) -> String {
+        let joined = |all: Vec<String>| {
+            let all = all.join(",");
+            if self.per_step() { format!("[{all}]") } else { all }
+        };
+        let each = |f: &dyn Fn(&[f64]) -> String| -> String {
+            joined(prediction.values.iter().map(|values| f(values)).collect())
+        };
+        // A JSON object would sort the names.
+        let object = |names: &[String], values: &[f64]| {
+            let pair = |(name, x): (&String, &f64)| format!("{}:{}", json!(name), json!(x));
+            let pairs: Vec<_> = names.iter().zip(values).map(pair).collect();
+            format!("{{{}}}", pairs.join(","))
+        };
+        match self.targets.labels() {
+            Some(labels) if self.targets.is_transcription() => {
+                let decoded = prediction.decoded.iter().flatten();
+                let list: Vec<_> =
+                    decoded.filter_map(|&label| labels.get(label as usize)).collect();
+                format!("\"labels\":{}", json!(list))
+            }
+            Some(labels) => {
+                let label = |step| json!(self.label(prediction, step)).to_string();
+                let label = joined((0..prediction.values.len()).map(label).collect());
+                let probabilities = each(&|values| object(labels, values));
+                format!("\"label\":{label},\"probabilities\":{probabilities}")
+            }
+            None => {
+                let names = self.names();
+                let values = match self.kind {
+                    OutputKind::Value if self.names.is_empty() => {
+                        each(&|values| json!(values).to_string())
+                    }
+                    _ => each(&|values| object(&names, values)),
+                };
+                format!("\"values\":{values}")
+            }
+        }
+    }
+
+    /// Returns the predictions of each head as if its target were the only one, with the names of the heads; none where
+    /// there is a single target.
+    pub fn heads(&self) -> Vec<(String, Self)> {
+        let (mut heads, mut start) = (vec![], 0);
+        for (head, part) in self.kind.heads().iter().zip(self.targets.parts()) {
+            let range = start..start + head.count;
+            start = range.end;
+            let of_head = |row: &Prediction| Prediction {
+                id: row.id.clone(),
+                values: row.values.iter().map(|values| values[range.clone()].to_vec()).collect(),
+                ..Prediction::default()
+            };
+            let alone = Self {
+                targets: part.alone(self.per_step()),
+                kind: head.outputs.kind.clone(),
+                names: vec![],
+                first: self.first,
+                rows: self.rows.iter().map(of_head).collect(),
+                notes: vec![],
+            };
+            heads.push((head.name.clone(), alone));
+        }
+        heads
     }
 
     /// The names of the values: those of the outputs, with the names of the columns of a forecast.
@@ -202,37 +258,8 @@ impl Predictions {
         names.map(|(index, name)| named((index, name.clone())).unwrap_or(name)).collect()
     }
 
-    /// Draws the first forecasts to an SVG file, completely or not at all: the history, the predicted values, and their
-    /// interval where there are quantiles or standard deviations. Other predictions than forecasts give an empty plot.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Plot`] where the drawing library fails, [`Error::Io`] where the file cannot be written.
-    pub fn write_forecast_svg(&self, title: &str, path: &Path) -> Result<()> {
-        let per_value = self.kind.per_value();
-        let series = self.rows.iter().enumerate().filter(|(_, row)| !row.history.is_empty());
-        let panels = series.flat_map(|(index, row)| {
-            let number = || format!("series {}", self.first + index);
-            let title = row.id.clone().unwrap_or_else(number);
-            self.names.iter().enumerate().map(move |(k, name)| Panel {
-                title: format!("{title}: {name}"),
-                history: row.history.iter().map(|step| step[k]).collect(),
-                truth: vec![],
-                predicted: row
-                    .values
-                    .iter()
-                    .map(|outputs| outputs[k * per_value..(k + 1) * per_value].to_vec())
-                    .collect(),
-            })
-        });
-        let panels: Vec<Panel> = panels.take(PANELS).collect();
-        let svg = forecast_plot::forecast(title, &self.kind, &panels);
-        let svg = svg.map_err(|source| Error::Plot { path: path.to_path_buf(), source })?;
-        write_atomically(path, svg.as_bytes())
-    }
-
     fn per_step(&self) -> bool {
-        matches!(self.targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_))
+        self.targets.is_per_step()
     }
 
     /// Returns the label of a row: that of the path, or else the most probable one, the first of equal ones.

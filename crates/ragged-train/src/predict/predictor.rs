@@ -17,15 +17,17 @@ use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
 use crate::fit::non_finite::non_finite_sequences;
 use crate::fit::step::evaluate;
-use crate::objective::scaled::Objective;
+use crate::objective::confusion_matrix::ConfusionMatrix;
+use crate::objective::run_objective::RunObjective;
 use crate::predict::batch::predict_batch;
-use crate::predict::evaluation::Evaluation;
+use crate::predict::evaluation::{Confusion, Evaluation};
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::run::checkpoint::{CheckpointInfo, load_checkpoint};
 use crate::run::datasets::{self, AnyDataset};
 use crate::run::forecast_data::input_format;
 use crate::run::identity::RunIdentity;
 use crate::run::input_check::check_inputs;
+use crate::run::results::confusions;
 use crate::run::run_dir::RunDir;
 use crate::run::tagging::check_paths;
 use crate::run::tokenizer::open_unchanged;
@@ -60,6 +62,7 @@ pub struct Predictor {
     model: PreparedModel,
     /// The parameters of the model, which share its memory.
     pub(super) parameters: Parameters,
+    objective: RunObjective,
     /// The size of the beam with which lists of labels are decoded.
     beam: usize,
 }
@@ -92,7 +95,9 @@ impl Predictor {
         let model = model.prepare().map_err(&fits)?;
         drop(fits);
         let encoder = Arc::new(checkpoint.info.tokens.clone());
-        Ok(Self { config, info: checkpoint.info, encoder, model, parameters, beam: 1 })
+        let info = checkpoint.info;
+        let objective = info.objective(model.crf()).map_err(Error::in_file(&path))?;
+        Ok(Self { config, info, encoder, model, parameters, objective, beam: 1 })
     }
 
     /// Returns the predictor with a beam search for lists of labels, of this many hypotheses. Default 1: the labels of
@@ -109,7 +114,7 @@ impl Predictor {
 
     /// Returns the model, for streams and for inputs that are tensors. Its inputs are features to which the
     /// [`transforms`](Self::transforms) have been applied; its outputs become predictions by
-    /// [`Objective::outputs`].
+    /// [`RunObjective::outputs`].
     pub fn model(&self) -> &PreparedModel {
         &self.model
     }
@@ -125,8 +130,8 @@ impl Predictor {
     }
 
     /// Returns the loss that was minimised and how predictions follow from the outputs of the model.
-    pub fn objective(&self) -> Objective {
-        self.info.objective(self.model.crf())
+    pub fn objective(&self) -> &RunObjective {
+        &self.objective
     }
 
     /// Returns the options of the forecasts that the model makes. `None` if it predicts other targets.
@@ -163,22 +168,25 @@ impl Predictor {
             return Err(Error::Targets { expected, got });
         }
         let (examples, mut notes) = (data.len(), data.notes().to_vec());
-        let objective = self.objective();
+        let objective = &self.objective;
         if let Some(crf) = self.model.crf() {
             check_paths(&data, crf.constraints(), "the data")?;
         }
         let data = self.transformed(data, Some("test data"), &mut notes)?;
-        let sum = evaluate(&self.model, &self.loader(data.clone())?, &objective)?;
+        let sum = evaluate(&self.model, &self.loader(data.clone())?, objective)?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
             let sequences =
-                non_finite_sequences(&self.model, data, &self.loader_config(), &objective)?;
+                non_finite_sequences(&self.model, data, &self.loader_config(), objective)?;
             return Err(Error::NonFiniteTest { loss: metrics.loss, sequences });
         }
-        let labels = kind.labels().unwrap_or_default().to_vec();
+        let confusion = |(head, matrix, labels): (Option<&str>, &ConfusionMatrix, &[String])| {
+            let (matrix, labels) = (matrix.clone(), labels.to_vec());
+            Confusion { head: head.map(String::from), matrix, labels }
+        };
         Ok(Evaluation {
             metrics,
-            confusion: sum.confusion().map(|confusion| (confusion.clone(), labels)),
+            confusions: confusions(&sum, kind).map(confusion).collect(),
             examples,
             epoch: self.epoch(),
             notes,

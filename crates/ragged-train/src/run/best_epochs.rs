@@ -27,7 +27,7 @@ impl BestEpochs {
     /// Adds an epoch and keeps at most `keep`. Of equal values, the earlier epoch ranks higher.
     pub(crate) fn insert(
         &mut self,
-        monitor: Monitor,
+        monitor: &Monitor,
         value: f64,
         epoch: usize,
         keep: usize,
@@ -62,7 +62,7 @@ mod tests {
     fn the_best_are_kept_and_ties_go_to_the_earlier_epoch() {
         let mut best = BestEpochs::default();
         let mut insert = |value, epoch| {
-            let insertion = best.insert(Monitor::Accuracy, value, epoch, 2);
+            let insertion = best.insert(&Monitor::Accuracy, value, epoch, 2);
             (insertion.rank, insertion.dropped)
         };
         assert_eq!(insert(f64::NAN, 1), (Some(0), None));

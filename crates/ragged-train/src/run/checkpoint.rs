@@ -13,7 +13,7 @@ use ragged_datasets::formats::Schema;
 use ragged_datasets::tokens::TokenEncoder;
 use ragged_datasets::transforms::Pipeline;
 use ragged_models::{Crf, ModelConfig, Parameters};
-use ragged_transforms::Outputs;
+use ragged_transforms::{HeadOutputs, Outputs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,8 @@ use crate::fit::observer::TrainState;
 use crate::fit::progress::Progress;
 use crate::fit::record::EpochRecord;
 use crate::objective::criterion::Criterion;
+use crate::objective::multi_task::{HeadLoss, MultiTaskLoss};
+use crate::objective::run_objective::RunObjective;
 use crate::objective::scaled::Objective;
 use crate::run::best_epochs::BestEpochs;
 use crate::run::difference::ForcedResume;
@@ -52,8 +54,12 @@ pub struct CheckpointInfo {
     /// The vocabularies of the training data, and the scales of its static columns.
     #[serde(default, skip_serializing_if = "has_nothing")]
     pub tokens: TokenEncoder,
-    /// The loss that was minimised, unless the model has a CRF.
-    pub loss: Criterion,
+    /// The loss that was minimised, unless the model has a CRF or several heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Criterion>,
+    /// The losses of the heads that were minimised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<HeadLoss>,
     /// How predictions follow from the outputs of the model.
     #[serde(default, skip_serializing_if = "Outputs::is_identity")]
     pub outputs: Outputs,
@@ -68,9 +74,25 @@ pub struct CheckpointInfo {
 
 impl CheckpointInfo {
     /// Returns what was minimised. `crf` is the CRF of the model, if it has one.
-    pub fn objective(&self, crf: Option<&Crf>) -> Objective {
-        let scale = self.outputs.scale.clone();
-        Objective::new(self.loss.clone(), scale, &self.schema.targets).with_crf(crf)
+    ///
+    /// # Errors
+    ///
+    /// Errors of heads that are not those of the targets.
+    pub fn objective(&self, crf: Option<&Crf>) -> Result<RunObjective> {
+        let targets = &self.schema.targets;
+        if let Some(loss) = &self.loss {
+            let objective = Objective::new(loss.clone(), self.outputs.scale.clone(), targets);
+            return Ok(RunObjective::from(objective).with_crf(crf));
+        }
+        let scale = |head: &HeadOutputs| head.outputs.scale.clone();
+        let scales = self.outputs.kind.heads().iter().map(scale).collect();
+        let (parts, per_step) = (targets.parts(), targets.is_per_step());
+        let loss = MultiTaskLoss::new(parts, per_step, &self.heads, scales)?;
+        if loss.outputs() != &self.outputs || parts.is_empty() {
+            let got = self.outputs.kind.heads().len();
+            return Err(Error::Heads { expected: parts.len(), got });
+        }
+        Ok(RunObjective::Heads(loss))
     }
 
     /// Returns the number of the last epoch that had ended, from 1; 0 before the end of the first.
@@ -217,7 +239,7 @@ mod tests {
         let config = ExperimentConfig::parse("", &[]).unwrap();
         for bad in [f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let mut progress = Progress::new(&Criterion::Mse, bad);
-            let monitor = Monitor::Loss;
+            let monitor = &Monitor::Loss;
             progress.early_stopping.update(&EarlyStopping::new(3), monitor, bad);
             let (patience, cooldown) = (1, 0);
             let plateau =
@@ -241,7 +263,8 @@ mod tests {
                 forced: vec![],
                 transforms: Pipeline::identity(data.features()),
                 tokens: TokenEncoder::default(),
-                loss: Criterion::Mse,
+                loss: Some(Criterion::Mse),
+                heads: vec![],
                 outputs: Outputs::default(),
                 records: vec![record],
                 progress,

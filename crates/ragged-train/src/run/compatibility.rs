@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ragged_datasets::formats::Schema;
-use ragged_datasets::{Dataset, Target, TargetKind};
+use ragged_datasets::{Dataset, Target};
 use ragged_models::{ModelConfig, ModelKind, Readout, StaticJoin};
 
 use crate::config::error::ConfigError;
@@ -122,7 +122,7 @@ fn check_tokens(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
 /// Checks that there is one prediction per target: per time step or per sequence.
 fn check_readout(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig) -> Result<()> {
     let targets = data.targets();
-    let per_step = matches!(targets, TargetKind::StepClasses(_) | TargetKind::StepValues(_));
+    let per_step = targets.is_per_step();
     let lists = targets.is_transcription();
     if lists && config.train.bptt_steps > 0 {
         let message = "train.bptt_steps is given, but the targets are lists of labels: expected 0";
@@ -159,22 +159,29 @@ fn check_readout(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig
 /// Checks that the monitored metric is defined: R2 is not, where the targets of every output are all equal.
 fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
     let refuse = |message: &str| Err(ConfigError::conflict("train.monitor", message).into());
-    let (targets, monitor) = (data.targets(), config.train.monitor);
-    if monitor == Monitor::Auc && !config.validates() {
-        return refuse(
-            "train.monitor is auc, which is measured on validation data only: expected another metric, or \
+    let targets = data.targets();
+    let name = config.train.monitor.name();
+    let (head, monitor) = config.train.monitor.of_head();
+    // The column of the head, if the metric is that of one.
+    let column = targets.parts().iter().position(|part| Some(part.name.as_str()) == head);
+    let outputs = column.map_or(targets.outputs(), |column| targets.parts()[column].outputs());
+    if *monitor == Monitor::Auc && !config.validates() {
+        return refuse(&format!(
+            "train.monitor is {name}, which is measured on validation data only: expected another metric, or \
              data.valid_fraction",
-        );
+        ));
     }
-    if monitor == Monitor::Top5 && targets.outputs() <= 5 {
-        return refuse(
-            "train.monitor is top5, but there are no more than five classes: expected accuracy",
-        );
+    if *monitor == Monitor::Top5 && outputs <= 5 {
+        return refuse(&format!(
+            "train.monitor is {name}, but there are no more than five classes: expected accuracy",
+        ));
     }
-    if monitor == Monitor::Mase && !targets.is_per_step() {
-        return refuse("train.monitor is mase, but there is one target per sequence: expected mae");
+    if *monitor == Monitor::Mase && !targets.is_per_step() {
+        return refuse(&format!(
+            "train.monitor is {name}, but there is one target per sequence: expected mae"
+        ));
     }
-    if monitor != Monitor::R2 || config.data.generates_held_out() {
+    if *monitor != Monitor::R2 || config.data.generates_held_out() {
         return Ok(());
     }
     let valid = data.valid.as_ref().filter(|_| config.validates());
@@ -187,14 +194,19 @@ fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
             Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => return Ok(()),
         };
         // A step without a target says nothing.
-        for row in rows.into_iter().filter(|row| !row.iter().all(|value| value.is_nan())) {
+        let of_head = |row: Vec<f32>| match column {
+            Some(column) => vec![row[column]],
+            None => row,
+        };
+        let rows = rows.into_iter().map(of_head);
+        for row in rows.filter(|row| !row.iter().all(|value| value.is_nan())) {
             if *first.get_or_insert_with(|| row.clone()) != row {
                 return Ok(());
             }
         }
     }
     let message = format!(
-        "train.monitor is r2, which is undefined for the {part} data, whose targets are all equal: \
+        "train.monitor is {name}, which is undefined for the {part} data, whose targets are all equal: \
          expected loss, or other {part} data"
     );
     Err(ConfigError::conflict("train.monitor", message).into())

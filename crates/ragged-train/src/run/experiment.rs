@@ -14,7 +14,7 @@ use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
 use crate::fit::step::evaluate;
 use crate::fit::trainer::{StopReason, Trainer};
-use crate::objective::scaled::Objective;
+use crate::objective::run_objective::RunObjective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
@@ -54,7 +54,7 @@ use crate::run::word_vectors::load_word_vectors;
 pub struct Experiment {
     config: ExperimentConfig,
     data: Datasets,
-    objective: Objective,
+    objective: RunObjective,
     model_config: ModelConfig,
     model: Model,
     parameters: Parameters,
@@ -104,7 +104,7 @@ impl Experiment {
             data.train.features(),
             &data.encoder,
             data.targets(),
-            objective.criterion().outputs_per_value(),
+            objective.num_outputs(data.targets()),
         );
         let identity = RunIdentity::of(&config, &data.fingerprints)?;
         model_config.validate()?;
@@ -227,7 +227,7 @@ impl Experiment {
     }
 
     /// Returns what is minimised.
-    pub fn objective(&self) -> &Objective {
+    pub fn objective(&self) -> &RunObjective {
         &self.objective
     }
 
@@ -280,7 +280,7 @@ impl Experiment {
             tokens: &self.data.encoder,
             objective: &self.objective,
             parameters: &self.parameters,
-            monitor: self.config.train.monitor,
+            monitor: &self.config.train.monitor,
             checkpoint: &self.config.checkpoint,
         };
         let from = self.from.as_ref().map(|checkpoint| &checkpoint.info);
@@ -300,7 +300,7 @@ impl Experiment {
         let results = Results {
             name: &self.config.name,
             objective: &self.objective,
-            labels: self.data.targets().labels(),
+            targets: self.data.targets(),
             records: recorder.records(),
             best,
             tested: &tested,

@@ -49,7 +49,10 @@ impl Drawn {
     fn of(kind: &OutputKind) -> Self {
         let ends: Ends = |outputs| (outputs[0], outputs[outputs.len() - 1]);
         match kind {
-            OutputKind::Value => Self { point: Some(0), name: "forecast".into(), interval: None },
+            // Forecasts have no heads.
+            OutputKind::Value | OutputKind::Heads(_) => {
+                Self { point: Some(0), name: "forecast".into(), interval: None }
+            }
             OutputKind::LogRate => {
                 Self { point: Some(0), name: "expected count".into(), interval: None }
             }

@@ -6,7 +6,7 @@ use ragged_datasets::{DataLoader, Dataset, LoaderConfig, Subset, Target};
 use ragged_models::Model;
 
 use crate::error::{Error, Result};
-use crate::objective::scaled::Objective;
+use crate::objective::run_objective::RunObjective;
 use crate::predict::batch::predict_batch;
 use crate::run::datasets::Datasets;
 use crate::run::forecast_plot::{self, PANELS, Panel};
@@ -18,7 +18,7 @@ pub(crate) fn draw_forecasts(
     name: &str,
     model: &Model,
     data: &Datasets,
-    objective: &Objective,
+    objective: &RunObjective,
 ) -> Result<()> {
     let Some(windows) = &data.forecast else { return Ok(()) };
     let names = windows.target_names();

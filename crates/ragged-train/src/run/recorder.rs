@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::fit::observer::{Observer, TrainState};
 use crate::fit::record::{EpochRecord, StepRecord};
 use crate::objective::monitor::Monitor;
-use crate::objective::scaled::Objective;
+use crate::objective::run_objective::RunObjective;
 use crate::run::bad_batch::save_bad_batch;
 use crate::run::best_epochs::{BestEpochs, Insertion};
 use crate::run::checkpoint::{CheckpointInfo, checkpoint_bytes, read_info};
@@ -45,9 +45,9 @@ pub(crate) struct RunContext<'a> {
     pub(crate) forced: &'a [ForcedResume],
     pub(crate) transforms: &'a Pipeline,
     pub(crate) tokens: &'a TokenEncoder,
-    pub(crate) objective: &'a Objective,
+    pub(crate) objective: &'a RunObjective,
     pub(crate) parameters: &'a Parameters,
-    pub(crate) monitor: Monitor,
+    pub(crate) monitor: &'a Monitor,
     pub(crate) checkpoint: &'a CheckpointSection,
 }
 
@@ -125,7 +125,8 @@ impl<'a> Recorder<'a> {
             forced: self.context.forced.to_vec(),
             transforms: self.context.transforms.clone(),
             tokens: self.context.tokens.clone(),
-            loss: self.context.objective.criterion().clone(),
+            loss: self.context.objective.single_loss().cloned(),
+            heads: self.context.objective.head_losses(),
             outputs: self.context.objective.outputs().clone(),
             records: self.records.clone(),
             progress: state.progress.clone(),

@@ -82,6 +82,9 @@ pub struct RunSummary {
 /// The scores of a class on the test data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassResult {
+    /// The name of the head that predicts the class, where there are heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// The label of the class.
     pub label: String,
     /// Precision, recall, F1 score and the number of examples.
@@ -315,7 +318,7 @@ mod tests {
         let run = RunDir::create(&root.path().join("run"), "").unwrap();
         let mut best = BestEpochs::default();
         run.remove_stale_tops(&best).unwrap();
-        best.insert(Monitor::Loss, 0.5, 3, 2);
+        best.insert(&Monitor::Loss, 0.5, 3, 2);
         create_directory(&run.path().join("top")).unwrap();
         let other = run.path().join("top/notes.txt");
         for path in [run.top(2), run.top(3), other.clone()] {

@@ -19,6 +19,7 @@ pub(crate) fn check_crf(config: &ExperimentConfig, data: &Datasets) -> Result<()
         let are = match data.targets().labels() {
             Some(_) if data.targets().is_transcription() => "lists of labels",
             Some(_) => "one class per sequence",
+            None if !data.targets().parts().is_empty() => "those of several heads",
             None => "values",
         };
         let message = format!(

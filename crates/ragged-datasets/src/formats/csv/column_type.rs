@@ -29,8 +29,12 @@ pub enum ColumnType {
     StaticCategory,
     /// The time of each step, a number or a date.
     Time,
-    /// A target, per sequence or per step.
+    /// A target, per sequence or per step: numbers or classes by its cells.
     Target,
+    /// A target that is a number.
+    TargetNumber,
+    /// A target that is a class.
+    TargetCategory,
     /// The column is not read.
     Ignored,
 }
@@ -38,7 +42,12 @@ pub enum ColumnType {
 impl ColumnType {
     /// Whether the column is an input of the model.
     pub(super) fn is_input(self) -> bool {
-        !matches!(self, Self::Time | Self::Target | Self::Ignored)
+        !self.is_target() && !matches!(self, Self::Time | Self::Ignored)
+    }
+
+    /// Whether the column is a target.
+    pub(super) fn is_target(self) -> bool {
+        matches!(self, Self::Target | Self::TargetNumber | Self::TargetCategory)
     }
 }
 
@@ -54,6 +63,8 @@ impl fmt::Display for ColumnType {
             Self::StaticCategory => "static-category",
             Self::Time => "time",
             Self::Target => "target",
+            Self::TargetNumber => "target-number",
+            Self::TargetCategory => "target-category",
             Self::Ignored => "ignored",
         })
     }

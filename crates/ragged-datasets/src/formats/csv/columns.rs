@@ -102,6 +102,12 @@ impl Columns {
             return Err(header.at(0).error(reason));
         }
         let targets = if into.wants_targets() { roles.targets } else { vec![] };
+        let order = match targets.is_empty() && into.is_training() {
+            true => Ok(vec![]),
+            false => into.targets().order(&named(&targets), false),
+        };
+        let order = order.map_err(|reason| header.at(0).error(reason))?;
+        let targets = order.into_iter().map(|k| targets[k]).collect();
         let Roles { series, time, trailing, numbering, ignored, .. } = roles;
         Ok(Self {
             series,

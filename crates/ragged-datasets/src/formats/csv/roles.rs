@@ -69,15 +69,18 @@ impl Roles {
             }
             None => header.default_targets(&types, into),
         };
-        let given = typed(ColumnType::Target).into_iter().filter(|_| into.wants_targets());
-        let given: Vec<usize> = given.filter(|column| !targets.contains(column)).collect();
+        let given = (0..names.len()).filter(|&k| types[k].is_some_and(ColumnType::is_target));
+        let given = given.filter(|column| into.wants_targets() && !targets.contains(column));
+        let given: Vec<usize> = given.collect();
         targets.extend(given);
         let listed = series.iter().chain(&time).chain(&targets);
         for &column in listed {
             let same = match types[column] {
                 None => true,
                 Some(ColumnType::Time) => Some(column) == time,
-                Some(ColumnType::Target) => targets.contains(&column) && Some(column) != series,
+                Some(given) if given.is_target() => {
+                    targets.contains(&column) && Some(column) != series
+                }
                 Some(_) => false,
             };
             if let (false, Some(got)) = (same, types[column]) {
@@ -88,6 +91,13 @@ impl Roles {
             }
         }
         let is_left_out = |column: usize| column < numbering || Some(column) == trailing;
+        for &column in &targets {
+            if let Some(given @ (ColumnType::TargetNumber | ColumnType::TargetCategory)) =
+                types[column]
+            {
+                into.targets().declare(names[column], given == ColumnType::TargetNumber);
+            }
+        }
         let has_role = |column: usize| {
             Some(column) == series || Some(column) == time || targets.contains(&column)
         };
@@ -154,7 +164,7 @@ fn given_types(
     for (name, &given) in &csv.types {
         let unread = match given {
             ColumnType::Ignored => true,
-            ColumnType::Target => !into.wants_targets(),
+            given if given.is_target() => !into.wants_targets(),
             _ => false,
         };
         match header.find(name) {

@@ -4,11 +4,12 @@ use std::io::Write;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
-use crate::example::{Target, TargetKind};
+use crate::example::Target;
 use crate::formats::csv::header::is_role;
 use crate::formats::errors::{io, unsupported};
 use crate::formats::number::digits;
 use crate::in_memory::InMemory;
+use crate::target_kind::TargetKind;
 
 /// Writes one row per step: the name of the sequence, or its index if it has none; the number of the
 /// step as time; the features; and the target, if there is one.
@@ -45,6 +46,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
             header.extend((0..*count).map(|k| format!("target_{k}")));
         }
         TargetKind::Labels(_) => return Err(unsupported("csv", "a list of labels")),
+        TargetKind::Parts { .. } => return Err(unsupported("csv", "several targets with names")),
     }
     let written = |result: csv::Result<()>| result.map_err(failed);
     written(writer.write_record(&header))?;

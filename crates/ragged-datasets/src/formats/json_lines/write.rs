@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::example::{Sequence, Target, TargetKind};
+use crate::example::{Sequence, Target};
 use crate::formats::errors::{io, unsupported};
 use crate::formats::number::digits;
 use crate::in_memory::InMemory;
+use crate::target_kind::{TargetKind, TargetPart};
 
 /// A number in JSON: `null` for NaN, otherwise the fewest digits that are read back exactly.
 struct Number {
@@ -71,6 +72,8 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         Number(Number),
         Numbers(Vec<Number>),
         Rows(Vec<Vec<Number>>),
+        #[serde(serialize_with = "parts_in_order")]
+        Parts(Vec<(&'a str, Part<'a>)>),
     }
     let kind = dataset.target_kind();
     let label = |class: u32| kind.labels().unwrap_or_default()[class as usize].as_str();
@@ -80,6 +83,12 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         let target = match (&example.target, kind) {
             (Target::Class(class), _) => Some(Written::Label(label(*class))),
             (Target::Values(_), TargetKind::Values(0)) => None,
+            (Target::Values(values), TargetKind::Parts { parts, .. }) => {
+                Some(Written::Parts(written_parts(parts, values, false)))
+            }
+            (Target::StepValues(values), TargetKind::Parts { parts, .. }) => {
+                Some(Written::Parts(written_parts(parts, values.values(), true)))
+            }
             (Target::Values(values), _) if values.len() == 1 => {
                 Some(Written::Number(Number::new(values[0])))
             }
@@ -111,6 +120,53 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
         writeln!(out, "{text}").map_err(io)?;
     }
     Ok(())
+}
+
+/// One of several targets: one field, or one for each step.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    One(PartField<'a>),
+    Listed(Vec<PartField<'a>>),
+}
+
+/// A class or a number; `null` if it is missing.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PartField<'a> {
+    Label(&'a str),
+    Number(Number),
+}
+
+/// Returns several targets, given row-major, by their names.
+fn written_parts<'a>(
+    parts: &'a [TargetPart],
+    values: &[f32],
+    listed: bool,
+) -> Vec<(&'a str, Part<'a>)> {
+    let field = |part: &'a TargetPart, value: f32| match part.labels() {
+        Some(labels) if !value.is_nan() => {
+            PartField::Label(labels.get(value as usize).map_or("", String::as_str))
+        }
+        _ => PartField::Number(Number::new(value)),
+    };
+    let written = |(k, part): (usize, &'a TargetPart)| {
+        let mut fields = values.iter().skip(k).step_by(parts.len()).map(|&v| field(part, v));
+        let written = match fields.next() {
+            Some(first) if !listed => Part::One(first),
+            first => Part::Listed(first.into_iter().chain(fields).collect()),
+        };
+        (part.name.as_str(), written)
+    };
+    parts.iter().enumerate().map(written).collect()
+}
+
+/// Writes parts as an object, without a change of their order.
+fn parts_in_order<S: serde::Serializer>(
+    parts: &[(&str, Part)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(parts.iter().map(|(name, part)| (name, part)))
 }
 
 /// Returns the values of one feature.

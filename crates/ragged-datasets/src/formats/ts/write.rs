@@ -4,10 +4,11 @@ use std::io::Write;
 
 use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::example::{Target, TargetKind};
+use crate::example::Target;
 use crate::formats::errors::{io, unsupported};
 use crate::formats::number::digits;
 use crate::in_memory::InMemory;
+use crate::target_kind::TargetKind;
 
 /// Writes a header and one line per series. NaN becomes `?`.
 ///
@@ -38,6 +39,7 @@ pub(in crate::formats) fn write(dataset: &InMemory, out: &mut impl Write) -> Res
             return Err(unsupported("ts", "a target for each step"));
         }
         TargetKind::Labels(_) => return Err(unsupported("ts", "a list of labels")),
+        TargetKind::Parts { .. } => return Err(unsupported("ts", "several targets with names")),
     };
     let length = examples[0].sequence.len();
     let equal = length > 0 && examples.iter().all(|e| e.sequence.len() == length);

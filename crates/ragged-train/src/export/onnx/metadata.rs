@@ -20,6 +20,7 @@ pub(super) fn properties(
         TargetKind::StepClasses(_) => ("classification", "step"),
         // Refused before.
         TargetKind::Labels(_) => ("transcription", "sequence"),
+        TargetKind::Parts { .. } => ("several", "sequence"),
         TargetKind::Values(_) => ("regression", "sequence"),
         TargetKind::StepValues(_) => ("regression", "step"),
     };

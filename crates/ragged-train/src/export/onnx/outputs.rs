@@ -12,6 +12,8 @@ pub(super) fn apply(graph: &mut GraphBuilder, outputs: &Outputs, x: Value, count
         return x;
     }
     match &outputs.kind {
+        // Heads are refused before.
+        OutputKind::Heads(_) => x,
         OutputKind::Value | OutputKind::Quantiles(_) => {
             let per_value = outputs.kind.per_value();
             unscaled(graph, outputs.scale.as_ref(), &x, per_value, true)

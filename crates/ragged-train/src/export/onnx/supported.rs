@@ -68,6 +68,14 @@ pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Res
             });
         }
     }
+    if !targets.parts().is_empty() {
+        return Err(Error::OnnxUnsupported {
+            key: "train.heads",
+            got: format!("{} heads", targets.parts().len()),
+            reason: "the file has one output, whose values are of one kind",
+            expected: "a model of one target",
+        });
+    }
     if targets.is_transcription() {
         return Err(Error::OnnxUnsupported {
             key: "data.read.task",
