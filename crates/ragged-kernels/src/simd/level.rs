@@ -25,8 +25,8 @@ const VARIABLE: &str = "RAGGED_KERNELS_SIMD";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SimdLevel {
-    /// The instructions that every processor of the target has: SSE2 on x86-64, NEON on aarch64, where multiply-adds are
-    /// fused, SIMD128 on wasm32 that is compiled with the feature `simd128`.
+    /// The instructions that every processor of the target has: SSE2 on x86-64, NEON on aarch64, where multiply-adds
+    /// are fused, SIMD128 on wasm32 that is compiled with the feature `simd128`.
     Portable,
     /// AVX2 and FMA, on x86-64.
     Avx2,
