@@ -38,21 +38,8 @@ pub(crate) fn predict_batch(
         rows.extend(found.map(|list| Prediction { decoded: Some(list), ..Default::default() }));
         return Ok(());
     }
-    let mut output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
-    output.iter_mut().for_each(|row| outputs.apply(row));
-    let wide = |row: Vec<f32>| row.into_iter().map(f64::from).collect::<Vec<f64>>();
-    let mut output: Vec<Vec<f64>> = output.into_iter().map(wide).collect();
-    if targets.labels().is_some() {
-        output.iter_mut().for_each(|logits| softmax(logits));
-    }
-    let mut start = 0;
-    for (head, part) in outputs.kind.heads().iter().zip(targets.parts()) {
-        let range = start..start + head.count;
-        start = range.end;
-        if part.labels().is_some() {
-            output.iter_mut().for_each(|row| softmax(&mut row[range.clone()]));
-        }
-    }
+    let output = output.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+    let output = output.into_iter().map(|row| predicted(outputs, targets, row));
     match batch.input.steps.layout().filter(|_| targets.is_per_step()) {
         Some(layout) => {
             let first = rows.len();
@@ -61,13 +48,29 @@ pub(crate) fn predict_batch(
                 rows[first + b].values.push(values);
             }
         }
-        None => rows.extend(
-            output
-                .into_iter()
-                .map(|values| Prediction { values: vec![values], ..Default::default() }),
-        ),
+        None => rows
+            .extend(output.map(|values| Prediction { values: vec![values], ..Default::default() })),
     }
     Ok(())
+}
+
+/// Returns the prediction that the outputs of a row mean: the probabilities of classes, or values in the units of the
+/// data.
+pub(crate) fn predicted(outputs: &Outputs, targets: &TargetKind, mut row: Vec<f32>) -> Vec<f64> {
+    outputs.apply(&mut row);
+    let mut row: Vec<f64> = row.into_iter().map(f64::from).collect();
+    if targets.labels().is_some() {
+        softmax(&mut row);
+    }
+    let mut start = 0;
+    for (head, part) in outputs.kind.heads().iter().zip(targets.parts()) {
+        let range = start..start + head.count;
+        start = range.end;
+        if part.labels().is_some() {
+            softmax(&mut row[range]);
+        }
+    }
+    row
 }
 
 /// Adds the best path of each sequence, and the marginal probabilities of each step.

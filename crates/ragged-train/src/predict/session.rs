@@ -1,11 +1,12 @@
 //! A sequence whose steps arrive one after another, with the model of a run.
 
 use candle_core::{DType, Device, Tensor};
+use ragged_datasets::TargetKind;
 use ragged_models::ModelStream;
 use ragged_transforms::{Outputs, Pipeline, PipelineState, Values};
 
 use crate::error::{Error, Result};
-use crate::objective::softmax::softmax;
+use crate::predict::batch::predicted;
 use crate::predict::predictor::Predictor;
 
 /// One sequence whose steps arrive one after another. [`Predictor::session`] creates it.
@@ -18,8 +19,7 @@ pub struct Session {
     transforms: Pipeline,
     state: PipelineState,
     outputs: Outputs,
-    classes: bool,
-    per_step: bool,
+    targets: TargetKind,
     /// Whether values keep 64 bits until a transform scales them.
     exact: bool,
     steps: usize,
@@ -72,8 +72,7 @@ impl Predictor {
             state: info.transforms.state().map_err(ragged_datasets::Error::from)?,
             transforms: info.transforms.clone(),
             outputs: info.outputs.clone(),
-            classes: self.targets().labels().is_some(),
-            per_step: self.targets().is_per_step(),
+            targets: self.targets().clone(),
             exact: info.schema.exact,
             steps: 0,
             prediction: vec![],
@@ -102,7 +101,7 @@ impl Session {
         self.transforms.apply_next(&mut row, &mut state).map_err(failed)?;
         let row: Vec<f32> = row.as_slice().iter().map(|&value| value as f32).collect();
         if row.is_empty() {
-            return match self.per_step {
+            return match self.targets.is_per_step() {
                 true => Err(Error::SessionEnd { steps: self.steps }),
                 false => Ok(self.prediction.clone()),
             };
@@ -119,12 +118,7 @@ impl Session {
         let input = Tensor::from_vec(row, (1, self.transforms.output_features()), &Device::Cpu)?;
         let mut stream = self.stream.clone();
         let output = stream.step(&input)?.to_dtype(DType::F32)?.flatten_all()?;
-        let mut output = output.to_vec1::<f32>()?;
-        self.outputs.apply(&mut output);
-        let mut output: Vec<f64> = output.into_iter().map(f64::from).collect();
-        if self.classes {
-            softmax(&mut output);
-        }
+        let output = predicted(&self.outputs, &self.targets, output.to_vec1()?);
         if output.iter().any(|value| !value.is_finite()) {
             return Err(Error::NonFinitePrediction { sequence: 1 });
         }
