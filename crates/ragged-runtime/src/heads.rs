@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::targets::Part;
 
 impl Model {
-    /// Returns the heads with their ranges of the outputs, in the order of [`Targets::parts`]; none for a model of a
+    /// Returns the heads with their ranges of the outputs, in the order of [`Targets::parts`](crate::Targets::parts); none for a model of a
     /// single target.
     ///
     /// ```no_run
