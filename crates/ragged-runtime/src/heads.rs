@@ -8,8 +8,8 @@ use crate::model::Model;
 use crate::targets::Part;
 
 impl Model {
-    /// Returns the heads with their ranges of the outputs, in the order of [`Targets::parts`](crate::Targets::parts); none for a model of a
-    /// single target.
+    /// Returns the heads with their ranges of the outputs, in the order of [`Targets::parts`](crate::Targets::parts);
+    /// none for a model of a single target.
     ///
     /// ```no_run
     /// use ragged_runtime::Model;
