@@ -55,7 +55,17 @@ const CHECKS: [Step; 6] = [
     // the tests.
     step(
         "ragged without features",
-        &["test", "--quiet", "--workspace", "--no-default-features", "--test", "installation"],
+        &[
+            "test",
+            "--quiet",
+            "--workspace",
+            "--no-default-features",
+            "--features",
+            "ragged-kernels/default,ragged-models/default,ragged-runtime/default,\
+             ragged-sequence/default,ragged-train/default",
+            "--test",
+            "installation",
+        ],
     ),
 ];
 
