@@ -51,8 +51,7 @@ const CHECKS: [Step; 6] = [
             "warnings",
         ],
     ),
-    // What `cargo xtask train` builds, and without the files of tokenizers. Features of other crates stay as they are in
-    // the tests.
+    // The command line with no feature. The other crates keep theirs, so that they are those of the tests.
     step(
         "ragged without features",
         &[

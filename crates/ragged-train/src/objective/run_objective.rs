@@ -1,17 +1,13 @@
 //! What a run minimises: one loss, or those of several heads.
 
-use candle_core::Tensor;
 use ragged_datasets::TargetKind;
 use ragged_models::Crf;
 use ragged_transforms::Outputs;
 
-use crate::error::Result;
 use crate::objective::criterion::Criterion;
 use crate::objective::loss::Loss;
-use crate::objective::metric_sum::MetricSum;
 use crate::objective::multi_task::{Head, HeadLoss, MultiTaskLoss};
 use crate::objective::scaled::Objective;
-use crate::objective::targets::Targets;
 
 /// What a run minimises.
 #[derive(Debug, Clone)]
@@ -80,7 +76,8 @@ impl RunObjective {
         self.heads().iter().map(of).collect()
     }
 
-    fn loss(&self) -> &dyn Loss {
+    /// Returns the loss that is minimised.
+    pub fn loss(&self) -> &dyn Loss {
         match self {
             Self::One(objective) => objective.as_ref(),
             Self::Heads(loss) => loss,
@@ -91,58 +88,5 @@ impl RunObjective {
 impl From<Objective> for RunObjective {
     fn from(objective: Objective) -> Self {
         Self::One(Box::new(objective))
-    }
-}
-
-impl Loss for RunObjective {
-    fn value(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Tensor> {
-        self.loss().value(prediction, targets)
-    }
-
-    fn weight(&self, targets: &Targets<'_>) -> Result<f64> {
-        self.loss().weight(targets)
-    }
-
-    fn means(&self) -> usize {
-        self.loss().means()
-    }
-
-    fn weights(&self, targets: &Targets<'_>) -> Result<Vec<f64>> {
-        self.loss().weights(targets)
-    }
-
-    fn value_of(
-        &self,
-        prediction: &Tensor,
-        targets: &Targets<'_>,
-        factors: &[f64],
-    ) -> Result<Tensor> {
-        self.loss().value_of(prediction, targets, factors)
-    }
-
-    fn metrics(&self) -> MetricSum {
-        self.loss().metrics()
-    }
-
-    fn decode(&self, prediction: &Tensor, targets: &Targets<'_>) -> Result<Option<Vec<u32>>> {
-        self.loss().decode(prediction, targets)
-    }
-
-    fn own_metrics(
-        &self,
-        prediction: &Tensor,
-        targets: &Targets<'_>,
-    ) -> Result<Vec<(String, f64)>> {
-        self.loss().own_metrics(prediction, targets)
-    }
-
-    fn measure(
-        &self,
-        value: f64,
-        prediction: &Tensor,
-        targets: &Targets<'_>,
-        sum: &mut MetricSum,
-    ) -> Result<()> {
-        self.loss().measure(value, prediction, targets, sum)
     }
 }

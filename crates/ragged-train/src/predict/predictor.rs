@@ -173,11 +173,11 @@ impl Predictor {
             check_paths(&data, crf.constraints(), "the data")?;
         }
         let data = self.transformed(data, Some("test data"), &mut notes)?;
-        let sum = evaluate(&self.model, &self.loader(data.clone())?, objective)?;
+        let sum = evaluate(&self.model, &self.loader(data.clone())?, objective.loss())?;
         let metrics = sum.finish();
         if !metrics.loss.is_finite() {
             let sequences =
-                non_finite_sequences(&self.model, data, &self.loader_config(), objective)?;
+                non_finite_sequences(&self.model, data, &self.loader_config(), objective.loss())?;
             return Err(Error::NonFiniteTest { loss: metrics.loss, sequences });
         }
         let confusion = |(head, matrix, labels): (Option<&str>, &ConfusionMatrix, &[String])| {

@@ -295,7 +295,7 @@ impl Experiment {
         let checkpoint = load_checkpoint(&path)?;
         self.parameters.load_state_dict(checkpoint.weights())?;
         let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
-        let tested = evaluate(&self.model, &test, &self.objective)?;
+        let tested = evaluate(&self.model, &test, self.objective.loss())?;
         lock.check()?;
         let results = Results {
             name: &self.config.name,
@@ -325,7 +325,8 @@ impl Experiment {
         let loss = summary.test.loss;
         if !loss.is_finite() {
             let (data, config) = (self.data.test.clone(), self.loader_config());
-            let sequences = non_finite_sequences(&self.model, data, &config, &self.objective)?;
+            let sequences =
+                non_finite_sequences(&self.model, data, &config, self.objective.loss())?;
             return Err(Error::NonFiniteTest { loss, sequences });
         }
         Ok(RunOutcome::Finished(Box::new(summary)))
@@ -335,7 +336,7 @@ impl Experiment {
     pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
         let named = self.parameters.named();
-        let mut trainer = Trainer::new(&self.model, named, &self.objective, config, seed)?;
+        let mut trainer = Trainer::new(&self.model, named, self.objective.loss(), config, seed)?;
         if let Some(Checkpoint { info, parameters, ema, optimizer, carried }) = &self.from {
             self.parameters.load_state_dict(parameters)?;
             trainer.optimizer.load_state_dict(optimizer)?;
