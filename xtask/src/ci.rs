@@ -77,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         .and_then(|()| public_api())
         .and_then(|()| TARGETS.iter().try_for_each(emulated))
         .and_then(|()| browser())
+        .and_then(|()| mpi())
         .and_then(|()| python::check())
         .and_then(|()| {
             announce(TESTS.name);
@@ -184,6 +185,21 @@ fn emulated(target: &Target) -> Result<(), String> {
         command.env(format!("CARGO_TARGET_{variable}_{setting}"), value);
     }
     report(name, &mut command)
+}
+
+/// Trains by several processes, where an MPI library is installed.
+fn mpi() -> Result<(), String> {
+    const NAME: &str = "MPI";
+    if let Some(program) = ["mpirun", "mpicc"].iter().find(|program| !works(program, &["--version"])) {
+        eprintln!("ci: {NAME}: skipped, {program} is not installed");
+        return Ok(());
+    }
+    let features = ["--quiet", "--workspace", "--features", "ragged-cli/mpi"];
+    for (verb, rest) in [("clippy", &["--", "-D", "warnings"][..]), ("test", &["--test", "mpi"])] {
+        announce(&format!("{NAME}: {verb}"));
+        report(NAME, cargo(&step(NAME, &[])).arg(verb).args(features).args(rest))?;
+    }
+    Ok(())
 }
 
 /// Compiles the example of a web page, which is outside the workspace.

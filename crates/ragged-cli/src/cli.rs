@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    compare, completions, data, download, evaluate, export, man, predict, program, runs, train,
+    compare, completions, data, download, evaluate, export, man, predict, program, runs, threads, train,
 };
 
 /// Shown by `--help` and in the man page, after the options.
@@ -29,6 +29,9 @@ Environment variables:
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Use at most N threads; the results do not depend on their number [default: one per core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 #[derive(Subcommand)]
@@ -90,7 +93,7 @@ where
 {
     let matches = command().bin_name(program::name()).try_get_matches_from(arguments);
     match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => dispatch(cli.command).map_or_else(Failure::report, |()| ExitCode::SUCCESS),
+        Ok(cli) => dispatch(cli).map_or_else(Failure::report, |()| ExitCode::SUCCESS),
         Err(error) => {
             // Includes --help and --version, for which a closed output is no failure either.
             let _ = error.print();
@@ -99,9 +102,13 @@ where
     }
 }
 
-fn dispatch(command: Command) -> Result<(), Failure> {
+fn dispatch(Cli { command, threads }: Cli) -> Result<(), Failure> {
+    let threads = threads.map(usize::from);
+    if let Some(count) = threads {
+        threads::limit(count)?;
+    }
     match command {
-        Command::Train(args) => train::run(*args),
+        Command::Train(args) => train::run(*args, threads),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Export(args) => export::run(args),

@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that says so.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,6 +18,8 @@ pub(crate) enum Failure {
     Output(std::io::Error),
     /// A signal stopped the command, which has saved its work and reported it. Holds the exit code.
     Interrupted(u8),
+    /// Another process, with which this one has trained, has reported the failure. Holds the exit code.
+    Reported(u8),
 }
 
 impl Failure {
@@ -43,28 +46,58 @@ impl Failure {
 
     /// Reports the failure in one line on stderr and returns the exit code of the process.
     pub(crate) fn report(self) -> ExitCode {
-        let (text, code) = match self {
-            Self::Failed(text) => (text, 1),
-            Self::Usage(text) => (text, 2),
+        if let Some(text) = self.text() {
+            say(format!("error: {text}"));
+        }
+        ExitCode::from(self.exit_code())
+    }
+
+    /// The line that reports the failure; none where there is nothing to say, or nothing more.
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Failed(text) | Self::Usage(text) => Some(text.clone()),
             // The reader of the pipe has all it wants, as in `ragged data x.csv | head`.
-            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-                return ExitCode::SUCCESS;
-            }
-            Self::Output(error) => (format!("standard output: {error}"), 1),
-            Self::Interrupted(code) => return ExitCode::from(code),
-        };
-        say(format!("error: {text}"));
-        ExitCode::from(code)
+            Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => None,
+            Self::Output(error) => Some(format!("standard output: {error}")),
+            Self::Interrupted(_) | Self::Reported(_) => None,
+        }
+    }
+
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
+            Self::Failed(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Interrupted(code) | Self::Reported(code) => *code,
+        }
+    }
+
+    /// The failure for another process: the exit code, then the text.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let text = self.text().unwrap_or_default();
+        [&[self.exit_code()], text.as_bytes()].concat()
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) has written on `rank`.
+    pub(crate) fn from_bytes(bytes: &[u8], rank: usize) -> Self {
+        let (code, text) = bytes.split_first().unwrap_or((&1, &[]));
+        let text = String::from_utf8_lossy(text);
+        let text = if rank == 0 { text.into() } else { format!("rank {rank}: {text}") };
+        if *code == 2 { Self::Usage(text) } else { Self::Failed(text) }
     }
 }
 
 impl From<ragged_train::Error> for Failure {
     fn from(error: ragged_train::Error) -> Self {
         use ragged_train::Error as E;
+        use ragged_train::distributed::RankError;
+
         if let E::MissingDataset { path, name } = &error {
             return Self::missing_dataset(path, name);
         }
         let usage = match &error {
+            E::Ranks(RankError::Differ { .. } | RankError::Shards { .. }) => true,
             E::Config(_) | E::Model(ragged_models::Error::Config { .. }) => true,
             E::Data(error) => error.is_configuration(),
             _ => false,

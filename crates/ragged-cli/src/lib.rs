@@ -17,7 +17,8 @@
 //!
 //! The features, all on by default, are the commands that training does not need: `download` (HTTP,
 //! TLS and zip archives), `completions` and `man`. Without its feature a command is an error that
-//! says how to get it.
+//! says how to get it. The feature `mpi`, which is off by default and needs an MPI library, trains by the processes
+//! that `mpirun` starts.
 //!
 //! In reading order: `cli` lists the subcommands, `failure` holds the errors and exit codes, and
 //! each command has a file or folder of its name.
@@ -39,6 +40,7 @@ mod program;
 mod runs;
 mod signals;
 mod text;
+mod threads;
 mod train;
 mod whole_file;
 

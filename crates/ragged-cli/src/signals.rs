@@ -1,5 +1,6 @@
 //! SIGHUP, SIGINT and SIGTERM: a command finishes its current update, saves, and ends.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -30,6 +31,11 @@ impl Signals {
             register().map_err(|error| Failure::Failed(format!("signal {signal}: {error}")))?;
         }
         Ok(Self { received })
+    }
+
+    /// Whether the command goes on: no signal has arrived.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        if self.exit_code().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// The exit code by which a shell recognises the signal, if one arrived.

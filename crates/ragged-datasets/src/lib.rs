@@ -68,7 +68,7 @@ pub use forecast::{Forecast, ForecastConfig, ForecastError, ForecastParts};
 pub use in_memory::InMemory;
 pub use loader::{
     Batch, BatchInput, BatchPlan, BatchStatics, BatchSteps, Batching, Collate, DataLoader, Epoch,
-    LoaderConfig, Oversize, SampleWeights, Sampler, Strata,
+    LoaderConfig, Oversize, SampleWeights, Sampler, ShardedEpoch, Sharding, Strata,
 };
 pub use subset::{Subset, split};
 pub use synthetic::{

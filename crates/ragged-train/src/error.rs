@@ -8,6 +8,7 @@ use ragged_datasets::TargetKind;
 pub use crate::checkpoint_error::CheckpointError;
 use crate::checkpoint_error::kind;
 use crate::config::error::ConfigError;
+use crate::distributed::error::RankError;
 use crate::run::data_fingerprint::DataFingerprint;
 use crate::run::difference::Difference;
 use crate::run::memory_estimate::{MemoryEstimate, size};
@@ -44,6 +45,9 @@ pub enum Error {
         /// The file to which the batch was written, if an observer wrote it.
         saved: Option<PathBuf>,
     },
+    /// An error between processes that train together.
+    #[error(transparent)]
+    Ranks(#[from] RankError),
     /// A batch in a layout that the model does not take.
     #[error("input of the {model} model: expected a {expected} batch, got {got}")]
     BatchLayout {

@@ -48,6 +48,7 @@
 //!
 //! - [`objective`]: the loss, the metrics, and the metric that compares epochs;
 //! - [`optim`]: gradients, optimisers, schedules, averaged weights;
+//! - [`distributed`]: several processes that train together;
 //! - [`fit`]: the training loop and its steps;
 //! - [`config`]: the configuration file, and errors that blame the key that is wrong;
 //! - [`run`]: a whole run: data, checkpoints, run directory;
@@ -58,6 +59,7 @@
 mod atomic_file;
 mod checkpoint_error;
 pub mod config;
+pub mod distributed;
 mod error;
 mod exact_float;
 mod export;

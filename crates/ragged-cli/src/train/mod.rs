@@ -3,6 +3,7 @@
 mod args;
 mod dry_run;
 mod progress;
+mod ranks;
 
 use std::io::Write;
 use std::path::Path;
@@ -17,52 +18,88 @@ use crate::failure::Failure;
 use crate::program;
 use crate::signals::Signals;
 use crate::text::{further_metrics, headlines, print_notes, wrap};
-use crate::train::progress::{Progress, Throughput};
+use crate::train::progress::{Follower, Progress, Throughput};
+use crate::train::ranks::Ranks;
 
 /// The number of classes up to which the recall of each is printed; `confusion.txt` has all of them.
 const LISTED_CLASSES: usize = 12;
 
-/// Trains until the run is complete or a signal arrives.
-pub(crate) fn run(args: Args) -> Result<(), Failure> {
+/// Trains until the run is complete or a signal arrives, alone or with the other processes of `mpirun`.
+pub(crate) fn run(args: Args, threads: Option<usize>) -> Result<(), Failure> {
     let signals = Signals::listen()?;
-    let (experiment, run) = match &args.resume {
-        Some(path) => resume(path, args.force)?,
+    let ranks = Ranks::join(threads)?;
+    ranks.guard(|| train(&args, signals, &ranks))
+}
+
+fn train(args: &Args, signals: Signals, ranks: &Ranks) -> Result<(), Failure> {
+    let experiment = match &args.resume {
+        Some(path) => resume(path, args.force, ranks)?,
         None => {
-            let experiment = args.experiment()?;
-            print_notes(experiment.notes());
-            if args.dry_run {
-                return dry_run::report(&experiment);
+            let experiment = ranks.agree(args.experiment())?;
+            if ranks.is_first() {
+                print_notes(experiment.notes());
             }
-            // The folder is created after all checks, so that wrong usage leaves none behind.
-            let (name, text) = (&experiment.config().name, experiment.config().to_toml()?);
-            let run = match &args.out {
-                Some(path) => RunDir::create(path, &text)?,
-                None => RunDir::next("runs".as_ref(), name, &text)?,
-            };
-            say(wrap(&format!("training {}", experiment.describe())));
-            (experiment, run)
+            experiment
         }
     };
+    if args.dry_run {
+        return if ranks.is_first() { dry_run::report(&experiment) } else { Ok(()) };
+    }
+    experiment.check_ranks(ranks.communicator()).map_err(|error| ranks.fail(error))?;
+    let run = ranks.is_first().then(|| open_run(args, &experiment)).transpose();
     let epochs = experiment.config().train.epochs;
-    let mut progress = Progress::new(epochs, signals);
-    let outcome = experiment.run(&run, &mut progress);
-    progress.finish();
-    match outcome? {
-        RunOutcome::Finished(summary) => report(&summary, &run, epochs, progress.throughput()),
-        RunOutcome::Interrupted(at) => {
-            let (program, path) = (program::name(), run.path().display());
-            say(format!("interrupted and saved after {} updates", at.updates));
-            say(format!("resume with: {program} train --resume {path}"));
-            Err(Failure::Interrupted(progress.exit_code().unwrap_or(1)))
+    match ranks.agree(run)? {
+        Some(run) => {
+            let mut progress = Progress::new(epochs, signals);
+            let outcome = experiment.run_on(ranks.communicator(), &run, &mut progress);
+            progress.finish();
+            match outcome.map_err(|error| ranks.fail(error))? {
+                RunOutcome::Finished(summary) => {
+                    report(&summary, &run, epochs, progress.throughput())
+                }
+                RunOutcome::Interrupted(at) => {
+                    let (program, path) = (program::name(), run.path().display());
+                    say(format!("interrupted and saved after {} updates", at.updates));
+                    say(format!("resume with: {program} train --resume {path}"));
+                    Err(Failure::Interrupted(progress.exit_code().unwrap_or(1)))
+                }
+            }
+        }
+        None => {
+            let mut follower = Follower::new(signals);
+            let finished = experiment.follow(ranks.communicator(), &mut follower);
+            match finished.map_err(|error| ranks.fail(error))? {
+                true => Ok(()),
+                false => Err(Failure::Reported(follower.exit_code().unwrap_or(1))),
+            }
         }
     }
 }
 
+/// Creates the folder of a run after all checks, so that wrong usage leaves none behind; or opens that of a run that is
+/// resumed.
+fn open_run(args: &Args, experiment: &Experiment) -> Result<RunDir, Failure> {
+    if let Some(path) = &args.resume {
+        return Ok(RunDir::open(path)?);
+    }
+    let (name, text) = (&experiment.config().name, experiment.config().to_toml()?);
+    let run = match &args.out {
+        Some(path) => RunDir::create(path, &text)?,
+        None => RunDir::next("runs".as_ref(), name, &text)?,
+    };
+    say(wrap(&format!("training {}", experiment.describe())));
+    Ok(run)
+}
+
 /// Opens a run at its last checkpoint, and reports which one that is.
-fn resume(path: &Path, force: bool) -> Result<(Experiment, RunDir), Failure> {
-    let run = RunDir::open(path)?;
+fn resume(path: &Path, force: bool, ranks: &Ranks) -> Result<Experiment, Failure> {
     let open = if force { Experiment::resume_changed } else { Experiment::resume };
-    let Resumed { experiment, damaged, differences, damaged_metrics } = open(&run)?;
+    let resumed = RunDir::open(path).and_then(|run| Ok((open(&run)?, run)));
+    let (resumed, run) = ranks.agree(resumed.map_err(Failure::from))?;
+    let Resumed { experiment, damaged, differences, damaged_metrics } = resumed;
+    if !ranks.is_first() {
+        return Ok(experiment);
+    }
     for error in damaged {
         say(format!("warning: {error}: resuming from the checkpoint before it"));
     }
@@ -79,7 +116,7 @@ fn resume(path: &Path, force: bool) -> Result<(Experiment, RunDir), Failure> {
         None => "at the start".into(),
     };
     say(wrap(&format!("resuming {position}: {}", experiment.describe())));
-    Ok((experiment, run))
+    Ok(experiment)
 }
 
 /// Prints the result of a complete run.

@@ -101,8 +101,7 @@ impl Observer for Progress {
             bar.set_prefix(format!("{:.0} %  {left}  {rate}", 100.0 * done));
             bar.set_position((done * BAR_LENGTH as f64) as u64);
         }
-        let stop = self.signals.exit_code().is_some();
-        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(self.signals.flow())
     }
 
     fn epoch(&mut self, record: &EpochRecord, _: &TrainState) -> Result<()> {
@@ -115,6 +114,28 @@ impl Observer for Progress {
             say(join_parts(&[&epoch[..], &pace].concat()));
         }
         Ok(())
+    }
+}
+
+/// An observer of a process that trains with others and shows nothing. It stops the run after a signal.
+pub(crate) struct Follower {
+    signals: Signals,
+}
+
+impl Follower {
+    pub(crate) fn new(signals: Signals) -> Self {
+        Self { signals }
+    }
+
+    /// The exit code, if a signal stopped the run.
+    pub(crate) fn exit_code(&self) -> Option<u8> {
+        self.signals.exit_code()
+    }
+}
+
+impl Observer for Follower {
+    fn update(&mut self, _: &StepRecord, _: &TrainState) -> Result<ControlFlow<()>> {
+        Ok(self.signals.flow())
     }
 }
 

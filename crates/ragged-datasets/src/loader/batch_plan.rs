@@ -86,6 +86,17 @@ impl BatchPlan {
         Ok(Self { order, batches })
     }
 
+    /// Creates a plan of these batches.
+    pub(super) fn of_batches<'a>(all: impl IntoIterator<Item = &'a [usize]>) -> Self {
+        let mut plan = Self { order: vec![], batches: vec![] };
+        for batch in all {
+            let start = plan.order.len();
+            plan.order.extend_from_slice(batch);
+            plan.batches.push(start..plan.order.len());
+        }
+        plan
+    }
+
     /// Returns the number of batches.
     pub fn len(&self) -> usize {
         self.batches.len()

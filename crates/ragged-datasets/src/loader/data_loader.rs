@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::loader::batch::Batch;
 use crate::loader::batch_plan::{BatchPlan, BatchRule, Batching, batch_count};
 use crate::loader::batch_source::BatchSource;
 use crate::loader::config::LoaderConfig;
+use crate::loader::epoch::{Epoch, Maker};
+use crate::loader::sharded_epoch::ShardedEpoch;
+use crate::loader::sharding::{Sharding, balanced};
 use crate::loader::workers::Workers;
 
 /// A data set in batches.
@@ -109,74 +111,71 @@ impl<D: Dataset> DataLoader<D> {
     /// A run that stopped after `batch` batches continues here. From the end of the epoch on, there
     /// are none.
     pub fn epoch_from(&self, epoch: usize, batch: usize) -> Epoch<D> {
-        let LoaderConfig { collate, ref device, workers, prefetch, .. } = self.config;
-        let (maker, len) = match self.plan(epoch) {
-            Err(error) => (Maker::Failed(Some(error)), batch.saturating_add(1)),
+        match self.plan(epoch) {
+            Ok(plan) => self.start(epoch, plan, batch),
+            Err(error) => Epoch::failed(error, batch),
+        }
+    }
+
+    /// Returns the batches `first`, `first + every`, and so on of one epoch, both counted from 0.
+    pub fn epoch_every(&self, epoch: usize, first: usize, every: usize) -> Epoch<D> {
+        match self.plan(epoch) {
             Ok(plan) => {
-                let (dataset, device) = (self.dataset.clone(), device.clone());
-                let len = plan.len();
-                let source = Arc::new(BatchSource { dataset, epoch, plan, collate, device });
-                // At most one thread for each remaining batch.
-                let maker = match workers.min(len.saturating_sub(batch)) {
-                    0 => Maker::Caller(source),
-                    workers => match Workers::start(&source, batch, workers, prefetch) {
-                        Ok(workers) => Maker::Background(workers),
-                        Err(error) => Maker::Failed(Some(error)),
-                    },
-                };
-                (maker, len)
+                let share = BatchPlan::of_batches(plan.iter().skip(first).step_by(every.max(1)));
+                self.start(epoch, share, 0)
             }
+            Err(error) => Epoch::failed(error, 0),
+        }
+    }
+
+    /// Returns the shards of each batch of one epoch from `batch` on, both counted from 0. The shards of a batch have
+    /// about the same number of time steps; their examples are in the order of the batch. One shard is the batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    pub fn shards(
+        &self,
+        epoch: usize,
+        batch: usize,
+        sharding: &Sharding,
+    ) -> Result<ShardedEpoch<D>> {
+        let plan = self.plan(epoch)?;
+        let (mut shards, mut present) = (vec![], vec![]);
+        for examples in plan.iter().skip(batch) {
+            if sharding.count <= 1 {
+                shards.push(examples.to_vec());
+                present.push(vec![true]);
+                continue;
+            }
+            let lengths = examples.iter().map(|&index| self.dataset.length(epoch, index));
+            let all = balanced(&lengths.collect::<Result<Vec<_>>>()?, sharding.count);
+            let own = all.get(sharding.own.clone()).unwrap_or_default();
+            present.push(own.iter().map(|shard| !shard.is_empty()).collect());
+            let filled = own.iter().filter(|shard| !shard.is_empty());
+            shards.extend(filled.map(|shard| shard.iter().map(|&k| examples[k]).collect()));
+        }
+        let plan = BatchPlan::of_batches(shards.iter().map(Vec::as_slice));
+        Ok(ShardedEpoch { shards: self.start(epoch, plan, 0), present: present.into_iter() })
+    }
+
+    /// Starts to make the batches of a plan from `batch` on.
+    fn start(&self, epoch: usize, plan: BatchPlan, batch: usize) -> Epoch<D> {
+        let LoaderConfig { collate, ref device, workers, prefetch, .. } = self.config;
+        let (dataset, device) = (self.dataset.clone(), device.clone());
+        let len = plan.len();
+        let source = Arc::new(BatchSource { dataset, epoch, plan, collate, device });
+        // At most one thread for each remaining batch.
+        let maker = match workers.min(len.saturating_sub(batch)) {
+            0 => Maker::Caller(source),
+            workers => match Workers::start(&source, batch, workers, prefetch) {
+                Ok(workers) => Maker::Background(workers),
+                Err(error) => Maker::Failed(Some(error)),
+            },
         };
-        Epoch { maker, next: batch, len }
+        Epoch::new(maker, batch, len)
     }
 }
-
-/// The batches of one epoch, in order.
-///
-/// If a batch cannot be made, the iterator returns an error in its place and continues with the next
-/// batch. [`Error::Load`] and [`Error::Panicked`] have the index of the example at fault.
-#[derive(Debug)]
-pub struct Epoch<D> {
-    maker: Maker<D>,
-    next: usize,
-    len: usize,
-}
-
-/// Where the batches are made.
-#[derive(Debug)]
-enum Maker<D> {
-    Caller(Arc<BatchSource<D>>),
-    Background(Workers),
-    /// Without a plan or threads, the epoch is this one error.
-    Failed(Option<Error>),
-}
-
-impl<D: Dataset> Iterator for Epoch<D> {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.len {
-            return None;
-        }
-        let batch = self.next;
-        self.next += 1;
-        match &mut self.maker {
-            Maker::Caller(source) => Some(source.batch(batch)),
-            Maker::Background(workers) => Some(workers.batch(batch)),
-            Maker::Failed(error) => {
-                self.next = self.len;
-                error.take().map(Err)
-            }
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.len.saturating_sub(self.next);
-        (left, Some(left))
-    }
-}
-
-impl<D: Dataset> ExactSizeIterator for Epoch<D> {}
 
 #[cfg(test)]
 mod tests {

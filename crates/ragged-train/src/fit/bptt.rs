@@ -2,21 +2,30 @@
 //! chunks of some steps, with an update after each chunk. The recurrent state passes from chunk to
 //! chunk as a constant, so gradients end where the chunk starts.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use candle_core::Tensor;
-use ragged_datasets::{DataLoader, Dataset};
+use ragged_datasets::{Batch, DataLoader, Dataset};
+use ragged_models::TrainingStream;
 
+use crate::distributed::gather::{gather, gather_rows};
 use crate::error::Result;
 use crate::fit::chunks::{Chunk, chunks};
-use crate::fit::gradient_accumulator::GradientAccumulator;
 use crate::fit::observer::Observer;
 use crate::fit::record::StepRecord;
-use crate::fit::step_options::{Position, StepOptions};
+use crate::fit::shard_sum::{JointSum, NonFiniteLoss, ShardSum};
+use crate::fit::step_options::Position;
 use crate::fit::trainer::{Trainer, save_non_finite};
 use crate::objective::targets::Targets;
 
-impl Trainer<'_> {
+/// The lanes of one shard.
+struct LaneShard<'a> {
+    shard: usize,
+    lanes: Range<usize>,
+    stream: TrainingStream<'a>,
+}
+
+impl<'a> Trainer<'a> {
     /// Trains on the remaining chunks of the current epoch.
     pub(crate) fn train_epoch_in_chunks<T: Dataset>(
         &mut self,
@@ -31,29 +40,40 @@ impl Trainer<'_> {
             chunks.iter().filter(|chunk| per_step || !chunk.ending().is_empty()).count()
         };
         let steps = updates(&chunks) * self.config.epochs;
-        let rows = chunks.first().map_or(0, |chunk| chunk.parts.len());
-        let mut stream = self.model.training_stream(rows)?;
-        if self.progress.batch > 0 {
-            stream.set_state(std::mem::take(&mut self.carried))?;
-        }
+        let lanes = chunks.first().map_or(0, |chunk| chunk.parts.len());
+        let mut shards = self.lane_shards(lanes)?;
         for chunk in &chunks[self.progress.batch.min(chunks.len())..] {
-            let batch = chunk.batch(loader.dataset(), epoch)?;
             let at = Position { epoch, batch: self.progress.batch };
-            let mut rng = self.dropout_rng(epoch, at.batch);
-            let rows = chunk.forward(&mut stream, &batch, per_step, &mut rng)?;
-            let Some((prediction, target)) = rows else {
+            // Without a target, the states advance all the same.
+            let updates = match per_step {
+                true => chunk.parts.iter().flatten().any(|part| !part.steps.is_empty()),
+                false => !chunk.ending().is_empty(),
+            };
+            let own = self.sum_chunk(chunk, &mut shards, loader.dataset(), at);
+            if !updates {
+                gather(self.communicator, own.map(drop))?;
                 self.progress.batch += 1;
                 continue;
+            }
+            let (own, last) = own.map_or_else(|e| (Err(e), None), |(own, last)| (Ok(own), last));
+            let joint = JointSum::of(self.communicator, own, self.loss, &self.optimizer)?;
+            let JointSum { gradients, metrics, steps: real_steps, padded_steps } = match joint {
+                Ok(joint) => joint,
+                Err((shard, NonFiniteLoss { value, .. })) => {
+                    let error = at.non_finite("loss", value);
+                    let part = chunk.of_lanes(self.lanes_of(shard, lanes));
+                    let batch = part.batch(loader.dataset(), epoch)?;
+                    return Err(save_non_finite(error, Some(&batch), observer));
+                }
             };
-            let options = self.step_options(steps);
-            let layout = if per_step { Targets::of(&batch)?.layout } else { None };
-            let targets = Targets { layout, ..Targets::new(&target) };
-            let (loss, grad_norm) = self
-                .update(&prediction, &targets, options, at)
-                .map_err(|error| save_non_finite(error, &batch, observer))?;
+            self.progress.sums.metrics.merge(&metrics);
+            let (loss, options) = (gradients.loss(), self.step_options(steps));
+            let grad_norm = gradients
+                .update(&mut self.optimizer, options, at)
+                .map_err(|error| save_non_finite(error, last.as_ref(), observer))?;
             let lr = options.hyperparameters.lr;
             self.count_update(1, grad_norm, lr)?;
-            self.carried = stream.state().to_vec();
+            self.carried = self.states(&shards)?;
             let record = StepRecord {
                 epoch: epoch + 1,
                 batch: self.progress.batch,
@@ -62,15 +82,82 @@ impl Trainer<'_> {
                 loss,
                 grad_norm,
                 lr,
-                steps: batch.real_steps(),
-                padded_steps: batch.padded_steps(),
+                steps: real_steps,
+                padded_steps,
             };
-            if observer.update(&record, &self.state())?.is_break() {
+            if self.observe(&record, observer)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         self.carried.clear();
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Returns the lanes of a shard.
+    fn lanes_of(&self, shard: usize, lanes: usize) -> Range<usize> {
+        let count = self.config.shards;
+        shard * lanes / count..(shard + 1) * lanes / count
+    }
+
+    /// Starts the shards of this rank that have lanes, at the position of the run.
+    fn lane_shards(&mut self, lanes: usize) -> Result<Vec<LaneShard<'a>>> {
+        let carried = std::mem::take(&mut self.carried);
+        let mut shards = vec![];
+        for shard in self.sharding().own {
+            let lanes = self.lanes_of(shard, lanes);
+            if lanes.is_empty() {
+                continue;
+            }
+            let mut stream = self.model.training_stream(lanes.len())?;
+            if self.progress.batch > 0 {
+                let own = carried.iter().map(|part| part.narrow(1, lanes.start, lanes.len()));
+                stream.set_state(own.collect::<candle_core::Result<_>>()?)?;
+            }
+            shards.push(LaneShard { shard, lanes, stream });
+        }
+        Ok(shards)
+    }
+
+    /// Computes the gradients of the shards of this rank for a chunk, and returns the last of its batches.
+    fn sum_chunk<T: Dataset>(
+        &self,
+        chunk: &Chunk,
+        shards: &mut [LaneShard<'_>],
+        dataset: &T,
+        at: Position,
+    ) -> Result<(Vec<ShardSum>, Option<Batch>)> {
+        let own = self.sharding().own;
+        let mut sums: Vec<_> = own.clone().map(|_| ShardSum::new(self.loss, None)).collect();
+        let per_step = dataset.target_kind().is_per_step();
+        let mut last = None;
+        for LaneShard { shard, lanes, stream } in shards {
+            let part = chunk.of_lanes(lanes.clone());
+            let batch = part.batch(dataset, at.epoch)?;
+            let mut rng = self.dropout_rng(at.epoch, at.batch, *shard);
+            let sum = &mut sums[*shard - own.start];
+            sum.count(&batch);
+            if let Some((prediction, target)) = part.forward(stream, &batch, per_step, &mut rng)? {
+                let layout = if per_step { Targets::of(&batch)?.layout } else { None };
+                let targets = Targets { layout, ..Targets::new(&target) };
+                sum.add(&prediction, &[], &targets, self.loss, &self.optimizer, at)?;
+            }
+            last = Some(batch);
+        }
+        Ok((sums, last))
+    }
+
+    /// Returns the states of all lanes, also of those of other ranks.
+    fn states(&self, shards: &[LaneShard<'_>]) -> Result<Vec<Tensor>> {
+        let mut own: Vec<Vec<Tensor>> = vec![];
+        for LaneShard { stream, .. } in shards {
+            own.push(stream.state().to_vec());
+        }
+        let parts = own.first().map_or(0, Vec::len);
+        let joined = (0..parts).map(|k| {
+            let each: Vec<&Tensor> = own.iter().map(|state| &state[k]).collect();
+            if let [only] = each[..] { Ok(only.clone()) } else { Tensor::cat(&each, 1) }
+        });
+        gather_rows(self.communicator, joined.collect::<candle_core::Result<_>>()?)
     }
 
     /// Returns the chunks of an epoch.
@@ -81,21 +168,5 @@ impl Trainer<'_> {
         let series = with_length.collect::<Result<Vec<_>>>()?;
         let lanes = plan.get(0).map_or(0, <[usize]>::len);
         Ok(chunks(&series, lanes, self.config.bptt_steps))
-    }
-
-    /// Computes loss and gradients, clips, and updates. Returns the mean loss and the norm of the
-    /// gradients.
-    fn update(
-        &mut self,
-        prediction: &Tensor,
-        targets: &Targets<'_>,
-        options: StepOptions,
-        at: Position,
-    ) -> Result<(f64, f64)> {
-        let mut sum = GradientAccumulator::default();
-        let loss = sum.backward(prediction, &[], targets, self.loss, &self.optimizer, at)?;
-        let norm = sum.update(&mut self.optimizer, options, at)?;
-        self.loss.measure(loss, &prediction.detach(), targets, &mut self.progress.sums.metrics)?;
-        Ok((loss, norm))
     }
 }

@@ -59,6 +59,11 @@ pub(crate) fn chunks(series: &[(usize, usize)], lanes: usize, steps: usize) -> V
 }
 
 impl Chunk {
+    /// Returns the chunk of some of the lanes.
+    pub(crate) fn of_lanes(&self, lanes: Range<usize>) -> Self {
+        Self { parts: self.parts[lanes].to_vec() }
+    }
+
     /// Returns the lanes in which a series starts.
     pub(crate) fn starting(&self) -> Vec<usize> {
         self.lanes(|part| part.steps.start == 0)

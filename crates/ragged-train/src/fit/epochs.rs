@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use ragged_datasets::{DataLoader, Dataset};
+use ragged_datasets::{Batch, DataLoader, Dataset, Sharding};
+use ragged_models::Mode;
 
-use crate::error::Result;
-use crate::fit::gradient_accumulator::GradientAccumulator;
+use crate::distributed::gather::gather;
+use crate::error::{Error, Result};
 use crate::fit::observer::Observer;
 use crate::fit::record::StepRecord;
+use crate::fit::shard_sum::{JointSum, NonFiniteLoss, ShardSum};
 use crate::fit::step_options::Position;
 use crate::fit::trainer::{StopReason, Trainer, save_non_finite};
 use crate::objective::targets::Targets;
@@ -28,6 +30,7 @@ impl Trainer<'_> {
         observer: &mut dyn Observer,
     ) -> Result<StopReason> {
         let early_stopping = self.config.early_stopping;
+        self.check_ranks()?;
         loop {
             if early_stopping.is_some_and(|rule| self.progress.early_stopping.should_stop(&rule)) {
                 return Ok(StopReason::EarlyStopped);
@@ -53,7 +56,8 @@ impl Trainer<'_> {
             if let Some(rule) = &early_stopping {
                 progress.early_stopping.update(rule, monitor, value);
             }
-            observer.epoch(&record, &self.state())?;
+            let observed = observer.epoch(&record, &self.state());
+            gather(self.communicator, observed)?;
         }
     }
 
@@ -66,42 +70,40 @@ impl Trainer<'_> {
         let epoch = self.progress.epoch;
         let overfit = self.config.overfit_batches;
         // When a few batches are to be overfitted, every epoch repeats those of the first.
-        let rest = loader.epoch_from(if overfit > 0 { 0 } else { epoch }, self.progress.batch);
+        let order = if overfit > 0 { 0 } else { epoch };
+        let mut rest = loader.shards(order, self.progress.batch, &self.sharding())?;
         let batches = self.progress.batch + rest.len();
         let batches = if overfit > 0 { overfit.min(batches) } else { batches };
         let steps = self.config.steps(loader.len());
-        let mut rest = rest.take(batches - self.progress.batch);
         while self.progress.batch < batches {
-            let (mut real_steps, mut padded_steps) = (0, 0);
             let first = self.progress.batch;
             let group = first..(first + self.config.accumulate).min(batches);
-            let (mut sum, mut last) = (GradientAccumulator::default(), None);
-            // Several means need the weights of the whole group before the first gradient.
-            let mut known = vec![];
-            if self.loss.means() > 1 && group.len() > 1 {
-                let data = rest.by_ref().take(group.len());
-                known = data.collect::<ragged_datasets::Result<Vec<_>>>()?;
-                sum = GradientAccumulator::of_group(self.loss, &known)?;
-            }
-            let data = known.into_iter().map(Ok).chain(rest.by_ref());
-            for (batch, data) in group.clone().zip(data) {
-                let data = data?;
-                let mut rng = self.dropout_rng(epoch, batch);
-                let at = Position { epoch, batch };
-                let (loss, prediction) = sum
-                    .add(self.model, &data, self.loss, &self.optimizer, at, &mut rng)
-                    .map_err(|error| save_non_finite(error, &data, observer))?;
-                let (targets, sums) = (Targets::of(&data)?, &mut self.progress.sums.metrics);
-                self.loss.measure(loss, &prediction, &targets, sums)?;
-                real_steps += data.real_steps();
-                padded_steps += data.padded_steps();
-                last = Some((at, data));
-            }
-            let Some((at, data)) = last else { break };
-            let (loss, options) = (sum.loss(), self.step_options(steps));
-            let grad_norm = sum
+            let data = rest.by_ref().take(group.len()).collect::<ragged_datasets::Result<_>>();
+            let data: Result<Vec<Vec<Option<Batch>>>> = data.map_err(Error::from);
+            let totals = self.totals(&data)?;
+            let own = data.and_then(|data| {
+                let shards = self.sum_shards(&data, epoch, first, totals.as_deref())?;
+                Ok((shards, data.into_iter().flatten().flatten().last()))
+            });
+            let (own, last) = own.map_or_else(|e| (Err(e), None), |(own, last)| (Ok(own), last));
+            let joint = JointSum::of(self.communicator, own, self.loss, &self.optimizer)?;
+            let JointSum { gradients, metrics, steps: real_steps, padded_steps } = match joint {
+                Ok(joint) => joint,
+                Err((shard, NonFiniteLoss { value, batch })) => {
+                    let at = Position { epoch, batch };
+                    let error = at.non_finite("loss", value);
+                    let only = Sharding { count: self.config.shards, own: shard..shard + 1 };
+                    let batch = loader.shards(order, batch, &only)?.next().transpose()?;
+                    let batch = batch.into_iter().flatten().flatten().next();
+                    return Err(save_non_finite(error, batch.as_ref(), observer));
+                }
+            };
+            self.progress.sums.metrics.merge(&metrics);
+            let at = Position { epoch, batch: group.end - 1 };
+            let (loss, options) = (gradients.loss(), self.step_options(steps));
+            let grad_norm = gradients
                 .update(&mut self.optimizer, options, at)
-                .map_err(|error| save_non_finite(error, &data, observer))?;
+                .map_err(|error| save_non_finite(error, last.as_ref(), observer))?;
             let lr = options.hyperparameters.lr;
             self.count_update(group.len(), grad_norm, lr)?;
             let record = StepRecord {
@@ -115,10 +117,60 @@ impl Trainer<'_> {
                 steps: real_steps,
                 padded_steps,
             };
-            if observer.update(&record, &self.state())?.is_break() {
+            if self.observe(&record, observer)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Returns the weights of each of several means in all shards of a group of batches; `None` where one batch is one
+    /// shard, and for a single mean.
+    fn totals(&self, data: &Result<Vec<Vec<Option<Batch>>>>) -> Result<Option<Vec<f64>>> {
+        let (means, shards) = (self.loss.means(), self.config.shards);
+        if means == 1 || shards == 1 && data.as_ref().is_ok_and(|data| data.len() <= 1) {
+            return Ok(None);
+        }
+        // An error of the data reaches all ranks together with the sums of the shards.
+        let weights = |shard: usize| {
+            let mut sum = vec![0.0; means];
+            for batch in data.iter().flatten().filter_map(|batch| batch.get(shard)?.as_ref()) {
+                let weights = self.loss.weights(&Targets::of(batch)?)?;
+                sum.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+            }
+            Ok(sum)
+        };
+        let own = self.sharding().own.len();
+        let own: Result<Vec<Vec<f64>>> = (0..own).map(weights).collect();
+        let mut totals = vec![0.0; means];
+        for shard in gather(self.communicator, own)?.into_iter().flatten() {
+            totals.iter_mut().zip(shard).for_each(|(total, weight)| *total += weight);
+        }
+        Ok(Some(totals))
+    }
+
+    /// Computes the gradients of the shards of this rank over a group of batches, of which `first` is the first.
+    fn sum_shards(
+        &self,
+        data: &[Vec<Option<Batch>>],
+        epoch: usize,
+        first: usize,
+        totals: Option<&[f64]>,
+    ) -> Result<Vec<ShardSum>> {
+        let shards = self.sharding().own;
+        let mut sums: Vec<_> = shards.clone().map(|_| ShardSum::new(self.loss, totals)).collect();
+        for (batch, data) in (first..).zip(data) {
+            let at = Position { epoch, batch };
+            for ((shard, sum), data) in shards.clone().zip(&mut sums).zip(data) {
+                let Some(data) = data.as_ref().filter(|_| !sum.has_failed()) else { continue };
+                let mut rng = self.dropout_rng(epoch, batch, shard);
+                let mode = Mode::Train(&mut rng);
+                let (prediction, sparse) = self.model.forward_sparse(&data.input, mode)?;
+                let targets = Targets::of(data)?;
+                sum.count(data);
+                sum.add(&prediction, &sparse, &targets, self.loss, &self.optimizer, at)?;
+            }
+        }
+        Ok(sums)
     }
 }

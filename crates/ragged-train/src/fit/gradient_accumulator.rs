@@ -4,8 +4,12 @@ use candle_core::{DType, Tensor};
 use ragged_datasets::Batch;
 use ragged_models::{Mode, SparseRows};
 use ragged_sequence::random::RngCore;
+use serde::{Deserialize, Serialize};
 
+use crate::distributed::communicator::Communicator;
+use crate::distributed::gradient_sum::{GradientKind, gradient_sum};
 use crate::error::Result;
+use crate::exact_float;
 use crate::fit::batch_model::BatchModel;
 use crate::fit::step_options::{Position, StepOptions};
 use crate::objective::loss::Loss;
@@ -24,8 +28,9 @@ use crate::optim::optimizer::Optimizer;
 /// weights in the batches, where their targets are missing in different examples.
 #[derive(Debug, Default)]
 pub struct GradientAccumulator {
-    /// The weighted sum of the gradients; the gradients themselves while there is one batch.
     gradients: Option<NamedGradients>,
+    /// Whether the gradients are multiplied by the weights of their batches; not while there is one batch.
+    weighted: bool,
     loss_sum: f64,
     weight: f64,
     batches: usize,
@@ -33,7 +38,24 @@ pub struct GradientAccumulator {
     totals: Option<Vec<f64>>,
 }
 
+/// What the other shards of an update need to know of an accumulator besides its gradients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GradientSummary {
+    /// That of each parameter; empty without gradients.
+    kinds: Vec<GradientKind>,
+    #[serde(with = "exact_float")]
+    loss_sum: f64,
+    #[serde(with = "exact_float")]
+    weight: f64,
+    batches: usize,
+}
+
 impl GradientAccumulator {
+    /// Creates an accumulator for one shard of a group of batches with these weights of each of several means.
+    pub(crate) fn with_totals(totals: Option<Vec<f64>>) -> Self {
+        Self { totals, ..Self::default() }
+    }
+
     /// Creates an accumulator for these batches, all of which must be [added](Self::add). The result is the gradient of
     /// one batch with all their examples also for a loss of [several means](Loss::means).
     ///
@@ -49,7 +71,7 @@ impl GradientAccumulator {
             let weights = loss.weights(&Targets::of(batch)?)?;
             totals.iter_mut().zip(weights).for_each(|(total, weight)| *total += weight);
         }
-        Ok(Self { totals: Some(totals), ..Self::default() })
+        Ok(Self::with_totals(Some(totals)))
     }
 
     /// Computes the forward pass, the loss and the backward pass of a batch. Returns the mean loss
@@ -113,9 +135,10 @@ impl GradientAccumulator {
             None => gradients,
             Some(mut sum) => {
                 if self.totals.is_none() {
-                    if self.batches == 1 {
+                    if !self.weighted {
                         sum.scale(self.weight)?;
                     }
+                    self.weighted = true;
                     gradients.scale(weight)?;
                 }
                 sum.add(gradients)?;
@@ -142,7 +165,7 @@ impl GradientAccumulator {
         at: Position,
     ) -> Result<f64> {
         let Some(mut gradients) = self.gradients else { return Ok(0.0) };
-        if self.batches > 1 && self.totals.is_none() {
+        if self.weighted {
             gradients.scale(1.0 / self.weight)?;
         }
         let norm = match options.clip_grad_norm {
@@ -155,6 +178,53 @@ impl GradientAccumulator {
         }
         optimizer.step(&gradients, options.hyperparameters)?;
         Ok(norm)
+    }
+
+    /// Returns what the other shards need to know besides the gradients.
+    pub(crate) fn summary(&self) -> GradientSummary {
+        let gradients = self.gradients.iter().flat_map(NamedGradients::iter);
+        GradientSummary {
+            kinds: gradients.map(GradientKind::of).collect(),
+            loss_sum: self.loss_sum,
+            weight: self.weight,
+            batches: self.batches,
+        }
+    }
+
+    /// Adds the shards of an update, of which this rank has `own` and all ranks together those of `summaries`. The
+    /// result is the same on all ranks, and for any number of them.
+    pub(crate) fn of_shards<'s>(
+        ranks: &dyn Communicator,
+        mut own: Vec<Self>,
+        summaries: impl Iterator<Item = &'s GradientSummary> + Clone,
+        optimizer: &Optimizer,
+    ) -> Result<Self> {
+        // The only shard needs no weight.
+        if summaries.clone().count() == 1
+            && let Some(whole) = own.pop()
+        {
+            return Ok(whole);
+        }
+        let mut sum = Self { totals: own.first().and_then(|one| one.totals.clone()), ..Self::default() };
+        let mut kinds: Vec<GradientKind> = vec![];
+        for summary in summaries {
+            kinds.resize(kinds.len().max(summary.kinds.len()), GradientKind::None);
+            kinds.iter_mut().zip(&summary.kinds).for_each(|(kind, one)| *kind = (*kind).max(*one));
+            sum.loss_sum += summary.loss_sum;
+            sum.weight += summary.weight;
+            sum.batches += summary.batches;
+        }
+        sum.weighted = sum.totals.is_none();
+        let mut shards = vec![];
+        for Self { gradients, weighted, weight, .. } in own {
+            let scaled = |mut gradients: NamedGradients| -> Result<_> {
+                gradients.scale(if sum.weighted && !weighted { weight } else { 1.0 })?;
+                Ok(gradients)
+            };
+            shards.push(gradients.map(scaled).transpose()?);
+        }
+        sum.gradients = gradient_sum(ranks, shards, optimizer.parameters(), &kinds)?;
+        Ok(sum)
     }
 
     /// Returns the mean loss of all batches, or 0 where none of them has a prediction.

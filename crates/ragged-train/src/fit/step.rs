@@ -1,10 +1,12 @@
 //! One training step, one evaluation step, and the evaluation of a whole data set.
 
 use candle_core::{DType, Tensor};
-use ragged_datasets::{Batch, DataLoader, Dataset};
+use ragged_datasets::{Batch, DataLoader, Dataset, Epoch};
 use ragged_models::Mode;
 use ragged_sequence::random::RngCore;
 
+use crate::distributed::communicator::{Communicator, SingleProcess};
+use crate::distributed::gather::gather;
 use crate::error::Result;
 use crate::fit::batch_model::BatchModel;
 use crate::fit::gradient_accumulator::GradientAccumulator;
@@ -102,13 +104,54 @@ pub fn evaluate<D: Dataset>(
     loader: &DataLoader<D>,
     loss: &dyn Loss,
 ) -> Result<MetricSum> {
-    let prepared = model.prepare()?;
-    let model = prepared.as_deref().unwrap_or(model);
+    evaluate_on(&SingleProcess, model, loader, loss)
+}
+
+/// Computes the metrics of a model on a data set as [`evaluate`], of which each rank evaluates a share of the batches.
+/// All ranks receive the metrics, which are the same for any number of ranks.
+///
+/// # Errors
+///
+/// Errors of the data and of the model, on all ranks where one of them has one.
+pub fn evaluate_on<D: Dataset>(
+    ranks: &dyn Communicator,
+    model: &dyn BatchModel,
+    loader: &DataLoader<D>,
+    loss: &dyn Loss,
+) -> Result<MetricSum> {
     let mut sum = loss.metrics().with_scores();
-    for batch in loader.epoch(0) {
-        let batch = batch?;
-        let (value, prediction) = eval_step(model, &batch, loss)?;
-        loss.measure(value, &prediction, &Targets::of(&batch)?, &mut sum)?;
+    if ranks.size() == 1 {
+        measure_batches(model, loader.epoch(0), loss, |batch| sum.merge(&batch))?;
+        return Ok(sum);
+    }
+    let mut own = vec![];
+    let batches = loader.epoch_every(0, ranks.rank(), ranks.size());
+    let result = measure_batches(model, batches, loss, |batch| own.push(batch));
+    let mut each: Vec<_> =
+        gather(ranks, result.map(|()| own))?.into_iter().map(Vec::into_iter).collect();
+    // In the order of the batches: the first of each rank, then the second of each.
+    while let Some(first) = each.first_mut().and_then(Iterator::next) {
+        sum.merge(&first);
+        each[1..].iter_mut().filter_map(Iterator::next).for_each(|other| sum.merge(&other));
     }
     Ok(sum)
+}
+
+/// Measures a model on each of some batches.
+fn measure_batches<D: Dataset>(
+    model: &dyn BatchModel,
+    batches: Epoch<D>,
+    loss: &dyn Loss,
+    mut add: impl FnMut(MetricSum),
+) -> Result<()> {
+    let prepared = model.prepare()?;
+    let model = prepared.as_deref().unwrap_or(model);
+    for batch in batches {
+        let batch = batch?;
+        let (value, prediction) = eval_step(model, &batch, loss)?;
+        let mut sum = loss.metrics().with_scores();
+        loss.measure(value, &prediction, &Targets::of(&batch)?, &mut sum)?;
+        add(sum);
+    }
+    Ok(())
 }

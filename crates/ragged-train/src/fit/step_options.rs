@@ -36,10 +36,12 @@ pub struct Position {
 impl Position {
     /// Returns `value`, or an error that names this position if it is NaN or infinite.
     pub(crate) fn finite(self, what: &'static str, value: f64) -> Result<f64> {
-        if value.is_finite() {
-            return Ok(value);
-        }
+        if value.is_finite() { Ok(value) } else { Err(self.non_finite(what, value)) }
+    }
+
+    /// Returns the error for a value that is NaN or infinite.
+    pub(crate) fn non_finite(self, what: &'static str, value: f64) -> Error {
         let (epoch, batch, saved) = (self.epoch + 1, self.batch + 1, None::<PathBuf>);
-        Err(Error::NonFinite { what, value, epoch, batch, saved })
+        Error::NonFinite { what, value, epoch, batch, saved }
     }
 }

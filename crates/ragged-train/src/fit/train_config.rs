@@ -40,6 +40,10 @@ pub struct TrainConfig {
     pub max_tokens: Option<usize>,
     /// Batches per update, weighted as if they were one batch; at least 1. Default 1.
     pub accumulate: usize,
+    /// The parts into which each batch is cut, whose gradients are computed alone and added along a binary tree: a power
+    /// of two up to 65536. As many processes as divide it can share the work ([`distributed`](crate::distributed)); the
+    /// results are those of one process. Default 1.
+    pub shards: usize,
     /// Truncated backpropagation through time: the steps of each series between two updates. When a
     /// series ends, the next one takes its place in the batch. 0 for whole series. Default 0.
     pub bptt_steps: usize,
@@ -85,6 +89,7 @@ impl Default for TrainConfig {
             batch_size: None,
             max_tokens: None,
             accumulate: 1,
+            shards: 1,
             bptt_steps: 0,
             lr: 0.01,
             clip_grad_norm: 1.0,
@@ -123,6 +128,9 @@ impl TrainConfig {
             let got = got.unwrap_or(1);
             check(name, got as f64, (1..=1_000_000).contains(&got), "1 to 1000000")?;
         }
+        let shards = self.shards;
+        let known = shards.is_power_of_two() && shards <= 1 << 16;
+        check("shards", shards as f64, known, "a power of two up to 65536")?;
         if let (Some(size), Some(tokens)) = (self.batch_size, self.max_tokens) {
             let message = format!(
                 "train.max_tokens is {tokens}, but train.batch_size is {size}: expected only one of \

@@ -1,14 +1,20 @@
 //! The trainer: everything that a run needs and changes. Its loop is in `epochs.rs`.
 
+use std::ops::ControlFlow;
+
 use candle_core::{Tensor, Var};
-use ragged_datasets::{Batch, DataLoader, Dataset};
+use ragged_datasets::{Batch, DataLoader, Dataset, Sharding};
 use ragged_sequence::random::{Generator, Purpose};
 
+use crate::distributed::communicator::{Communicator, SingleProcess};
+use crate::distributed::error::RankError;
+use crate::distributed::gather::gather;
 use crate::error::{Error, Result};
 use crate::fit::batch_model::BatchModel;
 use crate::fit::observer::{Observer, TrainState};
 use crate::fit::progress::Progress;
-use crate::fit::step::evaluate;
+use crate::fit::record::StepRecord;
+use crate::fit::step::evaluate_on;
 use crate::fit::step_options::StepOptions;
 use crate::fit::train_config::TrainConfig;
 use crate::objective::loss::Loss;
@@ -41,6 +47,9 @@ pub struct Trainer<'a> {
     /// The recurrent states of unfinished series, for training in chunks; empty otherwise, and empty
     /// at the start of an epoch.
     pub carried: Vec<Tensor>,
+    /// The processes that train together; [`SingleProcess`] unless another is set. Each of them has a trainer with
+    /// the same data, parameters and configuration.
+    pub communicator: &'a dyn Communicator,
 }
 
 /// Why [`Trainer::fit`] returned.
@@ -73,8 +82,8 @@ impl<'a> Trainer<'a> {
         let optimizer =
             Optimizer::with_groups(config.optimizer.clone(), parameters, &config.groups)?;
         let progress = Progress::new(loss, config.lr);
-        let (ema, carried) = (ema.transpose()?, vec![]);
-        Ok(Self { model, optimizer, ema, loss, config, seed, progress, carried })
+        let (ema, carried, communicator) = (ema.transpose()?, vec![], &SingleProcess);
+        Ok(Self { model, optimizer, ema, loss, config, seed, progress, carried, communicator })
     }
 
     /// Returns everything except the parameters that changes during training.
@@ -91,14 +100,46 @@ impl<'a> Trainer<'a> {
     pub fn evaluate<D: Dataset>(&mut self, loader: &DataLoader<D>) -> Result<MetricSum> {
         let swap = |ema: &mut Option<Ema>| ema.as_mut().map_or(Ok(()), Ema::swap);
         swap(&mut self.ema)?;
-        let metrics = evaluate(self.model, loader, self.loss);
+        let metrics = evaluate_on(self.communicator, self.model, loader, self.loss);
         swap(&mut self.ema)?;
         metrics
     }
 
-    /// Returns the generator of the dropout masks of a batch.
-    pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize) -> Generator {
-        Generator::new(self.seed, Purpose::Dropout, Some(epoch), batch)
+    /// Checks that the ranks can share the shards evenly.
+    pub(crate) fn check_ranks(&self) -> Result<()> {
+        let (ranks, shards) = (self.communicator.size(), self.config.shards);
+        if shards.is_multiple_of(ranks) {
+            return Ok(());
+        }
+        Err(RankError::Shards { shards, ranks }.into())
+    }
+
+    /// Returns the shards of this rank, as many as every other rank has.
+    pub(crate) fn sharding(&self) -> Sharding {
+        let (rank, ranks) = (self.communicator.rank(), self.communicator.size());
+        let (count, share) = (self.config.shards, self.config.shards / ranks);
+        Sharding { count, own: rank * share..(rank + 1) * share }
+    }
+
+    /// Returns the generator of the dropout masks of a shard of a batch.
+    pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize, shard: usize) -> Generator {
+        let index = batch * self.config.shards + shard;
+        Generator::new(self.seed, Purpose::Dropout, Some(epoch), index)
+    }
+
+    /// Informs the observer of each rank of an update. All ranks stop if one of them wants to.
+    pub(crate) fn observe(
+        &self,
+        record: &StepRecord,
+        observer: &mut dyn Observer,
+    ) -> Result<ControlFlow<()>> {
+        let flow = observer.update(record, &self.state());
+        if self.communicator.size() == 1 {
+            return flow;
+        }
+        let stops = gather(self.communicator, flow.map(|flow| flow.is_break()))?;
+        let stop = stops.into_iter().any(|stop| stop);
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Returns the options of the next update, for a run of `steps` updates.
@@ -143,14 +184,18 @@ impl std::fmt::Debug for Trainer<'_> {
 
 /// Lets the observer save a batch with a loss or gradient that is not finite, and adds the file to
 /// the error.
-pub(crate) fn save_non_finite(error: Error, batch: &Batch, observer: &mut dyn Observer) -> Error {
-    match error {
-        Error::NonFinite { what, value, epoch, batch: number, .. } => {
+pub(crate) fn save_non_finite(
+    error: Error,
+    batch: Option<&Batch>,
+    observer: &mut dyn Observer,
+) -> Error {
+    match (error, batch) {
+        (Error::NonFinite { what, value, epoch, batch: number, .. }, Some(batch)) => {
             match observer.non_finite(batch) {
                 Ok(saved) => Error::NonFinite { what, value, epoch, batch: number, saved },
                 Err(error) => error,
             }
         }
-        other => other,
+        (other, _) => other,
     }
 }

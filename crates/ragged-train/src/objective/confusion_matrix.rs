@@ -48,6 +48,15 @@ impl ConfusionMatrix {
         }
     }
 
+    /// Adds the counts of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if self.classes == 0 {
+            self.clone_from(other);
+        } else {
+            self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
+        }
+    }
+
     /// Returns the number of examples of class `truth` that were predicted as class `predicted`.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         self.counts[truth * self.classes + predicted]

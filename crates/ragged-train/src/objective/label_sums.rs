@@ -61,6 +61,14 @@ impl LabelSums {
         }
     }
 
+    /// Adds the counts of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.labels.resize(self.labels.len().max(other.labels.len()), LabelSum::default());
+        self.labels.iter_mut().zip(&other.labels).for_each(|(sum, label)| *sum = sum.plus(*label));
+        self.rows += other.rows;
+        self.exact += other.exact;
+    }
+
     /// Returns the metrics by name, the one that is usually quoted first.
     pub(super) fn finish(&self) -> Vec<(&'static str, f64)> {
         let scores = self.labels.iter().map(|label| label.f1());

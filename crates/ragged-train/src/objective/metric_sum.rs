@@ -1,18 +1,18 @@
 //! Metrics, accumulated over the batches of a data set.
 
-use std::collections::BTreeMap;
-
 use candle_core::Tensor;
 use ragged_transforms::{OutputKind, Outputs};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::exact_float;
-use crate::objective::class_logits::{TOP, all_finite, classes, rank};
+use crate::objective::class_logits::classes;
+use crate::objective::class_sums::ClassSums;
 use crate::objective::confusion_matrix::ConfusionMatrix;
 use crate::objective::fused::wide;
 use crate::objective::label_sums::LabelSums;
 use crate::objective::metrics::Metrics;
+use crate::objective::own_sums::OwnSums;
 use crate::objective::scores::Scores;
 use crate::objective::softmax::softmax;
 use crate::objective::span_sums::{NAMES as SPAN_NAMES, SpanSums};
@@ -45,14 +45,14 @@ pub struct MetricSum {
     #[serde(with = "exact_float")]
     loss_sum: f64,
     measured: Measured,
-    /// Sums of other metrics by name, multiplied by the weights of the batches.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    own: BTreeMap<String, OwnSum>,
+    /// The metrics of a program.
+    #[serde(default, skip_serializing_if = "OwnSums::is_empty")]
+    own: OwnSums,
     /// The spans of classes that are BIO tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spans: Option<SpanSums>,
-    /// The scores for the area under the ROC curve, in evaluations. They are not saved.
-    #[serde(skip)]
+    /// The scores for the area under the ROC curve, in evaluations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     scores: Option<Scores>,
 }
 
@@ -61,17 +61,9 @@ pub struct MetricSum {
 #[serde(rename_all = "kebab-case")]
 enum Measured {
     Nothing,
-    Classes {
-        confusion: ConfusionMatrix,
-        top: u64,
-        rows: u64,
-        non_finite: bool,
-    },
+    Classes(ClassSums),
     /// Classes that are decoded from whole sequences of outputs, which are then no logits of single classes.
-    Paths {
-        confusion: ConfusionMatrix,
-        non_finite: bool,
-    },
+    Paths(ClassSums),
     Labels {
         sums: LabelSums,
         non_finite: bool,
@@ -93,14 +85,25 @@ struct HeadSum {
     sum: MetricSum,
 }
 
-/// The sum of a metric of a program.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OwnSum {
-    #[serde(with = "exact_float")]
-    sum: f64,
-    #[serde(with = "exact_float")]
-    weight: f64,
+impl Measured {
+    /// Adds the sums of other batches of the same kind.
+    fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Classes(sums), Self::Classes(more)) | (Self::Paths(sums), Self::Paths(more)) => {
+                sums.merge(more);
+            }
+            (Self::Labels { sums, non_finite }, Self::Labels { sums: more, non_finite: n }) => {
+                sums.merge(more);
+                *non_finite |= n;
+            }
+            (Self::Values(sums), Self::Values(more)) => sums.merge(more),
+            (Self::Transcripts(sums), Self::Transcripts(more)) => sums.merge(more),
+            (Self::Heads(heads), Self::Heads(more)) => {
+                heads.iter_mut().zip(more).for_each(|(head, more)| head.sum.merge(&more.sum));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl MetricSum {
@@ -111,15 +114,14 @@ impl MetricSum {
 
     /// Creates an empty sum for classes under logits.
     pub fn of_classes() -> Self {
-        let confusion = ConfusionMatrix::default();
-        Self::new(Measured::Classes { confusion, top: 0, rows: 0, non_finite: false })
+        Self::new(Measured::Classes(ClassSums::default()))
     }
 
     /// Creates an empty sum for classes that are decoded from whole sequences ([`Loss::decode`]).
     ///
     /// [`Loss::decode`]: crate::objective::Loss::decode
     pub fn of_paths() -> Self {
-        Self::new(Measured::Paths { confusion: ConfusionMatrix::default(), non_finite: false })
+        Self::new(Measured::Paths(ClassSums::default()))
     }
 
     /// Creates an empty sum for lists of labels, which are decoded from the outputs without a beam.
@@ -146,7 +148,7 @@ impl MetricSum {
     }
 
     fn new(measured: Measured) -> Self {
-        let (own, spans, scores) = (BTreeMap::new(), None, None);
+        let (own, spans, scores) = (OwnSums::default(), None, None);
         Self { weight: 0.0, loss_sum: 0.0, measured, own, spans, scores }
     }
 
@@ -159,7 +161,7 @@ impl MetricSum {
         self
     }
 
-    /// Keeps the scores of all examples, which the area under the ROC curve needs. They are not serialised.
+    /// Keeps the scores of all examples, which the area under the ROC curve needs.
     #[must_use]
     pub fn with_scores(mut self) -> Self {
         if let Measured::Heads(heads) = &mut self.measured {
@@ -191,10 +193,10 @@ impl MetricSum {
         }
         names.extend(match &self.measured {
             Measured::Nothing | Measured::Heads(_) => vec![],
-            Measured::Classes { .. } => {
+            Measured::Classes(_) => {
                 vec!["accuracy", "balanced_accuracy", "f1", "top5", "auc"]
             }
-            Measured::Paths { .. } => vec!["accuracy", "balanced_accuracy", "f1"],
+            Measured::Paths(_) => vec!["accuracy", "balanced_accuracy", "f1"],
             Measured::Labels { .. } => vec!["f1", "f1_micro", "accuracy", "auc"],
             Measured::Values(sums) => sums.finish().into_iter().map(|(name, _)| name).collect(),
             Measured::Transcripts(_) => RATES.to_vec(),
@@ -227,29 +229,21 @@ impl MetricSum {
         if weight > 0.0 {
             self.loss_sum += value * weight;
             self.weight += weight;
-            own.iter().for_each(|(name, value)| self.add_own(name, *value, weight));
+            own.iter().for_each(|(name, value)| self.own.add(name, *value, weight));
         }
         match &mut self.measured {
             Measured::Nothing | Measured::Heads(_) => {}
-            Measured::Paths { confusion, non_finite } => {
-                *non_finite |= !all_finite(prediction)?;
+            Measured::Paths(sums) => {
                 let (wanted, guess) = (targets.classes()?, classes(prediction, decoded)?);
-                confusion.add(prediction.dim(1)?, &wanted, &guess);
+                sums.add(prediction, &wanted, &guess)?;
                 add_spans(&mut self.spans, targets, &guess, &wanted);
             }
-            Measured::Classes { confusion, top, rows, non_finite } => {
-                *non_finite |= !all_finite(prediction)?;
+            Measured::Classes(sums) => {
                 let (wanted, guess) = (targets.classes()?, classes(prediction, decoded)?);
-                let count = prediction.dim(1)?;
-                confusion.add(count, &wanted, &guess);
+                sums.add(prediction, &wanted, &guess)?;
+                sums.add_top(prediction, &wanted)?;
                 add_spans(&mut self.spans, targets, &guess, &wanted);
-                if count > TOP {
-                    let logits = wide(prediction)?;
-                    for (row, &class) in logits.chunks_exact(count).zip(&wanted) {
-                        *top += u64::from(class != MISSING_CLASS && rank(row, class) < TOP);
-                        *rows += u64::from(class != MISSING_CLASS);
-                    }
-                }
+                let count = prediction.dim(1)?;
                 if let Some(scores) = &mut self.scores {
                     let mut probabilities = wide(prediction)?;
                     probabilities.chunks_exact_mut(count).for_each(softmax);
@@ -281,11 +275,23 @@ impl MetricSum {
         Ok(())
     }
 
+    /// Adds the sums of other batches, which must be sums of the same metrics.
+    pub fn merge(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.loss_sum += other.loss_sum;
+        self.own.merge(&other.own);
+        if let (Some(sum), Some(spans)) = (&mut self.spans, &other.spans) {
+            sum.merge(spans);
+        }
+        if let (Some(sum), Some(scores)) = (&mut self.scores, &other.scores) {
+            sum.merge(scores);
+        }
+        self.measured.merge(&other.measured);
+    }
+
     /// Adds a metric of a batch of a weight.
     pub(super) fn add_own(&mut self, name: &str, value: f64, weight: f64) {
-        let own = self.own.entry(name.into()).or_default();
-        own.sum += value * weight;
-        own.weight += weight;
+        self.own.add(name, value, weight);
     }
 
     /// Returns the confusion matrices of the heads that predict classes, by their names; none where there are no heads.
@@ -300,9 +306,7 @@ impl MetricSum {
     /// Returns the confusion matrix, for classes of a single target.
     pub fn confusion(&self) -> Option<&ConfusionMatrix> {
         match &self.measured {
-            Measured::Classes { confusion, .. } | Measured::Paths { confusion, .. } => {
-                Some(confusion)
-            }
+            Measured::Classes(sums) | Measured::Paths(sums) => Some(&sums.confusion),
             _ => None,
         }
     }
@@ -315,14 +319,10 @@ impl MetricSum {
         let area = |exclusive| self.scores.as_ref().map(|s| ("auc", s.area(exclusive)));
         let (mut others, non_finite) = match &self.measured {
             Measured::Nothing | Measured::Heads(_) => (vec![], false),
-            Measured::Paths { confusion, non_finite } => (of_confusion(confusion), *non_finite),
-            Measured::Classes { confusion, top, rows, non_finite } => {
-                let mut metrics = of_confusion(confusion);
-                if confusion.classes() > TOP {
-                    metrics.push(("top5", *top as f64 / *rows as f64));
-                }
-                metrics.extend(area(true));
-                (metrics, *non_finite)
+            Measured::Paths(sums) => (sums.finish(), sums.non_finite),
+            Measured::Classes(sums) => {
+                let metrics = sums.finish().into_iter().chain(sums.top5()).chain(area(true));
+                (metrics.collect(), sums.non_finite)
             }
             Measured::Labels { sums, non_finite } => {
                 let mut metrics = sums.finish();
@@ -341,12 +341,8 @@ impl MetricSum {
         }
         let mut others: Vec<_> =
             others.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        others.extend(self.finish_own());
+        others.extend(self.own.finish());
         Metrics { loss: self.loss_sum / self.weight, others }
-    }
-
-    fn finish_own(&self) -> impl Iterator<Item = (String, f64)> {
-        self.own.iter().map(|(name, own)| (name.clone(), own.sum / own.weight))
     }
 
     fn finish_heads(&self, heads: &[HeadSum]) -> Metrics {
@@ -360,7 +356,7 @@ impl MetricSum {
             others.extend(metrics.others.iter().map(|(other, v)| (format!("{name}.{other}"), *v)));
             others.push((format!("{name}.loss"), loss));
         }
-        others.extend(self.finish_own());
+        others.extend(self.own.finish());
         Metrics { loss: loss.unwrap_or(f64::NAN), others }
     }
 }
@@ -369,12 +365,4 @@ fn add_spans(spans: &mut Option<SpanSums>, targets: &Targets<'_>, guess: &[u32],
     if let (Some(spans), Some(layout)) = (spans, targets.layout) {
         spans.add(layout, guess, wanted);
     }
-}
-
-fn of_confusion(confusion: &ConfusionMatrix) -> Vec<(&'static str, f64)> {
-    vec![
-        ("accuracy", confusion.accuracy()),
-        ("balanced_accuracy", confusion.balanced_accuracy()),
-        ("f1", confusion.mean_f1()),
-    ]
 }

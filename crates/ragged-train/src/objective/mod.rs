@@ -6,6 +6,7 @@
 //! [`edit_distance`] and [`bio_spans`].
 
 mod class_logits;
+mod class_sums;
 pub(crate) mod class_weights;
 pub(crate) mod confusion_matrix;
 pub(crate) mod crf;
@@ -21,6 +22,7 @@ pub(crate) mod metric_sum;
 pub(crate) mod metrics;
 pub(crate) mod monitor;
 pub(crate) mod multi_task;
+mod own_sums;
 pub(crate) mod run_objective;
 pub(crate) mod scaled;
 mod scores;

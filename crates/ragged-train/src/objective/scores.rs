@@ -1,13 +1,19 @@
 //! The area under the ROC curve, exact, by sorting all scores.
 
+use serde::{Deserialize, Serialize};
+
+use crate::exact_float;
+
 /// Most scores that are kept: 128 MiB.
 const MOST: usize = 1 << 24;
 
 /// The scores of all rows for every class, to compare each class with the rest.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Scores {
     classes: usize,
     /// Row-major.
+    #[serde(with = "exact_float")]
     scores: Vec<f64>,
     /// Whether the row is of the class; `None` for a missing target.
     present: Vec<Option<bool>>,
@@ -32,6 +38,12 @@ impl Scores {
             self.scores.extend_from_slice(scores);
             self.present.extend(present);
         }
+    }
+
+    /// Adds the scores of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.given_up |= other.given_up;
+        self.add(self.classes.max(other.classes), &other.scores, other.present.iter().copied());
     }
 
     /// Returns the area under the ROC curve: that of the second of two `exclusive` classes, and otherwise the mean over

@@ -39,6 +39,11 @@ impl SpanSums {
         }
     }
 
+    /// Adds the counts of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.scores.merge(&other.scores);
+    }
+
     /// Returns the metrics by name, the one that is usually quoted first.
     pub(super) fn finish(&self) -> [(&'static str, f64); 3] {
         let [f1, precision, recall] = NAMES;

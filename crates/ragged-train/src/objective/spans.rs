@@ -74,6 +74,13 @@ impl SpanScores {
         self.correct += prediction.iter().filter(|span| target.contains(span)).count();
     }
 
+    /// Adds the counts of other sequences.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.correct += other.correct;
+        self.predicted += other.predicted;
+        self.target += other.target;
+    }
+
     /// Returns the fraction of predicted spans that are correct; zero without predicted spans, as in seqeval.
     pub fn precision(&self) -> f64 {
         ratio(self.correct, self.predicted)

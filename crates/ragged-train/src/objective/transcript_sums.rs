@@ -33,6 +33,15 @@ impl TranscriptSums {
         }
     }
 
+    /// Adds the counts of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.errors += other.errors;
+        self.labels += other.labels;
+        self.wrong += other.wrong;
+        self.sequences += other.sequences;
+        self.non_finite |= other.non_finite;
+    }
+
     /// Returns the metrics by name, the one that is usually quoted first.
     pub(super) fn finish(&self) -> Vec<(&'static str, f64)> {
         if self.non_finite {

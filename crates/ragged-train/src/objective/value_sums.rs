@@ -103,6 +103,12 @@ impl ValueSums {
         Ok(())
     }
 
+    /// Adds the sums of other batches.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.values.resize(self.values.len().max(other.values.len()), ValueSum::default());
+        self.values.iter_mut().zip(&other.values).for_each(|(sum, other)| sum.merge(other));
+    }
+
     /// Returns the metrics by name, the one that is usually quoted first.
     pub(super) fn finish(&self) -> Vec<(&'static str, f64)> {
         let mut metrics = vec![];
@@ -148,6 +154,25 @@ impl ValueSum {
             let terms = quantiles.iter().zip(outputs).map(|(q, x)| pinball(*q, y - x));
             self.pinball += terms.sum::<f64>() / quantiles.len() as f64;
         }
+    }
+
+    /// Adds the sums of other values; mean and deviations as Chan, Golub and LeVeque (1979).
+    fn merge(&mut self, other: &Self) {
+        if self.count == 0 {
+            (self.mean, self.deviations) = (other.mean, other.deviations);
+        } else if other.count > 0 {
+            let (before, count) = (self.count as f64, other.count as f64);
+            let (all, distance) = (before + count, other.mean - self.mean);
+            self.mean += distance * count / all;
+            self.deviations += other.deviations + distance * distance * before * count / all;
+        }
+        self.count += other.count;
+        self.squared_errors += other.squared_errors;
+        self.errors += other.errors;
+        self.covered += other.covered;
+        self.pinball += other.pinball;
+        self.model_errors += other.model_errors;
+        self.naive_errors += other.naive_errors;
     }
 }
 

@@ -50,6 +50,7 @@ impl Gradient {
     /// Errors from candle, where the shapes do not fit.
     pub fn sum_with(self, other: Self) -> Result<Self> {
         Ok(match (self, other) {
+            (Self::Rows { ids, .. }, one) | (one, Self::Rows { ids, .. }) if ids.is_empty() => one,
             (Self::Dense(one), Self::Dense(other)) => Self::Dense((one + other)?),
             (Self::Rows { ids, rows }, Self::Rows { ids: other_ids, rows: other }) => {
                 let both = [ids, other_ids].concat();

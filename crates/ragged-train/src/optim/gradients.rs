@@ -54,6 +54,16 @@ impl NamedGradients {
         Self { named: parameters.iter().map(take).collect() }
     }
 
+    /// Takes gradients by name, in the order of the parameters.
+    pub(crate) fn of(named: Vec<(String, Option<Gradient>)>) -> Self {
+        Self { named }
+    }
+
+    /// Returns the gradients in the order of the parameters.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&Gradient>> {
+        self.named.iter().map(|(_, gradient)| gradient.as_ref())
+    }
+
     /// Returns the gradient of one parameter, or `None` where the loss does not depend on it.
     pub fn get(&self, name: &str) -> Option<&Gradient> {
         self.named.iter().find(|(n, _)| n == name)?.1.as_ref()

@@ -1,7 +1,5 @@
 //! A whole run from its configuration: data, model, training, test, run directory.
 
-use std::time::Instant;
-
 use candle_core::{DType, Device};
 use ragged_datasets::formats::Column;
 use ragged_datasets::{DataLoader, Dataset, LoaderConfig, Sampler};
@@ -9,29 +7,22 @@ use ragged_models::{Model, ModelConfig, ModelKind, Parameters};
 
 use crate::config::experiment_config::ExperimentConfig;
 use crate::error::{Error, Result};
-use crate::fit::non_finite::non_finite_sequences;
-use crate::fit::observer::Observer;
 use crate::fit::progress::Progress;
-use crate::fit::step::evaluate;
-use crate::fit::trainer::{StopReason, Trainer};
+use crate::fit::trainer::Trainer;
 use crate::objective::run_objective::RunObjective;
 use crate::run::checkpoint::{Checkpoint, load_checkpoint};
 use crate::run::compatibility::{check_checkpoint, check_model};
 use crate::run::datasets::{AnyDataset, Datasets};
 use crate::run::difference::{Difference, ForcedResume};
-use crate::run::forecast_results::draw_forecasts;
 use crate::run::identity::RunIdentity;
 use crate::run::loaders::{largest_batch, loader_config, train_loader};
 use crate::run::memory_check::{check_memory, estimate_memory};
 use crate::run::memory_estimate::MemoryEstimate;
 use crate::run::metrics_file::first_damaged_line;
 use crate::run::objective::resolve_objective;
-use crate::run::outcome::RunOutcome;
-use crate::run::recorder::{Recorder, RunContext};
-use crate::run::results::Results;
-use crate::run::run_dir::{RunDir, RunSummary};
+use crate::run::run_dir::RunDir;
 use crate::run::small_data::{advice, resolve_batch_size};
-use crate::run::tokenizer::{changed_file, keep_copy, open_copy, open_tokenizer};
+use crate::run::tokenizer::{changed_file, open_copy, open_tokenizer};
 use crate::run::transcription::transcription_notes;
 use crate::run::word_vectors::load_word_vectors;
 
@@ -52,16 +43,16 @@ use crate::run::word_vectors::load_word_vectors;
 /// # Ok::<(), ragged_train::Error>(())
 /// ```
 pub struct Experiment {
-    config: ExperimentConfig,
-    data: Datasets,
-    objective: RunObjective,
-    model_config: ModelConfig,
-    model: Model,
-    parameters: Parameters,
-    identity: RunIdentity,
-    from: Option<Checkpoint>,
+    pub(super) config: ExperimentConfig,
+    pub(super) data: Datasets,
+    pub(super) objective: RunObjective,
+    pub(super) model_config: ModelConfig,
+    pub(super) model: Model,
+    pub(super) parameters: Parameters,
+    pub(super) identity: RunIdentity,
+    pub(super) from: Option<Checkpoint>,
     /// The times that the run was resumed although something had changed.
-    forced: Vec<ForcedResume>,
+    pub(super) forced: Vec<ForcedResume>,
 }
 
 /// The result of [`Experiment::resume`].
@@ -256,82 +247,6 @@ impl Experiment {
         )
     }
 
-    /// Trains to the end of the run, tests the best epoch (the last one where there are no validation
-    /// data), and writes everything to `run`.
-    ///
-    /// # Errors
-    ///
-    /// Errors of training, and [`Error::NonFiniteTest`]. The files that were written before remain in the run
-    /// directory.
-    pub fn run(&self, run: &RunDir, observer: &mut dyn Observer) -> Result<RunOutcome> {
-        let start = Instant::now();
-        let lock = run.lock()?;
-        keep_copy(&self.config.data, run)?;
-        let (train, valid) = (self.train_loader()?, self.valid_loader()?);
-        let mut trainer = self.trainer()?;
-        let context = RunContext {
-            run,
-            lock: &lock,
-            model: &self.model_config,
-            schema: &self.data.schema,
-            identity: &self.identity,
-            forced: &self.forced,
-            transforms: &self.data.transforms,
-            tokens: &self.data.encoder,
-            objective: &self.objective,
-            parameters: &self.parameters,
-            monitor: &self.config.train.monitor,
-            checkpoint: &self.config.checkpoint,
-        };
-        let from = self.from.as_ref().map(|checkpoint| &checkpoint.info);
-        let mut recorder = Recorder::new(context, from, observer)?;
-        let reason = trainer.fit(&train, valid.as_ref(), &mut recorder)?;
-        recorder.finish(&trainer.state())?;
-        if reason == StopReason::Interrupted {
-            return Ok(RunOutcome::Interrupted(Box::new(trainer.progress)));
-        }
-        let best = recorder.best_epochs().best().unwrap_or(trainer.progress.epoch);
-        let path = if self.config.validates() { run.best() } else { run.last() };
-        let checkpoint = load_checkpoint(&path)?;
-        self.parameters.load_state_dict(checkpoint.weights())?;
-        let test = self.loader(self.data.test.clone(), Sampler::Sequential)?;
-        let tested = evaluate(&self.model, &test, self.objective.loss())?;
-        lock.check()?;
-        let results = Results {
-            name: &self.config.name,
-            objective: &self.objective,
-            targets: self.data.targets(),
-            records: recorder.records(),
-            best,
-            tested: &tested,
-        };
-        results.draw(run)?;
-        draw_forecasts(run, &self.config.name, &self.model, &self.data, &self.objective)?;
-        let summary = RunSummary {
-            name: self.config.name.clone(),
-            trained: self.describe(),
-            epoch: checkpoint.info.epoch(),
-            minimised: self.objective.describe(),
-            test: tested.finish(),
-            classes: results.class_scores(),
-            test_examples: self.data.test.len(),
-            parameters: self.parameters.count(),
-            epochs: trainer.progress.epoch,
-            updates: trainer.progress.updates,
-            seconds: start.elapsed().as_secs_f64(),
-            forced: self.forced.clone(),
-        };
-        run.write_summary(&summary)?;
-        let loss = summary.test.loss;
-        if !loss.is_finite() {
-            let (data, config) = (self.data.test.clone(), self.loader_config());
-            let sequences =
-                non_finite_sequences(&self.model, data, &config, self.objective.loss())?;
-            return Err(Error::NonFiniteTest { loss, sequences });
-        }
-        Ok(RunOutcome::Finished(Box::new(summary)))
-    }
-
     /// Returns a trainer at the position of the run, and sets the parameters to those of that position.
     pub(crate) fn trainer(&self) -> Result<Trainer<'_>> {
         let (config, seed) = (self.config.train.clone(), self.config.seed);
@@ -378,11 +293,11 @@ impl Experiment {
         valid.map(|data| self.loader(data.clone(), Sampler::Sequential)).transpose()
     }
 
-    fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
+    pub(super) fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
         Ok(DataLoader::new(data, LoaderConfig { sampler, ..self.loader_config() })?)
     }
 
-    fn loader_config(&self) -> LoaderConfig {
+    pub(super) fn loader_config(&self) -> LoaderConfig {
         loader_config(&self.config, &self.model_config, Sampler::Sequential)
     }
 }

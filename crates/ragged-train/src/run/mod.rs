@@ -1,7 +1,8 @@
 //! A run from its configuration to its directory: data, training, checkpoints, results.
 //!
 //! In reading order: [`Experiment`], a whole run; [`Datasets`]; [`RunDir`], the files of a run;
-//! [`Checkpoint`]. The files `recorder.rs`, `tensorboard.rs` and `plot.rs` write to the run directory.
+//! [`Checkpoint`]. `training_run.rs` trains and tests, on one or several
+//! ranks. The files `recorder.rs`, `tensorboard.rs` and `plot.rs` write to the run directory.
 
 mod available_memory;
 pub(crate) mod bad_batch;
@@ -36,6 +37,7 @@ pub(crate) mod tensorboard;
 pub(crate) mod time_estimate;
 pub(crate) mod tokenizer;
 pub(crate) mod tokens;
+mod training_run;
 mod transcription;
 pub(crate) mod word_vectors;
 

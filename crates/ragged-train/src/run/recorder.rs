@@ -98,6 +98,11 @@ impl<'a> Recorder<'a> {
         })
     }
 
+    /// Returns what does not change during the run.
+    pub(crate) fn context(&self) -> &RunContext<'a> {
+        &self.context
+    }
+
     /// Returns the best epochs so far.
     pub(crate) fn best_epochs(&self) -> &BestEpochs {
         &self.best_epochs
