@@ -190,7 +190,9 @@ fn emulated(target: &Target) -> Result<(), String> {
 /// Trains by several processes, where an MPI library is installed.
 fn mpi() -> Result<(), String> {
     const NAME: &str = "MPI";
-    if let Some(program) = ["mpirun", "mpicc"].iter().find(|program| !works(program, &["--version"])) {
+    if let Some(program) =
+        ["mpirun", "mpicc"].iter().find(|program| !works(program, &["--version"]))
+    {
         eprintln!("ci: {NAME}: skipped, {program} is not installed");
         return Ok(());
     }

@@ -7,7 +7,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    compare, completions, data, download, evaluate, export, man, predict, program, runs, threads, train,
+    compare, completions, data, download, evaluate, export, man, predict, program, runs, threads,
+    train,
 };
 
 /// Shown by `--help` and in the man page, after the options.

@@ -49,7 +49,7 @@ fn ranks_write_the_bytes_of_a_process_without_mpi() {
         let text = text.replace("accumulate = 2", "bptt_steps = 5");
         text.replace("bucket_size = 24\n", "").replace("num_layers = 2\ndropout = 0.3", "")
     };
-    for config in [sharded(String::from), sharded(chunked)] {
+    for config in [sharded(|text| text.into()), sharded(chunked)] {
         let ground = Ground::with(&config, "");
         let whole = bytes(&ground, "whole");
         for ranks in [1, 2, 4] {
@@ -77,9 +77,10 @@ fn a_run_of_which_a_rank_is_killed_ends_with_the_same_bytes() {
         let ranks = 1 << rng.random_range(0..3);
         let count = format!("{ranks}");
         let start = Instant::now();
-        let child = mpirun(ground.folder.path(), &[&["-n", &count, RAGGED, "train"], &words[..]].concat())
-            .spawn()
-            .unwrap();
+        let child =
+            mpirun(ground.folder.path(), &[&["-n", &count, RAGGED, "train"], &words[..]].concat())
+                .spawn()
+                .unwrap();
         if kills < 4 {
             std::thread::sleep(Duration::from_millis(rng.random_range(150..900)));
             kills += usize::from(kill_rank(child.id(), rng.random_range(0..ranks)));
@@ -139,10 +140,7 @@ fn what_ranks_cannot_share_is_refused_in_one_line() {
             "rank 1 trains another run than rank 0: seed was 5 and is 6",
         ),
         ([one("config.toml"), colon, one("wrong.toml")].concat(), "rank 1: wrong.toml: line"),
-        (
-            vec!["-n", "2", RAGGED, "train", "--dataset", "missing.csv"],
-            "missing.csv: no such file",
-        ),
+        (vec!["-n", "2", RAGGED, "train", "--dataset", "missing.csv"], "missing.csv: no such file"),
     ] {
         let output = mpirun(folder, &words).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -205,7 +205,8 @@ impl GradientAccumulator {
         {
             return Ok(whole);
         }
-        let mut sum = Self { totals: own.first().and_then(|one| one.totals.clone()), ..Self::default() };
+        let mut sum =
+            Self { totals: own.first().and_then(|one| one.totals.clone()), ..Self::default() };
         let mut kinds: Vec<GradientKind> = vec![];
         for summary in summaries {
             kinds.resize(kinds.len().max(summary.kinds.len()), GradientKind::None);

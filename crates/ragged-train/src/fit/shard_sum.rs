@@ -121,9 +121,10 @@ impl JointSum {
         });
         let all: Vec<(GradientSummary, Measured)> =
             gather(ranks, known)?.into_iter().flatten().collect();
-        let failed = all.iter().enumerate().find_map(|(shard, (_, measured))| {
-            measured.failure.map(|failure| (shard, failure))
-        });
+        let failed = all
+            .iter()
+            .enumerate()
+            .find_map(|(shard, (_, measured))| measured.failure.map(|failure| (shard, failure)));
         if let Some(failed) = failed {
             return Ok(Err(failed));
         }

@@ -22,12 +22,7 @@ pub(super) struct ClassSums {
 
 impl ClassSums {
     /// Adds the outputs `[B, O]` of a batch, its classes, and those that were predicted.
-    pub(super) fn add(
-        &mut self,
-        prediction: &Tensor,
-        wanted: &[u32],
-        guess: &[u32],
-    ) -> Result<()> {
+    pub(super) fn add(&mut self, prediction: &Tensor, wanted: &[u32], guess: &[u32]) -> Result<()> {
         self.non_finite |= !all_finite(prediction)?;
         self.confusion.add(prediction.dim(1)?, wanted, guess);
         Ok(())

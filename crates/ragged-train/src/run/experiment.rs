@@ -293,7 +293,11 @@ impl Experiment {
         valid.map(|data| self.loader(data.clone(), Sampler::Sequential)).transpose()
     }
 
-    pub(super) fn loader(&self, data: AnyDataset, sampler: Sampler) -> Result<DataLoader<AnyDataset>> {
+    pub(super) fn loader(
+        &self,
+        data: AnyDataset,
+        sampler: Sampler,
+    ) -> Result<DataLoader<AnyDataset>> {
         Ok(DataLoader::new(data, LoaderConfig { sampler, ..self.loader_config() })?)
     }
 
