@@ -13,10 +13,20 @@ use crate::error::Result;
 /// The vector is halved while distances double, and put together on the way back (Rabenseifner 2004, with the order of
 /// the distances reversed, so that the sums are those of the tree): each rank sends about twice the vector, however many
 /// ranks there are.
-pub(crate) fn all_reduce<T: Pod + AddAssign>(
-    ranks: &dyn Communicator,
-    vector: &mut [T],
-) -> Result<()> {
+///
+/// ```
+/// use ragged_train::distributed::{SingleProcess, all_reduce};
+///
+/// let mut sum = [1.0, 2.0];
+/// all_reduce(&SingleProcess, &mut sum)?;
+/// assert_eq!(sum, [1.0, 2.0]);
+/// # Ok::<(), ragged_train::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Errors of the communicator.
+pub fn all_reduce<T: Pod + AddAssign>(ranks: &dyn Communicator, vector: &mut [T]) -> Result<()> {
     let (rank, size) = (ranks.rank(), ranks.size());
     let (mut part, mut halves) = (0..vector.len(), vec![]);
     let mut received = vec![T::zeroed(); vector.len().div_ceil(2)];

@@ -1,7 +1,9 @@
 //! The sum of the gradients of all shards, on all ranks.
 
+use std::ops::AddAssign;
+
 use bytemuck::Pod;
-use candle_core::{DType, Tensor, Var, WithDType};
+use candle_core::{DType, Storage, Tensor, Var, WithDType};
 use serde::{Deserialize, Serialize};
 
 use crate::distributed::all_reduce::all_reduce;
@@ -46,21 +48,11 @@ pub(crate) fn gradient_sum(
         return Ok(own);
     }
     let of = |name: &str| own.as_ref().and_then(|own| own.get(name));
-    let (mut singles, mut doubles) = (vec![], vec![]);
-    for ((name, var), kind) in parameters.iter().zip(kinds) {
-        if *kind == GradientKind::Dense {
-            let own = of(name).map(|gradient| gradient.elements().flatten_all()).transpose()?;
-            // Minus zero is what changes no bit of any number to which it is added.
-            match (var.dtype(), own) {
-                (DType::F32, Some(own)) => singles.extend(own.to_vec1::<f32>()?),
-                (DType::F32, None) => singles.resize(singles.len() + var.elem_count(), -0.0),
-                (_, Some(own)) => doubles.extend(own.to_dtype(DType::F64)?.to_vec1::<f64>()?),
-                (_, None) => doubles.resize(doubles.len() + var.elem_count(), -0.0),
-            }
-        }
-    }
-    all_reduce(ranks, &mut singles)?;
-    all_reduce(ranks, &mut doubles)?;
+    let dense = parameters.iter().zip(kinds).filter(|(_, kind)| **kind == GradientKind::Dense);
+    let dense = dense.map(|((name, var), _)| (var, of(name)));
+    let is_single = |(var, _): &(&Var, Option<&Gradient>)| var.dtype() == DType::F32;
+    let singles: Vec<f32> = sum_dense(ranks, dense.clone().filter(is_single).collect())?;
+    let doubles: Vec<f64> = sum_dense(ranks, dense.filter(|one| !is_single(one)).collect())?;
     let (mut singles, mut doubles) = (singles.as_slice(), doubles.as_slice());
     let mut named = vec![];
     for ((name, var), kind) in parameters.iter().zip(kinds) {
@@ -75,6 +67,32 @@ pub(crate) fn gradient_sum(
         named.push((name.clone(), gradient));
     }
     Ok(Some(NamedGradients::of(named)))
+}
+
+/// Adds the gradients of whole parameters, one after the other in one vector.
+fn sum_dense<T: WithDType + Pod + AddAssign>(
+    ranks: &dyn Communicator,
+    own: Vec<(&Var, Option<&Gradient>)>,
+) -> Result<Vec<T>> {
+    let count = own.iter().map(|(var, _)| var.elem_count()).sum();
+    let mut all: Vec<T> = Vec::with_capacity(count);
+    for (var, gradient) in own {
+        let Some(gradient) = gradient else {
+            // Minus zero changes no bit of any number to which it is added.
+            all.resize(all.len() + var.elem_count(), T::from_f64(-0.0));
+            continue;
+        };
+        let gradient = gradient.elements().to_dtype(T::DTYPE)?.contiguous()?;
+        let (storage, layout) = gradient.storage_and_layout();
+        match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(elements), Some((start, end))) => {
+                all.extend_from_slice(&T::cpu_storage_as_slice(elements)?[start..end]);
+            }
+            _ => all.extend(gradient.flatten_all()?.to_vec1::<T>()?),
+        }
+    }
+    all_reduce(ranks, &mut all)?;
+    Ok(all)
 }
 
 /// Returns the next elements in the shape of a parameter.

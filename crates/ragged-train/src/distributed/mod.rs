@@ -29,6 +29,7 @@ pub(crate) mod gradient_sum;
 pub(crate) mod mpi;
 pub(crate) mod tree;
 
+pub use all_reduce::all_reduce;
 pub use communicator::{Communicator, SingleProcess};
 pub use error::RankError;
 pub use gather::gather;

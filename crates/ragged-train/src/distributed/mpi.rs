@@ -1,13 +1,13 @@
 //! Processes that `mpirun` starts.
 
-use std::fmt;
+use std::{fmt, thread};
 
 use mpi::Threading;
 use mpi::datatype::PartitionMut;
 use mpi::environment::Universe;
-use mpi::point_to_point::send_receive_into;
+use mpi::request::{Request, Scope, scope};
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator as _, CommunicatorCollectives, Root};
+use mpi::traits::{Communicator as _, CommunicatorCollectives, Destination, Root, Source};
 
 use crate::distributed::communicator::Communicator;
 use crate::distributed::error::RankError;
@@ -41,7 +41,7 @@ impl Mpi {
         Ok(Self { world: universe.world(), _universe: universe })
     }
 
-    /// Returns the number of ranks on this machine.
+    /// Returns the number of ranks on this machine. All ranks must call it together.
     pub fn local_size(&self) -> usize {
         self.world.split_shared(self.world.rank()).size() as usize
     }
@@ -68,7 +68,11 @@ impl Communicator for Mpi {
         while !sent.is_empty() || !received.is_empty() {
             let (now, later) = sent.split_at(sent.len().min(LARGEST));
             let (filled, rest) = received.split_at_mut(received.len().min(LARGEST));
-            send_receive_into(now, &other, filled, &other);
+            scope(|scope| {
+                let receiving = other.immediate_receive_into(scope, filled);
+                wait(other.immediate_send(scope, now));
+                wait(receiving);
+            });
             (sent, received) = (later, rest);
         }
         Ok(())
@@ -76,35 +80,54 @@ impl Communicator for Mpi {
 
     fn all_gather(&self, sent: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut lengths = vec![0u64; self.size()];
-        self.world.all_gather_into(&(sent.len() as u64), &mut lengths[..]);
+        let length = [sent.len() as u64];
+        scope(|scope| {
+            let lengths = &mut lengths[..];
+            wait(self.world.immediate_all_gather_into(scope, &length[..], lengths));
+        });
         let total: u64 = lengths.iter().sum();
         let mut each: Vec<Vec<u8>> = lengths.iter().map(|&n| vec![0; n as usize]).collect();
-        if total <= LARGEST as u64 {
-            let counts: Vec<i32> = lengths.iter().map(|&n| n as i32).collect();
-            let starts: Vec<i32> = counts
-                .iter()
-                .scan(0, |end, count| {
-                    *end += count;
-                    Some(*end - count)
-                })
-                .collect();
-            let mut all = vec![0u8; total as usize];
-            let mut parts = PartitionMut::new(&mut all[..], &counts[..], &starts[..]);
-            self.world.all_gather_varcount_into(sent, &mut parts);
-            let mut rest = all.as_slice();
-            for part in &mut each {
-                let (own, others) = rest.split_at(part.len());
-                part.copy_from_slice(own);
-                rest = others;
+        if total > LARGEST as u64 {
+            each[self.rank()].copy_from_slice(sent);
+            for (rank, part) in each.iter_mut().enumerate() {
+                let root = self.world.process_at_rank(rank as i32);
+                part.chunks_mut(LARGEST).for_each(|chunk| root.broadcast_into(chunk));
             }
             return Ok(each);
         }
-        each[self.rank()].copy_from_slice(sent);
-        for (rank, part) in each.iter_mut().enumerate() {
-            let root = self.world.process_at_rank(rank as i32);
-            part.chunks_mut(LARGEST).for_each(|chunk| root.broadcast_into(chunk));
+        let counts: Vec<i32> = lengths.iter().map(|&n| n as i32).collect();
+        let next = |end: &mut i32, count: &i32| {
+            *end += count;
+            Some(*end - count)
+        };
+        let starts: Vec<i32> = counts.iter().scan(0, next).collect();
+        let mut all = vec![0u8; total as usize];
+        let mut parts = PartitionMut::new(&mut all[..], &counts[..], &starts[..]);
+        scope(|scope| {
+            let parts = &mut parts;
+            wait(self.world.immediate_all_gather_varcount_into(scope, sent, parts));
+        });
+        let mut rest = all.as_slice();
+        for part in &mut each {
+            let (own, others) = rest.split_at(part.len());
+            part.copy_from_slice(own);
+            rest = others;
         }
         Ok(each)
+    }
+}
+
+/// Waits for a message, and lets other processes run after a while: there may be more ranks than cores.
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    /// The tests before other processes may run, some tens of microseconds.
+    const TESTS: usize = 300;
+    let mut tests = 0;
+    while let Err(unfinished) = request.test() {
+        request = unfinished;
+        tests += 1;
+        if tests > TESTS {
+            thread::yield_now();
+        }
     }
 }
 

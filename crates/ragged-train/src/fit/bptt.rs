@@ -25,6 +25,24 @@ struct LaneShard<'a> {
     stream: TrainingStream<'a>,
 }
 
+/// What a shard gives for a chunk.
+struct ChunkOutput {
+    shard: usize,
+    batch: Batch,
+    /// The predictions and targets of the rows that have a target, if there are any.
+    rows: Option<(Tensor, Tensor)>,
+    per_step: bool,
+}
+
+impl ChunkOutput {
+    /// Returns the predictions and their targets.
+    fn targets(&self) -> Result<Option<(&Tensor, Targets<'_>)>> {
+        let Some((prediction, target)) = &self.rows else { return Ok(None) };
+        let layout = if self.per_step { Targets::of(&self.batch)?.layout } else { None };
+        Ok(Some((prediction, Targets { layout, ..Targets::new(target) })))
+    }
+}
+
 impl<'a> Trainer<'a> {
     /// Trains on the remaining chunks of the current epoch.
     pub(crate) fn train_epoch_in_chunks<T: Dataset>(
@@ -49,12 +67,17 @@ impl<'a> Trainer<'a> {
                 true => chunk.parts.iter().flatten().any(|part| !part.steps.is_empty()),
                 false => !chunk.ending().is_empty(),
             };
-            let own = self.sum_chunk(chunk, &mut shards, loader.dataset(), at);
+            let outputs = self.run_chunk(chunk, &mut shards, loader.dataset(), at);
             if !updates {
-                gather(self.communicator, own.map(drop))?;
+                gather(self.communicator, outputs.map(drop))?;
                 self.progress.batch += 1;
                 continue;
             }
+            let totals = self.chunk_totals(&outputs)?;
+            let own = outputs.and_then(|outputs| {
+                let shards = self.sum_chunk(&outputs, at, totals.as_deref())?;
+                Ok((shards, outputs.into_iter().last().map(|output| output.batch)))
+            });
             let (own, last) = own.map_or_else(|e| (Err(e), None), |(own, last)| (Ok(own), last));
             let joint = JointSum::of(self.communicator, own, self.loss, &self.optimizer)?;
             let JointSum { gradients, metrics, steps: real_steps, padded_steps } = match joint {
@@ -118,32 +141,54 @@ impl<'a> Trainer<'a> {
         Ok(shards)
     }
 
-    /// Computes the gradients of the shards of this rank for a chunk, and returns the last of its batches.
-    fn sum_chunk<T: Dataset>(
+    /// Runs the shards of this rank on a chunk.
+    fn run_chunk<T: Dataset>(
         &self,
         chunk: &Chunk,
         shards: &mut [LaneShard<'_>],
         dataset: &T,
         at: Position,
-    ) -> Result<(Vec<ShardSum>, Option<Batch>)> {
-        let own = self.sharding().own;
-        let mut sums: Vec<_> = own.clone().map(|_| ShardSum::new(self.loss, None)).collect();
+    ) -> Result<Vec<ChunkOutput>> {
         let per_step = dataset.target_kind().is_per_step();
-        let mut last = None;
-        for LaneShard { shard, lanes, stream } in shards {
+        let run = |LaneShard { shard, lanes, stream }: &mut LaneShard<'_>| {
             let part = chunk.of_lanes(lanes.clone());
             let batch = part.batch(dataset, at.epoch)?;
             let mut rng = self.dropout_rng(at.epoch, at.batch, *shard);
-            let sum = &mut sums[*shard - own.start];
-            sum.count(&batch);
-            if let Some((prediction, target)) = part.forward(stream, &batch, per_step, &mut rng)? {
-                let layout = if per_step { Targets::of(&batch)?.layout } else { None };
-                let targets = Targets { layout, ..Targets::new(&target) };
-                sum.add(&prediction, &[], &targets, self.loss, &self.optimizer, at)?;
-            }
-            last = Some(batch);
+            let rows = part.forward(stream, &batch, per_step, &mut rng)?;
+            Ok(ChunkOutput { shard: *shard, batch, rows, per_step })
+        };
+        shards.iter_mut().map(run).collect()
+    }
+
+    /// Returns the weights of each of the means in all shards of a chunk; `None` for one shard.
+    fn chunk_totals(&self, outputs: &Result<Vec<ChunkOutput>>) -> Result<Option<Vec<f64>>> {
+        if self.config.shards == 1 {
+            return Ok(None);
         }
-        Ok((sums, last))
+        let mut own = vec![];
+        for output in outputs.iter().flatten() {
+            own.extend(output.targets()?.map(|(_, targets)| self.loss.weights(&targets)));
+        }
+        self.joint_weights(own.into_iter().collect()).map(Some)
+    }
+
+    /// Computes the gradients of the shards of this rank.
+    fn sum_chunk(
+        &self,
+        outputs: &[ChunkOutput],
+        at: Position,
+        totals: Option<&[f64]>,
+    ) -> Result<Vec<ShardSum>> {
+        let own = self.sharding().own;
+        let mut sums: Vec<_> = own.clone().map(|_| ShardSum::new(self.loss, totals)).collect();
+        for output in outputs {
+            let sum = &mut sums[output.shard - own.start];
+            sum.count(&output.batch);
+            if let Some((prediction, targets)) = output.targets()? {
+                sum.add(prediction, &[], &targets, self.loss, &self.optimizer, at)?;
+            }
+        }
+        Ok(sums)
     }
 
     /// Returns the states of all lanes, also of those of other ranks.

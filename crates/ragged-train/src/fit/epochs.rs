@@ -124,11 +124,12 @@ impl Trainer<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Returns the weights of each of several means in all shards of a group of batches; `None` where one batch is one
-    /// shard, and for a single mean.
+    /// Returns the weights of each of the means in all shards of a group of batches; `None` for one shard, unless it has
+    /// several means and batches.
     fn totals(&self, data: &Result<Vec<Vec<Option<Batch>>>>) -> Result<Option<Vec<f64>>> {
         let (means, shards) = (self.loss.means(), self.config.shards);
-        if means == 1 || shards == 1 && data.as_ref().is_ok_and(|data| data.len() <= 1) {
+        let batches = data.as_ref().map_or(0, Vec::len);
+        if shards == 1 && (means == 1 || batches <= 1) {
             return Ok(None);
         }
         // An error of the data reaches all ranks together with the sums of the shards.
@@ -140,13 +141,7 @@ impl Trainer<'_> {
             }
             Ok(sum)
         };
-        let own = self.sharding().own.len();
-        let own: Result<Vec<Vec<f64>>> = (0..own).map(weights).collect();
-        let mut totals = vec![0.0; means];
-        for shard in gather(self.communicator, own)?.into_iter().flatten() {
-            totals.iter_mut().zip(shard).for_each(|(total, weight)| *total += weight);
-        }
-        Ok(Some(totals))
+        self.joint_weights((0..self.sharding().own.len()).map(weights).collect()).map(Some)
     }
 
     /// Computes the gradients of the shards of this rank over a group of batches, of which `first` is the first.

@@ -34,7 +34,8 @@ pub struct GradientAccumulator {
     loss_sum: f64,
     weight: f64,
     batches: usize,
-    /// The weights of each of several means in all batches, if they are known before.
+    /// The weights of each of the means in all batches, if they are known before: the gradients of a batch are then
+    /// those of its part of the whole loss.
     totals: Option<Vec<f64>>,
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct GradientSummary {
 }
 
 impl GradientAccumulator {
-    /// Creates an accumulator for one shard of a group of batches with these weights of each of several means.
+    /// Creates an accumulator for one shard of a group of batches with these weights of each of the means.
     pub(crate) fn with_totals(totals: Option<Vec<f64>>) -> Self {
         Self { totals, ..Self::default() }
     }
@@ -96,8 +97,8 @@ impl GradientAccumulator {
     }
 
     /// Computes the loss and the backward pass from predictions `[B, O]` that can be differentiated, and from the rows
-    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss, or the part of the
-    /// batch in that of its [group](Self::of_group). A batch without targets that count, such as one of empty sequences
+    /// of tables that [`BatchModel::forward_sparse`] has returned with them. Returns the mean loss, or for several means the
+    /// part of the batch in that of its [group](Self::of_group). A batch without targets that count, such as one of empty sequences
     /// with a target per step, has a loss of 0 and adds nothing.
     ///
     /// # Errors
@@ -117,20 +118,29 @@ impl GradientAccumulator {
         if weight == 0.0 {
             return Ok(0.0);
         }
-        let value = match &self.totals {
-            None => loss.value(prediction, targets)?,
+        let (mean, minimised) = match self.totals.as_deref() {
+            None => {
+                let mean = loss.value(prediction, targets)?;
+                (mean.clone(), mean)
+            }
+            Some([total]) => {
+                let mean = loss.value(prediction, targets)?;
+                (mean.clone(), (mean * (weight / total))?)
+            }
             Some(totals) => {
                 let shares = loss.weights(targets)?.into_iter().zip(totals);
                 let share = |(weight, total): (f64, &f64)| {
                     if *total > 0.0 { weight / total } else { 0.0 }
                 };
-                loss.value_of(prediction, targets, &shares.map(share).collect::<Vec<_>>())?
+                let shares: Vec<f64> = shares.map(share).collect();
+                let part = loss.value_of(prediction, targets, &shares)?;
+                (part.clone(), part)
             }
         };
-        let mean = value.to_dtype(DType::F64)?.to_scalar()?;
+        let mean = mean.to_dtype(DType::F64)?.to_scalar()?;
         let mean = at.finite("loss", mean)?;
-        let mut gradients =
-            NamedGradients::with_sparse(optimizer.parameters(), value.backward()?, sparse);
+        let store = minimised.backward()?;
+        let mut gradients = NamedGradients::with_sparse(optimizer.parameters(), store, sparse);
         self.gradients = Some(match self.gradients.take() {
             None => gradients,
             Some(mut sum) => {
@@ -145,7 +155,7 @@ impl GradientAccumulator {
                 sum
             }
         });
-        self.loss_sum += if self.totals.is_some() { mean } else { mean * weight };
+        self.loss_sum += if self.adds_parts() { mean } else { mean * weight };
         self.weight += weight;
         self.batches += 1;
         Ok(mean)
@@ -191,7 +201,8 @@ impl GradientAccumulator {
         }
     }
 
-    /// Adds the shards of an update, of which this rank has `own` and all ranks together those of `summaries`. The
+    /// Adds the shards of an update, whose weights were known before, of which this rank has `own` and all ranks together
+    /// those of `summaries`. The
     /// result is the same on all ranks, and for any number of them.
     pub(crate) fn of_shards<'s>(
         ranks: &dyn Communicator,
@@ -205,8 +216,7 @@ impl GradientAccumulator {
         {
             return Ok(whole);
         }
-        let mut sum =
-            Self { totals: own.first().and_then(|one| one.totals.clone()), ..Self::default() };
+        let mut sum = Self::with_totals(own.first().and_then(|one| one.totals.clone()));
         let mut kinds: Vec<GradientKind> = vec![];
         for summary in summaries {
             kinds.resize(kinds.len().max(summary.kinds.len()), GradientKind::None);
@@ -215,25 +225,22 @@ impl GradientAccumulator {
             sum.weight += summary.weight;
             sum.batches += summary.batches;
         }
-        sum.weighted = sum.totals.is_none();
-        let mut shards = vec![];
-        for Self { gradients, weighted, weight, .. } in own {
-            let scaled = |mut gradients: NamedGradients| -> Result<_> {
-                gradients.scale(if sum.weighted && !weighted { weight } else { 1.0 })?;
-                Ok(gradients)
-            };
-            shards.push(gradients.map(scaled).transpose()?);
-        }
+        let shards = own.into_iter().map(|one| one.gradients).collect();
         sum.gradients = gradient_sum(ranks, shards, optimizer.parameters(), &kinds)?;
         Ok(sum)
     }
 
     /// Returns the mean loss of all batches, or 0 where none of them has a prediction.
     pub fn loss(&self) -> f64 {
-        match (self.batches, &self.totals) {
-            (0, _) => 0.0,
-            (_, Some(_)) => self.loss_sum,
-            (_, None) => self.loss_sum / self.weight,
+        match self.batches {
+            0 => 0.0,
+            _ if self.adds_parts() => self.loss_sum,
+            _ => self.loss_sum / self.weight,
         }
+    }
+
+    /// Whether the losses of the batches are parts of the whole loss, and not means.
+    fn adds_parts(&self) -> bool {
+        self.totals.as_ref().is_some_and(|totals| totals.len() > 1)
     }
 }

@@ -121,6 +121,15 @@ impl<'a> Trainer<'a> {
         Sharding { count, own: rank * share..(rank + 1) * share }
     }
 
+    /// Adds the weights of each of several means of the shards of all ranks.
+    pub(crate) fn joint_weights(&self, own: Result<Vec<Vec<f64>>>) -> Result<Vec<f64>> {
+        let mut totals = vec![0.0; self.loss.means()];
+        for shard in gather(self.communicator, own)?.into_iter().flatten() {
+            totals.iter_mut().zip(shard).for_each(|(total, weight)| *total += weight);
+        }
+        Ok(totals)
+    }
+
     /// Returns the generator of the dropout masks of a shard of a batch.
     pub(crate) fn dropout_rng(&self, epoch: usize, batch: usize, shard: usize) -> Generator {
         let index = batch * self.config.shards + shard;
