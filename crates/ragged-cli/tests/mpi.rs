@@ -81,7 +81,7 @@ fn a_run_of_which_a_rank_is_killed_ends_with_the_same_bytes() {
             mpirun(ground.folder.path(), &[&["-n", &count, RAGGED, "train"], &words[..]].concat())
                 .spawn()
                 .unwrap();
-        if kills < 4 {
+        if kills < 6 {
             std::thread::sleep(Duration::from_millis(rng.random_range(150..900)));
             kills += usize::from(kill_rank(child.id(), rng.random_range(0..ranks)));
         }
