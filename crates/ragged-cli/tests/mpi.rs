@@ -64,10 +64,16 @@ fn ranks_write_the_bytes_of_a_process_without_mpi() {
     }
 }
 
+/// The number of times that a rank is killed.
+const KILLS: usize = 4;
+
 /// SIGKILL to any rank at a random moment ends all ranks, and another number of ranks goes on to the same end.
 #[test]
 fn a_run_of_which_a_rank_is_killed_ends_with_the_same_bytes() {
-    let ground = Ground::with(&sharded(|text| text.replace("epochs = 12", "epochs = 40")), "");
+    let long = |text: &str| {
+        text.replace("epochs = 12", "epochs = 200").replace("patience = 8", "patience = 200")
+    };
+    let ground = Ground::with(&sharded(long), "");
     let whole = bytes(&ground, "whole");
     let mut rng = Generator::seed(7);
     let mut kills = 0;
@@ -81,8 +87,8 @@ fn a_run_of_which_a_rank_is_killed_ends_with_the_same_bytes() {
             mpirun(ground.folder.path(), &[&["-n", &count, RAGGED, "train"], &words[..]].concat())
                 .spawn()
                 .unwrap();
-        if kills < 6 {
-            std::thread::sleep(Duration::from_millis(rng.random_range(150..900)));
+        if kills < KILLS {
+            std::thread::sleep(Duration::from_millis(rng.random_range(150..600)));
             kills += usize::from(kill_rank(child.id(), rng.random_range(0..ranks)));
         }
         let output = child.wait_with_output().unwrap();
@@ -96,6 +102,7 @@ fn a_run_of_which_a_rank_is_killed_ends_with_the_same_bytes() {
             let _ = fs::remove_dir_all(ground.path("killed"));
         }
     }
+    assert!(kills > KILLS / 2, "{kills} kills before the end: expected a longer run");
     assert!(bytes(&ground, "killed") == whole, "after {kills} kills");
 }
 
