@@ -11,15 +11,15 @@ mod pytorch;
 mod report;
 mod stream;
 mod sweep;
+mod threads;
 mod timing;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::bench::problem::{Mode, Pass, Problem, Shape};
 use crate::bench::pytorch::PyTorch;
 use crate::bench::report::Row;
-use crate::bench::timing::{PAUSE, Turn, median};
+use crate::bench::timing::{median, turn};
 use crate::failure::Failure;
 
 #[derive(clap::Args)]
@@ -36,9 +36,10 @@ pub(crate) struct Args {
     /// Measure the LSTM of candle-nn too, on padded input only
     #[arg(long)]
     candle: bool,
-    /// Set the number of threads of every library [default: one per core]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    /// Set the number of threads of every library [default: one per core]; with several, such as 1,2,4,8, measure packed
+    /// training on each of them instead, and print a model of the time for more
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    threads: Vec<usize>,
     /// Set how often the libraries take turns
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
@@ -61,10 +62,6 @@ pub(crate) struct Args {
     json: Option<PathBuf>,
 }
 
-/// The duration of one turn of a library.
-const TURN: Duration = Duration::from_millis(250);
-/// The number of iterations in a turn.
-const ITERATIONS: std::ops::RangeInclusive<usize> = 3..=400;
 /// The tolerance, relative, when the losses of two libraries are compared.
 const LOSS_TOLERANCE: f64 = 1e-3;
 
@@ -72,12 +69,21 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.stream {
         return stream::run(args.json.as_deref());
     }
-    let threads = args
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-    if threads == 0 || args.rounds == 0 {
+    if args.threads.contains(&0) || args.rounds == 0 {
         return Err(Failure::Usage("--threads and --rounds: expected at least 1".into()));
     }
+    let threads = match args.threads[..] {
+        [] => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        [threads] => threads,
+        _ if args.pytorch.is_some() || args.sweep.is_some() || args.losses || args.cells => {
+            let text =
+                "--threads: expected one number with --pytorch, --sweep, --losses and --cells";
+            return Err(Failure::Usage(text.into()));
+        }
+        _ => {
+            return threads::run(&args.threads, shapes(&args)?, args.rounds, args.json.as_deref());
+        }
+    };
     let shapes = if args.sweep.is_some() { sweep::shapes()? } else { shapes(&args)? };
     ours::set_threads(threads)?;
     if args.cells {
@@ -160,14 +166,6 @@ fn measure(
             let mut mine = vec![];
             let mut theirs = vec![vec![]; peers.len()];
             let mut candles = vec![];
-            let turn = |times: &mut Vec<f64>, run: &mut dyn FnMut(usize) -> Turn| {
-                std::thread::sleep(PAUSE);
-                // Not counted: it fills the caches, and determines the iterations of the turn.
-                let first = run(2)?[1];
-                let count = (TURN.as_secs_f64() * 1e3 / first.max(1e-3)) as usize;
-                times.extend(run(count.clamp(*ITERATIONS.start(), *ITERATIONS.end()))?);
-                Ok::<(), Failure>(())
-            };
             for _ in 0..args.rounds {
                 turn(&mut mine, &mut |n| ours.time(mode, pass, n))?;
                 for (peer, times) in peers.iter_mut().zip(&mut theirs) {

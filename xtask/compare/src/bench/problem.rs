@@ -159,4 +159,19 @@ impl Problem {
         });
         (self.tokens() * d * layers.sum::<usize>()) as f64
     }
+
+    /// Bytes that a packed training step reads and writes, weights apart, in elements per real step, layer and direction:
+    /// forward the input and the state are read, and the state and 5H of the tape written; backward these and the gradient
+    /// of the output are read, the gradients of 4H gates written and read for the weights, with the input and the state,
+    /// and the gradient of the input written for all layers but the first.
+    pub(super) fn bytes(&self) -> f64 {
+        let lstm = &self.shape.lstm;
+        let (h, d) = (lstm.hidden_size, lstm.num_directions());
+        let layers = (0..lstm.num_layers).map(|layer| {
+            let i = if layer == 0 { lstm.input_size } else { lstm.output_features() };
+            let (forward, backward) = (i + 7 * h, 6 * h + h + 8 * h + i + h);
+            forward + backward + if layer == 0 { 0 } else { i }
+        });
+        4.0 * (self.tokens() * d * layers.sum::<usize>()) as f64
+    }
 }
