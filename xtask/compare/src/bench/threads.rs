@@ -50,9 +50,10 @@ pub(super) fn run(
     counts.extend(threads.iter().filter(|&&count| count > 2));
     let most = counts.iter().copied().max().unwrap_or(1);
     ours::set_threads(most)?;
-    let (peak, bandwidth) = (ours::peak(1)?, bandwidth(cores.min(most))?);
+    let (one, two, bandwidth) = (ours::peak(1)?, ours::peak(2)?, bandwidth(cores.min(most))?);
     println!(
-        "packed training steps; {cores} cores, one core: sgemm 2048^3 {peak:.0} GFLOP/s; memory {bandwidth:.1} GB/s; medians"
+        "packed training steps; {cores} cores; sgemm 2048^3: {one:.0} GFLOP/s on one thread, {two:.0} on two; memory \
+         {bandwidth:.1} GB/s; medians"
     );
     if most > cores {
         println!(
