@@ -30,13 +30,13 @@ pub(crate) fn check_forward_inputs<T: Copy>(
     check_available("cell_states", options.cell_states, cell.has_cell_state())
 }
 
-/// Checks the arguments of the backward pass, except for the tape.
+/// Checks the arguments of the backward pass, except for the tape. `output` is `None` where the pass does not need it.
 pub(crate) fn check_backward<T: Copy>(
     cell: CellKind,
     shape: &PackedShape,
     weights: &Weights<T>,
     input: &Input<T>,
-    output: &[T],
+    output: Option<&[T]>,
     output_gradients: &OutputGradients<T>,
     wanted: &Gradients<bool>,
 ) -> Result<()> {
@@ -44,7 +44,7 @@ pub(crate) fn check_backward<T: Copy>(
     check_inputs(cell, shape, input)?;
     let (n, b) = (shape.rows(), shape.batch_size());
     let (h, p) = (shape.hidden_size(), shape.output_size());
-    check_len("output", "N x P", output.len(), n * p)?;
+    check_option("output", "N x P", output, n * p, true)?;
     let OutputGradients { output, h_n, c_n, cell_states } = *output_gradients;
     let lstm = cell.has_cell_state();
     check_option("gradient of output", "N x P", output, n * p, true)?;

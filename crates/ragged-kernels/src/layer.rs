@@ -3,12 +3,15 @@
 use crate::cell::kind::CellKind;
 use crate::check::{check_backward, check_forward};
 use crate::error::{Error, Result};
+use crate::gemm::forward_weights::ForwardWeights;
 use crate::gradients::Gradients;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::operands::{ForwardOptions, Input, Output, OutputGradients, Weights};
 use crate::passes::backward::SavedForBackward;
 use crate::passes::element_passes::ElementPasses;
+use crate::passes::forward::OutputTargets;
+use crate::passes::recompute::kept_len;
 use crate::recurrence::activations::Activations;
 use crate::results::{GradientMemory, OutputMemory};
 use crate::sequence_passes::SequencePasses;
@@ -47,6 +50,9 @@ impl Element for f64 {}
 /// | in addition, for a GRU with the reset before the product | P, not rounded |
 /// | in addition, with layer normalisation | 8 H + 6 |
 ///
+/// With [`ForwardOptions::recompute`], it holds instead the states, P elements and of an LSTM H more, of each sequence
+/// before each segment after its first.
+///
 /// The memory is reused by later calls when the tape is dropped. See [`backward`] for an example.
 #[derive(Debug, Clone)]
 pub struct Tape<T: Element> {
@@ -60,6 +66,8 @@ pub struct Tape<T: Element> {
     hidden_size: usize,
     /// P.
     output_size: usize,
+    /// The steps of a segment, if the activations are computed once more.
+    segment_steps: Option<usize>,
 }
 
 impl<T: Element> Tape<T> {
@@ -93,7 +101,11 @@ impl<T: Element> Tape<T> {
             }
         }
         let layout = KernelLayout::new::<T>(self.cell, shape, self.level);
-        let (expected, got) = (Activations::of_tape(&layout, with_mask).len(), self.elements());
+        let expected = match self.segment_steps {
+            Some(steps) => kept_len(&layout, steps),
+            None => Activations::of_tape(&layout, with_mask).len(),
+        };
+        let got = self.elements();
         if expected != got {
             return Err(Error::Tape { name: "elements", expected, got });
         }
@@ -134,7 +146,7 @@ pub fn infer<T: Element>(
     let team = Team::new(team_size(&layout));
     let weights = T::pack_weights(&layout, weights, &team);
     let mut output = OutputMemory::new(&layout, options);
-    T::forward_pass(&layout, &weights, input, output.targets(), None, &team);
+    run_forward(&layout, &weights, input, options, output.targets(), &team);
     // SAFETY: the pass has written to them.
     Ok(unsafe { output.assume_init() })
 }
@@ -160,19 +172,44 @@ pub fn forward<T: Element>(
     let weights = T::pack_weights(&layout, weights, &team);
     let mut output = OutputMemory::new(&layout, options);
     let with_mask = input.hidden_mask.is_some();
-    let mut memory = PooledBuffer::new(Activations::of_tape(&layout, with_mask).len());
-    let tape = Some(memory.as_mut_slice());
-    T::forward_pass(&layout, &weights, input, output.targets(), tape, &team);
+    // Without its output, the pass is computed once more: with no other segments, as one.
+    let one = options.final_states_only.then_some(usize::MAX);
+    let segment_steps = options.segment_steps().or(one);
+    let mut memory = PooledBuffer::new(match segment_steps {
+        Some(steps) => kept_len(&layout, steps),
+        None => Activations::of_tape(&layout, with_mask).len(),
+    });
+    let (to, tape) = (output.targets(), Some(memory.as_mut_slice()));
+    match segment_steps {
+        Some(steps) => T::forward_in_segments(&layout, steps, &weights, input, to, tape, &team),
+        None => T::forward_pass(&layout, &weights, input, to, tape, &team),
+    }
     // SAFETY: the pass has written to them.
     let output = unsafe { output.assume_init() };
     let KernelLayout { rows, hidden_size, output_size, .. } = layout;
-    Ok((output, Tape { memory, cell, level, rows, hidden_size, output_size }))
+    Ok((output, Tape { memory, cell, level, rows, hidden_size, output_size, segment_steps }))
+}
+
+/// Runs the forward pass without a tape.
+pub(crate) fn run_forward<T: Element>(
+    layout: &KernelLayout,
+    weights: &ForwardWeights<T>,
+    input: &Input<T>,
+    options: ForwardOptions,
+    to: OutputTargets<T>,
+    team: &Team,
+) {
+    match options.segment_steps() {
+        Some(steps) => T::forward_in_segments(layout, steps, weights, input, to, None, team),
+        None => T::forward_pass(layout, weights, input, to, None, team),
+    }
 }
 
 /// Runs the backward pass, backpropagation through time, and returns the `wanted` gradients.
 ///
 /// `shape`, `weights` and `input` are those of the forward pass, `output` `[N, P]` is its
-/// [`Output::output`] and `tape` its tape, which is only read: the pass can be repeated.
+/// [`Output::output`] and `tape` its tape, which is only read: the pass can be repeated. Where the activations are
+/// [computed once more](ForwardOptions::recompute), `output` is not read, and may be empty.
 ///
 /// # Errors
 ///
@@ -212,13 +249,19 @@ pub fn backward<T: Element>(
     wanted: &Gradients<bool>,
 ) -> Result<Gradients<Option<Vec<T>>>> {
     tape.check(shape, input.hidden_mask.is_some())?;
-    check_backward(tape.cell, shape, weights, input, output, output_gradients, wanted)?;
+    let given = Some(output).filter(|output| tape.segment_steps.is_none() || !output.is_empty());
+    check_backward(tape.cell, shape, weights, input, given, output_gradients, wanted)?;
     let layout = KernelLayout::new::<T>(tape.cell, shape, tape.level);
-    let saved = SavedForBackward { output, tape: tape.memory.as_slice() };
+    let saved = tape.memory.as_slice();
     let team = Team::new(team_size(&layout));
     let mut gradients = GradientMemory::new(shape, tape.cell.gates(), wanted);
-    let to = gradients.targets();
-    T::backward_pass(&layout, weights, input, saved, output_gradients, to, &team);
+    let (to, d_output) = (gradients.targets(), output_gradients);
+    if let Some(steps) = tape.segment_steps {
+        T::backward_in_segments(&layout, steps, weights, input, saved, d_output, to, &team);
+    } else {
+        let saved = SavedForBackward { output, tape: saved };
+        T::backward_pass(&layout, weights, input, saved, d_output, to, &team);
+    }
     // SAFETY: the pass has written to them.
     Ok(unsafe { gradients.assume_init() })
 }

@@ -53,7 +53,7 @@ pub fn forward_into<T: Element>(
     let team = Team::new(team_size(&layout));
     let weights = T::pack_weights(&layout, weights, &team);
     let to = OutputTargets {
-        output: SyncPtr::new(to.output),
+        output: Some(SyncPtr::new(to.output)),
         h_n: to.h_n,
         c_n: to.c_n,
         cell_states: to.cell_states.map(SyncPtr::new),
@@ -106,7 +106,7 @@ pub fn backward_into<T: Element>(
     to: Gradients<Option<&mut [T]>>,
 ) -> Result<()> {
     let wanted = to.as_ref().map(|slice| slice.is_some());
-    check_backward(cell, shape, weights, input, output, output_gradients, &wanted)?;
+    check_backward(cell, shape, weights, input, Some(output), output_gradients, &wanted)?;
     check_gradient_slices(cell, shape, &to)?;
     check_tape(cell, shape, input, tape)?;
     let layout = KernelLayout::new::<T>(cell, shape, shape.simd());

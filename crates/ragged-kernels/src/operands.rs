@@ -1,5 +1,7 @@
 //! What the passes over one layer and direction read and write.
 
+use std::num::NonZeroUsize;
+
 use crate::zoneout::Zoneout;
 
 /// The parameters of one layer and direction, row-major, with PyTorch's names and order of gates. G is
@@ -182,22 +184,51 @@ impl<'a, T> Input<'a, T> {
     }
 }
 
-/// The optional outputs of the forward pass.
+/// The optional outputs of the forward pass, and the memory that it takes.
 ///
 /// ```
+/// use std::num::NonZeroUsize;
 /// use ragged_kernels::ForwardOptions;
 ///
 /// assert!(!ForwardOptions::default().cell_states);
 /// assert!(ForwardOptions::default().with_cell_states(true).cell_states);
+/// let steps = NonZeroUsize::new(100);
+/// assert_eq!(ForwardOptions::default().with_recompute(steps).recompute, steps);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForwardOptions {
     /// Whether to return the cell states of all steps ([`Output::cell_states`]); only for the LSTM.
     pub cell_states: bool,
+    /// Whether to return the final states only: [`Output::output`] is empty then, and no `[N, P]` is kept. The backward
+    /// pass computes the hidden states once more, as with `recompute`.
+    pub final_states_only: bool,
+    /// The steps of a segment, of which the activations are in memory at once (Gruslys et al. 2016); those of all steps
+    /// where `None`.
+    ///
+    /// The [`Tape`](crate::Tape) then holds the states before each segment, and the backward pass computes the
+    /// activations of one segment after the other once more. For T steps of one sequence, segments of about √T take
+    /// the least memory, that of about 2 √T steps. All results are the same, bit for bit.
+    /// A pass without a tape runs in segments as well.
+    pub recompute: Option<NonZeroUsize>,
 }
 
 impl ForwardOptions {
+    /// The steps of a segment, where the pass runs in segments.
+    pub(crate) fn segment_steps(&self) -> Option<usize> {
+        self.recompute.map(NonZeroUsize::get)
+    }
+
+    /// Sets whether to return the final states only.
+    pub fn with_final_states_only(self, final_states_only: bool) -> Self {
+        Self { final_states_only, ..self }
+    }
+
+    /// Sets the steps of a segment.
+    pub fn with_recompute(self, recompute: Option<NonZeroUsize>) -> Self {
+        Self { recompute, ..self }
+    }
+
     /// Sets whether to return the cell states of all steps.
     pub fn with_cell_states(self, cell_states: bool) -> Self {
         Self { cell_states, ..self }
@@ -208,7 +239,7 @@ impl ForwardOptions {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Output<T> {
-    /// `[N, P]`, packed: the hidden state of every step.
+    /// `[N, P]`, packed: the hidden state of every step; empty with [`ForwardOptions::final_states_only`].
     pub output: Vec<T>,
     /// `[B, P]`: the hidden state after the last step of each sequence.
     pub h_n: Vec<T>,

@@ -4,7 +4,7 @@ use crate::cell::kind::CellKind;
 use crate::check::{check_forward_inputs, check_len, check_weights};
 use crate::error::{Error, Result};
 use crate::gemm::forward_weights::ForwardWeights;
-use crate::layer::Element;
+use crate::layer::{Element, run_forward};
 use crate::layout::kernel_layout::KernelLayout;
 use crate::operands::{ForwardOptions, Input, Output, Weights};
 use crate::results::OutputMemory;
@@ -133,7 +133,7 @@ impl<T: Element> PreparedWeights<T> {
         let team = Team::new(team_size(&layout));
         let mut output = OutputMemory::new(&layout, options);
         let input = Input { zoneout: input.zoneout.or(self.zoneout), ..*input };
-        T::forward_pass(&layout, &self.weights, &input, output.targets(), None, &team);
+        run_forward(&layout, &self.weights, &input, options, output.targets(), &team);
         // SAFETY: the pass has written to them.
         Ok(unsafe { output.assume_init() })
     }

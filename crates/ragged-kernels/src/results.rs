@@ -11,7 +11,9 @@ use crate::shape::PackedShape;
 
 /// The memory of an [`Output`].
 pub(crate) struct OutputMemory<T> {
+    /// Empty if it is not wanted.
     output: UninitVec<T>,
+    with_output: bool,
     h_n: Vec<T>,
     c_n: Option<Vec<T>>,
     cell_states: Option<UninitVec<T>>,
@@ -22,7 +24,8 @@ impl<T: ElementPasses> OutputMemory<T> {
         let KernelLayout { rows, batch_size, hidden_size, output_size, .. } = *layout;
         let with_c_n = layout.cell.has_cell_state();
         Self {
-            output: UninitVec::new(rows * output_size),
+            output: UninitVec::new(if options.final_states_only { 0 } else { rows * output_size }),
+            with_output: !options.final_states_only,
             h_n: vec![T::default(); batch_size * output_size],
             c_n: with_c_n.then(|| vec![T::default(); batch_size * hidden_size]),
             cell_states: options.cell_states.then(|| UninitVec::new(rows * hidden_size)),
@@ -32,7 +35,7 @@ impl<T: ElementPasses> OutputMemory<T> {
     /// Where a forward pass writes.
     pub(crate) fn targets(&mut self) -> OutputTargets<'_, T> {
         OutputTargets {
-            output: self.output.as_sync_ptr(),
+            output: self.with_output.then(|| self.output.as_sync_ptr()),
             h_n: &mut self.h_n,
             c_n: self.c_n.as_deref_mut(),
             cell_states: self.cell_states.as_mut().map(UninitVec::as_sync_ptr),
@@ -45,7 +48,7 @@ impl<T: ElementPasses> OutputMemory<T> {
     ///
     /// A forward pass has written to the [targets](Self::targets).
     pub(crate) unsafe fn assume_init(self) -> Output<T> {
-        let Self { output, h_n, c_n, cell_states } = self;
+        let Self { output, h_n, c_n, cell_states, .. } = self;
         // SAFETY: the pass has written every element.
         let (output, cell_states) =
             unsafe { (output.assume_init(), cell_states.map(|states| states.assume_init())) };

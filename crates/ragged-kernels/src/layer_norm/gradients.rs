@@ -1,7 +1,7 @@
 //! The gradients of the weights and biases of the normalisations, which are sums over all rows, and the gradient with
 //! respect to the inputs' products.
 //!
-//! Each block of units is summed by one thread in the order of the rows.
+//! Each block of units is summed by one thread, from the last step to the first.
 
 use std::marker::PhantomData;
 
@@ -15,6 +15,8 @@ use crate::layer_norm::statistics::{
 };
 use crate::layer_norm::weights::LayerNormWeights;
 use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::row_order::backward_order;
+use crate::layout::segment::Position;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
@@ -48,21 +50,22 @@ pub(crate) struct NormTargets<T: Float> {
     pub(crate) cell: [Option<SyncPtr<T>>; 2],
 }
 
-/// Stores the gradients.
+/// Adds the rows of a segment to the gradients. The first segment starts from zero.
 pub(crate) fn norm_gradients<T: SimdFloat>(
     layout: &KernelLayout,
     operands: NormOperands<T>,
     to: NormTargets<T>,
+    position: Position,
     team: &Team,
 ) {
     team.parallel_for(layout.blocks, team.num_threads(), &|blocks| {
         for block in blocks {
             if layout.cell == CellKind::LayerNormGru {
                 let cell = PhantomData::<LayerNormGru>;
-                dispatch(layout.level, Block { cell, layout, operands, to, block });
+                dispatch(layout.level, Block { cell, layout, operands, to, position, block });
             } else {
                 let cell = PhantomData::<LayerNormLstm>;
-                dispatch(layout.level, Block { cell, layout, operands, to, block });
+                dispatch(layout.level, Block { cell, layout, operands, to, position, block });
             }
         }
     });
@@ -75,6 +78,7 @@ struct Block<'a, T: SimdFloat, A> {
     layout: &'a KernelLayout,
     operands: NormOperands<'a, T>,
     to: NormTargets<T>,
+    position: Position,
     block: usize,
 }
 
@@ -91,17 +95,31 @@ impl<T: SimdFloat, A: CellStep<T, 1>> Task<T> for Block<'_, T, A> {
 impl<T: SimdFloat, A: CellStep<T, 1>> Block<'_, T, A> {
     #[inline(always)]
     fn gates<S: Simd<T>>(&self, s: S) {
-        let Self { layout, operands, to, block, .. } = *self;
+        let Self { layout, operands, to, position, block, .. } = *self;
         let NormOperands { weights, activations, da, replace, coefficients, .. } = operands;
         let [input_groups, hidden_groups] = A::GROUPS;
         let zeros = [s.splat(T::default()); 4];
         let (mut bias, mut input, mut hidden) = (zeros, zeros, zeros);
+        if !position.first {
+            for (k, side) in [Side::Input, Side::Hidden].into_iter().enumerate() {
+                let weights = if k == 0 { &mut input } else { &mut hidden };
+                for (to, sums) in [(to.biases[k], &mut bias), (to.weights[k], weights)] {
+                    let Some(to) = to else { continue };
+                    for &slot in layout.cell.slots(side) {
+                        let rows = layout.weight_rows(block, slot);
+                        let from = to.get().cast_const().wrapping_add(rows.start);
+                        // SAFETY: only this task accesses these rows.
+                        sums[slot] = unsafe { s.load_first(from, rows.len()) };
+                    }
+                }
+            }
+        }
         let saved = RowValues { start: activations.moments.as_ptr(), stride: layout.rows };
         let coefficients = RowValues { start: coefficients.as_ptr(), stride: layout.rows };
         // SAFETY: a block and all rows of the layout; only this task accesses `da` of this block.
         unsafe {
             let weight = load_slots(s, weights.input.as_ptr().add(block * 4 * S::LANES));
-            for row in 0..layout.rows {
+            for row in backward_order(layout.direction, 0..layout.rows) {
                 let at = layout.gates_at(block, row);
                 let to_inputs = da.get().add(at);
                 let da = load_slots(s, to_inputs.cast_const());
@@ -146,11 +164,20 @@ impl<T: SimdFloat, A: CellStep<T, 1>> Block<'_, T, A> {
     /// The cell state of an LSTM.
     #[inline(always)]
     fn cell_states<S: Simd<T>>(&self, s: S) {
-        let Self { layout, operands, to, block, .. } = *self;
+        let Self { layout, operands, to, position, block, .. } = *self;
+        let (column, units) = (block * S::LANES, layout.units(block));
         let moments = operands.activations.moments;
         let saved = RowValues { start: moments.as_ptr(), stride: layout.rows };
         let mut sums = [s.splat(T::default()); 2];
-        for row in 0..layout.rows {
+        if !position.first {
+            for (to, sum) in to.cell.iter().zip(&mut sums) {
+                if let Some(to) = to {
+                    // SAFETY: the gradient is [H]; only this task accesses these units.
+                    *sum = unsafe { s.load_first(to.get().wrapping_add(column), units) };
+                }
+            }
+        }
+        for row in backward_order(layout.direction, 0..layout.rows) {
             let at = layout.row_vector_at(block, row);
             // SAFETY: a vector of units and a row of the layout.
             unsafe {
@@ -165,8 +192,7 @@ impl<T: SimdFloat, A: CellStep<T, 1>> Block<'_, T, A> {
             if let Some(to) = to {
                 // SAFETY: the gradient is [H]; only this task writes these units.
                 unsafe {
-                    let to = to.get().wrapping_add(block * S::LANES);
-                    s.store_first(to, sum, layout.units(block));
+                    s.store_first(to.get().wrapping_add(column), sum, units);
                 }
             }
         }

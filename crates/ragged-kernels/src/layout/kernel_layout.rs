@@ -41,6 +41,8 @@ pub(crate) struct KernelLayout {
     pub(crate) direction: Direction,
     /// In the order of the forward pass.
     pub(crate) steps: Vec<Step>,
+    /// The index in time of the earliest step: above 0 in some [segments](crate::layout::segment) of a batch.
+    pub(crate) first_time: usize,
 }
 
 impl KernelLayout {
@@ -59,6 +61,7 @@ impl KernelLayout {
             output_size: shape.output_size(),
             direction: shape.direction(),
             steps: shape.steps(),
+            first_time: 0,
         }
     }
 
@@ -132,8 +135,8 @@ impl KernelLayout {
     /// The index in time of step `k` of the forward pass.
     pub(crate) fn time(&self, k: usize) -> usize {
         match self.direction {
-            Direction::Forward => k,
-            Direction::Reverse => self.steps.len() - 1 - k,
+            Direction::Forward => self.first_time + k,
+            Direction::Reverse => self.first_time + self.steps.len() - 1 - k,
         }
     }
 

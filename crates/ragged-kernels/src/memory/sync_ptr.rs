@@ -29,4 +29,9 @@ impl<T> SyncPtr<T> {
     pub(crate) fn get(self) -> *mut T {
         self.0
     }
+
+    /// The pointer to the element `count` elements on.
+    pub(crate) fn offset(self, count: usize) -> Self {
+        Self(self.0.wrapping_add(count))
+    }
 }

@@ -11,6 +11,7 @@ use crate::operands::{Input, OutputGradients, Weights};
 use crate::passes::backward::{SavedForBackward, backward_pass};
 use crate::passes::forward::{OutputTargets, forward_pass};
 use crate::passes::linear::{LinearWeights, linear};
+use crate::passes::recompute::{backward_in_segments, forward_in_segments};
 use crate::passes::step::{StepBuffers, step};
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::team::Team;
@@ -55,6 +56,33 @@ pub trait ElementPasses: SimdFloat {
         weights: &Weights<Self>,
         input: &Input<Self>,
         saved: SavedForBackward<Self>,
+        output_gradients: &OutputGradients<Self>,
+        to: Gradients<Option<SyncPtr<Self>>>,
+        team: &Team,
+    );
+
+    /// As `forward_pass`, in segments of `steps` steps.
+    #[allow(private_interfaces)]
+    #[doc(hidden)]
+    fn forward_in_segments(
+        layout: &KernelLayout,
+        steps: usize,
+        weights: &ForwardWeights<Self>,
+        input: &Input<Self>,
+        to: OutputTargets<Self>,
+        kept: Option<&mut [Self]>,
+        team: &Team,
+    );
+
+    /// As `backward_pass`, from the states that `forward_in_segments` has kept.
+    #[allow(private_interfaces, clippy::too_many_arguments)]
+    #[doc(hidden)]
+    fn backward_in_segments(
+        layout: &KernelLayout,
+        steps: usize,
+        weights: &Weights<Self>,
+        input: &Input<Self>,
+        kept: &[Self],
         output_gradients: &OutputGradients<Self>,
         to: Gradients<Option<SyncPtr<Self>>>,
         team: &Team,
@@ -112,6 +140,42 @@ macro_rules! element_passes {
                 team: &Team,
             ) {
                 backward_pass(layout, weights, input, saved, output_gradients, to, team)
+            }
+
+            #[allow(private_interfaces)]
+            fn forward_in_segments(
+                layout: &KernelLayout,
+                steps: usize,
+                weights: &ForwardWeights<Self>,
+                input: &Input<Self>,
+                to: OutputTargets<Self>,
+                kept: Option<&mut [Self]>,
+                team: &Team,
+            ) {
+                forward_in_segments(layout, steps, weights, input, to, kept, team)
+            }
+
+            #[allow(private_interfaces)]
+            fn backward_in_segments(
+                layout: &KernelLayout,
+                steps: usize,
+                weights: &Weights<Self>,
+                input: &Input<Self>,
+                kept: &[Self],
+                output_gradients: &OutputGradients<Self>,
+                to: Gradients<Option<SyncPtr<Self>>>,
+                team: &Team,
+            ) {
+                backward_in_segments(
+                    layout,
+                    steps,
+                    weights,
+                    input,
+                    kept,
+                    output_gradients,
+                    to,
+                    team,
+                )
             }
 
             #[allow(private_interfaces)]

@@ -32,7 +32,8 @@ const MAX_FUSED_INPUT: usize = 32;
 
 /// Where the forward pass stores its results. See [`Output`](crate::Output) for the shapes.
 pub(crate) struct OutputTargets<'a, T> {
-    pub(crate) output: SyncPtr<T>,
+    /// The hidden states of all steps, where they are wanted.
+    pub(crate) output: Option<SyncPtr<T>>,
     pub(crate) h_n: &'a mut [T],
     pub(crate) c_n: Option<&'a mut [T]>,
     pub(crate) cell_states: Option<SyncPtr<T>>,
@@ -92,6 +93,9 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
             parts.split_mut(scratch.as_mut_slice())
         }
     };
+    let len = layout.rows * layout.output_size;
+    let mut unwanted = PooledBuffer::new(if to.output.is_none() { len } else { 0 });
+    let output = to.output.unwrap_or_else(|| SyncPtr::new(unwanted.as_mut_slice()));
     if !fused {
         let to = if A::NORMALIZES { activations.inputs } else { activations.gates };
         project_input(layout, input.x, weights, to, team);
@@ -113,14 +117,13 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         kept: KeptStates::of(input).map(|states| KeptForward { states, cells_before }),
         activations,
         carry: SyncPtr::new(carry.as_mut_slice()),
-        output: to.output,
+        output,
         cell_states: to.cell_states,
         save_for_backward,
     };
     Plan::new::<T>(layout, team.num_threads()).run(layout, &forward_loop, team);
     // SAFETY: the loop has computed every block of every row.
-    let output =
-        unsafe { std::slice::from_raw_parts(to.output.get(), layout.rows * layout.output_size) };
+    let output = unsafe { std::slice::from_raw_parts(output.get(), len) };
     final_hidden(layout, output, input.h_0, to.h_n);
     if let Some(c_n) = to.c_n {
         unpack_states(layout, carry.as_slice(), layout.hidden_size, SyncPtr::new(c_n));

@@ -11,7 +11,6 @@ use crate::element::Float;
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows};
 use crate::gemm::product::{Lhs, Sums, product};
-use crate::gemm::weight_panels::pack_column_panels;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
@@ -103,16 +102,15 @@ impl<T: Float, A: CellStep<T, 1>> InputProjection<'_, T, A> {
     }
 }
 
-/// Stores `dx = W_ih^T da`, `[N, I]`, from `weight_ih` `[G H, I]` and `da`
+/// Stores `dx = W_ih^T da`, `[N, I]`, from `W_ih` in panels whose depth is the slots of all blocks, and `da`
 /// `[block][row][slot][lane]`.
 pub(crate) fn input_gradient<T: SimdFloat>(
     layout: &KernelLayout,
-    weight_ih: &[T],
+    panels: &PooledBuffer<T>,
     da: &PooledBuffer<T>,
     dx: SyncPtr<T>,
     team: &Team,
 ) {
-    let panels = &pack_column_panels(layout, Side::Input, weight_ih, layout.input_size, team);
     team.parallel_for(layout.rows.div_ceil(BACKWARD_ROWS), team.num_threads(), &|chunks| {
         for chunk in chunks {
             let rows = chunk * BACKWARD_ROWS..layout.rows.min((chunk + 1) * BACKWARD_ROWS);

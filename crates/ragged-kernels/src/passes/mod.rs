@@ -7,11 +7,13 @@
 //! compiles the passes for both element types.
 
 pub(crate) mod backward;
+mod backward_weights;
 pub(crate) mod element_passes;
 pub(crate) mod forward;
 mod input_projection;
 pub(crate) mod linear;
 mod peephole_gradient;
 mod projection;
+pub(crate) mod recompute;
 pub(crate) mod step;
 mod weight_gradient;

@@ -1,10 +1,11 @@
 //! The gradients of the peepholes: `dw_ci = sum da_i c`, `dw_cf = sum da_f c` and `dw_co = sum da_o c'` over all rows.
 //!
-//! Each block of units is summed by one thread in the order of the steps.
+//! Each block of units is summed by one thread, from the last step to the first.
 
 use crate::cell::peephole_lstm::PEEPHOLES;
 use crate::element::Float;
 use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::segment::Position;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
@@ -12,7 +13,8 @@ use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
 
-/// Stores the gradients of the peepholes of i, f and o, `[H]` each, where they are wanted.
+/// Adds the rows of a segment to the gradients of the peepholes of i, f and o, `[H]` each, where they are wanted. The
+/// first segment starts from zero.
 ///
 /// `initial_carry` is `[B, H]`; `da` is `[block][row][slot][lane]`.
 pub(crate) fn peephole_gradient<T: SimdFloat>(
@@ -21,6 +23,7 @@ pub(crate) fn peephole_gradient<T: SimdFloat>(
     initial_carry: Option<&[T]>,
     da: &PooledBuffer<T>,
     to: [Option<SyncPtr<T>>; PEEPHOLES],
+    position: Position,
     team: &Team,
 ) {
     if to.iter().all(Option::is_none) {
@@ -28,7 +31,8 @@ pub(crate) fn peephole_gradient<T: SimdFloat>(
     }
     team.parallel_for(layout.blocks, team.num_threads(), &|blocks| {
         for block in blocks {
-            let task = BlockGradient { layout, activations, initial_carry, da, to, block };
+            let task =
+                BlockGradient { layout, activations, initial_carry, da, to, position, block };
             dispatch(layout.level, task);
         }
     });
@@ -41,16 +45,25 @@ struct BlockGradient<'a, T: Float> {
     initial_carry: Option<&'a [T]>,
     da: &'a PooledBuffer<T>,
     to: [Option<SyncPtr<T>>; PEEPHOLES],
+    position: Position,
     block: usize,
 }
 
 impl<T: Float> Task<T> for BlockGradient<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, s: S) {
-        let Self { layout, activations, initial_carry, da, to, block } = self;
+        let Self { layout, activations, initial_carry, da, to, position, block } = self;
         let (h, units, column) = (layout.hidden_size, layout.units(block), block * S::LANES);
         let mut sums = [s.splat(T::default()); PEEPHOLES];
-        for (k, step) in layout.steps.iter().enumerate() {
+        if !position.first {
+            for (to, sum) in to.iter().zip(&mut sums) {
+                if let Some(to) = to {
+                    // SAFETY: the gradient is [H]; only this task accesses these units.
+                    *sum = unsafe { s.load_first(to.get().wrapping_add(column), units) };
+                }
+            }
+        }
+        for (k, step) in layout.steps.iter().enumerate().rev() {
             let previous = layout.previous_states(k);
             for sequence in 0..step.batch_size {
                 let row = step.start + sequence;

@@ -3,8 +3,8 @@
 //!
 //! A tile of the gradient, a few columns by the four slots of a block, stays in registers while it sums
 //! a chunk of rows: the micro-kernel of every product, with the rows as depth. Each task computes some
-//! columns of one block of units, so every element is summed by one thread in the order of the rows. The
-//! columns of both weights are processed together, so that `da` is read once for all of them.
+//! columns of one block of units, so every element is summed by one thread, from the last step to the first
+//! ([`backward_order`]). The columns of both weights are processed together, so that `da` is read once for all of them.
 
 use std::ops::Range;
 
@@ -13,9 +13,11 @@ use crate::element::Float;
 use crate::gemm::microkernel::{Strided, for_tiles, microkernel, zero_tile};
 use crate::gemm::transpose::{Matrix, transpose};
 use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::row_order::{backward_order, rows_ahead};
 use crate::layout::row_spans::{
     CHUNK_ROWS, ChunkedSpans, RowSpan, previous_hidden_spans, split_at_chunks,
 };
+use crate::layout::segment::Position;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
@@ -33,8 +35,29 @@ const MAX_COLUMNS: usize = 96;
 /// For each side, where the gradients of the weight and the bias are stored if they are wanted.
 type SideTargets<T> = [(Option<SyncPtr<T>>, Option<SyncPtr<T>>); 2];
 
-/// Stores the gradients of the weights `[G H, I]` and `[G H, P]` and of the biases `[G H]`, where they
-/// are wanted.
+/// The sums over the rows so far; a part that is not wanted is empty.
+pub(crate) struct WeightSums<T: Float> {
+    /// Of each side, `[block][column][slot][lane]`.
+    sides: [PooledBuffer<T>; 2],
+    /// Of `da` of the first side, `[block][slot][lane]`.
+    bias: PooledBuffer<T>,
+}
+
+impl<T: Float> WeightSums<T> {
+    /// Room for the sums of these gradients.
+    pub(crate) fn new(layout: &KernelLayout, to: &SideTargets<T>) -> Self {
+        let four = 4 * layout.lanes;
+        let room = |wanted, len| PooledBuffer::new(if wanted { layout.blocks * len } else { 0 });
+        let side = |side: usize, columns: usize| room(to[side].0.is_some(), columns * four);
+        Self {
+            sides: [side(0, layout.input_size), side(1, layout.output_size)],
+            bias: room(to.iter().any(|(_, bias)| bias.is_some()), four),
+        }
+    }
+}
+
+/// Adds the rows of a segment to the sums and, after the last segment, stores the gradients of the weights `[G H, I]`
+/// and `[G H, P]` and of the biases `[G H]`, where they are wanted.
 ///
 /// `x` is `[N, I]`, `hidden` `[N, P]` and `initial_hidden` `[B, P]` are the hidden states as the product
 /// read them, after the mask; `da` is `[block][row][slot][lane]`.
@@ -45,14 +68,15 @@ pub(crate) fn weight_gradient<T: SimdFloat>(
     initial_hidden: &[T],
     da: [&PooledBuffer<T>; 2],
     to: SideTargets<T>,
+    (sums, position): (&mut WeightSums<T>, Position),
     team: &Team,
 ) {
     let hidden_spans = previous_hidden_spans(layout, hidden, initial_hidden);
-    sum(layout, x, Side::Hidden, hidden_spans, da, to, team);
+    sum(layout, x, Side::Hidden, hidden_spans, da, to, (sums, position), team);
 }
 
-/// Stores the gradient of `W_hn` of a GRU with the reset before the product, the last rows of the gradient of
-/// `weight_hh`.
+/// Adds the rows of a segment to the sums and, after the last segment, stores the gradient of `W_hn` of a GRU with the
+/// reset before the product, the last rows of the gradient of `weight_hh`.
 ///
 /// `x` is `[N, I]`; `reset` `[N, P]` are the hidden states times the reset gate; `da` is `[block][row][slot][lane]`.
 pub(crate) fn reset_gradient<T: SimdFloat>(
@@ -60,15 +84,16 @@ pub(crate) fn reset_gradient<T: SimdFloat>(
     x: &[T],
     reset: &[T],
     da: &PooledBuffer<T>,
-    weight_hh: SyncPtr<T>,
+    to: SideTargets<T>,
+    (sums, position): (&mut WeightSums<T>, Position),
     team: &Team,
 ) {
     let span = RowSpan { rows: 0..layout.rows, start: reset.as_ptr() };
-    let to = [(None, None), (Some(weight_hh), None)];
-    sum(layout, x, Side::Reset, vec![span], [da; 2], to, team);
+    sum(layout, x, Side::Reset, vec![span], [da; 2], to, (sums, position), team);
 }
 
-/// Stores the gradients of `weight_ih` and of the slots of a second side, whose operands lie in these spans.
+/// Adds the rows to the sums of `weight_ih` and of the slots of a second side, whose operands lie in these spans.
+#[allow(clippy::too_many_arguments)]
 fn sum<T: SimdFloat>(
     layout: &KernelLayout,
     x: &[T],
@@ -76,18 +101,18 @@ fn sum<T: SimdFloat>(
     hidden_spans: Vec<RowSpan<T>>,
     da: [&PooledBuffer<T>; 2],
     [(weight_ih, bias_ih), (weight_hh, bias_hh)]: SideTargets<T>,
+    (sums, position): (&mut WeightSums<T>, Position),
     team: &Team,
 ) {
-    let (i, p, four) = (layout.input_size, layout.output_size, 4 * layout.lanes);
+    let (i, p) = (layout.input_size, layout.output_size);
     let (ih, hh) = (weight_ih.is_some(), weight_hh.is_some());
     let with_biases = bias_ih.is_some() || bias_hh.is_some();
     let x_span = RowSpan { rows: 0..layout.rows, start: x.as_ptr() };
-    let room = |wanted, len| PooledBuffer::new(if wanted { layout.blocks * len } else { 0 });
     let unwanted = SyncPtr::new(&mut []);
-    let (mut ih_sums, mut hh_sums) = (room(ih, i * four), room(hh, p * four));
-    let mut bias_sums = room(with_biases, four);
+    let WeightSums { sides: [ih_sums, hh_sums], bias: bias_sums } = sums;
     let gradient = WeightGradient {
         layout,
+        position,
         sides: [
             SideOperand {
                 side: Side::Input,
@@ -111,6 +136,9 @@ fn sum<T: SimdFloat>(
         bias_sums: with_biases.then_some(SyncPtr::new(bias_sums.as_mut_slice())),
     };
     gradient.run(team);
+    if !position.last {
+        return;
+    }
     for (side, to) in [(Side::Input, bias_ih), (Side::Hidden, bias_hh)] {
         if let Some(to) = to {
             unpack_bias(layout, side, bias_sums.as_slice(), to);
@@ -151,6 +179,7 @@ struct SideOperand<'a, T: Float> {
 /// of the first.
 struct WeightGradient<'a, T: Float> {
     layout: &'a KernelLayout,
+    position: Position,
     sides: [SideOperand<'a, T>; 2],
     /// `da` of the first side summed over all rows, `[block][slot][lane]`.
     bias_sums: Option<SyncPtr<T>>,
@@ -200,26 +229,30 @@ impl<T: Float> Task<T> for ColumnTask<'_, T> {
         let none = vec![];
         // Without rows, one empty chunk sets the sums to zero.
         let chunks = ih.chunks.0.len().max(1);
-        for k in 0..chunks {
+        let mut first = gradient.position.first;
+        for k in backward_order(gradient.layout.direction, 0..chunks) {
             for (side, columns) in &sides {
                 let spans = side.chunks.0.get(k).unwrap_or(&none);
                 for_tiles!(<S as Simd<T>>::ROWS, columns.clone(), |R, column| {
-                    gradient.tile::<S, R>(s, side, spans, block, column, k == 0)
+                    gradient.tile::<S, R>(s, side, spans, block, column, first)
                 });
             }
             if let Some(bias_sums) = gradient.bias_sums.filter(|_| columns.start == 0) {
                 let spans = ih.chunks.0.get(k).unwrap_or(&none);
-                gradient.sum_bias(s, spans, bias_sums, block, k == 0);
+                gradient.sum_bias(s, spans, bias_sums, block, first);
             }
+            first = false;
         }
-        for (side, columns) in sides {
-            gradient.scatter(s, side, block, columns);
+        if gradient.position.last {
+            for (side, columns) in sides {
+                gradient.scatter(s, side, block, columns);
+            }
         }
     }
 }
 
 impl<T: Float> WeightGradient<'_, T> {
-    /// Adds one chunk of rows to the sums of `R` columns; the first chunk starts from zero.
+    /// Adds one chunk of rows to the sums of `R` columns; the first chunk of all starts from zero.
     #[inline(always)]
     fn tile<S: Simd<T>, const R: usize>(
         &self,
@@ -230,7 +263,7 @@ impl<T: Float> WeightGradient<'_, T> {
         column: usize,
         first: bool,
     ) {
-        let four = 4 * S::LANES;
+        let (four, direction) = (4 * S::LANES, self.layout.direction);
         // SAFETY: `da` of a block is [N][4][LANES], the operand of a span [rows, columns]; only this
         // task accesses the sums of these columns and this block.
         unsafe {
@@ -243,20 +276,24 @@ impl<T: Float> WeightGradient<'_, T> {
                     }
                 }
             }
-            for span in spans {
+            for span in backward_order(direction, 0..spans.len()) {
+                let span = &spans[span];
                 let da = side.da.as_ptr().add(self.layout.gates_at(block, span.rows.start));
                 let start = span.start.add(column);
                 // The stride of the operand's rows is too large for the hardware prefetcher. Of the
                 // next chunk of `da`, each tile prefetches another quarter.
-                let next = da.wrapping_add(CHUNK_ROWS * four + column / R % 4 * S::LANES);
+                let next = rows_ahead(direction, CHUNK_ROWS).wrapping_mul(four);
+                let next = da.wrapping_add(next).wrapping_add(column / R % 4 * S::LANES);
+                let ahead = rows_ahead(direction, PREFETCH_DISTANCE);
                 let prefetch = |&k: &usize| {
-                    let row = start.wrapping_add((k + PREFETCH_DISTANCE) * side.row_stride);
+                    let row = k.wrapping_add(ahead).wrapping_mul(side.row_stride);
+                    let row = start.wrapping_add(row);
                     s.prefetch(row);
                     s.prefetch(row.wrapping_add(R - 1));
                     s.prefetch(next.wrapping_add(k * four));
                 };
                 let a = Strided { start, row_stride: 1, column_stride: side.row_stride };
-                let ks = (0..span.rows.len()).inspect(prefetch);
+                let ks = backward_order(direction, 0..span.rows.len()).inspect(prefetch);
                 sums = microkernel::<T, S, R, 4>(s, sums, ks, a, da);
             }
             for (r, sums) in sums.into_iter().enumerate() {
@@ -293,7 +330,7 @@ impl<T: Float> WeightGradient<'_, T> {
         }
     }
 
-    /// Adds one chunk of rows to the sums of `da`; the first chunk starts from zero.
+    /// Adds one chunk of rows to the sums of `da`; the first chunk of all starts from zero.
     #[inline(always)]
     fn sum_bias<S: Simd<T>>(
         &self,
@@ -313,10 +350,13 @@ impl<T: Float> WeightGradient<'_, T> {
                     *sum = s.load(to.add(slot * S::LANES));
                 }
             }
-            for row in spans.iter().flat_map(|span| span.rows.clone()) {
-                let da = self.sides[0].da.as_ptr().add(self.layout.gates_at(block, row));
-                for (slot, sum) in sums.iter_mut().enumerate() {
-                    *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
+            let direction = self.layout.direction;
+            for span in backward_order(direction, 0..spans.len()) {
+                for row in backward_order(direction, spans[span].rows.clone()) {
+                    let da = self.sides[0].da.as_ptr().add(self.layout.gates_at(block, row));
+                    for (slot, sum) in sums.iter_mut().enumerate() {
+                        *sum = s.add(*sum, s.load(da.add(slot * S::LANES)));
+                    }
                 }
             }
             for (slot, sum) in sums.into_iter().enumerate() {

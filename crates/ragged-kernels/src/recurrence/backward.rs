@@ -43,9 +43,9 @@ pub(crate) struct BackwardLoop<'a, T: Float, A, const U: usize> {
     /// With zoneout.
     pub(crate) kept: Option<KeptGradients<'a, T>>,
     /// `W_hn` of a GRU with the reset before the product, in panels as `panels`; otherwise empty.
-    pub(crate) reset_panels: PooledBuffer<T>,
+    pub(crate) reset_panels: &'a PooledBuffer<T>,
     /// `W_hr` in panels of depth P.
-    pub(crate) weight_hr: Option<PooledBuffer<T>>,
+    pub(crate) weight_hr: Option<&'a PooledBuffer<T>>,
     pub(crate) activations: Activations<&'a [T]>,
     /// The cell state after each step as the cell computed it, `[vector][row][lane]`: the carries, except with zoneout.
     pub(crate) new_carries: SyncPtr<T>,
@@ -217,7 +217,7 @@ impl<T: Float, A: CellStep<T, U>, const U: usize> BackwardLoop<'_, T, A, U> {
     /// `dm = W_hr^T dh`, the gradient with respect to the unprojected hidden state.
     #[inline(always)]
     fn unproject<S: Simd<T>>(&self, s: S, k: usize, group: &Range<usize>) {
-        let Some(panels) = &self.weight_hr else { return };
+        let Some(panels) = self.weight_hr else { return };
         let (layout, p) = (self.layout, self.layout.output_size);
         let step = layout.steps[k];
         let sequences = group.start..group.end.min(step.batch_size);
