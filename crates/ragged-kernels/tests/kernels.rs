@@ -1,9 +1,11 @@
 //! Every SIMD level of the machine against the plain reference, and the promises that hold beside.
 
+mod recomputed;
 mod reference;
 
 use proptest::prelude::*;
 use ragged_kernels::*;
+use recomputed::Whole;
 use reference::{Case, Results, Zoned};
 
 /// Number types, to and from the reference's.
@@ -168,6 +170,16 @@ fn run<T: Narrow>(case: &Case, level: SimdLevel) -> Results {
     let mut all_but_x = all;
     all_but_x.x = false;
     let without_x = back(all_but_x);
+    let whole = Whole {
+        cell: case.cell,
+        shape: &shape,
+        weights: &weights,
+        input: &input,
+        output_gradients: &output_gradients,
+        result: &result,
+        gradients: &got,
+    };
+    whole.check(case.segment_steps, |element| element.wide().to_bits());
     let bits = |v: &Option<Vec<T>>| v.as_deref().map(bits);
     assert_eq!((without_x.x, bits(&without_x.weight_hh)), (None, bits(&got.weight_hh)));
     let wide = |v: Vec<T>| v.into_iter().map(T::wide).collect::<Vec<f64>>();
@@ -289,6 +301,7 @@ fn case_of(
         input,
         hidden,
         width,
+        segment_steps: 1 + seed as usize % LONGEST,
         direction: Direction::Forward,
         biased: true,
         masked: false,
@@ -391,10 +404,13 @@ fn wide_layers_agree_with_the_reference() {
     check::<f32>(&case(vec![9, 2], 0, 8, 400, 3));
 }
 
-/// More rows than one chunk of any product takes.
+/// More rows than one chunk of any product takes, also in a segment that is computed once more.
 #[test]
 fn long_sequences_agree_with_the_reference() {
-    check::<f32>(&case([vec![3; 200], vec![1; 100]].concat(), 0, 40, 5, 3));
+    let long = case([vec![3; 200], vec![1; 100]].concat(), 0, 40, 5, 3);
+    let reverse = Case { direction: Direction::Reverse, segment_steps: 130, ..long.clone() };
+    check::<f32>(&Case { segment_steps: 70, ..long });
+    check::<f32>(&reverse);
     check::<f64>(&case([vec![9; 40], vec![8; 40]].concat(), 0, 2, 9, 4));
 }
 

@@ -53,6 +53,7 @@
 //! 1. [`Recurrent`], the layer, and the [`Cell`] that makes it an LSTM, GRU or RNN.
 //! 2. [`Model`] with its [`ModelConfig`], [`Readout`] and [`Linear`] head, and the lecture's models.
 //! 3. [`Mode`]: training, evaluation or inference.
+//!    [`Recompute`] is for sequences whose activations do not fit into memory.
 //! 4. [`Stream`] and [`ModelStream`], for sequences that arrive in pieces; [`PreparedModel`], for inference.
 //! 5. [`Parameters`]: initial values, files, and PyTorch's checkpoints. A `VarMap` of candle works as
 //!    well.
@@ -71,6 +72,7 @@ mod layer;
 mod mode;
 mod model;
 mod op;
+mod recompute;
 mod weights;
 
 pub use cell::gru::GruCell;
@@ -106,6 +108,7 @@ pub use op::pass::Pass;
 pub use op::prepared::PreparedCell;
 pub use ragged_kernels::{Direction, NUMERICS_VERSION, SimdLevel};
 pub use ragged_sequence::random;
+pub use recompute::Recompute;
 pub use weights::mismatches::{Mismatches, ShapeMismatch};
 pub use weights::parameter_shapes::ParameterShapes;
 pub use weights::parameters::Parameters;

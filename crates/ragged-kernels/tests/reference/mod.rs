@@ -17,6 +17,8 @@ pub(crate) struct Case {
     pub(crate) hidden: usize,
     /// P; H without a projection.
     pub(crate) width: usize,
+    /// The steps of a segment, for the passes whose activations are computed once more.
+    pub(crate) segment_steps: usize,
     pub(crate) direction: Direction,
     pub(crate) biased: bool,
     pub(crate) masked: bool,

@@ -159,7 +159,7 @@ pub trait Cell: Sized + Clone + fmt::Debug + Sealed {
 /// The output of a cell for packed rows; see [`Pass`] for an example.
 #[derive(Debug, Clone)]
 pub struct CellOutput<S> {
-    /// The hidden states of all steps, `[N, P]`, packed.
+    /// The hidden states of all steps, `[N, P]`, packed; see [`Pass::final_states_only`] for where they are absent.
     pub output: Tensor,
     /// The state after the last step of each sequence, `[B, ..]` in the caller's order.
     pub state: S,

@@ -10,9 +10,11 @@ use crate::embedding::config::InnerConfig;
 use crate::embedding::table::Embedding;
 use crate::error::Result;
 use crate::layer::kind::{Layer, layer};
+use crate::layer::outputs::NeededOutputs;
 use crate::mode::Mode;
 use crate::model::readout::Readout;
 use crate::op::gather::gather;
+use crate::recompute::Recompute;
 
 /// An embedding, then a recurrent layer whose final hidden states are the features of a step.
 #[derive(Debug, Clone)]
@@ -42,8 +44,14 @@ impl InnerLayer {
         }
         let rows = ids.data().to_vec1()?;
         let rows = ids.map(|_| self.table.rows(rows).map_err(candle_core::Error::wrap))?;
-        let states = Readout::Final.read(&self.layer.run(&rows, None, mode)?)?;
+        let outputs = self.layer.run(&rows, None, mode, NeededOutputs::STATES)?;
+        let states = Readout::Final.read(&outputs)?;
         Ok(gather(&states, Arc::new(inner.rows().to_vec()))?)
+    }
+
+    /// Returns the same stage, whose layer computes its activations once more.
+    pub(crate) fn with_recompute(self, recompute: Option<Recompute>) -> Self {
+        Self { layer: self.layer.with_recompute(recompute), ..self }
     }
 
     /// Returns a copy for inference, with the parameters as they are now.

@@ -12,6 +12,7 @@ use crate::embedding::table::Embedding;
 use crate::error::{Error, Result};
 use crate::layer::dropout::dropout;
 use crate::mode::Mode;
+use crate::recompute::Recompute;
 
 /// Embeddings of all columns of indices, and the inner layer.
 #[derive(Debug, Clone)]
@@ -100,6 +101,12 @@ impl TokenRows {
         );
         let expected = (self.config.num_values, self.tables.len(), self.inner.is_some());
         if got == expected { Ok(()) } else { Err(Error::Tokens { expected, got }) }
+    }
+
+    /// Returns the same stage, whose layer computes its activations once more.
+    pub(crate) fn with_recompute(self, recompute: Option<Recompute>) -> Self {
+        let inner = self.inner.map(|inner| inner.with_recompute(recompute));
+        Self { inner, ..self }
     }
 
     /// Returns a copy for inference, with the parameters as they are now.

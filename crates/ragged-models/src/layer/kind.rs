@@ -15,10 +15,11 @@ use crate::cell::rnn::RnnCell;
 use crate::cell::state::{LstmState, State};
 use crate::config::RecurrentConfig;
 use crate::error::Result;
-use crate::layer::outputs::LayerOutputs;
+use crate::layer::outputs::{LayerOutputs, NeededOutputs};
 use crate::layer::recurrent::Recurrent;
 use crate::layer::step_states::StepStates;
 use crate::mode::Mode;
+use crate::recompute::Recompute;
 
 /// A long short-term memory layer: the counterpart of `torch.nn.LSTM` with `batch_first=True`.
 ///
@@ -116,6 +117,9 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// Returns the state before the first step of `batch` sequences.
     fn initial_state(&self, batch: usize) -> Result<Vec<Tensor>>;
 
+    /// Returns the same layer, with the same parameters, whose activations are computed once more.
+    fn with_recompute(&self, recompute: Option<Recompute>) -> Arc<dyn Layer>;
+
     /// Returns a copy for inference, with the parameters as they are now.
     fn prepare(&self) -> Result<Arc<dyn Layer>>;
 
@@ -125,12 +129,13 @@ pub(crate) trait Layer: fmt::Debug + Send + Sync {
     /// Checks the input `[B, I]` of one step of B rows.
     fn check_step(&self, input: &Tensor, rows: usize) -> Result<()>;
 
-    /// Runs over a packed batch.
+    /// Runs over a packed batch, for the outputs that are needed.
     fn run(
         &self,
         input: &PackedSequence,
         state: Option<Vec<Tensor>>,
         mode: Mode,
+        needed: NeededOutputs,
     ) -> Result<LayerOutputs<Vec<Tensor>>>;
 }
 
@@ -138,6 +143,10 @@ impl<C: Cell + Send + Sync + 'static> Layer for Recurrent<C>
 where
     C::State: Send + Sync + 'static,
 {
+    fn with_recompute(&self, recompute: Option<Recompute>) -> Arc<dyn Layer> {
+        Arc::new(Recurrent::with_recompute(self.clone(), recompute))
+    }
+
     fn prepare(&self) -> Result<Arc<dyn Layer>> {
         Ok(Arc::new(Recurrent::prepare(self)?))
     }
@@ -159,9 +168,10 @@ where
         input: &PackedSequence,
         state: Option<Vec<Tensor>>,
         mode: Mode,
+        needed: NeededOutputs,
     ) -> Result<LayerOutputs<Vec<Tensor>>> {
         let state = state.map(C::State::from_parts);
-        Ok(Recurrent::run(self, input, state.as_ref(), mode, false)?.erase_state())
+        Ok(Recurrent::run(self, input, state.as_ref(), mode, needed)?.erase_state())
     }
 }
 
@@ -206,7 +216,8 @@ impl Lstm {
         state: Option<&LstmState>,
         mode: Mode,
     ) -> Result<(PackedSequence, LstmState, Vec<PackedSequence>)> {
-        let outputs = self.run(input, state, mode, true)?;
+        let needed = NeededOutputs { rows: true, cell_states: true };
+        let outputs = self.run(input, state, mode, needed)?;
         let cells = outputs.cells.iter().filter_map(|cell| cell.cell_states.clone());
         let cells = cells.map(|rows| PackedSequence::from_layout(rows, input.layout().clone()));
         let cells = cells.collect::<ragged_sequence::Result<_>>()?;

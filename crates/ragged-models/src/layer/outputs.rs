@@ -8,6 +8,27 @@ use crate::cell::state::State;
 use crate::config::Merge;
 use crate::error::Result;
 
+/// The parts of the outputs that a caller needs besides the final states.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NeededOutputs {
+    /// The rows of the last layer.
+    pub(crate) rows: bool,
+    /// The cell states of all steps.
+    pub(crate) cell_states: bool,
+}
+
+impl NeededOutputs {
+    /// The rows.
+    pub(crate) const ROWS: Self = Self { rows: true, cell_states: false };
+    /// The final states only.
+    pub(crate) const STATES: Self = Self { rows: false, cell_states: false };
+}
+
+/// Whether no sequence has the length zero.
+pub(crate) fn all_have_steps(layout: &PackedLayout) -> bool {
+    layout.batch_sizes().first() == Some(&layout.batch_size())
+}
+
 /// The outputs of all layers and directions. They are merged only on demand.
 pub(crate) struct LayerOutputs<S> {
     /// Layer by layer, the forward direction before the reverse direction.
@@ -46,10 +67,9 @@ impl<S: State> LayerOutputs<S> {
     /// Returns the outputs of the last layer at the last step of each sequence,
     /// `[B, output_features]`; zero for a sequence of length zero.
     pub(crate) fn last_output(&self) -> Result<Tensor> {
-        let all_have_steps = self.layout.batch_sizes().first() == Some(&self.layout.batch_size());
         self.merged(|direction, cell| match direction {
             // The forward direction ends at the last step, so its final state is the output there.
-            0 if all_have_steps => Ok(cell.state.parts()[0].clone()),
+            0 if all_have_steps(&self.layout) => Ok(cell.state.parts()[0].clone()),
             _ => {
                 let rows = cell.output.clone();
                 let output = PackedSequence::from_layout(rows, self.layout.clone())?;

@@ -10,12 +10,13 @@ use crate::cell::{Cell, wrong_input};
 use crate::config::{RecurrentConfig, check};
 use crate::error::{Error, Result};
 use crate::layer::dropout::{dropout, recurrent_mask, zoneout};
-use crate::layer::outputs::LayerOutputs;
+use crate::layer::outputs::{LayerOutputs, NeededOutputs};
 use crate::layer::step_states::{StepStates, step_states};
 use crate::mode::Mode;
 use crate::op::pass::Pass;
 use crate::op::prepared::PreparedCell;
 use crate::op::zoneout::Zoneout;
+use crate::recompute::Recompute;
 
 /// A recurrent layer of one kind of cell: [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) or
 /// [`Rnn`](crate::Rnn).
@@ -71,6 +72,7 @@ pub struct Recurrent<C: Cell> {
     initial: Option<C::State>,
     /// The packed weights of the cells, in a [prepared](Self::prepare) layer.
     prepared: Option<Vec<PreparedCell>>,
+    recompute: Option<Recompute>,
 }
 
 impl<C: Cell> Recurrent<C> {
@@ -107,7 +109,13 @@ impl<C: Cell> Recurrent<C> {
             }
             false => None,
         };
-        Ok(Self { config: config.clone(), cells, initial, prepared: None })
+        Ok(Self { config: config.clone(), cells, initial, prepared: None, recompute: None })
+    }
+
+    /// Returns the same layer, with the same parameters, whose activations are computed once more in the backward
+    /// pass; kept where `None`. See [`Recompute`] for an example.
+    pub fn with_recompute(self, recompute: Option<Recompute>) -> Self {
+        Self { recompute, ..self }
     }
 
     /// Returns a copy for inference, with the parameters as they are now: later changes of the variables do not
@@ -184,7 +192,7 @@ impl<C: Cell> Recurrent<C> {
         if features != input_size {
             return Err(wrong_input("[B, T, I] or [T, I]", input_size, input));
         }
-        let outputs = self.run(&pack_equal_lengths(input)?, state, mode, false)?;
+        let outputs = self.run(&pack_equal_lengths(input)?, state, mode, NeededOutputs::ROWS)?;
         let output = outputs.rows()?.reshape((steps, batch, self.config.output_features()))?;
         Ok((output.transpose(0, 1)?, outputs.state()?))
     }
@@ -217,7 +225,7 @@ impl<C: Cell> Recurrent<C> {
         state: Option<&C::State>,
         mode: Mode,
     ) -> Result<(PackedSequence, C::State)> {
-        let outputs = self.run(input, state, mode, false)?;
+        let outputs = self.run(input, state, mode, NeededOutputs::ROWS)?;
         Ok((outputs.output()?, outputs.state()?))
     }
 
@@ -295,14 +303,13 @@ impl<C: Cell> Recurrent<C> {
         check("bidirectional", both, !both, "false, to run step by step")
     }
 
-    /// Runs all layers and directions over a packed batch; with `cell_states`, the outputs include
-    /// the cell states of all steps.
+    /// Runs all layers and directions over a packed batch, for the outputs that are needed.
     pub(crate) fn run(
         &self,
         input: &PackedSequence,
         state: Option<&C::State>,
         mut mode: Mode,
-        cell_states: bool,
+        needed: NeededOutputs,
     ) -> Result<LayerOutputs<C::State>> {
         let (layout, batch) = (input.layout(), input.batch_size());
         self.check_rows(input.data())?;
@@ -334,6 +341,7 @@ impl<C: Cell> Recurrent<C> {
                 let (record, recurrent_mask) = (mode.records_gradients(), mask.as_ref());
                 let prepared = self.prepared.as_ref().map(|prepared| &prepared[index]);
                 let zoneout = zoneout.as_ref();
+                let is_last = (layer + 1) * directions.len() == self.cells.len();
                 let pass = Pass {
                     layout,
                     direction,
@@ -341,7 +349,9 @@ impl<C: Cell> Recurrent<C> {
                     recurrent_mask,
                     zoneout,
                     prepared,
-                    cell_states,
+                    cell_states: needed.cell_states,
+                    recompute: self.recompute,
+                    final_states_only: is_last && !needed.rows,
                 };
                 outputs.cells.push(cell.run(&rows, state.as_ref(), &pass)?);
             }

@@ -32,6 +32,7 @@ use crate::model::config::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::readout::Readout;
 use crate::model::statics::StaticPart;
+use crate::recompute::Recompute;
 
 /// Embeddings of tokens if there are any, a recurrent layer of any kind, then a linear layer on the outputs that the
 /// readout selects.
@@ -122,6 +123,26 @@ impl Model {
     /// ```
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Returns the same model, with the same parameters, whose recurrent layers compute their activations once more in
+    /// the backward pass, for sequences that do not fit into memory; kept where `None`. It changes no result.
+    ///
+    /// ```
+    /// # use candle_core::{DType, Device, Tensor};
+    /// # use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, Recompute, RecurrentConfig};
+    /// # use ragged_sequence::pack_sequence;
+    /// # let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(3, 4), 1);
+    /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);
+    /// let model = Model::new(&config, vb)?.with_recompute(Some(Recompute::Auto));
+    /// let series = Tensor::ones((10_000, 3), DType::F32, &Device::Cpu)?;
+    /// let prediction = model.forward(&pack_sequence(&[series], false)?, Mode::Eval)?;
+    /// prediction.sum_all()?.backward()?;
+    /// # Ok::<(), ragged_models::Error>(())
+    /// ```
+    pub fn with_recompute(self, recompute: Option<Recompute>) -> Self {
+        let tokens = self.tokens.map(|tokens| tokens.with_recompute(recompute));
+        Self { layer: self.layer.with_recompute(recompute), tokens, ..self }
     }
 
     /// Returns the CRF whose emissions the outputs are, if the model has one. It shares the parameters of the model;
@@ -239,7 +260,8 @@ impl Model {
         }
         let statics = self.statics.as_ref().zip(statics);
         let state = statics.map(|(part, features)| part.states(features)).transpose()?.flatten();
-        let outputs = self.layer.run(input, state, mode.reborrow())?;
+        let needed = self.config.readout.needs(input.layout(), self.config.layer.bidirectional);
+        let outputs = self.layer.run(input, state, mode.reborrow(), needed)?;
         let mut read = match &self.attention {
             Some(attention) => attention.forward(&outputs.output()?)?,
             None => self.config.readout.read(&outputs)?,

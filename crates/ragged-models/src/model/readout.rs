@@ -1,12 +1,12 @@
 //! The outputs of a recurrent layer that the head of a model receives.
 
 use candle_core::Tensor;
-use ragged_sequence::{Pooling, pool};
+use ragged_sequence::{PackedLayout, Pooling, pool};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::state::State;
 use crate::error::Result;
-use crate::layer::outputs::LayerOutputs;
+use crate::layer::outputs::{LayerOutputs, NeededOutputs, all_have_steps};
 
 /// The rows of the layer that the head receives: one per sequence, or all of them.
 ///
@@ -60,6 +60,15 @@ impl Readout {
             Self::Max => Pooling::Max,
             Self::Sum => Pooling::Sum,
         })
+    }
+
+    /// Returns the outputs of a layer over this batch that [`read`](Self::read) needs.
+    pub(crate) fn needs(self, layout: &PackedLayout, bidirectional: bool) -> NeededOutputs {
+        match self {
+            Self::Final => NeededOutputs::STATES,
+            Self::Last if !bidirectional && all_have_steps(layout) => NeededOutputs::STATES,
+            _ => NeededOutputs::ROWS,
+        }
     }
 
     /// Returns rows `[B, output_features]` in the caller's order, or `[N, output_features]` for every

@@ -8,6 +8,7 @@ use crate::cell::state::check_type;
 use crate::config::{Merge, check};
 use crate::error::{Error, Result};
 use crate::layer::outputs::LayerOutputs;
+use crate::layer::outputs::NeededOutputs;
 use crate::layer::recurrent::check_sequences;
 use crate::layer::step_states::StepStates;
 use crate::layer::stream::{append, remove, reset};
@@ -207,7 +208,12 @@ impl ModelStream {
     pub fn chunk(&mut self, input: &PackedSequence) -> Result<Tensor> {
         check_sequences(self.rows(), input.batch_size())?;
         let model = self.model.model();
-        let outputs = model.layer().run(input, Some(self.states.parts()?), Mode::Inference)?;
+        let outputs = model.layer().run(
+            input,
+            Some(self.states.parts()?),
+            Mode::Inference,
+            NeededOutputs::ROWS,
+        )?;
         let (read, readout) = read_chunk(model.config().readout, &outputs, &self.readout)?;
         let prediction = model.head(&read, Mode::Inference)?;
         self.set(outputs.state()?, readout)?;

@@ -6,6 +6,7 @@ use rand::RngCore;
 
 use crate::cell::state::State;
 use crate::error::Result;
+use crate::layer::outputs::NeededOutputs;
 use crate::layer::recurrent::check_sequences;
 use crate::layer::stream::{reset, row_count};
 use crate::mode::Mode;
@@ -68,7 +69,12 @@ impl TrainingStream<'_> {
         check_sequences(self.rows(), input.batch_size())?;
         let (model, mut mode) = (self.model, Mode::Train(rng));
         let (layer_state, readout_state) = self.state.split_at(self.state.len() - 2);
-        let outputs = model.layer().run(input, Some(layer_state.to_vec()), mode.reborrow())?;
+        let outputs = model.layer().run(
+            input,
+            Some(layer_state.to_vec()),
+            mode.reborrow(),
+            NeededOutputs::ROWS,
+        )?;
         let mut state = outputs.state()?;
         let (read, readout) = read_chunk(model.config().readout, &outputs, readout_state)?;
         let prediction = model.head(&read, mode)?;

@@ -6,6 +6,7 @@ use ragged_sequence::PackedLayout;
 
 use crate::op::prepared::PreparedCell;
 use crate::op::zoneout::Zoneout;
+use crate::recompute::Recompute;
 
 /// How a cell runs over packed rows.
 ///
@@ -42,6 +43,11 @@ pub struct Pass<'a> {
     pub(crate) prepared: Option<&'a PreparedCell>,
     /// Whether the cell states of all steps are returned, for cells that have them. Default false.
     pub cell_states: bool,
+    /// Whether the activations are computed once more in the backward pass. Default no.
+    pub recompute: Option<Recompute>,
+    /// Whether only the final states are needed: where activations are computed once more, `output` has no rows then.
+    /// Default false.
+    pub final_states_only: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -65,13 +71,15 @@ impl<'a> Pass<'a> {
             zoneout: None,
             prepared: None,
             cell_states: false,
+            recompute: None,
+            final_states_only: false,
         }
     }
 }
 
 /// The outputs of the recurrent operation; states are in the caller's order.
 pub(crate) struct OpOutput {
-    /// `[N, P]`, packed.
+    /// `[N, P]`, packed; `[0, P]` if it is not needed.
     pub(crate) output: Tensor,
     /// `[B, P]`.
     pub(crate) h_n: Tensor,

@@ -7,12 +7,13 @@
 //! them, so that its callers see only their own order.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, DType, Layout, Shape, StorageRef, Tensor, WithDType, bail};
 use ragged_kernels::{
     CellKind, Direction, Element, ForwardOptions, Gradients, Input, OutputGradients, PackedShape,
-    PreparedWeights, Tape, Weights, backward, forward, infer,
+    PreparedWeights, Tape, Weights, backward, forward, infer, tape_len,
 };
 use ragged_sequence::PackedLayout;
 
@@ -72,6 +73,8 @@ pub(crate) fn recurrent(
         hidden_size: weight_hh.dim(0)? / kind.gates(),
         output_size: weight_hh.dim(1)?,
         cell_states: pass.cell_states && kind.has_cell_state(),
+        segment_steps: None,
+        final_states_only: pass.final_states_only,
         zoneout: pass.zoneout.cloned(),
         roles,
     };
@@ -121,6 +124,10 @@ struct Call {
     output_size: usize,
     /// Whether the cell states of all steps are an output.
     cell_states: bool,
+    /// The steps whose activations are in memory at once; all where `None`.
+    segment_steps: Option<NonZeroUsize>,
+    /// Whether the hidden states of all steps are not needed.
+    final_states_only: bool,
     zoneout: Option<Zoneout>,
     /// The role of each input.
     roles: Vec<Role>,
@@ -133,6 +140,14 @@ impl Call {
         PackedShape::new(b, batch_sizes, self.input_size, h, self.direction)
             .and_then(|shape| if p == h { Ok(shape) } else { shape.with_projection(p) })
             .map_err(candle_core::Error::wrap)
+    }
+
+    /// The parts of the pass that are in memory.
+    fn options(&self) -> ForwardOptions {
+        ForwardOptions::default()
+            .with_cell_states(self.cell_states)
+            .with_recompute(self.segment_steps)
+            .with_final_states_only(self.final_states_only && self.segment_steps.is_some())
     }
 
     /// Reorders states `[B, ..]` from the caller's order into sorted order.
@@ -191,7 +206,14 @@ impl<T: Element> InputSlices<'_, T> {
 }
 
 impl<T: Element + WithDType> RecurrentOp<T> {
-    fn new(call: Call, pass: &Pass) -> Result<Self> {
+    fn new(mut call: Call, pass: &Pass) -> Result<Self> {
+        if let Some(recompute) = pass.recompute {
+            let with_mask = call.roles.contains(&Role::HiddenMask);
+            let shape = call.shape()?;
+            let bytes = tape_len::<T>(call.kind, &shape, with_mask) * size_of::<T>();
+            let steps = shape.batch_sizes().len();
+            call.segment_steps = recompute.segment_steps(steps, shape.rows(), bytes);
+        }
         let prepared = pass.prepared.map(PreparedCell::weights).transpose()?;
         let other = prepared.as_ref().is_some_and(|weights: &Arc<_>| weights.cell() != call.kind);
         if other {
@@ -244,12 +266,12 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
 
     fn forward(&mut self, inputs: &[Tensor], record: bool) -> Result<Vec<(CpuStorage, Shape)>> {
         let (call, shape) = (&self.call, self.call.shape()?);
+        let options = call.options();
         let (n, b) = (call.layout.rows(), call.layout.batch_size());
         let (h, p) = (call.hidden_size, call.output_size);
         let inputs: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let read = self.read(&inputs)?;
         let (kind, weights, input) = (call.kind, &read.weights, &read.input());
-        let options = ForwardOptions::default().with_cell_states(call.cell_states);
         let result = match (record, &self.prepared) {
             (true, _) => forward(kind, &shape, weights, input, options)
                 .map(|(result, tape)| (result, Some(tape))),
@@ -261,7 +283,8 @@ impl<T: Element + WithDType> MultiOp for RecurrentOp<T> {
             }
         };
         let (result, tape) = result.map_err(candle_core::Error::wrap)?;
-        let mut outputs = vec![(result.output, (n, p)), (call.unsorted(result.h_n), (b, p))];
+        let rows = if options.final_states_only { 0 } else { n };
+        let mut outputs = vec![(result.output, (rows, p)), (call.unsorted(result.h_n), (b, p))];
         outputs.extend(result.c_n.map(|c_n| (call.unsorted(c_n), (b, h))));
         outputs.extend(result.cell_states.map(|cells| (cells, (n, h))));
         self.tape = tape;

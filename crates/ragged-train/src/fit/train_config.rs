@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ragged_datasets::{Batching, Oversize};
+use ragged_models::Recompute;
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::ConfigError;
@@ -47,6 +48,10 @@ pub struct TrainConfig {
     /// Truncated backpropagation through time: the steps of each series between two updates. When a
     /// series ends, the next one takes its place in the batch. 0 for whole series. Default 0.
     pub bptt_steps: usize,
+    /// For sequences whose activations do not fit into memory: the time steps of which the activations are in memory
+    /// at once, or `auto`. It takes more time, and changes no result. Default all steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recompute: Option<Recompute>,
     /// The learning rate; above 0. Default 0.01.
     pub lr: f64,
     /// The largest norm of all gradients together; 0 for no limit. Default 1.
@@ -91,6 +96,7 @@ impl Default for TrainConfig {
             accumulate: 1,
             shards: 1,
             bptt_steps: 0,
+            recompute: None,
             lr: 0.01,
             clip_grad_norm: 1.0,
             clip_grad_value: 0.0,

@@ -105,7 +105,8 @@ impl Experiment {
             largest_batch(&config, &data, &model_config)?,
         )?)?;
         let parameters = Parameters::new(config.seed);
-        let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?;
+        let model = Model::new(&model_config, parameters.builder(DType::F32, &Device::Cpu))?
+            .with_recompute(config.train.recompute);
         let objective = objective.with_crf(model.crf());
         let experiment = Self {
             config,
@@ -279,8 +280,8 @@ impl Experiment {
     ///
     /// Errors of the data.
     pub fn estimate_memory(&self) -> Result<MemoryEstimate> {
-        let rows = largest_batch(&self.config, &self.data, &self.model_config)?;
-        estimate_memory(&self.config, &self.model_config, rows)
+        let batch = largest_batch(&self.config, &self.data, &self.model_config)?;
+        estimate_memory(&self.config, &self.model_config, batch)
     }
 
     /// Returns the validation examples in batches, if there are any.

@@ -42,16 +42,32 @@ pub(crate) fn loader_config(
     LoaderConfig { batching, sampler, collate, workers, ..LoaderConfig::new(1) }
 }
 
-/// Returns the number of time steps of the largest batch of the first epoch.
+/// The sizes of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BatchSizes {
+    /// N, its time steps in total.
+    pub(crate) rows: usize,
+    /// T, those of its longest sequence.
+    pub(crate) steps: usize,
+    /// B.
+    pub(crate) sequences: usize,
+}
+
+/// Returns the sizes of the largest batch of the first epoch.
 pub(crate) fn largest_batch(
     config: &ExperimentConfig,
     data: &Datasets,
     model: &ModelConfig,
-) -> Result<usize> {
-    let mut largest = 0;
+) -> Result<BatchSizes> {
+    let mut largest = BatchSizes::default();
     for batch in train_loader(config, data, model)?.plan(0)?.iter() {
         let lengths = batch.iter().map(|&index| data.train.length(0, index));
-        largest = largest.max(lengths.sum::<ragged_datasets::Result<usize>>()?);
+        let lengths = lengths.collect::<ragged_datasets::Result<Vec<usize>>>()?;
+        let rows = lengths.iter().sum();
+        if rows > largest.rows {
+            let steps = lengths.iter().copied().max().unwrap_or(0);
+            largest = BatchSizes { rows, steps, sequences: lengths.len() };
+        }
     }
     Ok(largest)
 }
