@@ -209,7 +209,7 @@ pub(crate) fn run_forward<T: Element>(
 ///
 /// `shape`, `weights` and `input` are those of the forward pass, `output` `[N, P]` is its
 /// [`Output::output`] and `tape` its tape, which is only read: the pass can be repeated. Where the activations are
-/// [computed once more](ForwardOptions::recompute), `output` is not read, and may be empty.
+/// [computed once more](ForwardOptions::recompute), `output` may be empty, and it takes less time if it is not.
 ///
 /// # Errors
 ///
@@ -257,7 +257,7 @@ pub fn backward<T: Element>(
     let mut gradients = GradientMemory::new(shape, tape.cell.gates(), wanted);
     let (to, d_output) = (gradients.targets(), output_gradients);
     if let Some(steps) = tape.segment_steps {
-        T::backward_in_segments(&layout, steps, weights, input, saved, d_output, to, &team);
+        T::backward_in_segments(&layout, steps, weights, input, saved, output, d_output, to, &team);
     } else {
         let saved = SavedForBackward { output, tape: saved };
         T::backward_pass(&layout, weights, input, saved, d_output, to, &team);

@@ -68,7 +68,8 @@
 //!   `shape`, `check`, `error`.
 //! - `cell`: the arithmetic of one time step of each cell.
 //! - `layer_norm`: the normalisations of cells that have them.
-//! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights.
+//! - `passes`: the two passes, each of which runs a time loop of `recurrence` over packed weights; `passes/recompute`
+//!   runs them over one segment of time steps after the other, for sequences that do not fit into memory.
 //! - `layout`: the order of the elements in the kernels' own buffers.
 //! - `gemm`: the micro-kernel of all matrix products, and the packing of their operands.
 //! - `threads`: how the threads share a pass.
@@ -136,7 +137,7 @@ pub use crate::zoneout::{Kept, Zoneout};
 /// ```
 /// assert!(ragged_kernels::NUMERICS_VERSION >= 1);
 /// ```
-pub const NUMERICS_VERSION: u32 = 3;
+pub const NUMERICS_VERSION: u32 = 4;
 
 /// Compiles and runs the example of the crate page.
 #[cfg(doctest)]

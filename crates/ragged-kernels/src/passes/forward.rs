@@ -111,6 +111,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         cell,
         layout,
         x: fused.then_some(input.x),
+        with_hidden_product: false,
         weights,
         initial_hidden: initial_hidden.as_slice(),
         mask: input.hidden_mask,

@@ -1,5 +1,5 @@
-//! The products with `W_ih` that do not depend on the order of the steps: `W_ih x + b` of a wide input,
-//! and the gradient `dx = W_ih^T da`.
+//! The products that do not depend on the order of the steps: `W_ih x + b` of a wide input, the gradient
+//! `dx = W_ih^T da`, and `W_hh h` where all hidden states are known.
 
 use std::ops::Range;
 
@@ -9,9 +9,10 @@ use crate::cell::lstm::Lstm;
 use crate::cell::step::CellStep;
 use crate::element::Float;
 use crate::gemm::forward_weights::ForwardWeights;
-use crate::gemm::microkernel::{for_tiles, repeat_rows};
+use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, Sums, product};
 use crate::layout::kernel_layout::KernelLayout;
+use crate::layout::row_spans::{CHUNK_ROWS, ChunkedSpans, RowSpan, split_at_chunks};
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
@@ -93,6 +94,86 @@ impl<T: Float, A: CellStep<T, 1>> InputProjection<'_, T, A> {
             let sums = repeat_rows::<T, S, R>(s, bias);
             let sums = self.cell.product::<S, R>(s, Side::Input, sums, x, i, panel);
             let gates = self.gates.get().add(layout.gates_at(self.block, row));
+            for (r, sums) in sums.into_iter().enumerate() {
+                for (slot, sum) in sums.into_iter().enumerate() {
+                    s.store(gates.add((r * 4 + slot) * S::LANES), sum);
+                }
+            }
+        }
+    }
+}
+
+/// Adds the products with the hidden states before each row, which lie in these spans, to the sums of all rows in
+/// `gates` `[block][row][slot][lane]`.
+pub(crate) fn add_hidden_product<T: SimdFloat>(
+    layout: &KernelLayout,
+    spans: Vec<RowSpan<T>>,
+    weights: &ForwardWeights<T>,
+    gates: SyncPtr<T>,
+    team: &Team,
+) {
+    let (panels, chunks) = (&weights.hidden, split_at_chunks(spans, layout.output_size));
+    let at_once = FORWARD_ROWS / CHUNK_ROWS;
+    let parts = chunks.0.len().div_ceil(at_once);
+    team.parallel_for(layout.blocks * parts, team.num_threads(), &|tasks| {
+        for task in tasks {
+            let (block, from) = (task / parts, task % parts * at_once);
+            // All of the wrapper, which is what threads may share.
+            let ChunkedSpans(chunks) = &chunks;
+            let chunks = &chunks[from..chunks.len().min(from + at_once)];
+            if layout.cell.slots(Side::Hidden).len() == 3 {
+                let task = HiddenProduct { cell: Gru, layout, chunks, panels, gates, block };
+                dispatch(layout.level, task);
+            } else {
+                let task = HiddenProduct { cell: Lstm, layout, chunks, panels, gates, block };
+                dispatch(layout.level, task);
+            }
+        }
+    });
+}
+
+/// `W_hh h` of one block of units for some rows.
+struct HiddenProduct<'a, T: Float, A> {
+    /// One with the slots of the layer's cell.
+    cell: A,
+    layout: &'a KernelLayout,
+    chunks: &'a [Vec<RowSpan<T>>],
+    /// `[block][column][slot of the side][lane]`.
+    panels: &'a PooledBuffer<T>,
+    /// `[block][row][slot][lane]`.
+    gates: SyncPtr<T>,
+    block: usize,
+}
+
+impl<T: Float, A: CellStep<T, 1>> Task<T> for HiddenProduct<'_, T, A> {
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, s: S) {
+        for span in self.chunks.iter().flatten() {
+            for_tiles!(<S as Simd<T>>::ROWS, 0..span.rows.len(), |R, at| {
+                self.tile::<S, R>(s, span, at)
+            });
+        }
+    }
+}
+
+impl<T: Float, A: CellStep<T, 1>> HiddenProduct<'_, T, A> {
+    /// Computes `R` rows of a span, from its row `at` on.
+    #[inline(always)]
+    fn tile<S: Simd<T>, const R: usize>(&self, s: S, span: &RowSpan<T>, at: usize) {
+        let (layout, p) = (self.layout, self.layout.output_size);
+        // SAFETY: the operand of a span is [rows, P], the panel of a block has a vector for each of P columns and
+        // slots, and only this task accesses the gates of these rows and this block.
+        unsafe {
+            let panel = self.panels.as_ptr().add(self.block * layout.panel_len(Side::Hidden, p));
+            let gates = self.gates.get().add(layout.gates_at(self.block, span.rows.start + at));
+            let mut sums = zero_tile::<T, S, R, 4>(s);
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (slot, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.load(gates.add((r * 4 + slot) * S::LANES));
+                }
+            }
+            let hidden = span.start.add(at * p);
+            let sums = self.cell.product::<S, R>(s, Side::Hidden, sums, hidden, p, panel);
             for (r, sums) in sums.into_iter().enumerate() {
                 for (slot, sum) in sums.into_iter().enumerate() {
                     s.store(gates.add((r * 4 + slot) * S::LANES), sum);

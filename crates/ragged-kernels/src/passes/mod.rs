@@ -15,5 +15,6 @@ pub(crate) mod linear;
 mod peephole_gradient;
 mod projection;
 pub(crate) mod recompute;
+mod replay;
 pub(crate) mod step;
 mod weight_gradient;

@@ -17,6 +17,7 @@ use crate::memory::sync_ptr::SyncPtr;
 use crate::operands::{Input, OutputGradients, Weights};
 use crate::passes::backward::{BackwardPass, SavedForBackward};
 use crate::passes::forward::{OutputTargets, forward_pass};
+use crate::passes::replay::{can_replay, replay};
 use crate::recurrence::activations::Activations;
 use crate::simd::dispatch::SimdFloat;
 use crate::threads::team::Team;
@@ -71,6 +72,9 @@ pub(crate) fn forward_in_segments<T: SimdFloat>(
 }
 
 /// Runs the backward pass from what [`forward_in_segments`] has kept, and writes every element of the gradients in `to`.
+///
+/// `hidden` are the hidden states of all steps, `[N, P]`, or nothing where they are to be computed once more as well,
+/// which takes longer.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn backward_in_segments<T: SimdFloat>(
     layout: &KernelLayout,
@@ -78,6 +82,7 @@ pub(crate) fn backward_in_segments<T: SimdFloat>(
     weights: &Weights<T>,
     input: &Input<T>,
     mut kept: &[T],
+    hidden: &[T],
     output_gradients: &OutputGradients<T>,
     to: Gradients<Option<SyncPtr<T>>>,
     team: &Team,
@@ -99,12 +104,21 @@ pub(crate) fn backward_in_segments<T: SimdFloat>(
         );
         let with_mask = input.hidden_mask.is_some();
         let mut tape = PooledBuffer::new(Activations::of_tape(&segment.layout, with_mask).len());
-        let mut output = PooledBuffer::new(segment.layout.rows * layout.output_size);
-        let to =
-            OutputTargets { output: Some(SyncPtr::new(output.as_mut_slice())), ..after.targets() };
-        let tape_memory = Some(tape.as_mut_slice());
-        forward_pass(&segment.layout, &forward_weights, &input, to, tape_memory, team);
-        let saved = SavedForBackward { output: output.as_slice(), tape: tape.as_slice() };
+        let known = !hidden.is_empty() && can_replay(layout);
+        let len = segment.layout.rows * layout.output_size;
+        let mut output = PooledBuffer::new(if known { 0 } else { len });
+        let output = if known {
+            let (hidden, tape) = (segment.of_rows(hidden, layout.output_size), tape.as_mut_slice());
+            replay(&segment.layout, &forward_weights, &input, hidden, tape, team);
+            hidden
+        } else {
+            let states = Some(SyncPtr::new(output.as_mut_slice()));
+            let to = OutputTargets { output: states, ..after.targets() };
+            let tape = Some(tape.as_mut_slice());
+            forward_pass(&segment.layout, &forward_weights, &input, to, tape, team);
+            output.as_slice()
+        };
+        let saved = SavedForBackward { output, tape: tape.as_slice() };
         let position = Position { first: index + 1 == count, last: index == 0 };
         pass.segment(&segment.layout, segment.rows.start, &input, saved, &d_output, position);
     }

@@ -105,6 +105,7 @@ fn run<T: SimdFloat, A: CellStep<T, U>, const U: usize>(
         cell,
         layout,
         x: (!A::NORMALIZES).then_some(x),
+        with_hidden_product: false,
         weights,
         initial_hidden: hidden.as_slice(),
         mask: None,

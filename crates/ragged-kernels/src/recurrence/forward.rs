@@ -16,6 +16,7 @@ use crate::cell::step::CellStep;
 use crate::gemm::forward_weights::ForwardWeights;
 use crate::gemm::microkernel::{for_tiles, repeat_rows, zero_tile};
 use crate::gemm::product::{Lhs, Sums, product};
+use crate::layer_norm::statistics::load_slots;
 use crate::layout::kernel_layout::KernelLayout;
 use crate::memory::sync_ptr::SyncPtr;
 use crate::recurrence::activations::Activations;
@@ -30,6 +31,8 @@ pub(crate) struct ForwardLoop<'a, T: SimdFloat, A, const U: usize> {
     pub(crate) layout: &'a KernelLayout,
     /// `[N, I]` where `W_ih x + b` is computed in this loop; otherwise the gates hold it already.
     pub(crate) x: Option<&'a [T]>,
+    /// Whether the gates hold the products with the hidden states as well, so that only the cells are left.
+    pub(crate) with_hidden_product: bool,
     pub(crate) weights: &'a ForwardWeights<T>,
     /// `h_0 * mask`, `[B, P]`.
     pub(crate) initial_hidden: &'a [T],
@@ -55,6 +58,9 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
         let layout = self.layout;
         let (step, previous) = (layout.steps[k], layout.previous_states(k));
         let end = group.end.min(step.batch_size);
+        if self.with_hidden_product {
+            return self.cells(s, k, group.start..end, blocks);
+        }
         let continuing = end.min(previous.continuing);
         let source = if self.mask.is_some() { self.activations.masked } else { self.output };
         // SAFETY: the rows of the step before, which is complete for these sequences.
@@ -69,6 +75,20 @@ impl<T: SimdFloat, A: CellStep<T, U>, const U: usize> ForwardLoop<'_, T, A, U> {
                 for_tiles!(<S as Simd<T>>::ROWS, sequences, |R, sequence| {
                     self.tile::<S, R>(s, k, block, sequence, hidden)
                 });
+            }
+        }
+    }
+
+    /// Applies the cell to the sums of step `k` for some sequences and blocks of units.
+    #[inline(always)]
+    fn cells<S: Simd<T>>(&self, s: S, k: usize, sequences: Range<usize>, blocks: &Range<usize>) {
+        let start = self.layout.steps[k].start;
+        for block in blocks.clone() {
+            for sequence in sequences.clone() {
+                let at = self.layout.gates_at(block, start + sequence);
+                // SAFETY: the gates of a row and a block of this call.
+                let sums = unsafe { load_slots(s, self.activations.gates.get().add(at)) };
+                self.cell(s, k, block, sequence, sums);
             }
         }
     }

@@ -38,9 +38,18 @@ pub(crate) enum Plan {
         chunks: Vec<Range<usize>>,
         num_threads: usize,
     },
+    /// Each thread takes its own blocks of units through all steps, which do not depend on other blocks.
+    Blocks(Vec<Range<usize>>),
 }
 
 impl Plan {
+    /// The plan for a loop in which the blocks are independent.
+    pub(crate) fn blocks(layout: &KernelLayout, num_threads: usize) -> Self {
+        let parts = num_threads.min(layout.blocks).max(1);
+        let border = |part: usize| part * layout.blocks / parts;
+        Self::Blocks((0..parts).map(|part| border(part)..border(part + 1)).collect())
+    }
+
     pub(crate) fn new<T: SimdFloat>(layout: &KernelLayout, num_threads: usize) -> Self {
         let gates = layout.cell.gates() * layout.hidden_size;
         // Blocks that contain whole panels of the backward pass.
@@ -87,6 +96,13 @@ impl Plan {
                     }
                 })
             }
+            Self::Blocks(parts) => team.parallel_for(parts.len(), team.num_threads(), &|range| {
+                for blocks in parts[range].iter().cloned() {
+                    let (rounds, sequences) = (0..rounds, 0..layout.batch_size);
+                    let share = Share { rounds, sequences, blocks, prefetch: false };
+                    dispatch(layout.level, LoopTask { time_loop, share });
+                }
+            }),
             Self::Units { chunks, num_threads } => {
                 let scheduler = StepScheduler::new(rounds, chunks.len(), num_threads);
                 team.broadcast(&|thread_id| {

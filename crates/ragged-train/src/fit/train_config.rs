@@ -49,7 +49,9 @@ pub struct TrainConfig {
     /// series ends, the next one takes its place in the batch. 0 for whole series. Default 0.
     pub bptt_steps: usize,
     /// For sequences whose activations do not fit into memory: the time steps of which the activations are in memory
-    /// at once, or `auto`. It takes more time, and changes no result. Default all steps.
+    /// at once, or `auto`. It takes more time, and changes no result. Default all steps. An
+    /// [`Experiment`](crate::Experiment) builds its model accordingly; other programs call
+    /// [`Model::with_recompute`](ragged_models::Model::with_recompute).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recompute: Option<Recompute>,
     /// The learning rate; above 0. Default 0.01.
