@@ -26,6 +26,7 @@ impl<T: Element + PartialEq> Whole<'_, T> {
         let options = options.with_cell_states(result.cell_states.is_some());
         for options in [options, options.with_final_states_only(true)] {
             let (found, tape) = forward(cell, shape, weights, input, options).unwrap();
+            assert_eq!(tape.elements(), self.kept_elements(steps), "{steps} steps");
             let without_tape = infer(cell, shape, weights, input, options).unwrap();
             for found in [&found, &without_tape] {
                 match options.final_states_only {
@@ -46,6 +47,20 @@ impl<T: Element + PartialEq> Whole<'_, T> {
                 assert_eq!(found, expected, "{cell:?} d {name} with {steps} steps");
             }
         }
+    }
+}
+
+impl<T: Element> Whole<'_, T> {
+    /// The elements of a tape: the states before each segment of the sequences that have begun, as many as take both
+    /// steps around it.
+    fn kept_elements(&self, steps: usize) -> usize {
+        let sizes = self.shape.batch_sizes();
+        let borders = (steps..sizes.len()).step_by(steps).map(|k| match self.shape.direction() {
+            Direction::Forward => sizes[k],
+            Direction::Reverse => sizes[sizes.len() - k],
+        });
+        let cells = if self.cell.has_cell_state() { self.shape.hidden_size() } else { 0 };
+        borders.sum::<usize>() * (self.shape.output_size() + cells)
     }
 }
 
