@@ -61,6 +61,7 @@ impl<T: Float> WeightSums<T> {
 ///
 /// `x` is `[N, I]`, `hidden` `[N, P]` and `initial_hidden` `[B, P]` are the hidden states as the product
 /// read them, after the mask; `da` is `[block][row][slot][lane]`.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn weight_gradient<T: SimdFloat>(
     layout: &KernelLayout,
     x: &[T],
