@@ -71,7 +71,8 @@ pub(crate) fn forward_in_segments<T: SimdFloat>(
     }
 }
 
-/// Runs the backward pass from what [`forward_in_segments`] has kept, and writes every element of the gradients in `to`.
+/// Runs the backward pass from what [`forward_in_segments`] has kept, and writes every element of the gradients in
+/// `to`.
 ///
 /// `hidden` are the hidden states of all steps, `[N, P]`, or nothing where they are to be computed once more as well,
 /// which takes longer.

@@ -25,8 +25,8 @@ use crate::simd::dispatch::SimdFloat;
 use crate::threads::plan::Plan;
 use crate::threads::team::Team;
 
-/// Whether the hidden states of these steps save the recurrence: in a step, all units are independent then. They are not
-/// with a projection, a reset before the product and layer normalisation.
+/// Whether the hidden states of these steps save the recurrence: in a step, all units are independent then. They are
+/// not with a projection, a reset before the product and layer normalisation.
 pub(crate) fn can_replay(layout: &KernelLayout) -> bool {
     let KernelLayout { cell, .. } = *layout;
     !layout.has_projection() && !cell.resets_before() && !cell.normalizes()

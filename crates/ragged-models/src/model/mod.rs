@@ -130,7 +130,8 @@ impl Model {
     ///
     /// ```
     /// # use candle_core::{DType, Device, Tensor};
-    /// # use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, Recompute, RecurrentConfig};
+    /// # use ragged_models::{Mode, Model, ModelConfig, ModelKind, Parameters, RecurrentConfig};
+    /// use ragged_models::Recompute;
     /// # use ragged_sequence::pack_sequence;
     /// # let config = ModelConfig::new(ModelKind::Variable, RecurrentConfig::new(3, 4), 1);
     /// # let vb = Parameters::new(1).builder(DType::F32, &Device::Cpu);

@@ -12,7 +12,8 @@ use crate::run::difference::Difference;
 use crate::run::tokenizer;
 
 /// Keys of the configuration that cannot change the weights of a run that has begun: names, places, how often files are
-/// written, and what is kept in memory. The places of data files are known by their content, and word vectors are read at the start only.
+/// written, and what is kept in memory. The places of data files are known by their content, and word vectors are read
+/// at the start only.
 const IRRELEVANT: [&str; 8] = [
     "name",
     "data.dir",
@@ -122,7 +123,8 @@ mod tests {
     fn what_cannot_change_the_weights_does_not() {
         let before = identity("name = \"a\"\n");
         let now = identity(
-            "name = \"b\"\n[data]\ndir = \"elsewhere\"\nbase = \"/\"\nworkers = 3\n[checkpoint]\nevery_steps = 7\n[train]\nrecompute = 100\n",
+            "name = \"b\"\n[data]\ndir = \"elsewhere\"\nbase = \"/\"\nworkers = 3\n\
+             [checkpoint]\nevery_steps = 7\n[train]\nrecompute = 100\n",
         );
         assert_eq!(before.differences(&now), []);
     }
