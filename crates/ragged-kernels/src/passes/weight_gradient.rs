@@ -20,6 +20,7 @@ use crate::layout::row_spans::{
 use crate::layout::segment::Position;
 use crate::memory::pooled_buffer::PooledBuffer;
 use crate::memory::sync_ptr::SyncPtr;
+use crate::shape::Direction;
 use crate::simd::dispatch::{SimdFloat, Task, dispatch};
 use crate::simd::vector::Simd;
 use crate::threads::team::Team;
@@ -294,8 +295,16 @@ impl<T: Float> WeightGradient<'_, T> {
                     s.prefetch(next.wrapping_add(k * four));
                 };
                 let a = Strided { start, row_stride: 1, column_stride: side.row_stride };
-                let ks = backward_order(direction, 0..span.rows.len()).inspect(prefetch);
-                sums = microkernel::<T, S, R, 4>(s, sums, ks, a, da);
+                let ks = 0..span.rows.len();
+                // A loop for each direction, in which the step is a constant.
+                sums = match direction {
+                    Direction::Forward => {
+                        microkernel::<T, S, R, 4>(s, sums, ks.rev().inspect(prefetch), a, da)
+                    }
+                    Direction::Reverse => {
+                        microkernel::<T, S, R, 4>(s, sums, ks.inspect(prefetch), a, da)
+                    }
+                };
             }
             for (r, sums) in sums.into_iter().enumerate() {
                 for (slot, sum) in sums.into_iter().enumerate() {
