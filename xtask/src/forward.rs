@@ -8,7 +8,7 @@ pub(crate) const COMPARE: &[&str] = &["--release", "--package", "xtask-compare"]
 /// `ragged` with every feature.
 pub(crate) const RAGGED: &[&str] = &["--profile", "cli", "--package", "ragged-cli"];
 /// `ragged` with what training, evaluation, prediction and the description of data need: no TLS. `tokenizers` costs
-/// no crate, since candle depends on it.
+/// no crate, since candle depends on it, and `parquet` some seconds.
 pub(crate) const TRAIN: &[&str] = &[
     "--profile",
     "cli",
@@ -16,7 +16,7 @@ pub(crate) const TRAIN: &[&str] = &[
     "ragged-cli",
     "--no-default-features",
     "--features",
-    "tokenizers",
+    "parquet,tokenizers",
 ];
 
 /// Builds the package if necessary and runs it with the arguments.

@@ -32,8 +32,7 @@ fn training_builds_no_feature_that_it_does_not_need() {
     for command in ["train", "evaluate", "predict", "data"] {
         let words = [command, "--help", "a b", "--", "--set"];
         let (package, arguments) = forwarded(&words);
-        let expected =
-            "--profile cli --package ragged-cli --no-default-features --features tokenizers";
+        let expected = "--profile cli --package ragged-cli --no-default-features --features parquet,tokenizers";
         assert_eq!(package, expected);
         assert_eq!(arguments, words);
     }

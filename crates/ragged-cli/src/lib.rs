@@ -15,9 +15,9 @@
 //! SIGTERM stopped after it was saved. A command whose stdout was closed ends with 0, and
 //! one whose stderr was closed continues.
 //!
-//! The features, all on by default, are the commands that training does not need: `download` (HTTP,
-//! TLS and zip archives), `completions` and `man`. Without its feature a command is an error that
-//! says how to get it. The feature `mpi`, which is off by default and needs an MPI library, trains by the processes
+//! The features are on by default, except for `mpi`. `download` (HTTP, TLS and zip archives), `completions` and `man`
+//! are the commands that training does not need. Without its feature a command is an error that says how to get it.
+//! `parquet` and `tokenizers` are for files of these kinds. `mpi`, which needs an MPI library, trains by the processes
 //! that `mpirun` starts.
 //!
 //! In reading order: `cli` lists the subcommands, `failure` holds the errors and exit codes, and

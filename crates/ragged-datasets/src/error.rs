@@ -278,7 +278,7 @@ pub enum Error {
     Candle(#[from] candle_core::Error),
 }
 
-/// The position of a fault in a file. Lines, columns and sequences are counted from 1.
+/// The position of a fault in a file. Lines, rows, columns, items and sequences are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
     /// A position in a text.
@@ -288,6 +288,24 @@ pub enum Location {
         /// The character in the line; in CSV the cell.
         column: usize,
     },
+    /// A position in a table of a binary file.
+    Row {
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+    },
+    /// A position in a list in a table of a binary file.
+    Item {
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// The item of the list.
+        item: usize,
+    },
+    /// A column of a table of a binary file.
+    Column(usize),
     /// One of the sequences of a binary file.
     Sequence(usize),
     /// The file as a whole.
@@ -298,6 +316,11 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Line { line, column } => write!(f, "line {line}, column {column}: "),
+            Self::Row { row, column } => write!(f, "row {row}, column {column}: "),
+            Self::Item { row, column, item } => {
+                write!(f, "row {row}, column {column}, item {item}: ")
+            }
+            Self::Column(column) => write!(f, "column {column}: "),
             Self::Sequence(sequence) => write!(f, "sequence {sequence}: "),
             Self::Whole => Ok(()),
         }

@@ -206,13 +206,13 @@ fn formats_are_known_by_ending_or_by_name() {
     let odd = folder.path().join("data.txt");
     std::fs::copy(&path, &odd).unwrap();
     let error = formats::read(&odd, &ReadOptions::default()).unwrap_err().to_string();
-    let message = "data.txt: unknown file ending: expected one of ts, csv, jsonl, npz, safetensors, \
+    let message = "data.txt: unknown file ending: expected one of ts, csv, jsonl, npz, safetensors, parquet, \
                    or the name of the format";
     assert!(error.ends_with(message), "{error}");
     let options = ReadOptions { format: Some("jsonl".parse().unwrap()), ..Default::default() };
     assert_eq!(formats::read(&odd, &options).unwrap().len(), 1);
     let error = "xml".parse::<Format>().unwrap_err().to_string();
-    assert_eq!(error, "format is `xml`: expected one of ts, csv, jsonl, npz, safetensors");
+    assert_eq!(error, "format is `xml`: expected one of ts, csv, jsonl, npz, safetensors, parquet");
 }
 
 #[test]

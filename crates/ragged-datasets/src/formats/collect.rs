@@ -135,6 +135,12 @@ impl<'a> Collector<'a> {
         self.known.and_then(Task::of).or(self.task)
     }
 
+    /// Whether targets have names even if all are numbers.
+    #[cfg(feature = "parquet")]
+    pub(super) fn wants_parts(&self) -> bool {
+        self.wants_parts || matches!(self.known, Some(TargetKind::Parts { .. }))
+    }
+
     /// Starts a file, to which the following sequences belong.
     pub(super) fn begin(&mut self, file: &Path) {
         self.files.push(file.to_path_buf());

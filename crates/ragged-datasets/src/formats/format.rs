@@ -32,11 +32,14 @@ pub enum Format {
     Npz,
     /// Safetensors.
     Safetensors,
+    /// Parquet, with the feature `parquet`.
+    Parquet,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Ts, Self::Csv, Self::JsonLines, Self::Npz, Self::Safetensors];
+    pub const ALL: [Self; 6] =
+        [Self::Ts, Self::Csv, Self::JsonLines, Self::Npz, Self::Safetensors, Self::Parquet];
 
     /// Returns the name of the format, which is also the ending of its files.
     pub fn name(self) -> &'static str {
@@ -46,7 +49,13 @@ impl Format {
             Self::JsonLines => "jsonl",
             Self::Npz => "npz",
             Self::Safetensors => "safetensors",
+            Self::Parquet => "parquet",
         }
+    }
+
+    /// Whether this build reads and writes the format. Parquet needs the feature `parquet`.
+    pub const fn is_supported(self) -> bool {
+        cfg!(feature = "parquet") || !matches!(self, Self::Parquet)
     }
 
     /// Returns the format of a file by its ending.

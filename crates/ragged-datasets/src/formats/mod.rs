@@ -6,6 +6,7 @@
 //! | `.csv` | a table in long form: one row per step, `series_id, time, features..., target` |
 //! | `.jsonl` | one line per sequence, `{"sequence": [[1.0, 2.0], [3.0, 4.0]], "target": "a"}`; text as `{"text": "..."}` or `{"tokens": ["...", "..."]}` |
 //! | `.npz`, `.safetensors` | arrays: `values` of all sequences one after the other, `lengths` or `offsets`, `targets`, names |
+//! | `.parquet` | a table with types, in long form or with one row per sequence and lists of steps; with the feature `parquet` |
 //! | a folder | its files, in the order of their names; each folder in it is a class |
 //!
 //! ```
@@ -65,11 +66,15 @@ mod json_lines;
 mod labels;
 mod line;
 mod newlines;
+#[cfg(not(feature = "parquet"))]
+mod no_parquet;
 mod notes;
 mod npy;
 mod npz;
 mod number;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub(crate) mod parts;
 mod precision;
 mod raw_sequence;
@@ -78,6 +83,11 @@ mod resolve;
 mod safetensors;
 mod schema;
 mod static_columns;
+#[cfg_attr(
+    not(feature = "parquet"),
+    expect(dead_code, reason = "only Parquet files have cells with types, and lists")
+)]
+mod table;
 mod target_names;
 pub(crate) mod task;
 mod time;
@@ -86,10 +96,10 @@ mod ts;
 mod write;
 
 pub use column::{Column, Role};
-pub use csv::{ColumnType, CsvColumns, TimeFeature};
 pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};
 pub use schema::Schema;
+pub use table::{ColumnType, CsvColumns, TimeFeature};
 pub use task::Task;
 pub use write::{to_bytes, write};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::formats::csv::CsvColumns;
 use crate::formats::format::Format;
+use crate::formats::table::CsvColumns;
 use crate::formats::task::Task;
 use crate::tokens::text_tokenizer::{Splitter, TextTokenizer};
 use crate::tokens::tokenizer_file::TokenizerFile;

@@ -8,7 +8,11 @@ use crate::error::{Error, Result};
 use crate::formats::collect::Collector;
 use crate::formats::errors::io;
 use crate::formats::format::Format;
+#[cfg(not(feature = "parquet"))]
+use crate::formats::no_parquet as parquet;
 use crate::formats::options::ReadOptions;
+#[cfg(feature = "parquet")]
+use crate::formats::parquet;
 use crate::formats::schema::Schema;
 use crate::formats::{csv, folder, json_lines, npz, safetensors, ts};
 use crate::in_memory::InMemory;
@@ -52,7 +56,13 @@ fn read_file(path: &Path, options: &ReadOptions, into: &mut Collector) -> Result
     let format = options.format.map_or_else(|| Format::of(path), Ok)?;
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     into.begin(path);
-    read_input(BufReader::new(file), format, options, into).map_err(|error| error.in_file(path))
+    let read = match format {
+        // Its content is read from several places.
+        Format::Parquet => parquet::ParquetFile::open(path)
+            .and_then(|file| parquet::read(file, &options.csv, &options.splitter()?, into)),
+        _ => read_input(BufReader::new(file), format, options, into),
+    };
+    read.map_err(|error| error.in_file(path))
 }
 
 /// Reads a file from memory.
@@ -95,6 +105,12 @@ fn read_input(
             let mut bytes = vec![];
             input.read_to_end(&mut bytes).map_err(io)?;
             safetensors::read(&bytes, into)
+        }
+        Format::Parquet => {
+            let mut bytes = vec![];
+            input.read_to_end(&mut bytes).map_err(io)?;
+            let file = parquet::ParquetFile::parse(bytes)?;
+            parquet::read(file, &options.csv, &options.splitter()?, into)
         }
     }
 }

@@ -45,7 +45,17 @@ pub(super) struct Times {
 impl Times {
     /// Parses a time in the form of the ones before.
     pub(super) fn parse(&mut self, token: &str) -> Result<Decimal, String> {
-        let (time, got) = time(token)?;
+        let (time, form) = time(token)?;
+        self.add(time, form, token)
+    }
+
+    /// Takes a time in the form of the ones before. `token` is shown in errors.
+    pub(super) fn add(
+        &mut self,
+        time: Decimal,
+        got: TimeForm,
+        token: &str,
+    ) -> Result<Decimal, String> {
         let expected = *self.form.get_or_insert(got);
         if got != expected {
             let (expected, got) = (expected.singular(), got.singular());

@@ -7,6 +7,10 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::formats::errors::unsupported;
 use crate::formats::format::Format;
+#[cfg(not(feature = "parquet"))]
+use crate::formats::no_parquet as parquet;
+#[cfg(feature = "parquet")]
+use crate::formats::parquet;
 use crate::formats::{csv, json_lines, npz, safetensors, ts};
 use crate::in_memory::InMemory;
 
@@ -48,22 +52,37 @@ pub fn to_bytes(dataset: &InMemory, format: Format) -> Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-fn write_output(dataset: &InMemory, format: Format, out: &mut (impl Write + Seek)) -> Result<()> {
-    if dataset.token_columns().len() > usize::from(format == Format::JsonLines) {
-        let format = format.name();
-        return Err(unsupported(format, "these tokens: write `.jsonl`, with one token per step"));
-    }
-    if dataset.target_kind().is_transcription() && format != Format::JsonLines {
-        return Err(unsupported(format.name(), "a list of labels: write `.jsonl`"));
-    }
-    if !dataset.target_kind().parts().is_empty() && format != Format::JsonLines {
-        return Err(unsupported(format.name(), "several targets with names: write `.jsonl`"));
-    }
+fn write_output(
+    dataset: &InMemory,
+    format: Format,
+    out: &mut (impl Write + Seek + Send),
+) -> Result<()> {
+    check(dataset, format)?;
     match format {
         Format::Ts => ts::write(dataset, out),
         Format::Csv => csv::write(dataset, out),
         Format::JsonLines => json_lines::write(dataset, out),
         Format::Npz => npz::write(dataset, out),
         Format::Safetensors => safetensors::write(dataset, out),
+        Format::Parquet => parquet::write(dataset, out),
     }
+}
+
+/// Checks that a format holds tokens, static values and targets of the kinds that a data set has.
+fn check(dataset: &InMemory, format: Format) -> Result<()> {
+    let refuse = |content: &str| Err(unsupported(format.name(), content));
+    let (is_lines, is_parquet) = (format == Format::JsonLines, format == Format::Parquet);
+    if dataset.token_columns().len() > usize::from(is_lines) && !is_parquet {
+        return refuse("these tokens: write `.parquet`, or `.jsonl` with one token per step");
+    }
+    if !dataset.static_columns().is_empty() && !is_parquet {
+        return refuse("static columns: write `.parquet`");
+    }
+    if dataset.target_kind().is_transcription() && !is_lines && !is_parquet {
+        return refuse("a list of labels: write `.jsonl` or `.parquet`");
+    }
+    if !dataset.target_kind().parts().is_empty() && !is_lines {
+        return refuse("several targets with names: write `.jsonl`");
+    }
+    Ok(())
 }

@@ -12,23 +12,12 @@
 //! sequence has the same value in all rows of its series, or is empty in some of them. If the target
 //! changes within any series, the targets are per step.
 //!
-//! Columns are read by their names, and have types ([`ColumnType`]). Quotes follow RFC 4180.
+//! Columns are read by their names, and have types ([`ColumnType`](crate::formats::ColumnType)). Quotes follow RFC 4180.
 
-mod column_type;
-mod columns;
-mod csv_columns;
-mod header;
-mod infer;
 mod quotes;
 mod read;
-mod roles;
 mod rows;
-mod series;
-mod time_features;
 mod write;
 
-pub use column_type::ColumnType;
-pub use csv_columns::CsvColumns;
 pub(super) use read::read;
-pub use time_features::TimeFeature;
 pub(super) use write::write;

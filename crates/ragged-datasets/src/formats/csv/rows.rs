@@ -9,16 +9,17 @@ use crate::formats::csv::quotes::{MalformedQuote, Quotes};
 use crate::formats::encoding::check_not_utf16;
 use crate::formats::errors::io;
 use crate::formats::newlines::Newlines;
+use crate::formats::table::cell::{Cell, Row, Rows, Unit};
 
 /// Reads a table row by row.
-pub(super) struct Rows<R> {
+pub(super) struct CsvRows<R> {
     reader: Reader<Quotes<Newlines<R>>>,
     record: ByteRecord,
     /// The number of columns.
     width: usize,
 }
 
-impl<R: BufRead> Rows<R> {
+impl<R: BufRead> CsvRows<R> {
     /// Reads the header, and returns it with its line.
     pub(super) fn open(mut input: R, delimiter: u8) -> Result<(Self, ByteRecord, usize)> {
         let start = input.fill_buf().map_err(io)?;
@@ -39,8 +40,20 @@ impl<R: BufRead> Rows<R> {
         Ok((rows, header, line))
     }
 
+    /// Returns the location of the end.
+    pub(super) fn end(&self) -> Location {
+        Location::Line { line: self.reader.position().line() as usize, column: 1 }
+    }
+}
+
+impl<R: BufRead> Rows for CsvRows<R> {
+    type Row<'a>
+        = Cells<'a>
+    where
+        Self: 'a;
+
     /// Returns the next row, which has as many cells as the header; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Cells<'_>>> {
+    fn next(&mut self) -> Result<Option<Cells<'_>>> {
         if !self.reader.read_byte_record(&mut self.record).map_err(failed)? {
             return Ok(None);
         }
@@ -50,11 +63,6 @@ impl<R: BufRead> Rows<R> {
         let cells = Cells { record: &self.record, line };
         cells.check_count(self.width)?;
         Ok(Some(cells))
-    }
-
-    /// Returns the location of the end.
-    pub(super) fn end(&self) -> Location {
-        Location::Line { line: self.reader.position().line() as usize, column: 1 }
     }
 }
 
@@ -75,10 +83,6 @@ pub(super) struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    pub(super) fn location(&self, column: usize) -> Location {
-        Location::Line { line: self.line, column: column + 1 }
-    }
-
     /// Returns the text of a cell, which must be on one line: a cell of several lines is the sign of a
     /// lost quote.
     pub(super) fn text(&self, column: usize) -> Result<&str> {
@@ -107,5 +111,19 @@ impl Cells<'_> {
         };
         let reason = format!("expected {expected} cells, got {got}{why}");
         Err(self.location(expected.min(got)).error(reason))
+    }
+}
+
+impl Row for Cells<'_> {
+    fn cell(&self, column: usize) -> Result<Cell<'_>> {
+        self.text(column).map(Cell::Untyped)
+    }
+
+    fn number(&self) -> usize {
+        self.line
+    }
+
+    fn location(&self, column: usize) -> Location {
+        Unit::Line.at(self.line, column)
     }
 }

@@ -5,9 +5,9 @@ use std::io::Write;
 use crate::dataset::Dataset;
 use crate::error::{Error, Location, Result};
 use crate::example::Target;
-use crate::formats::csv::header::is_role;
 use crate::formats::errors::{io, unsupported};
 use crate::formats::number::digits;
+use crate::formats::table::header::is_role;
 use crate::in_memory::InMemory;
 use crate::target_kind::TargetKind;
 

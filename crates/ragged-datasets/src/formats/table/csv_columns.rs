@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::time_features::TimeFeature;
+use crate::formats::table::column_type::ColumnType;
+use crate::formats::table::time_features::TimeFeature;
 
 /// The role of each column of a table, by its name in the header.
 ///
@@ -59,12 +58,4 @@ impl Default for CsvColumns {
             delimiter: ',',
         }
     }
-}
-
-/// Returns an error of a delimiter that is not one byte.
-pub(super) fn delimiter(csv: &CsvColumns) -> Result<u8> {
-    u8::try_from(csv.delimiter).ok().filter(u8::is_ascii).ok_or_else(|| {
-        let (got, expected) = (csv.delimiter.to_string(), "one ASCII character".into());
-        Error::Choice { name: "csv.delimiter", got, expected }
-    })
 }

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 
 use crate::error::{Location, Result};
 use crate::formats::collect::Collector;
-use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::csv_columns::CsvColumns;
 use crate::formats::decimal::Decimal;
 use crate::formats::feature_names::list;
 use crate::formats::number::shown;
+use crate::formats::table::cell::Unit;
+use crate::formats::table::column_type::ColumnType;
+use crate::formats::table::csv_columns::CsvColumns;
 
-pub(super) const SERIES: &str = "series_id";
-pub(super) const TIME: &str = "time";
+pub(in crate::formats) const SERIES: &str = "series_id";
+pub(in crate::formats) const TIME: &str = "time";
 const TARGET: &str = "target";
 
 /// Whether a column of this name has another role than a feature by default.
-pub(super) fn is_role(name: &str) -> bool {
+pub(in crate::formats) fn is_role(name: &str) -> bool {
     let name = normalised(name);
     name == SERIES || name == TIME || is_target(&name) || is_numbering(&name)
 }
@@ -36,28 +37,49 @@ fn is_numbering(name: &str) -> bool {
 }
 
 /// The header of a table.
-pub(super) struct Header<'a> {
-    pub(super) names: Vec<&'a str>,
+pub(in crate::formats) struct Header<'a> {
+    pub(in crate::formats) names: Vec<&'a str>,
     /// The columns by their names.
     index: HashMap<&'a str, usize>,
-    line: usize,
+    /// The line of the names in a text.
+    line: Option<usize>,
 }
 
 impl<'a> Header<'a> {
-    /// Takes the names of a line.
-    pub(super) fn new(names: Vec<&'a str>, line: usize, csv: &CsvColumns) -> Result<Self> {
-        let mut header = Self { names, index: HashMap::new(), line };
-        header.check(csv)?;
+    /// Takes the names of a line of a text.
+    pub(in crate::formats) fn of_line(
+        names: Vec<&'a str>,
+        line: usize,
+        csv: &CsvColumns,
+    ) -> Result<Self> {
+        let mut header = Self { names, index: HashMap::new(), line: Some(line) };
+        header.check_line(csv)?;
+        header.check()?;
         Ok(header)
     }
 
-    /// Returns the location of a cell.
-    pub(super) fn at(&self, column: usize) -> Location {
-        Location::Line { line: self.line, column: column + 1 }
+    /// Takes the names of the columns of a binary file.
+    pub(in crate::formats) fn of_names(names: Vec<&'a str>) -> Result<Self> {
+        let mut header = Self { names, index: HashMap::new(), line: None };
+        header.check()?;
+        Ok(header)
     }
 
-    /// Checks that the row consists of distinct names.
-    fn check(&mut self, csv: &CsvColumns) -> Result<()> {
+    /// Returns the location of a name.
+    pub(in crate::formats) fn at(&self, column: usize) -> Location {
+        match self.line {
+            Some(line) => Location::Line { line, column: column + 1 },
+            None => Location::Column(column + 1),
+        }
+    }
+
+    /// Returns what the numbers of rows count.
+    pub(in crate::formats) fn unit(&self) -> Unit {
+        if self.line.is_some() { Unit::Line } else { Unit::Row }
+    }
+
+    /// Checks that a line consists of names.
+    fn check_line(&self, csv: &CsvColumns) -> Result<()> {
         let names = &self.names;
         let others: Vec<char> = [',', ';', '\t', '|']
             .into_iter()
@@ -83,7 +105,12 @@ impl<'a> Header<'a> {
                 format!("expected a header with the names of the columns, got the number `{got}`");
             return Err(self.at(column).error(reason));
         }
-        for (column, name) in names.iter().enumerate() {
+        Ok(())
+    }
+
+    /// Checks that the names are distinct.
+    fn check(&mut self) -> Result<()> {
+        for (column, name) in self.names.iter().enumerate() {
             if name.contains('\0') {
                 return Err(self
                     .at(column)

@@ -1,15 +1,13 @@
 //! The types of columns by their cells, where neither a name nor the configuration says what a column is.
 
 use std::collections::HashSet;
-use std::io::BufRead;
 
 use crate::error::{Location, Result};
-use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::header::Header;
-use crate::formats::csv::roles::Roles;
-use crate::formats::csv::rows::Rows;
-use crate::formats::decimal::Decimal;
-use crate::formats::number::{has_separators, is_missing, number, shown};
+use crate::formats::number::shown;
+use crate::formats::table::cell::{Cell, Row, Rows};
+use crate::formats::table::column_type::ColumnType;
+use crate::formats::table::header::Header;
+use crate::formats::table::roles::Roles;
 
 /// The number of different texts up to which a column is a category, however few rows there are.
 const FEW: usize = 20;
@@ -17,9 +15,9 @@ const FEW: usize = 20;
 /// What is known of the cells of a column.
 #[derive(Default)]
 struct Evidence {
-    /// The line and text of the first cell that is a number, and of the first that is none.
+    /// The line and text of the first cell that is a number, and of the first that is none, with its location.
     number: Option<(usize, String)>,
-    text: Option<(usize, String)>,
+    text: Option<(Location, String)>,
     /// Whether the first cell that is not missing is a number.
     starts_with_number: bool,
     distinct: HashSet<String>,
@@ -30,32 +28,23 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn add(&mut self, cell: &str, line: usize) {
-        if is_missing(cell) {
+    fn add(&mut self, cell: Cell, number: usize, location: Location) {
+        if cell.is_missing() {
             return;
         }
-        let place = || Some((line, shown(cell)));
-        if is_number(cell) {
+        let text = cell.text();
+        if cell.is_number() {
             self.starts_with_number |= self.text.is_none();
-            self.number = self.number.take().or_else(place);
+            self.number.get_or_insert_with(|| (number, shown(&text)));
             return;
         }
-        self.text = self.text.take().or_else(place);
+        self.text.get_or_insert_with(|| (location, shown(&text)));
         self.texts += 1;
-        self.spaces |= cell.contains(char::is_whitespace);
-        if !self.distinct.contains(cell) {
-            self.distinct.insert(cell.to_string());
+        self.spaces |= text.contains(char::is_whitespace);
+        if !self.distinct.contains(text.as_ref()) {
+            self.distinct.insert(text.into_owned());
         }
     }
-}
-
-/// Whether a cell is a number, or would be one in another notation or of a smaller size. The reader of numbers explains
-/// what is wrong with it.
-fn is_number(cell: &str) -> bool {
-    number(cell).is_ok()
-        || Decimal::parse(cell).is_some()
-        || has_separators(cell)
-        || cell.parse::<f64>().is_ok()
 }
 
 /// Returns the types of the inputs whose types are not given, with a note on each that is not a number.
@@ -63,18 +52,18 @@ fn is_number(cell: &str) -> bool {
 /// # Errors
 ///
 /// An error that names the option for a column that may be of several types.
-pub(super) fn infer<R: BufRead>(
-    mut rows: Rows<R>,
+pub(in crate::formats) fn infer(
+    mut rows: impl Rows,
     header: &Header,
     roles: &Roles,
 ) -> Result<Vec<(usize, ColumnType, String)>> {
     let open = roles.open();
     let mut evidence: Vec<Evidence> = open.iter().map(|_| Evidence::default()).collect();
-    while let Some(cells) = rows.next()? {
+    while let Some(row) = rows.next()? {
         for (seen, &column) in evidence.iter_mut().zip(&open) {
             // Whatever follows a number must be one: the reader of the values checks that.
             if !seen.starts_with_number {
-                seen.add(cells.text(column)?, cells.line);
+                seen.add(row.cell(column)?, row.number(), row.location(column));
             }
         }
         if evidence.iter().all(|seen| seen.starts_with_number) {
@@ -92,7 +81,7 @@ pub(super) fn infer<R: BufRead>(
             types.push((column, inferred, String::new()));
             continue;
         }
-        let (line, text) = match seen.text {
+        let (at, text) = match seen.text {
             // Also where all cells are missing.
             None => {
                 types.push((column, ColumnType::Number, String::new()));
@@ -100,7 +89,6 @@ pub(super) fn infer<R: BufRead>(
             }
             Some(first) => first,
         };
-        let at = Location::Line { line, column: column + 1 };
         if roles.lacks_targets {
             let reason = format!(
                 "expected a number, got `{text}`: targets are in a column `target`, or in those that \
@@ -109,8 +97,9 @@ pub(super) fn infer<R: BufRead>(
             return Err(at.error(reason));
         }
         if let Some((other, number)) = seen.number {
+            let unit = header.unit().name();
             let reason = format!(
-                "column `{name}` has texts, such as `{text}`, and numbers, such as `{number}` in line {other}: \
+                "column `{name}` has texts, such as `{text}`, and numbers, such as `{number}` in {unit} {other}: \
                  expected data.read.csv.types to say if it is a category or ignored"
             );
             return Err(at.error(reason));

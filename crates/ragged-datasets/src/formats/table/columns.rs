@@ -3,37 +3,37 @@
 use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::column::Role;
-use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::header::Header;
-use crate::formats::csv::roles::Roles;
-use crate::formats::csv::time_features::TimeFeature;
 use crate::formats::number::shown;
+use crate::formats::table::column_type::ColumnType;
+use crate::formats::table::header::Header;
+use crate::formats::table::roles::Roles;
+use crate::formats::table::time_features::TimeFeature;
 use crate::formats::time::TimeForm;
 
 /// The columns by index.
-pub(super) struct Columns {
-    pub(super) series: Option<usize>,
-    pub(super) time: Option<usize>,
-    pub(super) features: Vec<usize>,
-    pub(super) categories: Vec<usize>,
+pub(in crate::formats) struct Columns {
+    pub(in crate::formats) series: Option<usize>,
+    pub(in crate::formats) time: Option<usize>,
+    pub(in crate::formats) features: Vec<usize>,
+    pub(in crate::formats) categories: Vec<usize>,
     /// The column of texts, each of which is a sequence.
-    pub(super) text: Option<usize>,
+    pub(in crate::formats) text: Option<usize>,
     /// The static columns of numbers, then those of categories.
-    pub(super) statics: (Vec<usize>, Vec<usize>),
-    pub(super) time_features: Vec<TimeFeature>,
-    pub(super) targets: Vec<usize>,
+    pub(in crate::formats) statics: (Vec<usize>, Vec<usize>),
+    pub(in crate::formats) time_features: Vec<TimeFeature>,
+    pub(in crate::formats) targets: Vec<usize>,
     /// A last column without a name, whose cells must be empty.
-    pub(super) trailing: Option<usize>,
+    pub(in crate::formats) trailing: Option<usize>,
     numbering: usize,
     ignored: Vec<usize>,
 }
 
 /// The name of the column of the tokens of texts, as in the other formats that have texts.
-pub(super) const TOKENS: &str = "tokens";
+pub(in crate::formats) const TOKENS: &str = "tokens";
 
 impl Columns {
     /// Assigns the inputs, of which each has a type, and orders them as in the files before.
-    pub(super) fn new(
+    pub(in crate::formats) fn new(
         header: &Header,
         roles: Roles,
         types: &[ColumnType],

@@ -2,31 +2,35 @@
 
 use crate::error::Result;
 use crate::formats::collect::Collector;
-use crate::formats::csv::column_type::ColumnType;
-use crate::formats::csv::csv_columns::CsvColumns;
-use crate::formats::csv::header::{Header, SERIES, TIME};
 use crate::formats::number::shown;
+use crate::formats::table::column_type::ColumnType;
+use crate::formats::table::csv_columns::CsvColumns;
+use crate::formats::table::header::{Header, SERIES, TIME};
 
 /// The columns by index.
-pub(super) struct Roles {
-    pub(super) series: Option<usize>,
-    pub(super) time: Option<usize>,
-    pub(super) targets: Vec<usize>,
+pub(in crate::formats) struct Roles {
+    pub(in crate::formats) series: Option<usize>,
+    pub(in crate::formats) time: Option<usize>,
+    pub(in crate::formats) targets: Vec<usize>,
     /// Whether there are no targets although the configuration does not say so.
-    pub(super) lacks_targets: bool,
+    pub(in crate::formats) lacks_targets: bool,
     /// The inputs of the model, each with its type if it is given.
-    pub(super) inputs: Vec<(usize, Option<ColumnType>)>,
+    pub(in crate::formats) inputs: Vec<(usize, Option<ColumnType>)>,
     /// A last column without a name, whose cells must be empty.
-    pub(super) trailing: Option<usize>,
+    pub(in crate::formats) trailing: Option<usize>,
     /// The number of columns at the beginning that number the rows.
-    pub(super) numbering: usize,
+    pub(in crate::formats) numbering: usize,
     /// The columns that the configuration leaves out.
-    pub(super) ignored: Vec<usize>,
+    pub(in crate::formats) ignored: Vec<usize>,
 }
 
 impl Roles {
     /// Finds the columns of all roles.
-    pub(super) fn find(header: &Header, csv: &CsvColumns, into: &mut Collector) -> Result<Self> {
+    pub(in crate::formats) fn find(
+        header: &Header,
+        csv: &CsvColumns,
+        into: &mut Collector,
+    ) -> Result<Self> {
         let names = &header.names;
         let types = given_types(header, csv, into)?;
         let typed = |wanted: ColumnType| -> Vec<usize> {
@@ -147,7 +151,7 @@ impl Roles {
     }
 
     /// Returns the inputs whose types are not given, or not entirely.
-    pub(super) fn open(&self) -> Vec<usize> {
+    pub(in crate::formats) fn open(&self) -> Vec<usize> {
         let is_open = |given: Option<ColumnType>| matches!(given, None | Some(ColumnType::Static));
         let open = self.inputs.iter().filter(|(_, given)| is_open(*given));
         open.map(|(column, _)| *column).collect()

@@ -1,14 +1,14 @@
 //! The rows of one series of a table.
 
-use crate::error::{Location, Result};
-use crate::formats::csv::columns::Columns;
-use crate::formats::csv::rows::Cells;
-use crate::formats::csv::time_features::TimeFeature;
+use crate::error::Result;
 use crate::formats::decimal::Decimal;
-use crate::formats::field::{Field, RawTarget, Value};
-use crate::formats::number::{is_missing, number, shown};
+use crate::formats::field::{Field, RawTarget};
+use crate::formats::number::{number, shown};
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::static_columns::StaticNames;
+use crate::formats::table::cell::{Row, Unit};
+use crate::formats::table::columns::Columns;
+use crate::formats::table::time_features::TimeFeature;
 use crate::formats::time::{TimeForm, Times};
 use crate::formats::token_columns::Tokens;
 use crate::tokens::statics::Statics;
@@ -17,27 +17,47 @@ use crate::tokens::text_tokenizer::Splitter;
 /// Added to the error of a text in a column of numbers.
 const NO_NUMBER: &str = ": data.read.csv.types says which columns are no numbers";
 
+/// How the targets of a series are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::formats) enum Targets {
+    /// In every row. The same one in all rows is that of the series.
+    Rows,
+    /// Once for the series.
+    Once,
+    /// In a list of texts, with one for each step or of any length.
+    Texts,
+    /// In a list of numbers, with one for each step.
+    Numbers,
+}
+
 /// The rows of one series, in the order of the file.
-pub(super) struct Series {
+pub(in crate::formats) struct Series {
     id: Option<String>,
-    lines: Vec<usize>,
+    unit: Unit,
+    /// The number of its first row.
+    first: usize,
+    /// The numbers of the rows.
+    numbers: Vec<usize>,
     times: Vec<Decimal>,
     time_form: Times,
     /// `[rows, features]`.
     values: Vec<f64>,
     /// `[rows, categories]`, the indices of their texts; or those of the tokens of a text.
     tokens: Vec<u32>,
-    /// The first cell of each static column that is not missing, with its line.
+    /// The first cell of each static column that is not missing, with its row.
     statics: Vec<Option<(usize, String)>>,
     /// One list of targets per row.
     targets: Vec<Vec<Field>>,
 }
 
 impl Series {
-    pub(super) fn new(id: Option<String>) -> Self {
+    /// Creates a series whose first row has this number.
+    pub(in crate::formats) fn new(id: Option<String>, unit: Unit, first: usize) -> Self {
         Self {
             id,
-            lines: vec![],
+            unit,
+            first,
+            numbers: vec![],
             times: vec![],
             time_form: Times::default(),
             values: vec![],
@@ -47,85 +67,102 @@ impl Series {
         }
     }
 
-    pub(super) fn add(
+    /// Adds the step of a row: its time, features and tokens.
+    pub(in crate::formats) fn add_step(
         &mut self,
-        cells: &Cells,
+        row: &impl Row,
         columns: &Columns,
-        names: &[&str],
         splitter: &Splitter,
         tokens: &mut Tokens,
     ) -> Result<()> {
-        self.lines.push(cells.line);
+        self.numbers.push(row.number());
         if let Some(column) = columns.time {
-            let time = self.time_form.parse(cells.text(column)?);
-            self.times.push(time.map_err(|reason| cells.location(column).error(reason))?);
+            let time = row.cell(column)?.time(&mut self.time_form);
+            self.times.push(time.map_err(|reason| row.location(column).error(reason))?);
         }
         for &column in &columns.features {
-            let text = cells.text(column)?;
-            let value = if is_missing(text) { Ok(f64::NAN) } else { number(text) };
-            self.values.push(value.map_err(|reason| {
+            let cell = row.cell(column)?;
+            self.values.push(cell.number().map_err(|reason| {
+                let text = cell.text();
                 let is_text =
                     !text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_err();
                 let hint = if is_text { NO_NUMBER } else { "" };
-                cells.location(column).error(reason + hint)
+                row.location(column).error(reason + hint)
             })?);
         }
         if let Some(column) = columns.text {
-            let error = |reason: String| cells.location(column).error(reason);
-            for token in splitter.split(cells.text(column)?).map_err(error)? {
+            let error = |reason: String| row.location(column).error(reason);
+            for token in splitter.split(&row.cell(column)?.text()).map_err(error)? {
                 self.tokens.push(tokens.index(0, token).map_err(error)?);
             }
         }
         for (k, &column) in columns.categories.iter().enumerate() {
-            let index = tokens.index(k, cells.text(column)?.to_string());
-            self.tokens.push(index.map_err(|reason| cells.location(column).error(reason))?);
+            let index = tokens.index(k, row.cell(column)?.text().into_owned());
+            self.tokens.push(index.map_err(|reason| row.location(column).error(reason))?);
         }
-        let statics = columns.statics.0.iter().chain(&columns.statics.1);
-        for (k, &column) in statics.enumerate() {
-            self.add_static(k, column, k < columns.statics.0.len(), cells, names[column])?;
-        }
-        let target = |&column: &usize| {
-            let cell = Value::Cell(cells.text(column)?.to_string());
-            Ok(Field::new(cell, cells.location(column)))
-        };
+        Ok(())
+    }
+
+    /// Adds the targets of a row.
+    pub(in crate::formats) fn add_targets(
+        &mut self,
+        row: &impl Row,
+        columns: &Columns,
+    ) -> Result<()> {
+        let target =
+            |&column: &usize| Ok(Field::new(row.cell(column)?.value(), row.location(column)));
         self.targets.push(columns.targets.iter().map(target).collect::<Result<_>>()?);
         Ok(())
     }
 
-    /// Keeps the value of a static column, or checks that it is the same as before.
+    /// Keeps the values of the static columns of a row, or checks that they are the same as before.
+    pub(in crate::formats) fn add_statics(
+        &mut self,
+        row: &impl Row,
+        columns: &Columns,
+        names: &[&str],
+    ) -> Result<()> {
+        let (numbers, categories) = &columns.statics;
+        for (k, &column) in numbers.iter().chain(categories).enumerate() {
+            self.add_static(k, column, k < numbers.len(), row, names[column])?;
+        }
+        Ok(())
+    }
+
     fn add_static(
         &mut self,
         k: usize,
         column: usize,
         is_number: bool,
-        cells: &Cells,
+        row: &impl Row,
         name: &str,
     ) -> Result<()> {
         if self.statics.len() <= k {
             self.statics.push(None);
         }
-        let text = cells.text(column)?;
-        let missing = if is_number { is_missing(text) } else { text.is_empty() };
-        if missing {
+        let cell = row.cell(column)?;
+        if if is_number { cell.is_missing() } else { cell.is_empty() } {
             return Ok(());
         }
-        let error = |reason: String| cells.location(column).error(reason);
+        let text = cell.text();
+        let error = |reason: String| row.location(column).error(reason);
         if is_number {
             let hint = ": data.read.csv.types says if it is a static-category";
-            number(text).map_err(|reason| error(reason + hint))?;
+            cell.number().map_err(|reason| error(reason + hint))?;
         }
         match &self.statics[k] {
-            None => self.statics[k] = Some((cells.line, text.to_string())),
-            Some((_, first)) if first == text => {}
-            Some((_, first)) if is_number && Decimal::parse(first) == Decimal::parse(text) => {}
-            Some((line, first)) => {
-                let (name, first, got) = (shown(name), shown(first), shown(text));
+            None => self.statics[k] = Some((row.number(), text.into_owned())),
+            Some((_, first)) if *first == text => {}
+            Some((_, first)) if is_number && Decimal::parse(first) == Decimal::parse(&text) => {}
+            Some((number, first)) => {
+                let (name, first, got) = (shown(name), shown(first), shown(&text));
+                let unit = self.unit.name();
                 let series = self
                     .id
                     .as_deref()
                     .map_or("the series".into(), |id| format!("series `{}`", shown(id)));
                 return Err(error(format!(
-                    "static column `{name}` changes within {series}: expected `{first}` as in line {line}, got \
+                    "static column `{name}` changes within {series}: expected `{first}` as in {unit} {number}, got \
                      `{got}`"
                 )));
             }
@@ -143,7 +180,7 @@ impl Series {
             return Ok(None);
         }
         let count = columns.statics.0.len();
-        let location = Location::Line { line: self.lines[0], column: 1 };
+        let location = self.unit.at(self.first, 0);
         let mut cells = std::mem::take(&mut self.statics).into_iter();
         let text = |cell: Option<(usize, String)>| cell.map_or(String::new(), |(_, text)| text);
         let numbers = cells.by_ref().take(count).map(|cell| match cell {
@@ -162,21 +199,17 @@ impl Series {
         self.time_form.form()
     }
 
-    pub(super) fn finish(
+    /// Returns the sequence of the series.
+    pub(in crate::formats) fn finish(
         mut self,
         columns: &Columns,
+        targets: Targets,
         names: &mut StaticNames,
     ) -> Result<RawSequence> {
         let statics = self.take_statics(columns, names)?;
         let features = columns.features.len();
         let order = self.order(columns)?;
-        let target = match columns.targets.is_empty() {
-            true => RawTarget::None,
-            false => {
-                let row = |&row: &usize| std::mem::take(&mut self.targets[row]);
-                RawTarget::Column(order.iter().map(row).collect())
-            }
-        };
+        let target = self.take_target(columns, targets, &order);
         let values = in_order(&self.values, features, &order);
         let made = &columns.time_features;
         let features = features + made.iter().map(|feature| feature.names().len()).sum::<usize>();
@@ -188,8 +221,7 @@ impl Series {
             Some(_) => std::mem::take(&mut self.tokens),
             None => in_order(&self.tokens, columns.categories.len(), &order),
         };
-        let column = columns.targets.first().copied().unwrap_or(0) + 1;
-        let location = Location::Line { line: self.lines[0], column };
+        let location = self.unit.at(self.first, columns.targets.first().copied().unwrap_or(0));
         Ok(RawSequence {
             id: self.id,
             values,
@@ -199,6 +231,22 @@ impl Series {
             target,
             location,
         })
+    }
+
+    /// Returns the target, with those of steps in an order.
+    fn take_target(&mut self, columns: &Columns, targets: Targets, order: &[usize]) -> RawTarget {
+        if columns.targets.is_empty() {
+            return RawTarget::None;
+        }
+        let mut rows = std::mem::take(&mut self.targets);
+        if targets != Targets::Once && rows.len() == order.len() {
+            rows = order.iter().map(|&row| std::mem::take(&mut rows[row])).collect();
+        }
+        match targets {
+            Targets::Rows | Targets::Once => RawTarget::Column(rows),
+            Targets::Texts => RawTarget::Many(rows.into_iter().flatten().collect()),
+            Targets::Numbers => RawTarget::Rows(rows),
+        }
     }
 
     /// Returns values, whose rows are in the order of the times, with the features that the times give.
@@ -220,24 +268,23 @@ impl Series {
         rows
     }
 
-    /// Returns the first line of the series.
-    pub(super) fn line(&self) -> usize {
-        self.lines[0]
+    /// Returns the number of the first row of the series.
+    pub(super) fn first(&self) -> usize {
+        self.first
     }
 
     /// Returns the rows in the order of their times.
     fn order(&self, columns: &Columns) -> Result<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.lines.len()).collect();
+        let mut order: Vec<usize> = (0..self.numbers.len()).collect();
         let Some(column) = columns.time else { return Ok(order) };
         order.sort_by_key(|&row| self.times[row]);
         match order.windows(2).find(|pair| self.times[pair[0]] == self.times[pair[1]]) {
             None => Ok(order),
             Some(pair) => {
-                let line = self.lines[pair[0].max(pair[1])];
-                let location = Location::Line { line, column: column + 1 };
-                let first = self.lines[pair[0].min(pair[1])];
-                let reason = format!("expected a new time, got the time of line {first} again");
-                Err(location.error(reason))
+                let number = self.numbers[pair[0].max(pair[1])];
+                let (unit, first) = (self.unit.name(), self.numbers[pair[0].min(pair[1])]);
+                let reason = format!("expected a new time, got the time of {unit} {first} again");
+                Err(self.unit.at(number, column).error(reason))
             }
         }
     }

@@ -1,0 +1,59 @@
+//! The values of a column in some rows of a file.
+
+use std::ops::Range;
+
+use parquet::data_type::ByteArray;
+
+use crate::formats::table::cell::Cell;
+
+/// The elements of a column.
+#[derive(Debug)]
+pub(super) enum Values {
+    Integers(Vec<i64>),
+    Unsigned(Vec<u64>),
+    Singles(Vec<f32>),
+    Doubles(Vec<f64>),
+    /// In UTF-8.
+    Texts(Vec<ByteArray>),
+    /// Nanoseconds since 1970.
+    Times {
+        nanoseconds: Vec<i128>,
+        utc: bool,
+    },
+}
+
+/// A column of some rows.
+#[derive(Debug)]
+pub(super) struct ColumnData {
+    pub(super) values: Values,
+    /// Whether each value is missing, if any is.
+    pub(super) missing: Option<Vec<bool>>,
+    /// For lists, the index of the first value of each row, and the number of all values.
+    pub(super) offsets: Option<Vec<usize>>,
+}
+
+impl ColumnData {
+    /// Returns the value with an index.
+    pub(super) fn cell(&self, at: usize) -> Cell<'_> {
+        if self.missing.as_ref().is_some_and(|missing| missing[at]) {
+            return Cell::Missing;
+        }
+        match &self.values {
+            Values::Integers(values) => Cell::Integer(values[at].into()),
+            Values::Unsigned(values) => Cell::Integer(values[at].into()),
+            Values::Singles(values) => Cell::Number(values[at].into()),
+            Values::Doubles(values) => Cell::Number(values[at]),
+            // Checked when it was decoded.
+            Values::Texts(values) => Cell::Text(values[at].as_utf8().unwrap_or_default()),
+            Values::Times { nanoseconds, utc } => {
+                Cell::Time { nanoseconds: nanoseconds[at], utc: *utc }
+            }
+        }
+    }
+
+    /// Returns the indices of the values of a row, if the column has lists.
+    pub(super) fn list(&self, row: usize) -> Option<Range<usize>> {
+        let offsets = self.offsets.as_ref()?;
+        Some(offsets[row]..offsets[row + 1])
+    }
+}

@@ -1,0 +1,169 @@
+//! A Parquet file and its row groups.
+
+use std::fs::File;
+use std::path::Path;
+
+use bytes::Bytes;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::{ChunkReader, FileReader};
+use parquet::file::serialized_reader::SerializedFileReader;
+
+use crate::error::{Error, Location, Result};
+use crate::formats::parquet::data::ColumnData;
+use crate::formats::parquet::decode::decode;
+use crate::formats::parquet::kind::{ParquetColumn, columns};
+
+/// A file whose schema has been read.
+pub(in crate::formats) struct ParquetFile {
+    reader: Box<dyn FileReader>,
+    columns: Vec<ParquetColumn>,
+}
+
+impl ParquetFile {
+    /// Opens a file.
+    pub(in crate::formats) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::file(path, error))?;
+        Self::new(file)
+    }
+
+    /// Takes the bytes of a file.
+    pub(in crate::formats) fn parse(bytes: Vec<u8>) -> Result<Self> {
+        Self::new(Bytes::from(bytes))
+    }
+
+    fn new(input: impl ChunkReader + 'static) -> Result<Self> {
+        let length = input.len();
+        let reader = contained(|| {
+            SerializedFileReader::new(input).map_err(|error| {
+                let reason = format!("not a Parquet file, or not all of one: {}", text(&error));
+                Location::Whole.caused_by(reason, error)
+            })
+        })?;
+        check_places(reader.metadata(), length)?;
+        let columns = columns(reader.metadata().file_metadata().schema_descr());
+        Ok(Self { reader: Box::new(reader), columns })
+    }
+
+    /// Returns the columns at the top level.
+    pub(super) fn columns(&self) -> &[ParquetColumn] {
+        &self.columns
+    }
+
+    /// Leaves out a column. Returns whether there was one of this name, besides others.
+    pub(super) fn leave_out(&mut self, name: &str) -> bool {
+        let count = self.columns.len();
+        if count > 1 {
+            self.columns.retain(|column| column.name != name);
+        }
+        self.columns.len() < count
+    }
+
+    /// Returns the number of row groups.
+    pub(super) fn groups(&self) -> usize {
+        self.reader.num_row_groups()
+    }
+
+    /// Returns the number of rows of a row group.
+    pub(super) fn rows(&self, group: usize) -> usize {
+        usize::try_from(self.reader.metadata().row_group(group).num_rows()).unwrap_or(0)
+    }
+
+    /// Checks that columns can be decompressed.
+    pub(super) fn check_compression(&self, wanted: &[bool]) -> Result<()> {
+        for group in self.reader.metadata().row_groups() {
+            for (at, column) in self.wanted(wanted) {
+                let chunk = group.columns().get(column.leaf);
+                let compression = chunk.map_or(Compression::UNCOMPRESSED, |c| c.compression());
+                let name = match compression {
+                    Compression::UNCOMPRESSED
+                    | Compression::SNAPPY
+                    | Compression::GZIP(_)
+                    | Compression::LZ4
+                    | Compression::LZ4_RAW => continue,
+                    Compression::ZSTD(_) => "zstd",
+                    Compression::BROTLI(_) => "brotli",
+                    Compression::LZO => "lzo",
+                };
+                let reason = format!(
+                    "column `{}` is compressed by {name}: expected snappy, gzip, lz4 or none",
+                    column.name
+                );
+                return Err(Location::Column(at + 1).error(reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads columns of a row group, whose first row has the number `first`. Others have no values.
+    pub(super) fn read(
+        &self,
+        group: usize,
+        wanted: &[bool],
+        first: usize,
+    ) -> Result<Vec<Option<ColumnData>>> {
+        let group = contained(|| self.reader.get_row_group(group).map_err(library))?;
+        let mut data: Vec<Option<ColumnData>> = self.columns.iter().map(|_| None).collect();
+        for (at, column) in self.wanted(wanted) {
+            let decoded = contained(|| decode(group.as_ref(), column, at, first));
+            data[at] = Some(decoded.map_err(|error| in_column(error, at))?);
+        }
+        Ok(data)
+    }
+
+    /// Returns the columns that are read, with their numbers.
+    fn wanted<'a>(
+        &'a self,
+        wanted: &'a [bool],
+    ) -> impl Iterator<Item = (usize, &'a ParquetColumn)> {
+        self.columns.iter().enumerate().filter(|(at, _)| wanted[*at])
+    }
+}
+
+/// Checks that the data of all columns are in the file.
+fn check_places(metadata: &ParquetMetaData, length: u64) -> Result<()> {
+    for group in metadata.row_groups() {
+        for chunk in group.columns() {
+            let begin = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+            let begin = begin.min(chunk.data_page_offset());
+            let end = begin.checked_add(chunk.compressed_size());
+            let is_inside = |end: i64| u64::try_from(end).is_ok_and(|end| end <= length);
+            if begin < 0 || chunk.compressed_size() < 0 || !end.is_some_and(is_inside) {
+                let name = chunk.column_path().string();
+                let reason =
+                    format!("the file is damaged: the data of column `{name}` are not in it");
+                return Err(Location::Whole.error(reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the result of reading, and an error where the library panics on a damaged file.
+fn contained<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Nothing that `read` has changed is used after a panic.
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+    result.unwrap_or_else(|_| Err(Location::Whole.error("the file is damaged")))
+}
+
+/// Names the column of an error without a location.
+fn in_column(error: Error, column: usize) -> Error {
+    match error {
+        Error::Parse { path, location: Location::Whole, reason, source } => {
+            Error::Parse { path, location: Location::Column(column + 1), reason, source }
+        }
+        other => other,
+    }
+}
+
+/// An error of the library, in one line.
+pub(super) fn library(error: ParquetError) -> Error {
+    Location::Whole.caused_by(text(&error), error)
+}
+
+fn text(error: &ParquetError) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("Parquet error: ").unwrap_or(line).chars().take(200).collect()
+}
