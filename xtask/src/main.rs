@@ -46,7 +46,7 @@ fn main() -> ExitCode {
             }
         },
         Some("bench" | "conformance") => forward::run(forward::COMPARE, &arguments),
-        Some("train" | "evaluate" | "predict" | "data" | "runs" | "compare") => {
+        Some("train" | "evaluate" | "predict" | "data" | "convert" | "runs" | "compare") => {
             forward::run(forward::TRAIN, &arguments)
         }
         None => Err("expected a command: `cargo xtask --help` lists them".into()),

@@ -29,7 +29,7 @@ fn forwarded(words: &[&str]) -> (String, Vec<String>) {
 
 #[test]
 fn training_builds_no_feature_that_it_does_not_need() {
-    for command in ["train", "evaluate", "predict", "data"] {
+    for command in ["train", "evaluate", "predict", "data", "convert"] {
         let words = [command, "--help", "a b", "--", "--set"];
         let (package, arguments) = forwarded(&words);
         let expected = "--profile cli --package ragged-cli --no-default-features --features parquet,tokenizers";

@@ -7,8 +7,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::{
-    compare, completions, data, download, evaluate, export, man, predict, program, runs, threads,
-    train,
+    compare, completions, convert, data, download, evaluate, export, man, predict, program, runs,
+    threads, train,
 };
 
 /// Shown by `--help` and in the man page, after the options.
@@ -66,6 +66,11 @@ enum Command {
     ///
     /// Prints what differs in their configurations, and their results.
     Compare(compare::Args),
+    /// Write a data set in another format
+    ///
+    /// The ending of OUT says the format: ts, csv, jsonl, npz, safetensors or parquet. The file is read back before it
+    /// appears, and has the same sequences and targets. What its format cannot hold is refused.
+    Convert(Box<convert::Args>),
     /// Download a data set of the UEA/UCR archive
     Download(download::Args),
     /// Print the completion script of a shell
@@ -116,6 +121,7 @@ fn dispatch(Cli { command, threads }: Cli) -> Result<(), Failure> {
         Command::Data(args) => data::run(args),
         Command::Runs(args) => runs::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Convert(args) => convert::run(*args),
         Command::Download(args) => download::run(args),
         Command::Completions(args) => completions::run(args, self::command()),
         Command::Man(args) => man::run(args, self::command()),

@@ -29,6 +29,7 @@ mod cli;
 mod compare;
 mod completions;
 mod console;
+mod convert;
 mod data;
 mod download;
 mod evaluate;

@@ -171,6 +171,33 @@ proptest! {
         }
     }
 
+    /// From every format to every other one.
+    #[test]
+    fn converted_files_have_the_same_examples(data in data(1), from in 0..6usize, to in 0..6usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |k: usize| folder.path().join(format!("{k}.{}", Format::ALL[k % 6].name()));
+        let (from, to) = (path(from), path(6 + to));
+        prop_assume!(Format::of(&from).unwrap().is_supported() && Format::of(&to).unwrap().is_supported());
+        let mut before = data;
+        for path in [from, to] {
+            match formats::write_verified(&path, &before) {
+                Ok(task) => {
+                    let options = ReadOptions { task, ..ReadOptions::default() };
+                    let after = formats::read(&path, &options).unwrap();
+                    prop_assert_eq!(after.fingerprint(), before.fingerprint());
+                    before = after;
+                }
+                Err(error) => {
+                    prop_assert!(error.to_string().contains(" hold "), "{}", error);
+                    prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().filter(|f| {
+                        f.as_ref().unwrap().path() == path
+                    }).count(), 0);
+                    break;
+                }
+            }
+        }
+    }
+
     #[test]
     fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for format in supported() {

@@ -30,10 +30,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", default_value = "data", value_hint = clap::ValueHint::DirPath)]
     data: PathBuf,
     /// Read the file in this format, whatever its ending
-    #[arg(long, value_parser = formats())]
+    #[arg(long, value_parser = format_names())]
     format: Option<Format>,
     /// Set what is predicted, where the file does not determine it
-    #[arg(long, value_parser = tasks())]
+    #[arg(long, value_parser = task_names())]
     task: Option<Task>,
     /// Set the number of sequences per batch
     #[arg(long, value_name = "N", default_value_t = 32)]
@@ -50,11 +50,11 @@ pub(crate) struct Args {
     svg: Option<PathBuf>,
 }
 
-fn formats() -> impl TypedValueParser<Value = Format> {
+pub(crate) fn format_names() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse())
 }
 
-fn tasks() -> impl TypedValueParser<Value = Task> {
+pub(crate) fn task_names() -> impl TypedValueParser<Value = Task> {
     let names =
         ["classification", "regression", "sequence-labelling", "step-regression", "transcription"];
     PossibleValuesParser::new(names)

@@ -93,6 +93,7 @@ pub(crate) mod task;
 mod time;
 mod token_columns;
 mod ts;
+mod verified;
 mod write;
 
 pub use column::{Column, Role};
@@ -102,4 +103,5 @@ pub use read::{parse, read, read_as};
 pub use schema::Schema;
 pub use table::{ColumnType, CsvColumns, TimeFeature};
 pub use task::Task;
+pub use verified::write_verified;
 pub use write::{to_bytes, write};

@@ -22,6 +22,15 @@ use crate::in_memory::InMemory;
 ///
 /// [`Error::File`] if it cannot be written, [`Error::Parse`] for content that the format cannot hold.
 pub fn write(path: &Path, dataset: &InMemory) -> Result<()> {
+    write_if(path, dataset, |_, _| Ok(()))
+}
+
+/// Writes a data set, unless `check` refuses the file, which it gets under another name, with its format.
+pub(super) fn write_if<T>(
+    path: &Path,
+    dataset: &InMemory,
+    check: impl FnOnce(&Path, Format) -> Result<T>,
+) -> Result<T> {
     let format = Format::of(path)?;
     let file = |error| Error::file(path, error);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -37,8 +46,9 @@ pub fn write(path: &Path, dataset: &InMemory) -> Result<()> {
     write_output(dataset, format, &mut out).map_err(|error| error.in_file(path))?;
     let out = out.into_inner().map_err(|error| file(error.into_error()))?;
     out.as_file().sync_all().map_err(file)?;
+    let checked = check(out.path(), format)?;
     out.persist(path).map_err(|error| file(error.error))?;
-    Ok(())
+    Ok(checked)
 }
 
 /// Returns the bytes of a file in `format`.
