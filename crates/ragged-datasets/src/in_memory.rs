@@ -1,10 +1,9 @@
-//! A data set in memory, and its fingerprint.
-
-use sha2::{Digest, Sha256};
+//! A data set in memory.
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
-use crate::example::{Example, Target};
+use crate::example::Example;
+use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
 use crate::formats::{parts, task};
 use crate::target_kind::TargetKind;
@@ -209,78 +208,14 @@ impl InMemory {
     /// by a line feed, other targets as `f32`. Numbers are little-endian, and every NaN counts as
     /// `7fc00000`, or `7ff8000000000000` among exact values.
     pub fn fingerprint(&self) -> String {
-        let mut sum = Sha256::new();
-        let add_values = |sum: &mut Sha256, values: &[f32]| {
-            for value in values {
-                let value = if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { *value };
-                sum.update(value.to_le_bytes());
-            }
-        };
-        let labels = self.target_kind.labels().unwrap_or_default();
-        let add_text = |sum: &mut Sha256, text: &str| {
-            sum.update(text.as_bytes());
-            sum.update(b"\n");
-        };
-        let add_label = |sum: &mut Sha256, class: u32| add_text(sum, &labels[class as usize]);
-        let parts = self.target_kind.parts();
-        let add_parts = |sum: &mut Sha256, values: &[f32]| {
-            for (value, part) in values.iter().zip(parts.iter().cycle()) {
-                match part.labels().and_then(|labels| labels.get(*value as usize)) {
-                    Some(label) if !value.is_nan() => add_text(sum, label),
-                    _ => add_values(sum, &[*value]),
-                }
-            }
-        };
-        for example in &self.examples {
-            sum.update((example.sequence.len() as u64).to_le_bytes());
-            match example.sequence.exact_values() {
-                Some(values) => {
-                    for value in values {
-                        let value = if value.is_nan() { f64::NAN } else { *value };
-                        sum.update(value.to_le_bytes());
-                    }
-                }
-                None => add_values(&mut sum, example.sequence.values()),
-            }
-            let ids = example.sequence.tokens().map_or(&[][..], StepTokens::ids);
-            for (at, &id) in ids.iter().enumerate() {
-                let column = self.token_columns.get(at % self.token_columns.len().max(1));
-                match column.and_then(|column| column.texts.get(id as usize)) {
-                    Some(text) => add_text(&mut sum, text),
-                    None => sum.update(id.to_le_bytes()),
-                }
-            }
-            if let Some(statics) = example.sequence.statics() {
-                for value in &statics.numbers {
-                    let value = if value.is_nan() { f64::NAN } else { *value };
-                    sum.update(value.to_le_bytes());
-                }
-                for (&id, column) in statics.categories.iter().zip(&self.static_columns.categories)
-                {
-                    match column.texts.get(id as usize) {
-                        Some(text) => add_text(&mut sum, text),
-                        None => sum.update(id.to_le_bytes()),
-                    }
-                }
-            }
-            match &example.target {
-                Target::Class(class) => add_label(&mut sum, *class),
-                Target::StepClasses(classes) => {
-                    classes.iter().for_each(|&class| add_label(&mut sum, class));
-                }
-                Target::Values(values) if parts.is_empty() => add_values(&mut sum, values),
-                Target::StepValues(values) if parts.is_empty() => {
-                    add_values(&mut sum, values.values());
-                }
-                Target::Values(values) => add_parts(&mut sum, values),
-                Target::StepValues(values) => add_parts(&mut sum, values.values()),
-                Target::Labels(labels) => {
-                    sum.update((labels.len() as u64).to_le_bytes());
-                    labels.iter().for_each(|&label| add_label(&mut sum, label));
-                }
-            }
-        }
-        sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut fingerprint = Fingerprint::new(self);
+        self.examples.iter().for_each(|example| fingerprint.add(example));
+        fingerprint.finish()
+    }
+
+    /// Returns the examples.
+    pub(crate) fn into_examples(self) -> Vec<Example> {
+        self.examples
     }
 }
 
@@ -331,7 +266,7 @@ impl Dataset for InMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::Sequence;
+    use crate::example::{Sequence, Target};
 
     fn example(features: usize, target: Target) -> Example {
         Example::new(Sequence::new(vec![0.0; features], features).unwrap(), target)

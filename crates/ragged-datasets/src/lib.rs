@@ -49,6 +49,7 @@
 mod dataset;
 mod error;
 mod example;
+mod fingerprint;
 pub mod forecast;
 pub mod formats;
 mod in_memory;
@@ -64,6 +65,7 @@ pub mod transforms;
 pub use dataset::Dataset;
 pub use error::{Error, Location, Result};
 pub use example::{Example, Sequence, Target};
+pub use fingerprint::fingerprint;
 pub use forecast::{Forecast, ForecastConfig, ForecastError, ForecastParts};
 pub use in_memory::InMemory;
 pub use loader::{

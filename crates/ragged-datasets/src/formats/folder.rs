@@ -50,6 +50,20 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Returns a file, or the files of a folder, which has no folders.
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let entries = entries(path)?;
+    let error = |path: &Path, reason: &str| Err(Location::Whole.error(reason).in_file(path));
+    match entries.iter().find(|entry| entry.is_dir()) {
+        Some(folder) => error(folder, "expected files to stream from, got a folder"),
+        None if entries.is_empty() => error(path, "expected a file, got an empty folder"),
+        None => Ok(entries),
+    }
+}
+
 /// Returns the content of a folder, sorted by name.
 fn entries(path: &Path) -> Result<Vec<PathBuf>> {
     let file = |error| Error::file(path, error);

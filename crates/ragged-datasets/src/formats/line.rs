@@ -17,7 +17,12 @@ pub(super) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, bytes: vec![], number: 0 }
+        Self::after(input, 0)
+    }
+
+    /// Continues a text after some lines.
+    pub(super) fn after(input: R, lines: usize) -> Self {
+        Self { input, bytes: vec![], number: lines }
     }
 
     /// Reads the next line, or `None` at the end of the input.

@@ -83,6 +83,7 @@ mod resolve;
 mod safetensors;
 mod schema;
 mod static_columns;
+mod stream;
 #[cfg_attr(
     not(feature = "parquet"),
     expect(dead_code, reason = "only Parquet files have cells with types, and lists")
@@ -101,6 +102,7 @@ pub use format::Format;
 pub use options::ReadOptions;
 pub use read::{parse, read, read_as};
 pub use schema::Schema;
+pub use stream::{StreamOptions, Streamed};
 pub use table::{ColumnType, CsvColumns, TimeFeature};
 pub use task::Task;
 pub use verified::write_verified;

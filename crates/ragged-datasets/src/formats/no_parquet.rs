@@ -13,12 +13,20 @@ use crate::tokens::text_tokenizer::Splitter;
 pub(super) enum ParquetFile {}
 
 impl ParquetFile {
-    pub(super) fn open(_: &Path) -> Result<Self> {
+    pub(super) fn open(_: &Path, _: &CsvColumns) -> Result<Self> {
         Err(missing())
     }
 
-    pub(super) fn parse(_: Vec<u8>) -> Result<Self> {
+    pub(super) fn parse(_: Vec<u8>, _: &CsvColumns) -> Result<Self> {
         Err(missing())
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        match *self {}
+    }
+
+    pub(super) fn rows(&self, _: usize) -> usize {
+        match *self {}
     }
 }
 
@@ -28,12 +36,22 @@ fn missing() -> Error {
 }
 
 pub(super) fn read(
-    file: ParquetFile,
+    file: &ParquetFile,
     _: &CsvColumns,
     _: &Splitter,
     _: &mut Collector,
 ) -> Result<()> {
-    match file {}
+    match *file {}
+}
+
+pub(super) fn read_groups(
+    file: &ParquetFile,
+    _: Option<usize>,
+    _: &CsvColumns,
+    _: &Splitter,
+    _: &mut Collector,
+) -> Result<bool> {
+    match *file {}
 }
 
 pub(super) fn write(_: &InMemory, _: &mut impl Write) -> Result<()> {

@@ -58,8 +58,8 @@ fn read_file(path: &Path, options: &ReadOptions, into: &mut Collector) -> Result
     into.begin(path);
     let read = match format {
         // Its content is read from several places.
-        Format::Parquet => parquet::ParquetFile::open(path)
-            .and_then(|file| parquet::read(file, &options.csv, &options.splitter()?, into)),
+        Format::Parquet => parquet::ParquetFile::open(path, &options.csv)
+            .and_then(|file| parquet::read(&file, &options.csv, &options.splitter()?, into)),
         _ => read_input(BufReader::new(file), format, options, into),
     };
     read.map_err(|error| error.in_file(path))
@@ -109,8 +109,8 @@ fn read_input(
         Format::Parquet => {
             let mut bytes = vec![];
             input.read_to_end(&mut bytes).map_err(io)?;
-            let file = parquet::ParquetFile::parse(bytes)?;
-            parquet::read(file, &options.csv, &options.splitter()?, into)
+            let file = parquet::ParquetFile::parse(bytes, &options.csv)?;
+            parquet::read(&file, &options.csv, &options.splitter()?, into)
         }
     }
 }

@@ -81,7 +81,12 @@ impl BatchPlan {
         };
         // Without this shuffle, batches of long sequences would follow each other.
         if let (Some(_), Some(seed)) = (rule.bucket_size, rule.sampler.seed()) {
-            batches.shuffle(&mut Generator::new(seed, Purpose::BatchOrder, Some(epoch), 0));
+            let generator = &mut Generator::new(seed, Purpose::BatchOrder, Some(epoch), 0);
+            let window = rule.sampler.window().unwrap_or(usize::MAX);
+            // Batches that begin in one window are mixed.
+            for near in batches.chunk_by_mut(|a, b| a.start / window == b.start / window) {
+                near.shuffle(generator);
+            }
         }
         Ok(Self { order, batches })
     }

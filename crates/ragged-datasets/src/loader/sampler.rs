@@ -3,7 +3,7 @@
 use ragged_sequence::random::{Generator, Purpose};
 use rand::seq::SliceRandom;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, check_size};
 use crate::loader::sample_weights::SampleWeights;
 use crate::loader::strata::Strata;
 
@@ -25,6 +25,19 @@ pub enum Sampler {
     Sequential,
     /// Every example once, in a new random order in each epoch.
     Shuffle {
+        /// The seed of the order.
+        seed: u64,
+    },
+    /// Every example once, in an order that visits neighbours together, for data that are read in blocks
+    /// ([`Streamed`](crate::formats::Streamed)).
+    ///
+    /// Blocks of neighbouring examples are shuffled; then the examples of each `buffer` consecutive blocks are shuffled
+    /// together. With one block, or a buffer of all, every order is equally likely.
+    Blocks {
+        /// The number of examples of a block, at least 1.
+        block: usize,
+        /// The number of blocks whose examples are mixed, at least 1.
+        buffer: usize,
         /// The seed of the order.
         seed: u64,
     },
@@ -63,6 +76,22 @@ impl Sampler {
                 indices.shuffle(&mut generator(*seed, Purpose::ExampleOrder));
                 indices
             }
+            Self::Blocks { block, buffer, seed } => {
+                check_size("block", *block, usize::MAX)?;
+                check_size("buffer", *buffer, usize::MAX)?;
+                let generator = &mut generator(*seed, Purpose::ExampleOrder);
+                let mut blocks: Vec<usize> = (0..len.div_ceil(*block)).collect();
+                blocks.shuffle(generator);
+                let mut order = Vec::with_capacity(len);
+                for mixed in blocks.chunks(*buffer) {
+                    let begin = order.len();
+                    let range =
+                        |&k: &usize| k * block..k.saturating_add(1).saturating_mul(*block).min(len);
+                    order.extend(mixed.iter().flat_map(range));
+                    order[begin..].shuffle(generator);
+                }
+                order
+            }
             Self::Weighted { weights, seed } => {
                 check_count("weights", weights.len(), len)?;
                 weights.draw(&mut generator(*seed, Purpose::WeightedDraw))?
@@ -79,6 +108,7 @@ impl Sampler {
         match self {
             Self::Sequential => None,
             Self::Shuffle { seed }
+            | Self::Blocks { seed, .. }
             | Self::Weighted { seed, .. }
             | Self::Stratified { seed, .. } => Some(*seed),
         }
@@ -88,7 +118,22 @@ impl Sampler {
     pub(crate) fn strata(&self) -> Option<&Strata> {
         match self {
             Self::Stratified { strata, .. } => Some(strata),
-            Self::Sequential | Self::Shuffle { .. } | Self::Weighted { .. } => None,
+            Self::Sequential
+            | Self::Shuffle { .. }
+            | Self::Blocks { .. }
+            | Self::Weighted { .. } => None,
+        }
+    }
+
+    /// Returns the number of consecutive examples of the order that are near each other in the data set, if only some
+    /// are.
+    pub(crate) fn window(&self) -> Option<usize> {
+        match self {
+            Self::Blocks { block, buffer, .. } => Some(block.saturating_mul(*buffer)),
+            Self::Sequential
+            | Self::Shuffle { .. }
+            | Self::Weighted { .. }
+            | Self::Stratified { .. } => None,
         }
     }
 }
@@ -114,6 +159,34 @@ mod tests {
             order.sort_unstable();
             assert_eq!(order, (0..50).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn blocks_are_a_permutation_in_which_neighbours_stay_near() {
+        let order = |len, block, buffer, epoch| {
+            Sampler::Blocks { block, buffer, seed: 3 }.indices(len, epoch).unwrap()
+        };
+        for (len, block, buffer) in [(100, 8, 3), (7, 1, 1), (5, 100, 2), (1, 1, 9), (64, 8, 8)] {
+            let mut sorted = order(len, block, buffer, 0);
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..len).collect::<Vec<_>>(), "{len} {block} {buffer}");
+        }
+        assert_eq!(order(100, 8, 3, 1), order(100, 8, 3, 1));
+        assert_ne!(order(100, 8, 3, 1), order(100, 8, 3, 2));
+        // Three blocks at a time. The last one is shorter and may be in any of the windows.
+        for window in order(96, 8, 3, 0).chunks(24) {
+            let blocks: std::collections::HashSet<usize> = window.iter().map(|i| i / 8).collect();
+            assert_eq!(blocks.len(), 3);
+            assert_ne!(window, sorted(window));
+        }
+        let error = Sampler::Blocks { block: 0, buffer: 1, seed: 0 }.indices(3, 0).unwrap_err();
+        assert_eq!(error.to_string(), "block is 0: expected at least 1");
+    }
+
+    fn sorted(indices: &[usize]) -> Vec<usize> {
+        let mut sorted = indices.to_vec();
+        sorted.sort_unstable();
+        sorted
     }
 
     #[test]

@@ -213,6 +213,9 @@ pub enum Order {
     /// of the data set. `bucket_size` changes the batches afterwards, so the proportions hold only
     /// without it.
     Stratified,
+    /// Every example once: blocks of `block_size` neighbours are shuffled, and then the examples of every `block_buffer`
+    /// blocks together. The only order for data that are streamed.
+    Blocks,
 }
 
 /// How targets that are values are scaled for the loss.
@@ -264,6 +267,19 @@ pub struct DataSection {
     pub augment: AugmentConfig,
     /// The order of the training examples in an epoch. Default `shuffle`.
     pub order: Order,
+    /// The number of neighbouring examples of a block, for the order `blocks`. Default 1024.
+    #[serde(skip_serializing_if = "is_block_size")]
+    pub block_size: usize,
+    /// The number of blocks whose examples are mixed, for the order `blocks`. Default 8.
+    #[serde(skip_serializing_if = "is_block_buffer")]
+    pub block_buffer: usize,
+    /// Whether examples stay in their files and are read when they are needed, for JSON lines and for Parquet with one
+    /// row per sequence. The results are the same. Default false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
+    /// The memory for examples that are streamed, in MiB, for each part of the data. Default 256.
+    #[serde(skip_serializing_if = "is_cache_mb")]
+    pub cache_mb: usize,
     /// The number of consecutive examples of the shuffled order that are sorted by length, so that the
     /// sequences of a batch have similar lengths; 0 for no sorting. Default 0.
     pub bucket_size: usize,
@@ -297,6 +313,10 @@ impl Default for DataSection {
             target_transform: None,
             augment: AugmentConfig::default(),
             order: Order::Shuffle,
+            block_size: BLOCK_SIZE,
+            block_buffer: BLOCK_BUFFER,
+            stream: false,
+            cache_mb: CACHE_MB,
             bucket_size: 0,
             workers: 1,
             read: ReadOptions::default(),
@@ -323,6 +343,22 @@ impl DataSection {
     pub(crate) fn generates_held_out(&self) -> bool {
         self.is_generated() && self.forecast.is_none()
     }
+}
+
+const BLOCK_SIZE: usize = 1024;
+const BLOCK_BUFFER: usize = 8;
+const CACHE_MB: usize = 256;
+
+fn is_block_size(value: &usize) -> bool {
+    *value == BLOCK_SIZE
+}
+
+fn is_block_buffer(value: &usize) -> bool {
+    *value == BLOCK_BUFFER
+}
+
+fn is_cache_mb(value: &usize) -> bool {
+    *value == CACHE_MB
 }
 
 fn is_true(value: &bool) -> bool {

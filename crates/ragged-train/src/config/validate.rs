@@ -5,6 +5,7 @@ use ragged_datasets::tokens::{TokenizerFile, VocabularyConfig};
 use crate::config::error::ConfigError;
 use crate::config::experiment_config::ExperimentConfig;
 use crate::config::run_name::is_plain;
+use crate::config::sections::Order;
 use crate::error::Result;
 
 impl ExperimentConfig {
@@ -29,6 +30,10 @@ impl ExperimentConfig {
         let valid = self.data.valid_fraction;
         fraction("data.valid_fraction", valid, (0.0..1.0).contains(&valid))?;
         self.data.augment.check()?;
+        at_most("data.block_size", self.data.block_size, 1, 1 << 30)?;
+        at_most("data.block_buffer", self.data.block_buffer, 1, 1 << 30)?;
+        at_most("data.cache_mb", self.data.cache_mb, 1, 1 << 20)?;
+        self.validate_stream()?;
         if self.data.generates_held_out() && valid > 0.0 {
             let message = "data.valid_fraction is given, but validation data are generated too: expected \
                            held_out instead";
@@ -75,6 +80,25 @@ impl ExperimentConfig {
             at_most("train.batch_size x seq_length x input_size", batch, 1, 1 << 31)?;
         }
         Ok(())
+    }
+
+    /// Checks that what is streamed is read in an order for it.
+    fn validate_stream(&self) -> Result<()> {
+        let refuse = |why: &str| -> Result<()> {
+            let message = format!("data.stream is true, but {why}");
+            Err(ConfigError::conflict("data.stream", message).into())
+        };
+        match &self.data {
+            data if !data.stream => Ok(()),
+            data if data.is_generated() => refuse("the data are generated: expected false"),
+            data if data.forecast.is_some() => {
+                refuse("forecasts need whole series in memory: expected false")
+            }
+            data if data.order != Order::Blocks => refuse(
+                "other orders would read each block for every example: expected data.order = \"blocks\"",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Checks the sections about tokens.

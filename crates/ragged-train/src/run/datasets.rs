@@ -17,9 +17,10 @@ use crate::config::sections::DataSection;
 use crate::config::synthetic_sections::SumsSection;
 use crate::error::{Error, Result};
 use crate::run::data_files::{check_exists, check_unchanged, find, is_path, paths};
-use crate::run::data_fingerprint::{DataFingerprint, DataFingerprints};
+use crate::run::data_fingerprint::DataFingerprints;
 use crate::run::forecast_data::{input_format, open_forecast, test_windows};
 use crate::run::input_check::check_inputs;
+use crate::run::source::Source;
 use crate::run::tokenizer::with_tokenizer;
 use crate::run::tokens::{encode_tokens, fit_tokens, vocabulary_notes};
 
@@ -179,18 +180,17 @@ pub(crate) fn test_data(
     }
     match paths(section)? {
         (_, Some(path)) => {
-            let test = formats::read_as(&path, &section.read, schema)?;
-            let got = DataFingerprint::of(&test);
-            check_unchanged("test data", expected.test.as_ref(), Some(&got))
+            let test = Source::open(section, &path, Some(schema))?;
+            check_unchanged("test data", expected.test.as_ref(), Some(&test.fingerprint))
                 .map_err(Error::in_file(&path))?;
-            Ok(Arc::new(test))
+            Ok(test.data)
         }
         (path, None) => {
-            let whole = formats::read_as(&path, &section.read, schema)?;
-            let got = DataFingerprint::of(&whole);
-            check_unchanged("training and test data", expected.train.as_ref(), Some(&got))
+            let whole = Source::open(section, &path, Some(schema))?;
+            let got = Some(&whole.fingerprint);
+            check_unchanged("training and test data", expected.train.as_ref(), got)
                 .map_err(Error::in_file(&path))?;
-            Ok(hold_out(whole, seed)?.1)
+            Ok(hold_out(whole.data, seed)?.1)
         }
     }
 }
@@ -208,7 +208,7 @@ pub(crate) fn other_data(
         return test_data(&section, seed, schema, &DataFingerprints::default());
     }
     check_exists(Path::new(dataset), None)?;
-    Ok(Arc::new(formats::read_as(Path::new(dataset), &section.read, schema)?))
+    Ok(Source::open(&section, Path::new(dataset), Some(schema))?.data)
 }
 
 /// Returns the sequences of a file or directory without their targets.
@@ -278,40 +278,41 @@ fn files(section: &DataSection, seed: u64) -> Result<Files> {
     let columns;
     let (train, test): (AnyDataset, AnyDataset) = match test {
         Some(test) => {
-            let train = formats::read(&path, &section.read)?;
+            let train = Source::open(section, &path, None)?;
             // The classes keep the indices of the training file, and the features its order.
-            let data = formats::read_as(&test, &section.read, Schema::of(&train))?;
-            if data.features() != train.features() {
-                let (expected, got) = (train.features(), data.features());
+            let data = Source::open(section, &test, Some(&Schema::of(&train.data)))?;
+            if data.data.features() != train.data.features() {
+                let (expected, got) = (train.data.features(), data.data.features());
                 return Err(Error::in_file(&test)(Error::Features { expected, got }));
             }
-            notes.push(train.target_summary());
-            notes.extend_from_slice(train.notes());
-            notes.extend(data.notes().iter().filter(|note| !train.notes().contains(note)).cloned());
-            columns = train.columns().to_vec();
-            fingerprints.train = Some(DataFingerprint::of(&train));
-            fingerprints.test = Some(DataFingerprint::of(&data));
-            (Arc::new(train), Arc::new(data))
+            let known = train.data.notes();
+            notes.push(train.target_summary);
+            notes.extend_from_slice(known);
+            notes.extend(data.data.notes().iter().filter(|note| !known.contains(note)).cloned());
+            columns = train.columns;
+            fingerprints.train = Some(train.fingerprint);
+            fingerprints.test = Some(data.fingerprint);
+            (train.data, data.data)
         }
         None => {
-            let whole = formats::read(&path, &section.read)?;
-            notes.push(whole.target_summary());
-            notes.extend_from_slice(whole.notes());
-            columns = whole.columns().to_vec();
-            fingerprints.train = Some(DataFingerprint::of(&whole));
-            hold_out(whole, seed)?
+            let whole = Source::open(section, &path, None)?;
+            notes.push(whole.target_summary);
+            notes.extend_from_slice(whole.data.notes());
+            columns = whole.columns;
+            fingerprints.train = Some(whole.fingerprint);
+            hold_out(whole.data, seed)?
         }
     };
     if let Some(valid) = &section.valid {
         let path = find(section, valid);
         check_exists(&path, None)?;
-        let valid = formats::read_as(&path, &section.read, Schema::of(&train))?;
-        if valid.features() != train.features() {
-            let (expected, got) = (train.features(), valid.features());
+        let valid = Source::open(section, &path, Some(&Schema::of(&train)))?;
+        if valid.data.features() != train.features() {
+            let (expected, got) = (train.features(), valid.data.features());
             return Err(Error::in_file(&path)(Error::Features { expected, got }));
         }
-        fingerprints.valid = Some(DataFingerprint::of(&valid));
-        return Ok(((train, Some(Arc::new(valid)), test), fingerprints, notes, columns));
+        fingerprints.valid = Some(valid.fingerprint);
+        return Ok(((train, Some(valid.data), test), fingerprints, notes, columns));
     }
     if section.valid_fraction == 0.0 {
         return Ok(((train, None, test), fingerprints, notes, columns));
@@ -321,7 +322,7 @@ fn files(section: &DataSection, seed: u64) -> Result<Files> {
 }
 
 /// Splits the examples of one file into training and test data.
-fn hold_out(whole: InMemory, seed: u64) -> Result<(AnyDataset, AnyDataset)> {
-    let (train, test) = split(Arc::new(whole), 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
+fn hold_out(whole: AnyDataset, seed: u64) -> Result<(AnyDataset, AnyDataset)> {
+    let (train, test) = split(whole, 1.0 - TEST_FRACTION, derive_seed(seed, TEST))?;
     Ok((Arc::new(train), Arc::new(test)))
 }

@@ -14,11 +14,13 @@ use crate::run::tokenizer;
 /// Keys of the configuration that cannot change the weights of a run that has begun: names, places, how often files are
 /// written, and what is kept in memory. The places of data files are known by their content, and word vectors are read
 /// at the start only.
-const IRRELEVANT: [&str; 8] = [
+const IRRELEVANT: [&str; 10] = [
     "name",
     "data.dir",
     "data.base",
     "data.workers",
+    "data.stream",
+    "data.cache_mb",
     "model.embedding.weights",
     "train.recompute",
     "checkpoint.every_steps",
@@ -127,6 +129,10 @@ mod tests {
              [checkpoint]\nevery_steps = 7\n[train]\nrecompute = 100\n",
         );
         assert_eq!(before.differences(&now), []);
+        // Where examples are while they are not needed.
+        let data = "[data]\ndataset = \"a.jsonl\"\norder = \"blocks\"\n";
+        let now = identity(&format!("{data}stream = true\ncache_mb = 3\n"));
+        assert_eq!(identity(data).differences(&now), []);
     }
 
     /// Files are known by their content, generated data by their name.

@@ -20,6 +20,10 @@ pub(crate) fn train_loader(
     let sampler = match config.data.order {
         _ if overfit => Sampler::Sequential,
         Order::Shuffle => Sampler::Shuffle { seed },
+        Order::Blocks => {
+            let (block, buffer) = (config.data.block_size, config.data.block_buffer);
+            Sampler::Blocks { block, buffer, seed }
+        }
         Order::Balanced => Sampler::Weighted { weights: SampleWeights::balanced(train)?, seed },
         Order::Stratified => Sampler::Stratified { strata: Strata::of(train)?, seed },
     };

@@ -31,6 +31,7 @@ pub(crate) mod results;
 pub(crate) mod run_dir;
 pub(crate) mod run_lock;
 mod small_data;
+mod source;
 pub(crate) mod tagging;
 mod target_view;
 pub(crate) mod tensorboard;

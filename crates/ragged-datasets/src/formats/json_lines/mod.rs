@@ -17,5 +17,5 @@ mod target;
 mod texts;
 mod write;
 
-pub(super) use read::read;
+pub(super) use read::{read, read_after};
 pub(super) use write::write;

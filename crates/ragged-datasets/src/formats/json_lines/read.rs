@@ -45,7 +45,21 @@ pub(in crate::formats) fn read(
     splitter: &Splitter,
     into: &mut Collector,
 ) -> Result<()> {
-    let mut lines = Lines::new(input);
+    match read_after(input, 0, splitter, into)? {
+        (0, end) => Err(end.error("expected a sequence, got the end of the file")),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the sequences of a part of a file, which follows after some lines. Returns their number, and the location of the
+/// end.
+pub(in crate::formats) fn read_after(
+    input: impl BufRead,
+    before: usize,
+    splitter: &Splitter,
+    into: &mut Collector,
+) -> Result<(usize, Location)> {
+    let mut lines = Lines::after(input, before);
     let (mut sequences, mut named, mut targets, mut divided) = (0, false, false, false);
     while let Some(line) = lines.next()? {
         if line.text().is_empty() {
@@ -132,8 +146,9 @@ pub(in crate::formats) fn read(
         })?;
         sequences += 1;
     }
+    let end = lines.end().location(0);
     if sequences == 0 {
-        return Err(lines.end().error(0, "expected a sequence, got the end of the file"));
+        return Ok((0, end));
     }
     if named {
         into.column("id", Role::Id, "");
@@ -149,7 +164,7 @@ pub(in crate::formats) fn read(
     if targets {
         into.column("target", Role::Target, "");
     }
-    Ok(())
+    Ok((sequences, end))
 }
 
 /// Returns the number at a column that JSON does not have, as some libraries write it.

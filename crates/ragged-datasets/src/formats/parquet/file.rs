@@ -14,26 +14,32 @@ use crate::error::{Error, Location, Result};
 use crate::formats::parquet::data::ColumnData;
 use crate::formats::parquet::decode::decode;
 use crate::formats::parquet::kind::{ParquetColumn, columns};
+use crate::formats::table::csv_columns::CsvColumns;
 
 /// A file whose schema has been read.
 pub(in crate::formats) struct ParquetFile {
     reader: Box<dyn FileReader>,
     columns: Vec<ParquetColumn>,
+    /// Whether a column of row numbers is left out.
+    has_index: bool,
 }
+
+/// The name under which pandas writes the index of a table, if it has no name.
+const INDEX: &str = "__index_level_0__";
 
 impl ParquetFile {
     /// Opens a file.
-    pub(in crate::formats) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::formats) fn open(path: &Path, csv: &CsvColumns) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::file(path, error))?;
-        Self::new(file)
+        Self::new(file, csv)
     }
 
     /// Takes the bytes of a file.
-    pub(in crate::formats) fn parse(bytes: Vec<u8>) -> Result<Self> {
-        Self::new(Bytes::from(bytes))
+    pub(in crate::formats) fn parse(bytes: Vec<u8>, csv: &CsvColumns) -> Result<Self> {
+        Self::new(Bytes::from(bytes), csv)
     }
 
-    fn new(input: impl ChunkReader + 'static) -> Result<Self> {
+    fn new(input: impl ChunkReader + 'static, csv: &CsvColumns) -> Result<Self> {
         let length = input.len();
         let reader = contained(|| {
             SerializedFileReader::new(input).map_err(|error| {
@@ -42,8 +48,15 @@ impl ParquetFile {
             })
         })?;
         check_places(reader.metadata(), length)?;
-        let columns = columns(reader.metadata().file_metadata().schema_descr());
-        Ok(Self { reader: Box::new(reader), columns })
+        let mut columns = columns(reader.metadata().file_metadata().schema_descr());
+        let lists = [&csv.features, &csv.targets].into_iter().flatten().flatten();
+        let mut asked = lists.chain(&csv.series).chain(&csv.time).chain(csv.types.keys());
+        let all = columns.len();
+        if all > 1 && !asked.any(|name| name == INDEX) {
+            columns.retain(|column| column.name != INDEX);
+        }
+        let has_index = columns.len() < all;
+        Ok(Self { reader: Box::new(reader), columns, has_index })
     }
 
     /// Returns the columns at the top level.
@@ -51,22 +64,18 @@ impl ParquetFile {
         &self.columns
     }
 
-    /// Leaves out a column. Returns whether there was one of this name, besides others.
-    pub(super) fn leave_out(&mut self, name: &str) -> bool {
-        let count = self.columns.len();
-        if count > 1 {
-            self.columns.retain(|column| column.name != name);
-        }
-        self.columns.len() < count
+    /// Returns the name of a column that is left out, as it has the numbers of the rows.
+    pub(super) fn left_out(&self) -> Option<&'static str> {
+        self.has_index.then_some(INDEX)
     }
 
     /// Returns the number of row groups.
-    pub(super) fn groups(&self) -> usize {
+    pub(in crate::formats) fn groups(&self) -> usize {
         self.reader.num_row_groups()
     }
 
     /// Returns the number of rows of a row group.
-    pub(super) fn rows(&self, group: usize) -> usize {
+    pub(in crate::formats) fn rows(&self, group: usize) -> usize {
         usize::try_from(self.reader.metadata().row_group(group).num_rows()).unwrap_or(0)
     }
 

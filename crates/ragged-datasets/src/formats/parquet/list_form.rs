@@ -1,5 +1,7 @@
 //! Reading of tables in list form: one row per sequence.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::number::shown;
@@ -29,9 +31,10 @@ struct Plan<'a> {
     listed_targets: bool,
 }
 
-/// Reads all rows. Returns whether there are any.
+/// Reads the rows of some row groups. Returns whether there are any.
 pub(super) fn read(
     file: &ParquetFile,
+    groups: Range<usize>,
     header: &Header,
     columns: &Columns,
     used: &[bool],
@@ -39,8 +42,9 @@ pub(super) fn read(
     into: &mut Collector,
 ) -> Result<bool> {
     let plan = Plan::new(file, header, columns, splitter, into)?;
-    let (mut before, mut described) = (0, false);
-    for group in 0..file.groups() {
+    let mut before: usize = (0..groups.start).map(|group| file.rows(group)).sum();
+    let mut described = false;
+    for group in groups {
         let data = file.read(group, used, before + 1)?;
         for row in 0..file.rows(group) {
             let series = plan.series(&data, row, before + row + 1, into)?;

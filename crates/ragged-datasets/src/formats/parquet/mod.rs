@@ -26,5 +26,5 @@ mod rows;
 mod write;
 
 pub(super) use file::ParquetFile;
-pub(super) use read::read;
+pub(super) use read::{read, read_groups};
 pub(super) use write::write;

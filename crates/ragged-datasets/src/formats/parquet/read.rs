@@ -16,19 +16,32 @@ use crate::formats::table::long_form;
 use crate::formats::table::roles::Roles;
 use crate::tokens::text_tokenizer::Splitter;
 
-/// The name under which pandas writes the index of a table, if it has no name.
-const INDEX: &str = "__index_level_0__";
-
 /// Reads all sequences of a file.
 pub(in crate::formats) fn read(
-    mut file: ParquetFile,
+    file: &ParquetFile,
     csv: &CsvColumns,
     splitter: &Splitter,
     into: &mut Collector,
 ) -> Result<()> {
-    leave_out_index(&mut file, csv, into);
-    let file = &file;
+    match read_groups(file, None, csv, splitter, into)? {
+        true => Ok(()),
+        false => Err(Location::Whole.error("expected a row, got none")),
+    }
+}
+
+/// Reads the sequences of one row group of a table in list form, or those of all groups of any table. Returns whether there
+/// are any.
+pub(in crate::formats) fn read_groups(
+    file: &ParquetFile,
+    group: Option<usize>,
+    csv: &CsvColumns,
+    splitter: &Splitter,
+    into: &mut Collector,
+) -> Result<bool> {
     let columns = file.columns();
+    if let Some(name) = file.left_out() {
+        into.note(format!("column `{name}` is left out, as the numbers of the rows"));
+    }
     let header = Header::of_names(columns.iter().map(|column| column.name.as_str()).collect())?;
     let mut roles = Roles::find(&header, csv, into)?;
     let of_lists = is_of_lists(columns, &roles, into);
@@ -49,25 +62,20 @@ pub(in crate::formats) fn read(
     let types = long_form::input_types(&header, &roles, inferred, into);
     let plan = Columns::new(&header, roles, &types, &csv.time_features, into)?;
     file.check_compression(&used)?;
-    let any = match of_lists {
-        true => list_form::read(file, &header, &plan, &used, splitter, into)?,
-        false => {
-            let mut rows = ParquetRows::new(file, &used);
-            long_form::read(&mut rows, &header, &plan, splitter, into)?
+    match (of_lists, group) {
+        (true, group) => {
+            let groups = group.map_or(0..file.groups(), |group| group..group + 1);
+            list_form::read(file, groups, &header, &plan, &used, splitter, into)
         }
-    };
-    match any {
-        true => Ok(()),
-        false => Err(Location::Whole.error("expected a row, got none")),
-    }
-}
-
-/// Leaves out the row numbers that pandas writes.
-fn leave_out_index(file: &mut ParquetFile, csv: &CsvColumns, into: &mut Collector) {
-    let lists = [&csv.features, &csv.targets].into_iter().flatten().flatten();
-    let mut asked = lists.chain(&csv.series).chain(&csv.time).chain(csv.types.keys());
-    if !asked.any(|name| name == INDEX) && file.leave_out(INDEX) {
-        into.note(format!("column `{INDEX}` is left out, as the numbers of the rows"));
+        (false, None) => {
+            let mut rows = ParquetRows::new(file, &used);
+            long_form::read(&mut rows, &header, &plan, splitter, into)
+        }
+        (false, Some(_)) => {
+            let reason = "expected one row for each sequence, with lists of steps, to stream from: `ragged convert` \
+                          writes such a file";
+            Err(Location::Whole.error(reason))
+        }
     }
 }
 

@@ -1,0 +1,7 @@
+//! Data sets that stay in their files: blocks of sequences are read when their examples are.
+
+mod block_cache;
+mod blocks;
+mod streamed;
+
+pub use streamed::{StreamOptions, Streamed};
