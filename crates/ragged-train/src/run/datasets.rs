@@ -287,6 +287,7 @@ fn files(section: &DataSection, seed: u64) -> Result<Files> {
             }
             let known = train.data.notes();
             notes.push(train.target_summary);
+            notes.extend(train.cache_note);
             notes.extend_from_slice(known);
             notes.extend(data.data.notes().iter().filter(|note| !known.contains(note)).cloned());
             columns = train.columns;
@@ -297,6 +298,7 @@ fn files(section: &DataSection, seed: u64) -> Result<Files> {
         None => {
             let whole = Source::open(section, &path, None)?;
             notes.push(whole.target_summary);
+            notes.extend(whole.cache_note);
             notes.extend_from_slice(whole.data.notes());
             columns = whole.columns;
             fingerprints.train = Some(whole.fingerprint);

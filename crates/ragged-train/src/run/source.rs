@@ -16,6 +16,8 @@ pub(crate) struct Source {
     pub(crate) fingerprint: DataFingerprint,
     /// The decision what is predicted, as a sentence.
     pub(crate) target_summary: String,
+    /// That the cache is too small for the order, if it is.
+    pub(crate) cache_note: Option<String>,
     /// What the columns are read as.
     pub(crate) columns: Vec<Column>,
 }
@@ -33,6 +35,7 @@ impl Source {
             return Ok(Self {
                 fingerprint: DataFingerprint::of_streamed(&data)?,
                 target_summary: data.target_summary().into(),
+                cache_note: cache_note(section, data.mean_bytes()),
                 columns: data.columns().to_vec(),
                 data: Arc::new(data),
             });
@@ -44,8 +47,23 @@ impl Source {
         Ok(Self {
             fingerprint: DataFingerprint::of(&data),
             target_summary: data.target_summary(),
+            cache_note: None,
             columns: data.columns().to_vec(),
             data: Arc::new(data),
         })
     }
+}
+
+/// Returns a note if the examples that are mixed do not fit into the cache, so that each would be read several times.
+fn cache_note(section: &DataSection, bytes: usize) -> Option<String> {
+    let mixed = section.block_size.saturating_mul(section.block_buffer);
+    // Blocks begin and end within row groups.
+    let needed = mixed.saturating_mul(bytes).saturating_mul(2) >> 20;
+    let got = section.cache_mb;
+    (needed > got).then(|| {
+        format!(
+            "data.cache_mb is {got}, but {mixed} examples that are mixed need about {needed}: expected more, or fewer \
+             blocks (data.block_buffer), since examples are read again and again"
+        )
+    })
 }

@@ -51,6 +51,33 @@ impl ColumnData {
         }
     }
 
+    /// Copies floating-point numbers to places. Returns whether they are all finite as 32-bit floats, or missing.
+    pub(super) fn copy<'a>(
+        &self,
+        range: Range<usize>,
+        places: impl Iterator<Item = &'a mut f64>,
+    ) -> bool {
+        let mut valid = true;
+        match &self.values {
+            Values::Singles(values) => {
+                for (place, &value) in places.zip(&values[range]) {
+                    valid &= !value.is_infinite();
+                    *place = value.into();
+                }
+            }
+            Values::Doubles(values) => {
+                for (place, &value) in places.zip(&values[range]) {
+                    valid &= !(value as f32).is_infinite();
+                    *place = value;
+                }
+            }
+            Values::Integers(_) | Values::Unsigned(_) | Values::Texts(_) | Values::Times { .. } => {
+                return false;
+            }
+        }
+        valid
+    }
+
     /// Returns the indices of the values of a row, if the column has lists.
     pub(super) fn list(&self, row: usize) -> Option<Range<usize>> {
         let offsets = self.offsets.as_ref()?;

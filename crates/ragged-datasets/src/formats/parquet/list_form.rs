@@ -24,6 +24,8 @@ struct Plan<'a> {
     splitter: &'a Splitter,
     /// The columns of lists with one item for each step.
     lists: Vec<usize>,
+    /// Whether steps have numbers only, which need not be read one by one.
+    only_numbers: bool,
     /// Whether static columns have lists.
     listed_statics: bool,
     targets: Targets,
@@ -111,7 +113,22 @@ impl<'a> Plan<'a> {
         let (numbers, categories) = &columns.statics;
         let listed_statics = numbers.iter().chain(categories).any(|column| is_list(&column));
         let listed_targets = listed > 0;
-        Ok(Self { header, columns, splitter, lists, listed_statics, targets, listed_targets })
+        let is_number =
+            |column: &usize| is_list(&column) && found[*column].kind == Ok(Kind::Number);
+        let only_numbers = columns.time.is_none()
+            && columns.categories.is_empty()
+            && !listed_statics
+            && columns.features.iter().all(is_number);
+        Ok(Self {
+            header,
+            columns,
+            splitter,
+            lists,
+            only_numbers,
+            listed_statics,
+            targets,
+            listed_targets,
+        })
     }
 
     /// Returns the series of a row.
@@ -137,7 +154,14 @@ impl<'a> Plan<'a> {
         };
         let length = self.length(&whole, &self.lists, None)?;
         let mut series = Series::new(id, Unit::Row, number);
-        for item in 0..length {
+        let numbers = self.numbers(data, row, length);
+        if let Some(values) = &numbers {
+            series.add_values(number, length, values);
+            if length > 0 {
+                series.add_statics(&whole, columns, names)?;
+            }
+        }
+        for item in 0..if numbers.is_some() { 0 } else { length } {
             let step = at(Some(item));
             series.add_step(&step, columns, self.splitter, into.tokens())?;
             if item == 0 || self.listed_statics {
@@ -157,6 +181,24 @@ impl<'a> Plan<'a> {
             series.add_targets(&at(Some(item)), columns)?;
         }
         Ok(series)
+    }
+
+    /// Returns the features of all steps of a row, if they are numbers without one that must be refused.
+    fn numbers(&self, data: &[Option<ColumnData>], row: usize, length: usize) -> Option<Vec<f64>> {
+        if !self.only_numbers {
+            return None;
+        }
+        let features = &self.columns.features;
+        let mut values = vec![0.0; length * features.len()];
+        for (k, &column) in features.iter().enumerate() {
+            let column = data[column].as_ref()?;
+            let places = values.iter_mut().skip(k).step_by(features.len());
+            let is_valid = column.copy(column.list(row)?, places);
+            if !is_valid {
+                return None;
+            }
+        }
+        Some(values)
     }
 
     /// Returns the length of lists, which must be equal.

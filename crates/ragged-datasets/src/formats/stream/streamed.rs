@@ -111,6 +111,13 @@ impl Streamed {
         &self.surveyed.summary
     }
 
+    /// Returns the bytes of the features of an example, on average.
+    pub fn mean_bytes(&self) -> usize {
+        let Surveyed { lengths, features, .. } = &self.surveyed;
+        let steps = lengths.iter().sum::<usize>() / lengths.len().max(1);
+        steps * (4 * features + 4 * self.tokens.len()) + size_of::<Example>()
+    }
+
     /// Reads the examples of a block, with the indices of texts that they have among all texts.
     fn load(&self, block: usize) -> Result<Vec<Example>> {
         let mut collector = Collector::part(&self.options, &self.surveyed.schema);

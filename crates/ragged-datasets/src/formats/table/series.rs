@@ -103,6 +103,13 @@ impl Series {
         Ok(())
     }
 
+    /// Adds steps that have features only, `[length, features]`, all of one row.
+    #[cfg(feature = "parquet")]
+    pub(in crate::formats) fn add_values(&mut self, number: usize, length: usize, values: &[f64]) {
+        self.numbers.extend(std::iter::repeat_n(number, length));
+        self.values.extend_from_slice(values);
+    }
+
     /// Adds the targets of a row.
     pub(in crate::formats) fn add_targets(
         &mut self,
