@@ -1,10 +1,7 @@
 //! The content of a run's files, so that evaluation and resumption notice other data.
 
-use ragged_datasets::formats::Streamed;
-use ragged_datasets::{Dataset, InMemory, fingerprint};
+use ragged_datasets::{Dataset, InMemory};
 use serde::{Deserialize, Serialize};
-
-use crate::error::Result;
 
 /// The content of the files of a run, as saved in its checkpoints. Generated data have none.
 ///
@@ -41,15 +38,6 @@ impl DataFingerprint {
     /// Returns the fingerprint of a data set.
     pub fn of(data: &InMemory) -> Self {
         Self { sequences: data.len(), sha256: data.fingerprint() }
-    }
-
-    /// Returns the fingerprint of data that are streamed, which are read for it.
-    ///
-    /// # Errors
-    ///
-    /// Errors of the data set.
-    pub(crate) fn of_streamed(data: &Streamed) -> Result<Self> {
-        Ok(Self { sequences: data.len(), sha256: fingerprint(data)? })
     }
 }
 

@@ -7,8 +7,8 @@ use parquet::file::reader::RowGroupReader;
 
 use crate::error::{Location, Result};
 use crate::formats::parquet::data::{ColumnData, Values};
-use crate::formats::parquet::file::library;
 use crate::formats::parquet::kind::{Kind, ParquetColumn};
+use crate::formats::parquet::library_error::library;
 
 /// The number of rows that are decoded at a time.
 const ROWS: usize = 1 << 14;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use parquet::basic::Compression;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, FileReader};
 use parquet::file::serialized_reader::SerializedFileReader;
@@ -14,6 +13,7 @@ use crate::error::{Error, Location, Result};
 use crate::formats::parquet::data::ColumnData;
 use crate::formats::parquet::decode::decode;
 use crate::formats::parquet::kind::{ParquetColumn, columns};
+use crate::formats::parquet::library_error::{library, text};
 use crate::formats::table::csv_columns::CsvColumns;
 
 /// A file whose schema has been read.
@@ -164,15 +164,4 @@ fn in_column(error: Error, column: usize) -> Error {
         }
         other => other,
     }
-}
-
-/// An error of the library, in one line.
-pub(super) fn library(error: ParquetError) -> Error {
-    Location::Whole.caused_by(text(&error), error)
-}
-
-fn text(error: &ParquetError) -> String {
-    let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("Parquet error: ").unwrap_or(line).chars().take(200).collect()
 }

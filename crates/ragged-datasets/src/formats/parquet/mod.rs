@@ -20,6 +20,7 @@ mod data;
 mod decode;
 mod file;
 mod kind;
+mod library_error;
 mod list_form;
 mod read;
 mod rows;

@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::example::{Example, Target};
 use crate::formats::errors::unsupported;
-use crate::formats::parquet::file::library;
+use crate::formats::parquet::library_error::library;
 use crate::formats::table::header::{SERIES, is_role};
 use crate::in_memory::InMemory;
 use crate::target_kind::TargetKind;
