@@ -18,7 +18,7 @@
 //! and make the same update.
 //!
 //! [`Communicator`] is what the loop needs of processes: [`SingleProcess`] is the default, and with the feature `mpi`
-//! [`Mpi`] joins the processes that `mpirun` starts.
+//! `Mpi` joins the processes that `mpirun` starts.
 
 pub(crate) mod all_reduce;
 pub(crate) mod communicator;
