@@ -29,7 +29,7 @@ fn the_version_is_that_of_the_crate() {
 fn the_help_lists_every_command_and_the_exit_codes() {
     let (code, stdout, stderr) = ragged(&["--help"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert_eq!(subcommands().len(), 10);
+    assert_eq!(subcommands().len(), 11);
     for name in subcommands() {
         let line = stdout.lines().find(|line| line.trim_start().starts_with(&name));
         assert!(line.is_some(), "{stdout} lacks {name}");
