@@ -16,7 +16,8 @@
 //! one whose stderr was closed continues.
 //!
 //! The features are on by default, except for `mpi`. `download` (HTTP, TLS and zip archives), `completions` and `man`
-//! are the commands that training does not need. Without its feature a command is an error that says how to get it.
+//! are the commands that training does not need. A build without one of these
+//! features says how to get the command.
 //! `parquet` and `tokenizers` are for files of these kinds. `mpi`, which needs an MPI library, trains by the processes
 //! that `mpirun` starts.
 //!

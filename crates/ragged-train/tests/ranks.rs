@@ -78,7 +78,7 @@ fn config(text: &str, overrides: Overrides) -> ExperimentConfig {
     ExperimentConfig::parse(text, &overrides.collect::<Vec<_>>()).unwrap()
 }
 
-/// Interrupts the run after some updates, where this is rank `by`.
+/// Interrupts the run after some updates.
 struct StopAfter {
     left: usize,
 }
@@ -90,8 +90,8 @@ impl Observer for StopAfter {
     }
 }
 
-/// Runs `open` and what it returns on each of `size` ranks, of which rank `by` stops after `updates`. Returns what each
-/// rank came to.
+/// Opens a run on each of `size` ranks and trains, until rank `by` stops after `updates`. Returns for each rank whether the
+/// run has ended.
 fn on_ranks(
     size: usize,
     run: &Path,
@@ -177,6 +177,28 @@ fn a_run_resumes_with_another_number_of_ranks() {
             assert!(ends.iter().all(|end| matches!(end, Ok(f) if *f == finished)), "{ends:?}");
         }
         assert!(bytes(&moved) == bytes(&alone), "{overrides:?}");
+    }
+}
+
+/// The mean over a batch is that over its shards, weighted by their targets: equal up to rounding, for one process.
+#[test]
+fn shards_have_the_gradient_of_the_whole_batch() {
+    for overrides in [&[][..], &[("train.bptt_steps", "3")], &[("train.accumulate", "2")]] {
+        let folder = tempfile::tempdir().unwrap();
+        let first = |shards: &str| {
+            let path = folder.path().join(shards);
+            let all = [overrides, &[("train.epochs", "1"), ("train.shards", shards)]].concat();
+            let all = all.iter().map(|&(key, value)| Override::set(key, value));
+            let config = ExperimentConfig::parse(SMALL, &all.collect::<Vec<_>>()).unwrap();
+            let run = RunDir::create(&path, &config.to_toml().unwrap()).unwrap();
+            Experiment::new(config).unwrap().run(&run, &mut ()).unwrap();
+            let record = run.read_metrics().unwrap().remove(0);
+            [record.train.loss, record.grad_norm, record.valid.unwrap().loss]
+        };
+        let (whole, cut) = (first("1"), first("4"));
+        for (whole, cut) in whole.into_iter().zip(cut) {
+            assert!((whole - cut).abs() < 1e-4 * whole.abs(), "{overrides:?}: {whole} and {cut}");
+        }
     }
 }
 

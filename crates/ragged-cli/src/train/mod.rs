@@ -47,6 +47,10 @@ fn train(args: &Args, signals: Signals, ranks: &Ranks) -> Result<(), Failure> {
     }
     experiment.check_ranks(ranks.communicator()).map_err(|error| ranks.fail(error))?;
     let run = ranks.is_first().then(|| open_run(args, &experiment)).transpose();
+    let (size, shards) = (ranks.communicator().size(), experiment.config().train.shards);
+    if size > 1 && ranks.is_first() {
+        say(format!("{size} ranks share {shards} shards of each batch"));
+    }
     let epochs = experiment.config().train.epochs;
     match ranks.agree(run)? {
         Some(run) => {

@@ -8,8 +8,8 @@ use ragged_train::distributed::SingleProcess;
 
 use crate::failure::Failure;
 
-/// Variables with the number of processes, which MPICH and Open MPI set.
-const SIZES: [&str; 2] = ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE"];
+/// Variables with the rank of a process: of MPICH, of Open MPI, and of other launchers such as Slurm's.
+const RANKS: [&str; 3] = ["PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK"];
 
 /// The processes that train together.
 pub(crate) enum Ranks {
@@ -21,15 +21,14 @@ pub(crate) enum Ranks {
 impl Ranks {
     /// Joins the other processes, if there are any. They share the cores of a machine, unless `threads` are given.
     pub(crate) fn join(threads: Option<usize>) -> Result<Self, Failure> {
-        let size = SIZES.iter().find_map(|name| std::env::var(name).ok()?.parse::<usize>().ok());
-        match size {
+        match RANKS.iter().find_map(|name| std::env::var(name).ok()) {
             None => Ok(Self::One(SingleProcess)),
-            Some(size) => Self::of(size, threads),
+            Some(rank) => Self::of(&rank, threads),
         }
     }
 
     #[cfg(feature = "mpi")]
-    fn of(_: usize, threads: Option<usize>) -> Result<Self, Failure> {
+    fn of(_: &str, threads: Option<usize>) -> Result<Self, Failure> {
         let mpi = Mpi::join()?;
         if threads.is_none() && !crate::threads::are_given() {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -39,17 +38,20 @@ impl Ranks {
     }
 
     #[cfg(not(feature = "mpi"))]
-    fn of(size: usize, _: Option<usize>) -> Result<Self, Failure> {
-        if size == 1 {
+    fn of(rank: &str, _: Option<usize>) -> Result<Self, Failure> {
+        /// Variables with the number of processes, where the launcher sets one.
+        const SIZES: [&str; 2] = ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE"];
+
+        if SIZES.iter().any(|name| std::env::var(name).is_ok_and(|size| size == "1")) {
             return Ok(Self::One(SingleProcess));
         }
-        let rank = ["PMI_RANK", "OMPI_COMM_WORLD_RANK"].iter().find_map(|n| std::env::var(n).ok());
-        Err(match rank.as_deref() {
-            None | Some("0") => Failure::Failed(format!(
-                "mpirun has started {size} processes, but this build of ragged lacks `mpi`: install one with it by \
+        Err(match rank {
+            "0" => Failure::Failed(
+                "mpirun has started this process, but this build of ragged lacks `mpi`: install one with it by \
                  `cargo install --path crates/ragged-cli --features mpi`"
-            )),
-            Some(_) => Failure::Reported(1),
+                    .into(),
+            ),
+            _ => Failure::Reported(1),
         })
     }
 

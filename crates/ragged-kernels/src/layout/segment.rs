@@ -37,7 +37,7 @@ impl Position {
 }
 
 impl KernelLayout {
-    /// The number of segments of `steps` steps each, of which the last may have fewer; one for a batch without steps.
+    /// The number of segments of `steps` steps; the last may be shorter. A batch without steps has one.
     pub(crate) fn num_segments(&self, steps: usize) -> usize {
         self.steps.len().div_ceil(steps).max(1)
     }

@@ -107,7 +107,7 @@ pub fn evaluate<D: Dataset>(
     evaluate_on(&SingleProcess, model, loader, loss)
 }
 
-/// Computes the metrics of a model on a data set as [`evaluate`], of which each rank evaluates a share of the batches.
+/// Computes the metrics of a model on a data set as [`evaluate`] does, with the batches shared between the ranks.
 /// All ranks receive the metrics, which are the same for any number of ranks.
 ///
 /// # Errors

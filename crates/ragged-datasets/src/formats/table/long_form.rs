@@ -14,8 +14,8 @@ use crate::formats::table::series::{Series, Targets};
 use crate::formats::table::time_features::TimeFeature;
 use crate::tokens::text_tokenizer::Splitter;
 
-/// Returns the type of each input: the given one, the one of `inferred` with a note for whoever trains, or the one of
-/// the files before.
+/// Returns the type of each input: the one that is given, that of the files before, or else the one of `inferred`, which
+/// is noted.
 pub(in crate::formats) fn input_types(
     header: &Header,
     roles: &Roles,
