@@ -1,6 +1,7 @@
 //! Parquet files in a build without the feature `parquet`, which are refused.
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Location, Result};
@@ -20,14 +21,6 @@ impl ParquetFile {
     pub(super) fn parse(_: Vec<u8>, _: &CsvColumns) -> Result<Self> {
         Err(missing())
     }
-
-    pub(super) fn groups(&self) -> usize {
-        match *self {}
-    }
-
-    pub(super) fn rows(&self, _: usize) -> usize {
-        match *self {}
-    }
 }
 
 fn missing() -> Error {
@@ -44,13 +37,22 @@ pub(super) fn read(
     match *file {}
 }
 
-pub(super) fn read_groups(
+pub(super) fn survey(
     file: &ParquetFile,
-    _: Option<usize>,
     _: &CsvColumns,
     _: &Splitter,
     _: &mut Collector,
-) -> Result<bool> {
+) -> Result<Vec<(Range<usize>, usize)>> {
+    match *file {}
+}
+
+pub(super) fn read_rows(
+    file: &ParquetFile,
+    _: Range<usize>,
+    _: &CsvColumns,
+    _: &Splitter,
+    _: &mut Collector,
+) -> Result<()> {
     match *file {}
 }
 

@@ -19,5 +19,5 @@ mod read;
 mod rows;
 mod write;
 
-pub(super) use read::read;
+pub(super) use read::{Survey, read, read_after, survey};
 pub(super) use write::write;

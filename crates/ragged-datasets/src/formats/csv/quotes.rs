@@ -41,9 +41,11 @@ pub(super) struct MalformedQuote {
 }
 
 impl<R: Read> Quotes<R> {
-    pub(super) fn new(input: R, delimiter: u8) -> Self {
-        let location = Location::Line { line: 1, column: 1 };
-        Self { input, delimiter, state: State::Start, line: 1, cell: 1, opened: location }
+    /// Reads a text that follows after some lines.
+    pub(super) fn after(input: R, delimiter: u8, lines: usize) -> Self {
+        let line = lines + 1;
+        let location = Location::Line { line, column: 1 };
+        Self { input, delimiter, state: State::Start, line, cell: 1, opened: location }
     }
 
     fn here(&self) -> Location {
@@ -108,7 +110,7 @@ mod tests {
 
     fn read(text: &str) -> Result<String> {
         let mut out = String::new();
-        Quotes::new(text.as_bytes(), b',').read_to_string(&mut out).map(|_| out)
+        Quotes::after(text.as_bytes(), b',', 0).read_to_string(&mut out).map(|_| out)
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct CsvRows<R> {
     record: ByteRecord,
     /// The number of columns.
     width: usize,
+    /// The number of lines before those that the reader reads.
+    before: usize,
 }
 
 impl<R: BufRead> CsvRows<R> {
@@ -28,21 +30,28 @@ impl<R: BufRead> CsvRows<R> {
         if start.starts_with("\u{feff}".as_bytes()) {
             input.consume("\u{feff}".len());
         }
-        let mut reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .trim(Trim::All)
-            .flexible(true)
-            .from_reader(Quotes::new(Newlines::new(input), delimiter));
+        let mut reader = reader(input, delimiter, 0, true);
         let header = reader.byte_headers().map_err(failed)?.clone();
         // The reader is at the line after it, and has skipped empty lines before it.
         let line = (reader.position().line() as usize).saturating_sub(1).max(1);
-        let rows = Self { reader, record: ByteRecord::new(), width: header.len() };
+        let rows = Self { reader, record: ByteRecord::new(), width: header.len(), before: 0 };
         Ok((rows, header, line))
+    }
+
+    /// Reads some rows of `width` cells, which follow after the header and some other rows: `before` lines.
+    pub(super) fn after(input: R, delimiter: u8, before: usize, width: usize) -> Self {
+        let reader = reader(input, delimiter, before, false);
+        Self { reader, record: ByteRecord::new(), width, before }
+    }
+
+    /// Returns the line that is read next.
+    fn line(&self) -> usize {
+        self.before + self.reader.position().line() as usize
     }
 
     /// Returns the location of the end.
     pub(super) fn end(&self) -> Location {
-        Location::Line { line: self.reader.position().line() as usize, column: 1 }
+        Location::Line { line: self.line(), column: 1 }
     }
 }
 
@@ -59,11 +68,25 @@ impl<R: BufRead> Rows for CsvRows<R> {
         }
         // Counted back from the end of the record, which does not include empty lines before it.
         let breaks = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
-        let line = (self.reader.position().line() as usize).saturating_sub(1 + breaks);
+        let line = self.line().saturating_sub(1 + breaks);
         let cells = Cells { record: &self.record, line };
         cells.check_count(self.width)?;
         Ok(Some(cells))
     }
+}
+
+fn reader<R: BufRead>(
+    input: R,
+    delimiter: u8,
+    before: usize,
+    has_header: bool,
+) -> Reader<Quotes<Newlines<R>>> {
+    ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(Trim::All)
+        .flexible(true)
+        .has_headers(has_header)
+        .from_reader(Quotes::after(Newlines::new(input), delimiter, before))
 }
 
 fn failed(error: csv::Error) -> Error {

@@ -1,9 +1,8 @@
-//! Decoding of the values of a column.
+//! Decoding of the values of a column, some rows at a time.
 
 use half::f16;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, Int96};
-use parquet::file::reader::RowGroupReader;
 
 use crate::error::{Location, Result};
 use crate::formats::parquet::data::{ColumnData, Values};
@@ -20,19 +19,18 @@ struct Decoded<T> {
     repetition: Vec<i16>,
 }
 
-/// Decodes a column of a row group, whose first row has the number `first`. `at` is the number of the column.
+/// Decodes the next rows of a column, the first of which has the number `first`. `at` is the number of the column, and
+/// `most` the definition level of a value that is not null.
 pub(super) fn decode(
-    group: &dyn RowGroupReader,
+    reader: &mut ColumnReader,
     column: &ParquetColumn,
+    most: i16,
     at: usize,
     first: usize,
+    rows: usize,
 ) -> Result<ColumnData> {
-    let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-    let descriptor = group.metadata().schema_descr().column(column.leaf);
-    let most = descriptor.max_def_level();
     let kind = column.kind.as_ref().ok().copied();
     let place = Place { column, at, first, rows, most };
-    let reader = group.get_column_reader(column.leaf).map_err(library)?;
     match (reader, kind) {
         (ColumnReader::BoolColumnReader(reader), _) => {
             place.data(read(reader, rows)?, i64::from, Values::Integers)
@@ -99,28 +97,37 @@ pub(super) fn decode(
     }
 }
 
-/// Reads all rows of a column.
-fn read<T: DataType>(mut reader: ColumnReaderImpl<T>, rows: usize) -> Result<Decoded<T::T>> {
+/// Reads the next rows of a column.
+fn read<T: DataType>(reader: &mut ColumnReaderImpl<T>, rows: usize) -> Result<Decoded<T::T>> {
     let (mut values, mut definition, mut repetition) = (vec![], vec![], vec![]);
     let mut total = 0;
-    loop {
+    while total < rows {
         let (levels, repeated) = (Some(&mut definition), Some(&mut repetition));
-        let read = reader.read_records(ROWS, levels, repeated, &mut values);
+        let read = reader.read_records(ROWS.min(rows - total), levels, repeated, &mut values);
         match read.map_err(library)?.0 {
-            0 => break,
+            0 => {
+                let reason = "the file is damaged: a column has fewer rows than its row group";
+                return Err(Location::Whole.error(reason));
+            }
             read => total += read,
         }
-        if total > rows {
-            break;
-        }
-    }
-    if total != rows {
-        let more = if total > rows { "more" } else { "fewer" };
-        let reason =
-            format!("the file is damaged: expected {rows} rows in a row group, got {more}");
-        return Err(Location::Whole.error(reason));
     }
     Ok(Decoded { values, definition, repetition })
+}
+
+/// Skips the next rows of a column. Returns how many there were.
+pub(super) fn skip(reader: &mut ColumnReader, rows: usize) -> Result<usize> {
+    let skipped = match reader {
+        ColumnReader::BoolColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::Int32ColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::Int64ColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::Int96ColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::FloatColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::DoubleColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::ByteArrayColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::FixedLenByteArrayColumnReader(reader) => reader.skip_records(rows),
+    };
+    skipped.map_err(library)
 }
 
 /// Where values are in a file.

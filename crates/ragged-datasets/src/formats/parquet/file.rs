@@ -1,25 +1,32 @@
 //! A Parquet file and its row groups.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
 use parquet::basic::Compression;
+use parquet::column::reader::ColumnReader;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, FileReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 
 use crate::error::{Error, Location, Result};
 use crate::formats::parquet::data::ColumnData;
-use crate::formats::parquet::decode::decode;
+use crate::formats::parquet::decode::{decode, skip};
 use crate::formats::parquet::kind::{ParquetColumn, columns};
 use crate::formats::parquet::library_error::{library, text};
 use crate::formats::table::csv_columns::CsvColumns;
+
+/// The bytes of the columns of a row group that are decoded at a time, about.
+const BYTES: usize = 8 << 20;
 
 /// A file whose schema has been read.
 pub(in crate::formats) struct ParquetFile {
     reader: Box<dyn FileReader>,
     columns: Vec<ParquetColumn>,
+    /// The number of rows before each row group, and of all rows.
+    starts: Vec<usize>,
     /// Whether a column of row numbers is left out.
     has_index: bool,
 }
@@ -56,7 +63,12 @@ impl ParquetFile {
             columns.retain(|column| column.name != INDEX);
         }
         let has_index = columns.len() < all;
-        Ok(Self { reader: Box::new(reader), columns, has_index })
+        let mut starts = vec![0];
+        for group in reader.metadata().row_groups() {
+            let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+            starts.push(starts.last().copied().unwrap_or(0) + rows);
+        }
+        Ok(Self { reader: Box::new(reader), columns, starts, has_index })
     }
 
     /// Returns the columns at the top level.
@@ -69,14 +81,27 @@ impl ParquetFile {
         self.has_index.then_some(INDEX)
     }
 
-    /// Returns the number of row groups.
-    pub(in crate::formats) fn groups(&self) -> usize {
-        self.reader.num_row_groups()
+    /// Returns the number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
     }
 
-    /// Returns the number of rows of a row group.
-    pub(in crate::formats) fn rows(&self, group: usize) -> usize {
-        usize::try_from(self.reader.metadata().row_group(group).num_rows()).unwrap_or(0)
+    /// Returns the row group with a row of the file, and its rows.
+    pub(super) fn group_of(&self, row: usize) -> (usize, Range<usize>) {
+        let group = self.starts.partition_point(|&start| start <= row).max(1) - 1;
+        (group, self.starts[group]..self.starts[group + 1])
+    }
+
+    /// Returns how many rows of a row group to decode at a time.
+    pub(super) fn step(&self, group: usize, wanted: &[bool]) -> usize {
+        let metadata = self.reader.metadata().row_group(group);
+        let size = |(_, column): (usize, &ParquetColumn)| {
+            metadata.columns().get(column.leaf).map_or(0, |chunk| chunk.uncompressed_size())
+        };
+        let bytes = self.wanted(wanted).map(size).fold(0i64, i64::saturating_add);
+        let rows = self.starts[group + 1] - self.starts[group];
+        let parts = usize::try_from(bytes).unwrap_or(0).div_ceil(BYTES).max(1);
+        rows.div_ceil(parts).max(1)
     }
 
     /// Checks that columns can be decompressed.
@@ -105,20 +130,53 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// Reads columns of a row group, whose first row has the number `first`. Others have no values.
-    pub(super) fn read(
+    /// Opens the columns of a row group that are read.
+    pub(super) fn open_group(
         &self,
         group: usize,
         wanted: &[bool],
-        first: usize,
-    ) -> Result<Vec<Option<ColumnData>>> {
+    ) -> Result<Vec<Option<ColumnReader>>> {
         let group = contained(|| self.reader.get_row_group(group).map_err(library))?;
-        let mut data: Vec<Option<ColumnData>> = self.columns.iter().map(|_| None).collect();
+        let mut readers: Vec<Option<ColumnReader>> = self.columns.iter().map(|_| None).collect();
         for (at, column) in self.wanted(wanted) {
-            let decoded = contained(|| decode(group.as_ref(), column, at, first));
+            let reader = contained(|| group.get_column_reader(column.leaf).map_err(library));
+            readers[at] = Some(reader.map_err(|error| in_column(error, at))?);
+        }
+        Ok(readers)
+    }
+
+    /// Decodes the next rows of opened columns. `rows` are their indices in the file.
+    pub(super) fn decode(
+        &self,
+        readers: &mut [Option<ColumnReader>],
+        rows: Range<usize>,
+    ) -> Result<Vec<Option<ColumnData>>> {
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        let mut data: Vec<Option<ColumnData>> = self.columns.iter().map(|_| None).collect();
+        for (at, column) in self.columns.iter().enumerate() {
+            let Some(reader) = &mut readers[at] else { continue };
+            let most = schema.column(column.leaf).max_def_level();
+            let decoded =
+                contained(|| decode(reader, column, most, at, rows.start + 1, rows.len()));
             data[at] = Some(decoded.map_err(|error| in_column(error, at))?);
         }
         Ok(data)
+    }
+
+    /// Skips the next rows of opened columns. Returns the fewest and the most that a column had.
+    pub(super) fn skip(
+        &self,
+        readers: &mut [Option<ColumnReader>],
+        rows: usize,
+    ) -> Result<(usize, usize)> {
+        let (mut least, mut most) = (rows, 0);
+        for (at, reader) in readers.iter_mut().enumerate() {
+            let Some(reader) = reader else { continue };
+            let skipped = contained(|| skip(reader, rows));
+            let skipped = skipped.map_err(|error| in_column(error, at))?;
+            (least, most) = (least.min(skipped), most.max(skipped));
+        }
+        Ok((least, most))
     }
 
     /// Returns the columns that are read, with their numbers.

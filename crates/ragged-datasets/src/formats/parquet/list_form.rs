@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::number::shown;
+use crate::formats::parquet::chunks::{Chunk, Chunks};
 use crate::formats::parquet::data::ColumnData;
 use crate::formats::parquet::file::ParquetFile;
 use crate::formats::parquet::kind::Kind;
@@ -33,10 +34,10 @@ struct Plan<'a> {
     listed_targets: bool,
 }
 
-/// Reads the rows of some row groups. Returns whether there are any.
+/// Reads the rows of a range. Returns whether there are any.
 pub(super) fn read(
     file: &ParquetFile,
-    groups: Range<usize>,
+    rows: Range<usize>,
     header: &Header,
     columns: &Columns,
     used: &[bool],
@@ -44,12 +45,11 @@ pub(super) fn read(
     into: &mut Collector,
 ) -> Result<bool> {
     let plan = Plan::new(file, header, columns, splitter, into)?;
-    let mut before: usize = (0..groups.start).map(|group| file.rows(group)).sum();
     let mut described = false;
-    for group in groups {
-        let data = file.read(group, used, before + 1)?;
-        for row in 0..file.rows(group) {
-            let series = plan.series(&data, row, before + row + 1, into)?;
+    let mut chunks = Chunks::new(file, used, rows);
+    while let Some(Chunk { data, rows }) = chunks.next()? {
+        for row in 0..rows.len() {
+            let series = plan.series(&data, row, rows.start + row + 1, into)?;
             if !described {
                 describe(&series, header, columns, splitter, into)?;
                 described = true;
@@ -57,7 +57,6 @@ pub(super) fn read(
             let sequence = series.finish(columns, plan.targets, into.statics())?;
             into.push(sequence)?;
         }
-        before += file.rows(group);
     }
     Ok(described)
 }

@@ -16,6 +16,7 @@
 //! A table is in list form if any column that is read has lists. Columns have the roles and types of
 //! [tables](crate::formats::CsvColumns); what a file says of a type is not inferred from cells.
 
+mod chunks;
 mod data;
 mod decode;
 mod file;
@@ -27,5 +28,5 @@ mod rows;
 mod write;
 
 pub(super) use file::ParquetFile;
-pub(super) use read::{read, read_groups};
+pub(super) use read::{read, read_rows, survey};
 pub(super) use write::write;

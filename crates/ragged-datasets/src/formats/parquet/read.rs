@@ -1,6 +1,8 @@
 //! Reading of Parquet files.
 
-use crate::error::{Location, Result};
+use std::ops::Range;
+
+use crate::error::{Error, Location, Result};
 use crate::formats::collect::Collector;
 use crate::formats::number::shown;
 use crate::formats::parquet::file::ParquetFile;
@@ -23,59 +25,139 @@ pub(in crate::formats) fn read(
     splitter: &Splitter,
     into: &mut Collector,
 ) -> Result<()> {
-    match read_groups(file, None, csv, splitter, into)? {
-        true => Ok(()),
-        false => Err(Location::Whole.error("expected a row, got none")),
-    }
+    let table = Table::open(file, csv, into)?;
+    let any = match table.of_lists {
+        true => table.read_lists(0..file.rows(), splitter, into)?,
+        false => {
+            let mut rows = ParquetRows::new(file, &table.used, 0..file.rows());
+            long_form::read(&mut rows, &table.header, &table.columns, splitter, into)?
+        }
+    };
+    if any { Ok(()) } else { Err(no_row()) }
 }
 
-/// Reads the sequences of one row group of a table in list form, or those of all groups of any table. Returns whether there
-/// are any.
-pub(in crate::formats) fn read_groups(
+/// Reads all sequences of a file one after another, as rows in long form must be. Returns parts of the file that consist
+/// of whole sequences: their rows, and the number of their sequences.
+pub(in crate::formats) fn survey(
     file: &ParquetFile,
-    group: Option<usize>,
     csv: &CsvColumns,
     splitter: &Splitter,
     into: &mut Collector,
-) -> Result<bool> {
-    let columns = file.columns();
-    if let Some(name) = file.left_out() {
-        into.note(format!("column `{name}` is left out, as the numbers of the rows"));
+) -> Result<Vec<(Range<usize>, usize)>> {
+    let table = Table::open(file, csv, into)?;
+    if table.of_lists {
+        return match table.read_lists(0..file.rows(), splitter, into)? {
+            true => Ok(parts(0..file.rows(), file, &table.used)),
+            false => Err(no_row()),
+        };
     }
-    let header = Header::of_names(columns.iter().map(|column| column.name.as_str()).collect())?;
-    let mut roles = Roles::find(&header, csv, into)?;
-    let of_lists = is_of_lists(columns, &roles, into);
-    if of_lists {
-        for (column, given) in &mut roles.inputs {
-            // One value for all steps.
-            if columns[*column].list.is_none() && given.is_none() {
-                *given = Some(ColumnType::Static);
+    let mut rows = ParquetRows::new(file, &table.used, 0..file.rows());
+    let firsts =
+        long_form::read_adjacent(&mut rows, &table.header, &table.columns, splitter, into)?;
+    match firsts.is_empty() {
+        false => Ok(parts(firsts.iter().map(|number| number - 1), file, &table.used)),
+        true => Err(no_row()),
+    }
+}
+
+/// Reads the sequences of some rows of a surveyed file.
+pub(in crate::formats) fn read_rows(
+    file: &ParquetFile,
+    rows: Range<usize>,
+    csv: &CsvColumns,
+    splitter: &Splitter,
+    into: &mut Collector,
+) -> Result<()> {
+    let table = Table::open(file, csv, into)?;
+    if table.of_lists {
+        return table.read_lists(rows, splitter, into).map(drop);
+    }
+    let mut rows = ParquetRows::new(file, &table.used, rows);
+    long_form::read_adjacent(&mut rows, &table.header, &table.columns, splitter, into).map(drop)
+}
+
+fn no_row() -> Error {
+    Location::Whole.error("expected a row, got none")
+}
+
+/// Divides the rows of a file where sequences begin, at about the places where decoding begins again in any case.
+fn parts(
+    begins: impl Iterator<Item = usize>,
+    file: &ParquetFile,
+    used: &[bool],
+) -> Vec<(Range<usize>, usize)> {
+    let next = |row: usize| {
+        let (group, rows) = file.group_of(row);
+        rows.end.min(row.saturating_add(file.step(group, used)))
+    };
+    let mut parts: Vec<(Range<usize>, usize)> = vec![];
+    for begin in begins {
+        match parts.last_mut() {
+            // `end` is where the part should end, until it does.
+            Some((rows, count)) if begin < rows.end => *count += 1,
+            last => {
+                if let Some((rows, _)) = last {
+                    rows.end = begin;
+                }
+                parts.push((begin..next(begin), 1));
             }
         }
     }
-    let used = used(columns.len(), &roles, into);
-    check_kinds(&header, columns, &roles, &used)?;
-    let inferred = match into.is_first_of_training() {
-        true => inferred(file, &header, &roles, of_lists)?,
-        false => vec![],
-    };
-    let types = long_form::input_types(&header, &roles, inferred, into);
-    let plan = Columns::new(&header, roles, &types, &csv.time_features, into)?;
-    file.check_compression(&used)?;
-    match (of_lists, group) {
-        (true, group) => {
-            let groups = group.map_or(0..file.groups(), |group| group..group + 1);
-            list_form::read(file, groups, &header, &plan, &used, splitter, into)
+    if let Some((rows, _)) = parts.last_mut() {
+        rows.end = file.rows();
+    }
+    parts
+}
+
+/// The columns of a file, with their roles.
+struct Table<'a> {
+    file: &'a ParquetFile,
+    header: Header<'a>,
+    columns: Columns,
+    /// Whether each column is read.
+    used: Vec<bool>,
+    /// Whether each row is a sequence.
+    of_lists: bool,
+}
+
+impl<'a> Table<'a> {
+    fn open(file: &'a ParquetFile, csv: &CsvColumns, into: &mut Collector) -> Result<Self> {
+        let columns = file.columns();
+        if let Some(name) = file.left_out() {
+            into.note(format!("column `{name}` is left out, as the numbers of the rows"));
         }
-        (false, None) => {
-            let mut rows = ParquetRows::new(file, &used);
-            long_form::read(&mut rows, &header, &plan, splitter, into)
+        let header = Header::of_names(columns.iter().map(|column| column.name.as_str()).collect())?;
+        let mut roles = Roles::find(&header, csv, into)?;
+        let of_lists = is_of_lists(columns, &roles, into);
+        if of_lists {
+            for (column, given) in &mut roles.inputs {
+                // One value for all steps.
+                if columns[*column].list.is_none() && given.is_none() {
+                    *given = Some(ColumnType::Static);
+                }
+            }
         }
-        (false, Some(_)) => {
-            let reason = "expected one row for each sequence, with lists of steps, to stream from: `ragged convert` \
-                          writes such a file";
-            Err(Location::Whole.error(reason))
-        }
+        let used = used(columns.len(), &roles, into);
+        check_kinds(&header, columns, &roles, &used)?;
+        let inferred = match into.is_first_of_training() {
+            true => inferred(file, &header, &roles, of_lists)?,
+            false => vec![],
+        };
+        let types = long_form::input_types(&header, &roles, inferred, into);
+        let columns = Columns::new(&header, roles, &types, &csv.time_features, into)?;
+        file.check_compression(&used)?;
+        Ok(Self { file, header, columns, used, of_lists })
+    }
+
+    /// Reads rows that are sequences. Returns whether there are any.
+    fn read_lists(
+        &self,
+        rows: Range<usize>,
+        splitter: &Splitter,
+        into: &mut Collector,
+    ) -> Result<bool> {
+        let Self { file, header, columns, used, .. } = self;
+        list_form::read(file, rows, header, columns, used, splitter, into)
     }
 }
 
@@ -151,7 +233,7 @@ fn inferred(
     }
     if texts.contains(&true) {
         file.check_compression(&texts)?;
-        let found = infer(ParquetRows::new(file, &texts), header, roles)?;
+        let found = infer(ParquetRows::new(file, &texts, 0..file.rows()), header, roles)?;
         types.extend(found.into_iter().filter(|(column, ..)| texts[*column]));
     }
     Ok(types)

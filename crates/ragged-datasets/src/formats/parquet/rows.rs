@@ -1,29 +1,26 @@
 //! The rows of a Parquet file.
 
+use std::ops::Range;
+
 use crate::error::{Location, Result};
+use crate::formats::parquet::chunks::{Chunk, Chunks};
 use crate::formats::parquet::data::ColumnData;
 use crate::formats::parquet::file::ParquetFile;
 use crate::formats::table::cell::{Cell, Row, Rows, Unit};
 
-/// The rows of some columns of a file, one row group after the other.
+/// The rows of some columns of a file.
 pub(super) struct ParquetRows<'a> {
-    file: &'a ParquetFile,
-    wanted: &'a [bool],
-    /// The next row group.
-    group: usize,
-    /// The columns of the current row group.
-    data: Vec<Option<ColumnData>>,
-    /// The number of rows of the current row group, and the next one of them.
-    rows: usize,
+    chunks: Chunks<'a>,
+    chunk: Chunk,
+    /// The next row of the chunk.
     at: usize,
-    /// The number of rows in the row groups before.
-    before: usize,
 }
 
 impl<'a> ParquetRows<'a> {
-    /// Starts at the first row.
-    pub(super) fn new(file: &'a ParquetFile, wanted: &'a [bool]) -> Self {
-        Self { file, wanted, group: 0, data: vec![], rows: 0, at: 0, before: 0 }
+    /// Starts before the first row of a range.
+    pub(super) fn new(file: &'a ParquetFile, wanted: &'a [bool], rows: Range<usize>) -> Self {
+        let chunk = Chunk { data: vec![], rows: 0..0 };
+        Self { chunks: Chunks::new(file, wanted, rows), chunk, at: 0 }
     }
 }
 
@@ -34,25 +31,23 @@ impl Rows for ParquetRows<'_> {
         Self: 'a;
 
     fn next(&mut self) -> Result<Option<ParquetRow<'_>>> {
-        while self.at == self.rows {
-            if self.group == self.file.groups() {
-                return Ok(None);
+        if self.at == self.chunk.rows.len() {
+            match self.chunks.next()? {
+                None => return Ok(None),
+                Some(chunk) => (self.chunk, self.at) = (chunk, 0),
             }
-            self.before += self.rows;
-            self.data = self.file.read(self.group, self.wanted, self.before + 1)?;
-            (self.rows, self.at) = (self.file.rows(self.group), 0);
-            self.group += 1;
         }
+        let row = self.at;
         self.at += 1;
-        let row = self.at - 1;
-        Ok(Some(ParquetRow { data: &self.data, row, item: None, number: self.before + self.at }))
+        let number = self.chunk.rows.start + self.at;
+        Ok(Some(ParquetRow { data: &self.chunk.data, row, item: None, number }))
     }
 }
 
 /// A row, or one step of the lists of a row.
 pub(super) struct ParquetRow<'a> {
     pub(super) data: &'a [Option<ColumnData>],
-    /// The index of the row in its row group.
+    /// The index of the row in its chunk.
     pub(super) row: usize,
     /// The index of the step in the lists of the row.
     pub(super) item: Option<usize>,

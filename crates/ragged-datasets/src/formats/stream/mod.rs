@@ -2,6 +2,7 @@
 
 mod block_cache;
 mod blocks;
+mod lines;
 mod streamed;
 
 pub use streamed::{StreamOptions, Streamed};

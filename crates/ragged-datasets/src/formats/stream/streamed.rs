@@ -55,8 +55,6 @@ impl Default for StreamOptions {
 /// ```
 pub struct Streamed {
     blocks: Blocks,
-    /// The index of the first example of each block, and the number of all examples.
-    starts: Vec<usize>,
     cache: BlockCache,
     options: ReadOptions,
     splitter: Splitter,
@@ -80,20 +78,14 @@ impl Streamed {
         stream: StreamOptions,
     ) -> Result<Self> {
         let splitter = options.splitter()?;
-        let blocks = Blocks::of(folder::files(path)?, options)?;
         let mut collector = Collector::survey(options, schema);
-        let mut starts = vec![0];
-        for block in 0..blocks.len() {
-            let first = blocks.is_first(block);
-            blocks.read(block, first, options, &splitter, &mut collector)?;
-            starts.push(collector.len());
-        }
+        let blocks = Blocks::survey(folder::files(path)?, options, &splitter, &mut collector)?;
         let surveyed = collector.finish_survey().map_err(|error| error.in_file(path))?;
         let tokens = surveyed.token_columns.iter().map(indices).collect();
         let categories = surveyed.static_columns.categories.iter().map(indices).collect();
         let cache = BlockCache::new(stream.cache_bytes);
         let options = options.clone();
-        Ok(Self { blocks, starts, cache, options, splitter, surveyed, tokens, categories })
+        Ok(Self { blocks, cache, options, splitter, surveyed, tokens, categories })
     }
 
     /// Returns the schema, with which later files are read.
@@ -121,7 +113,7 @@ impl Streamed {
     /// Reads the examples of a block, with the indices of texts that they have among all texts.
     fn load(&self, block: usize) -> Result<Vec<Example>> {
         let mut collector = Collector::part(&self.options, &self.surveyed.schema);
-        self.blocks.read(block, true, &self.options, &self.splitter, &mut collector)?;
+        self.blocks.read(block, &self.options, &self.splitter, &mut collector)?;
         let path = self.blocks.path(block);
         let changed = || {
             let reason = "the file has changed since it was opened";
@@ -131,7 +123,7 @@ impl Streamed {
         let texts = Renumbering::new(part.token_columns(), &self.tokens);
         let categories = Renumbering::new(&part.static_columns().categories, &self.categories);
         let (texts, categories) = (texts.ok_or_else(changed)?, categories.ok_or_else(changed)?);
-        let lengths = &self.surveyed.lengths[self.starts[block]..self.starts[block + 1]];
+        let lengths = &self.surveyed.lengths[self.blocks.sequences(block)];
         let examples = part.into_examples();
         if !examples.iter().map(|example| example.sequence.len()).eq(lengths.iter().copied()) {
             return Err(changed());
@@ -194,10 +186,9 @@ impl Dataset for Streamed {
 
     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
-        // The last block that does not begin after the example.
-        let block = self.starts.partition_point(|&start| start <= index) - 1;
+        let block = self.blocks.of(index);
         let examples = self.cache.get(block, || self.load(block))?;
-        let at = index - self.starts[block];
+        let at = index - self.blocks.sequences(block).start;
         examples.get(at).cloned().ok_or(Error::Index { index, len: self.len() })
     }
 

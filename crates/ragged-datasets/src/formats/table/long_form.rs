@@ -1,11 +1,11 @@
 //! Reading of the rows of a table in long form: one row per step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
 use crate::formats::collect::Collector;
 use crate::formats::number::shown;
-use crate::formats::table::cell::{Row, Rows};
+use crate::formats::table::cell::{Cell, Row, Rows};
 use crate::formats::table::column_type::ColumnType;
 use crate::formats::table::columns::{Columns, TOKENS};
 use crate::formats::table::header::Header;
@@ -54,7 +54,7 @@ fn known(name: &str, given: Option<ColumnType>, roles: &Roles, into: &mut Collec
     }
 }
 
-/// Reads all series of a table. Returns whether there are any.
+/// Reads all series of a table, whose rows may be in any order. Returns whether there are any.
 pub(in crate::formats) fn read(
     rows: &mut impl Rows,
     header: &Header,
@@ -65,26 +65,80 @@ pub(in crate::formats) fn read(
     let mut series: Vec<Series> = vec![];
     let mut by_id: HashMap<String, usize> = HashMap::new();
     while let Some(row) = rows.next()? {
-        if let Some(column) = columns.trailing
-            && !row.cell(column)?.is_empty()
-        {
-            let got = shown(&row.cell(column)?.text());
-            let reason = format!("expected an empty cell below no name, got `{got}`");
-            return Err(row.location(column).error(reason));
-        }
         let position = position(&row, header, columns, &mut by_id, &mut series)?;
-        let series = &mut series[position];
-        series.add_step(&row, columns, splitter, into.tokens())?;
-        series.add_statics(&row, columns, &header.names)?;
-        series.add_targets(&row, columns)?;
+        add(&row, &mut series[position], header, columns, splitter, into)?;
     }
     let Some(first) = series.first() else { return Ok(false) };
     describe(first, header, columns, splitter, into)?;
-    series.into_iter().try_for_each(|series| {
-        let sequence = series.finish(columns, Targets::Rows, into.statics())?;
-        into.push(sequence)
-    })?;
+    series.into_iter().try_for_each(|series| finish(series, columns, into))?;
     Ok(true)
+}
+
+/// Reads all series of a table, one after another, as their rows must be. Returns the numbers of their first rows.
+pub(in crate::formats) fn read_adjacent(
+    rows: &mut impl Rows,
+    header: &Header,
+    columns: &Columns,
+    splitter: &Splitter,
+    into: &mut Collector,
+) -> Result<Vec<usize>> {
+    let mut firsts = vec![];
+    let mut known: HashSet<String> = HashSet::new();
+    let mut current: Option<Series> = None;
+    while let Some(row) = rows.next()? {
+        let id = columns.series.map(|column| row.cell(column)).transpose()?;
+        let id = id.as_ref().map(Cell::text);
+        let series = match current.take() {
+            Some(series) if columns.text.is_none() && series.id() == id.as_deref() => series,
+            before => {
+                if let Some(before) = before {
+                    if firsts.len() == 1 {
+                        describe(&before, header, columns, splitter, into)?;
+                    }
+                    finish(before, columns, into)?;
+                }
+                if let (Some(column), Some(id)) = (columns.series, id.as_deref()) {
+                    check_new(&row, column, id, columns, header, &mut known)?;
+                }
+                firsts.push(row.number());
+                Series::new(id.map(Into::into), header.unit(), row.number())
+            }
+        };
+        add(&row, current.insert(series), header, columns, splitter, into)?;
+    }
+    if let Some(last) = current {
+        if firsts.len() == 1 {
+            describe(&last, header, columns, splitter, into)?;
+        }
+        finish(last, columns, into)?;
+    }
+    Ok(firsts)
+}
+
+/// Adds a row to its series.
+fn add(
+    row: &impl Row,
+    series: &mut Series,
+    header: &Header,
+    columns: &Columns,
+    splitter: &Splitter,
+    into: &mut Collector,
+) -> Result<()> {
+    if let Some(column) = columns.trailing
+        && !row.cell(column)?.is_empty()
+    {
+        let got = shown(&row.cell(column)?.text());
+        let reason = format!("expected an empty cell below no name, got `{got}`");
+        return Err(row.location(column).error(reason));
+    }
+    series.add_step(row, columns, splitter, into.tokens())?;
+    series.add_statics(row, columns, &header.names)?;
+    series.add_targets(row, columns)
+}
+
+fn finish(series: Series, columns: &Columns, into: &mut Collector) -> Result<()> {
+    let sequence = series.finish(columns, Targets::Rows, into.statics())?;
+    into.push(sequence)
 }
 
 /// Checks that the times of the first series have what is made of them, and records the roles of all columns.
@@ -114,6 +168,44 @@ pub(in crate::formats) fn describe(
     Ok(())
 }
 
+/// The error of a text whose series has one before.
+const TEXT_AGAIN: &str = "expected a new name, as each row has a whole text, got one again";
+
+/// Checks that a series has a name: rows without one are not one series.
+fn check_name(row: &impl Row, column: usize, id: &str) -> Result<()> {
+    match id {
+        "" => {
+            let reason = "expected the name of a series, got an empty cell";
+            Err(row.location(column).error(reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a series, which begins with a row, has no row before.
+fn check_new(
+    row: &impl Row,
+    column: usize,
+    id: &str,
+    columns: &Columns,
+    header: &Header,
+    known: &mut HashSet<String>,
+) -> Result<()> {
+    check_name(row, column, id)?;
+    if known.insert(id.into()) {
+        return Ok(());
+    }
+    if columns.text.is_some() {
+        return Err(row.location(column).error(TEXT_AGAIN));
+    }
+    let (id, name) = (shown(id), shown(header.names[column]));
+    let reason = format!(
+        "series `{id}` has rows before those of another: expected the rows of each one after another, to stream them \
+         (sort the file by `{name}`, or use `ragged convert`, which reads it into memory)"
+    );
+    Err(row.location(column).error(reason))
+}
+
 /// Returns the position of the series of a row, a new one where it is the first.
 fn position(
     row: &impl Row,
@@ -127,17 +219,14 @@ fn position(
     let known = by_id.get(id.as_deref().unwrap_or_default()).copied();
     match (known, columns.text, columns.series) {
         (Some(_), Some(_), Some(column)) => {
-            let reason = "expected a new name, as each row has a whole text, got one again";
-            return Err(row.location(column).error(reason));
+            return Err(row.location(column).error(TEXT_AGAIN));
         }
         // Without names of series, each text is one.
         (Some(_), Some(_), None) | (None, ..) => {}
         (Some(position), None, _) => return Ok(position),
     }
-    // Rows without a name are not one series.
-    if let (Some(column), Some("")) = (columns.series, id.as_deref()) {
-        let reason = "expected the name of a series, got an empty cell";
-        return Err(row.location(column).error(reason));
+    if let (Some(column), Some(id)) = (columns.series, id.as_deref()) {
+        check_name(row, column, id)?;
     }
     by_id.insert(id.as_deref().unwrap_or_default().into(), series.len());
     series.push(Series::new(id.map(Into::into), header.unit(), row.number()));

@@ -275,6 +275,11 @@ impl Series {
         rows
     }
 
+    /// Returns the name.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     /// Returns the number of the first row of the series.
     pub(super) fn first(&self) -> usize {
         self.first
