@@ -78,7 +78,7 @@ fn what_contradicts_a_stream_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     fs::write(dir.join("a.jsonl"), lines(30)).unwrap();
-    fs::write(dir.join("a.csv"), "series_id,x,target\na,1,k\nb,2,l\n").unwrap();
+    fs::write(dir.join("a.ts"), "@data\n1,2:k\n2,1:l\n").unwrap();
     let check = |words: &[&str], code: i32, part: &str| {
         let (got, _, stderr) =
             ragged(dir, &[&["train", "--set", "data.stream=true"], words].concat());
@@ -88,7 +88,7 @@ fn what_contradicts_a_stream_is_wrong_usage() {
     };
     check(&["--dataset", "a.jsonl"], 2, "expected data.order = \"blocks\"");
     check(&[], 2, "data.stream is true, but the data are generated: expected false");
-    check(&["--dataset", "a.csv", "--set", "data.order=blocks"], 1, "csv files cannot be streamed");
+    check(&["--dataset", "a.ts", "--set", "data.order=blocks"], 1, "ts files cannot be streamed");
     let words = ["--dataset", "a.jsonl", "--set", "data.order=blocks", "--set", "data.cache_mb=0"];
     check(&words, 2, "data.cache_mb");
 }

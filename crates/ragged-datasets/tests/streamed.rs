@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ragged_datasets::formats::{self, ReadOptions, Schema, StreamOptions, Streamed, Task};
+use ragged_datasets::formats::{
+    self, ColumnType, ReadOptions, Schema, StreamOptions, Streamed, Task,
+};
 use ragged_datasets::{Dataset, Example, InMemory, fingerprint};
 
 fn fixture(name: &str) -> PathBuf {
@@ -132,11 +134,128 @@ fn repeated_steps_and_given_tasks_are_those_of_the_options() {
     assert_eq!(streamed.length(0, 0).unwrap(), 6);
 }
 
+/// Rows of a table whose series follow one another: with times in any order, a category, static columns and empty cells.
+fn table(series: usize, target: impl Fn(usize, usize) -> String) -> String {
+    let mut table = "series_id,time,x,kind,place,size,target\n".to_string();
+    for k in 0..series {
+        let steps = k * 5 % 7 + 1;
+        for t in 0..steps {
+            let (time, kind) =
+                ((steps - 1 - t + k) % steps, ["up", "down", "still"][(k + t * t) % 3]);
+            let x = if (k + t) % 11 == 0 { String::new() } else { format!("{}.5", k * 10 + t) };
+            let (place, size) = (["north", "south"][k % 2], k % 4);
+            let target = target(k, t);
+            table += &format!("s{k},{time},{x},{kind},{place},{size},{target}\n");
+        }
+    }
+    table
+}
+
+fn typed() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    let types = [
+        ("kind", ColumnType::Category),
+        ("place", ColumnType::StaticCategory),
+        ("size", ColumnType::StaticNumber),
+    ];
+    options.csv.types = types.map(|(name, given)| (name.to_string(), given)).into();
+    options
+}
+
+#[test]
+fn tables_have_the_same_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let per_series = |k: usize, t: usize| {
+        if t == 0 || k.is_multiple_of(3) {
+            ["walk", "run"][k % 2].to_string()
+        } else {
+            String::new()
+        }
+    };
+    let per_step = |k: usize, t: usize| format!("{}", k + t);
+    let feeds = table(20, per_series);
+    for text in [
+        feeds.clone(),
+        feeds.replace('\n', "\r\n"),
+        feeds.replace('\n', "\r"),
+        format!("\u{feff}\n{feeds}\n\n"),
+        table(20, per_step),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        same_as_in_memory(&path, &typed());
+    }
+    for text in [
+        "x,target\n1,5\n2,5\n",
+        "text,target\n\"a b\",k\nc,l\nc,k\n",
+        "series_id,text,target\nk,a b,1.5\nl,a,2\n",
+    ] {
+        std::fs::write(&path, text).unwrap();
+        same_as_in_memory(&path, &ReadOptions::default());
+    }
+}
+
+/// Three blocks of lines, of which none ends within a series.
+#[test]
+fn blocks_of_a_table_are_whole_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let text =
+        table(30_000, |k, _| ["walk", "run", "stand"][k / 13_000].into()).replace('\n', "\r\n");
+    std::fs::write(&path, &text).unwrap();
+    assert!(text.len() > 3 << 20);
+    let data = formats::read(&path, &typed()).unwrap();
+    let streamed = open(&path, &typed(), 1 << 20);
+    assert_eq!(streamed.schema(), &Schema::of(&data));
+    assert_eq!(streamed.static_columns(), data.static_columns());
+    for index in (0..30_000).step_by(171).chain((0..30_000).rev().step_by(2997)) {
+        assert_eq!(
+            shown(&streamed.get(0, index).unwrap()),
+            shown(&data.get(0, index).unwrap()),
+            "{index}"
+        );
+    }
+    assert_eq!(fingerprint(&streamed).unwrap(), data.fingerprint());
+    // A folder of two files, of which each has a series `s0`.
+    let small = table(3, |_, _| "run".into());
+    std::fs::write(folder.path().join("b.csv"), &small).unwrap();
+    let all = formats::read(folder.path(), &typed()).unwrap();
+    let streamed = open(folder.path(), &typed(), 1 << 20);
+    assert_eq!((streamed.len(), fingerprint(&streamed).unwrap()), (30_003, all.fingerprint()));
+    assert_eq!(streamed.id(30_000), Some("s0"));
+    // Series that are not together.
+    let path = folder.path().join("b.csv");
+    std::fs::write(&path, small + "s1,9,1,up,south,1,run\n").unwrap();
+    let error = Streamed::open(&path, &typed(), None, StreamOptions::default()).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: line 13, column 1: series `s1` goes on after another one: expected the rows of each series one \
+             after another, to stream them (sort the file by `series_id`, or use `ragged convert`, which reads it \
+             into memory)",
+            path.display()
+        )
+    );
+    // A table that changes after it was opened.
+    std::fs::write(&path, table(3, |_, _| "run".into())).unwrap();
+    let streamed = open(&path, &typed(), 0);
+    std::fs::write(&path, table(3, |_, _| "run".into()).replace("s1,0", "s1,7")).unwrap();
+    assert!(streamed.get(0, 1).is_ok(), "another time is not seen");
+    std::fs::write(&path, table(3, |_, _| "run".into())).unwrap();
+    let streamed = open(&path, &typed(), 0);
+    let mut other = table(3, |_, _| "run".into());
+    let last = other.rfind("s2").unwrap();
+    other.replace_range(last..last + 2, "s3");
+    std::fs::write(&path, other).unwrap();
+    let error = streamed.get(0, 1).unwrap_err().to_string();
+    assert!(error.ends_with("b.csv: the file has changed since it was opened"), "{error}");
+}
+
 #[test]
 fn what_cannot_be_streamed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.csv");
-    std::fs::write(&path, "series_id,x\na,1\n").unwrap();
+    let path = folder.path().join("a.ts");
+    std::fs::write(&path, "@data\n1,2:x\n").unwrap();
     let error = |path: &Path| {
         let cache = StreamOptions::default();
         let error = Streamed::open(path, &ReadOptions::default(), None, cache).err().unwrap();
@@ -144,15 +263,17 @@ fn what_cannot_be_streamed_is_refused() {
     };
     assert_eq!(
         error(&path),
-        "csv files cannot be streamed: expected jsonl, or parquet with one row for each sequence (`ragged convert` \
-         writes them)"
+        "ts files cannot be streamed: expected csv, jsonl or parquet (`ragged convert` writes them)"
     );
     std::fs::create_dir(folder.path().join("b")).unwrap();
     assert!(error(folder.path()).contains("expected files to stream from, got a folder"));
     assert!(error(&folder.path().join("b")).contains("expected a file, got an empty folder"));
     if cfg!(feature = "parquet") {
         let long = error(&fixture("long.parquet"));
-        assert!(long.contains("`ragged convert` writes such a file"), "{long}");
+        assert!(
+            long.contains("expected the rows of each series one after another, to stream them"),
+            "{long}"
+        );
         let item = error(&fixture("bad/null-in-list.parquet"));
         assert!(item.starts_with("row 2, column 2, item 1: expected a value"), "{item}");
     }

@@ -86,3 +86,108 @@ impl<'a> Chunks<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int64Type};
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+    use crate::formats::table::cell::Cell;
+    use crate::formats::table::csv_columns::CsvColumns;
+
+    const SCHEMA: &str = "message table {
+        optional binary name (string);
+        required int64 number;
+        required group list (list) { repeated group list { required float element; } }
+    }";
+
+    /// Three row groups of several pages each, with texts of a dictionary, of which some are null, and lists.
+    fn written(version: WriterVersion) -> Vec<u8> {
+        let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+        let properties = WriterProperties::builder()
+            .set_writer_version(version)
+            .set_data_page_row_count_limit(5)
+            .set_write_batch_size(3)
+            .build();
+        let mut bytes = vec![];
+        let mut writer =
+            SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties)).unwrap();
+        for rows in [0..17, 17..18, 18..40] {
+            let mut group = writer.next_row_group().unwrap();
+            let rows: Vec<i64> = rows.collect();
+            let mut names = vec![];
+            let definition: Vec<i16> = rows.iter().map(|row| i16::from(row % 4 != 0)).collect();
+            for row in rows.iter().filter(|row| **row % 4 != 0) {
+                names.push(ByteArray::from(["a", "b", "c"][*row as usize % 3]));
+            }
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<ByteArrayType>().write_batch(&names, Some(&definition), None).unwrap();
+            column.close().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<Int64Type>().write_batch(&rows, None, None).unwrap();
+            column.close().unwrap();
+            let (mut values, mut definition, mut repetition) = (vec![], vec![], vec![]);
+            for &row in &rows {
+                let count = row % 4;
+                values.extend((0..count).map(|item| (row * 10 + item) as f32));
+                definition.extend(std::iter::repeat_n(i16::from(count > 0), count.max(1) as usize));
+                repetition.extend((0..count.max(1)).map(|item| i16::from(item > 0)));
+            }
+            let mut column = group.next_column().unwrap().unwrap();
+            let typed = column.typed::<FloatType>();
+            typed.write_batch(&values, Some(&definition), Some(&repetition)).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+        }
+        writer.close().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn every_range_of_rows_has_its_values_however_it_is_divided() {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            let mut file = ParquetFile::parse(written(version), &CsvColumns::default()).unwrap();
+            let wanted = [true; 3];
+            for bytes in [1, 150, 1 << 20] {
+                file.chunk_bytes = bytes;
+                for (begin, end) in
+                    (0..=40).flat_map(|begin| (begin..=40).map(move |end| (begin, end)))
+                {
+                    let mut chunks = Chunks::new(&file, &wanted, begin..end);
+                    let mut next = begin;
+                    while let Some(Chunk { data, rows }) = chunks.next().unwrap() {
+                        assert_eq!(rows.start, next);
+                        next = rows.end;
+                        for row in rows.clone() {
+                            check(&data, row - rows.start, row);
+                        }
+                    }
+                    assert_eq!(next, end);
+                }
+            }
+            file.chunk_bytes = 1;
+            assert_eq!((file.step(0, &wanted), file.step(2, &[false; 3])), (1, 22));
+        }
+    }
+
+    /// Checks the values of a row of the file.
+    fn check(data: &[Option<ColumnData>], at: usize, row: usize) {
+        let [Some(names), Some(numbers), Some(lists)] = data else { panic!("of three columns") };
+        let name = if row.is_multiple_of(4) {
+            Cell::Missing
+        } else {
+            Cell::Text(["a", "b", "c"][row % 3])
+        };
+        assert_eq!(names.cell(at), name);
+        assert_eq!(numbers.cell(at), Cell::Integer(row as i128));
+        let list: Vec<_> = lists.list(at).unwrap().map(|item| lists.cell(item)).collect();
+        let expected: Vec<_> =
+            (0..row % 4).map(|item| Cell::Number((row * 10 + item) as f64)).collect();
+        assert_eq!(list, expected);
+    }
+}

@@ -18,8 +18,8 @@ use crate::formats::parquet::kind::{ParquetColumn, columns};
 use crate::formats::parquet::library_error::{library, text};
 use crate::formats::table::csv_columns::CsvColumns;
 
-/// The bytes of the columns of a row group that are decoded at a time, about.
-const BYTES: usize = 8 << 20;
+/// The default of [`ParquetFile::chunk_bytes`].
+const CHUNK_BYTES: usize = 16 << 20;
 
 /// A file whose schema has been read.
 pub(in crate::formats) struct ParquetFile {
@@ -27,6 +27,8 @@ pub(in crate::formats) struct ParquetFile {
     columns: Vec<ParquetColumn>,
     /// The number of rows before each row group, and of all rows.
     starts: Vec<usize>,
+    /// The bytes of the columns of a row group that are decoded at a time, about.
+    pub(super) chunk_bytes: usize,
     /// Whether a column of row numbers is left out.
     has_index: bool,
 }
@@ -68,7 +70,7 @@ impl ParquetFile {
             let rows = usize::try_from(group.num_rows()).unwrap_or(0);
             starts.push(starts.last().copied().unwrap_or(0) + rows);
         }
-        Ok(Self { reader: Box::new(reader), columns, starts, has_index })
+        Ok(Self { reader: Box::new(reader), columns, starts, chunk_bytes: CHUNK_BYTES, has_index })
     }
 
     /// Returns the columns at the top level.
@@ -100,7 +102,7 @@ impl ParquetFile {
         };
         let bytes = self.wanted(wanted).map(size).fold(0i64, i64::saturating_add);
         let rows = self.starts[group + 1] - self.starts[group];
-        let parts = usize::try_from(bytes).unwrap_or(0).div_ceil(BYTES).max(1);
+        let parts = usize::try_from(bytes).unwrap_or(0).div_ceil(self.chunk_bytes).max(1);
         rows.div_ceil(parts).max(1)
     }
 

@@ -32,11 +32,12 @@ impl Default for StreamOptions {
     }
 }
 
-/// A data set whose examples stay in its files: JSON lines, or Parquet with one row per sequence.
+/// A data set whose examples stay in its files: JSON lines, or tables in CSV or Parquet. In a table with one row per step,
+/// the rows of each series must follow one another.
 ///
-/// Opening reads the files once, to check them and to decide what [`read`](crate::formats::read) decides. After that,
-/// memory holds the lengths and names of the sequences and a bounded cache of blocks: row groups of Parquet, and about
-/// 1 MiB of JSON lines. The examples are those of `read`, for any size of the cache. Orders that visit neighbours
+/// Opening reads the files, to check them and to decide what [`read`](crate::formats::read) decides. After that,
+/// memory holds the lengths and names of the sequences and a bounded cache of blocks: about 1 MiB of text, or 16 MiB of
+/// Parquet. The examples are those of `read`, for any size of the cache. Orders that visit neighbours
 /// together ([`Sampler::Blocks`](crate::Sampler::Blocks)) read each block about once.
 ///
 /// ```

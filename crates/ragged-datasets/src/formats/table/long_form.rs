@@ -200,7 +200,7 @@ fn check_new(
     }
     let (id, name) = (shown(id), shown(header.names[column]));
     let reason = format!(
-        "series `{id}` has rows before those of another: expected the rows of each one after another, to stream them \
+        "series `{id}` goes on after another one: expected the rows of each series one after another, to stream them \
          (sort the file by `{name}`, or use `ragged convert`, which reads it into memory)"
     );
     Err(row.location(column).error(reason))
