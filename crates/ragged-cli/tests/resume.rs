@@ -51,8 +51,9 @@ fn table(extreme: &str, target: impl Fn(usize) -> usize) -> String {
 }
 
 /// SIGKILL at 20 random moments, some runs more than once: between any two writes, in the middle of
-/// an epoch, before the first checkpoint, after the last epoch. Every third run has a validation loss of
-/// NaN, and every third an undefined metric: JSON has neither, and state was once lost with them.
+/// an epoch, before the first checkpoint, after the last epoch. Every fourth run has a validation loss of
+/// NaN, and every fourth an undefined metric: JSON has neither, and state was once lost with them. Every fourth reads
+/// its examples from their file.
 #[test]
 fn a_killed_run_ends_with_the_same_bytes() {
     let nan = Ground::with(TABLE_CONFIG, &table("3e38", |k| k % 10));
@@ -62,7 +63,10 @@ fn a_killed_run_ends_with_the_same_bytes() {
         assert!(metrics(ground).lines().any(|line| line.contains(want)), "{}", metrics(ground));
     }
     assert!(!metrics(&undefined).contains("\"loss\":\"NaN"));
-    let grounds = [Ground::new(), nan, undefined];
+    let stream = "[data]\nstream = true\norder = \"blocks\"\nblock_size = 4\nblock_buffer = 2\n";
+    let config = TABLE_CONFIG.replace("[data]\n", stream);
+    let streamed = Ground::with(&config, &table("0.5", |k| k % 10));
+    let grounds = [Ground::new(), nan, undefined, streamed];
     let mut rng = Generator::seed(6);
     let (mut kills, mut runs) = (0, 0);
     while kills < 20 {

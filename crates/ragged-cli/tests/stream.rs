@@ -47,14 +47,20 @@ fn a_streamed_run_has_the_results_of_one_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     fs::write(dir.join("a.jsonl"), lines(300)).unwrap();
-    let (code, _, stderr) = ragged(dir, &["convert", "a.jsonl", "a.parquet"]);
-    assert_eq!(code, 0, "{stderr}");
+    for other in ["a.parquet", "a.csv"] {
+        let (code, _, stderr) = ragged(dir, &["convert", "a.jsonl", other]);
+        assert_eq!(code, 0, "{stderr}");
+    }
     let stream = ["--set", "data.stream=true", "--set", "data.cache_mb=1"];
     for bucket in ["data.bucket_size=0", "data.bucket_size=32"] {
         let mut results = vec![];
-        for (dataset, options) in
-            [("a.jsonl", &[][..]), ("a.jsonl", &stream), ("a.parquet", &[]), ("a.parquet", &stream)]
-        {
+        for (dataset, options) in [
+            ("a.jsonl", &[][..]),
+            ("a.jsonl", &stream),
+            ("a.parquet", &[]),
+            ("a.parquet", &stream),
+            ("a.csv", &stream),
+        ] {
             let out = format!("run-{}-{}", results.len(), bucket.len());
             let words = ["train", "--dataset", dataset, "--out", &out, "--set", bucket];
             let (code, _, stderr) = ragged(dir, &[&words, &ORDER[..], options].concat());
