@@ -69,9 +69,7 @@ impl LabelSet {
     pub(super) fn check(&self, what: &str) -> Result<(), Error> {
         let Some(limit) = self.exceeded else { return Ok(()) };
         let hint = match limit {
-            FEW => format!(
-                " (up to {MANY} if the task is classification or data.read.csv.types says target-category)"
-            ),
+            FEW => format!(" (up to {MANY} if the task or data.read.csv.types says that they are)"),
             _ => String::new(),
         };
         let reason = format!(
