@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::example::Example;
 use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
-use crate::formats::{parts, task};
+use crate::formats::target_summary::TargetSummary;
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -185,12 +185,9 @@ impl InMemory {
     /// # Ok::<(), ragged_datasets::Error>(())
     /// ```
     pub fn target_summary(&self) -> String {
-        match &self.target_kind {
-            TargetKind::Parts { parts, per_step } => {
-                parts::summary(parts, *per_step, &self.examples)
-            }
-            kind => task::summary(kind, &self.examples),
-        }
+        let mut summary = TargetSummary::new(&self.target_kind);
+        self.examples.iter().for_each(|example| summary.add(&example.target));
+        summary.sentence()
     }
 
     /// Returns the examples in order.

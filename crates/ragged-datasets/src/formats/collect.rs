@@ -16,6 +16,7 @@ use crate::formats::options::ReadOptions;
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::schema::Schema;
 use crate::formats::static_columns::StaticNames;
+use crate::formats::target_evidence::TargetEvidence;
 use crate::formats::target_names::TargetNames;
 use crate::formats::task::Task;
 use crate::formats::token_columns::Tokens;
@@ -31,6 +32,10 @@ pub(super) struct Collector<'a> {
     /// Whether targets are parts even if all are numbers.
     wants_parts: bool,
     targets: TargetNames,
+    /// What the targets so far say about their kind.
+    evidence: TargetEvidence,
+    /// The class of all sequences of the current folder.
+    label: Option<String>,
     known: Option<&'a TargetKind>,
     /// Whether values are kept in 64 bits in any case.
     exact: bool,
@@ -40,7 +45,9 @@ pub(super) struct Collector<'a> {
     features: Option<usize>,
     tokens: Tokens,
     statics: StaticNames,
-    /// Each with the index of its file.
+    /// The number of sequences.
+    count: usize,
+    /// Each with the index of its file. None in a survey.
     sequences: Vec<(usize, RawSequence)>,
     /// Each with the index of its file.
     notes: Vec<(usize, String)>,
@@ -60,11 +67,17 @@ impl<'a> Collector<'a> {
     /// Creates a collector for data of a known schema, of a task, or of the kind found in the files.
     pub(super) fn new(options: &ReadOptions, schema: Option<&'a Schema>) -> Self {
         let names = FeatureNames::new(schema.and_then(|schema| schema.features.clone()));
+        let evidence = match schema {
+            Some(_) => TargetEvidence::of_known_kind(),
+            None => TargetEvidence::new(options.task.map(Task::predicts_numbers)),
+        };
         Self {
             task: options.task,
             repeat: options.repeat.map_or(1, |times| times.get().into()),
             wants_parts: options.parts,
             targets: TargetNames::new(schema),
+            evidence,
+            label: None,
             known: schema.map(|schema| &schema.targets),
             exact: schema.is_some_and(|schema| schema.exact),
             features: names.count(),
@@ -73,6 +86,7 @@ impl<'a> Collector<'a> {
             names,
             files: vec![],
             declared: vec![],
+            count: 0,
             sequences: vec![],
             notes: vec![],
             content_notes: vec![],
@@ -84,14 +98,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Creates a collector that keeps no values, for [`finish_survey`](Self::finish_survey).
+    /// Creates a collector that keeps no values and no targets, for [`finish_survey`](Self::finish_survey).
     pub(super) fn survey(options: &ReadOptions, schema: Option<&'a Schema>) -> Self {
         Self { survey: Some(Survey::default()), ..Self::new(options, schema) }
     }
 
-    /// Creates a collector for some sequences of surveyed files, whose values have the decided precision.
-    pub(super) fn part(options: &ReadOptions, schema: &'a Schema) -> Self {
-        Self { in_64_bits: Some(schema.exact), ..Self::new(options, Some(schema)) }
+    /// Creates a collector for some sequences of surveyed files, which are read as all sequences are.
+    pub(super) fn part(options: &ReadOptions, surveyed: &'a Surveyed) -> Self {
+        let schema = &surveyed.schema;
+        let mut part = Self::new(options, Some(schema));
+        part.in_64_bits = Some(schema.exact);
+        // Sequences without a step, and targets that are all numbers, do not say these.
+        part.features = Some(surveyed.features);
+        part.targets.expect(&surveyed.target_names);
+        part
     }
 
     /// Whether these are the training data, and not data that are read with their schema.
@@ -101,7 +121,7 @@ impl<'a> Collector<'a> {
 
     /// Whether the current file is the first of the training data, which decides the types of columns.
     pub(super) fn is_first_of_training(&self) -> bool {
-        self.is_training() && self.sequences.is_empty()
+        self.is_training() && self.count == 0
     }
 
     /// Adds a sentence that a person should read about the current file.
@@ -217,28 +237,31 @@ impl<'a> Collector<'a> {
             }
             *names = self.targets.known().to_vec();
         }
-        if let Some(survey) = &mut self.survey {
-            let features = self.features.unwrap_or(0);
-            let (values, tokens) =
-                (std::mem::take(&mut sequence.values), std::mem::take(&mut sequence.tokens));
-            survey.add(&values, features, &tokens, self.tokens.count());
+        if let Some(label) = self.label.as_ref().filter(|_| self.wants_targets()) {
+            let name = Value::Text(label.clone());
+            sequence.target = RawTarget::One(Field::new(name, sequence.location));
         }
-        self.sequences.push((self.file(), sequence));
+        let file = self.file();
+        self.evidence.add(file, &sequence.target, &self.targets);
+        match &mut self.survey {
+            Some(survey) => {
+                survey.add(&sequence, self.features.unwrap_or(0), self.tokens.count())?;
+            }
+            None => self.sequences.push((file, sequence)),
+        }
+        self.count += 1;
         Ok(())
     }
 
     /// Returns the number of sequences so far.
     pub(super) fn len(&self) -> usize {
-        self.sequences.len()
+        self.count
     }
 
-    /// Sets the target of all sequences from `begin` on to one label.
-    pub(super) fn relabel(&mut self, begin: usize, label: &str) {
+    /// Sets the class of all further sequences, whatever targets their files have. `None` ends that.
+    pub(super) fn label_all(&mut self, label: Option<&str>) {
+        self.label = label.map(String::from);
         if self.wants_targets() {
-            for (_, sequence) in &mut self.sequences[begin..] {
-                let name = Value::Text(label.into());
-                sequence.target = RawTarget::One(Field::new(name, sequence.location));
-            }
             self.declared.clear();
         }
     }

@@ -22,6 +22,17 @@ pub(super) enum Value {
     Cell(String),
 }
 
+impl Value {
+    /// Whether another value is written in the same way, so that all that is said of one field holds for both.
+    pub(super) fn is_written_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            // 0 and -0 are equal, but different labels.
+            (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b,
+        }
+    }
+}
+
 /// What a field is by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
@@ -78,6 +89,16 @@ impl Field {
         }
     }
 
+    /// Returns the value of [`number`](Self::number), without a reason if there is none.
+    pub(super) fn value_to_predict(&self) -> Option<f32> {
+        let value = match &self.value {
+            Value::Number(value) => *value,
+            Value::Integer(value) | Value::Code(value) => *value as f64,
+            Value::Text(text) | Value::Cell(text) => text.parse().ok()?,
+        };
+        Some(value as f32).filter(|value| value.is_finite())
+    }
+
     /// Returns the field as a label; the label of a number is its digits.
     pub(super) fn label(&self) -> Cow<'_, str> {
         match &self.value {
@@ -125,29 +146,6 @@ pub(super) enum RawTarget {
 }
 
 impl RawTarget {
-    /// Returns all fields, each with the index of its column.
-    pub(super) fn fields(&self) -> Box<dyn Iterator<Item = (usize, &Field)> + '_> {
-        match self {
-            Self::None => Box::new(std::iter::empty()),
-            Self::One(field) => Box::new(std::iter::once((0, field))),
-            Self::Many(fields) => Box::new(fields.iter().map(|field| (0, field))),
-            Self::Rows(rows) | Self::Column(rows) | Self::Named { rows, .. } => {
-                Box::new(rows.iter().flat_map(|fields| fields.iter().enumerate()))
-            }
-        }
-    }
-
-    /// Returns the first field of a column of cells that differs from one before it.
-    pub(super) fn change(&self) -> Option<&Field> {
-        let Self::Column(rows) = self else { return None };
-        let count = rows.first().map_or(0, Vec::len);
-        (0..count).find_map(|k| {
-            let mut given = rows.iter().filter_map(|row| row.get(k)).filter(|f| !f.is_empty());
-            let first = given.next()?;
-            given.find(|field| !field.same(first))
-        })
-    }
-
     /// Returns the kind and size of the target, as messages name it.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -192,6 +190,18 @@ mod tests {
         assert!(!cell("walk").same(&cell("Walk")));
         let integer = Field::new(Value::Integer(1), Location::Whole);
         assert!(integer.same(&cell("1.0")));
+    }
+
+    #[test]
+    fn a_value_to_predict_is_the_number() {
+        let texts = ["1", "-0", "1e60", "1e-60", "nan", "inf", "0,5", "", "walk", "1_0", " 1"];
+        let texts = texts.iter().map(|text| Value::Cell(text.to_string()));
+        let numbers = [1e39, f64::NAN, f64::INFINITY, -0.0, 0.1].map(Value::Number);
+        for value in texts.chain(numbers).chain([Value::Integer(1 << 100), Value::Code(3)]) {
+            let field = Field::new(value, Location::Whole);
+            let (got, expected) = (field.value_to_predict(), field.number().ok());
+            assert_eq!(got.map(f32::to_bits), expected.map(f32::to_bits), "{field:?}");
+        }
     }
 
     #[test]

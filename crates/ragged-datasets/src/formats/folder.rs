@@ -37,7 +37,7 @@ pub(super) fn read(
             let reason = "expected a folder name in UTF-8, which is the label of a class";
             return Err(Location::Whole.error(reason).in_file(folder));
         };
-        let first = into.len();
+        into.label_all(Some(label));
         for file in self::entries(folder)? {
             if file.is_dir() {
                 let reason = "expected a file in the folder of a class, got a folder";
@@ -45,7 +45,7 @@ pub(super) fn read(
             }
             read_file(&file, into)?;
         }
-        into.relabel(first, label);
+        into.label_all(None);
     }
     Ok(())
 }

@@ -53,6 +53,7 @@
 mod arrays;
 mod collect;
 mod column;
+mod column_evidence;
 mod content;
 mod csv;
 mod decimal;
@@ -62,7 +63,9 @@ mod feature_names;
 mod field;
 mod folder;
 mod format;
+mod ids;
 mod json_lines;
+mod label_set;
 mod labels;
 mod line;
 mod newlines;
@@ -75,13 +78,14 @@ mod number;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
-pub(crate) mod parts;
+mod parts;
 mod precision;
 mod raw_sequence;
 mod read;
 mod resolve;
 mod safetensors;
 mod schema;
+mod series_changes;
 mod static_columns;
 mod stream;
 #[cfg_attr(
@@ -89,8 +93,10 @@ mod stream;
     expect(dead_code, reason = "only Parquet files have cells with types, and lists")
 )]
 mod table;
+mod target_evidence;
 mod target_names;
-pub(crate) mod task;
+pub(crate) mod target_summary;
+mod task;
 mod time;
 mod token_columns;
 mod ts;

@@ -1,11 +1,13 @@
 //! Several targets with names and kinds of their own, in a table or in objects of JSON lines.
 
 use crate::error::{Error, Location, Result};
-use crate::example::{Example, Sequence, Target};
+use crate::example::{Sequence, Target};
+use crate::formats::column_evidence::{ColumnEvidence, Counts, First};
 use crate::formats::feature_names::list;
 use crate::formats::field::{Evidence, Field, RawTarget};
 use crate::formats::labels::{Vocabulary, distinct};
 use crate::formats::raw_sequence::RawSequence;
+use crate::formats::target_evidence::TargetEvidence;
 use crate::formats::target_names::TargetNames;
 use crate::formats::task::Task;
 use crate::target_kind::{PartKind, TargetKind, TargetPart};
@@ -15,13 +17,6 @@ const MOST_CLASSES: usize = 1 << 24;
 
 /// The error of the first bad field, with the index of its file.
 type InFile<T> = Result<T, (usize, Error)>;
-
-/// The fields of one column by their type.
-#[derive(Debug, Default, Clone, Copy)]
-struct Column {
-    numbers: usize,
-    names: usize,
-}
 
 /// Returns the fields of a target that has names, one row per step or one row.
 fn rows(target: &RawTarget) -> Option<&[Vec<Field>]> {
@@ -38,55 +33,39 @@ fn present(target: &RawTarget) -> impl Iterator<Item = (usize, &Field)> {
     fields.filter(|(_, field)| field.evidence() != Evidence::Missing)
 }
 
-fn count<'a>(
-    names: &TargetNames,
-    targets: impl Iterator<Item = (usize, &'a RawTarget)>,
-) -> Vec<Column> {
-    let mut columns = vec![Column::default(); names.known().len()];
-    for (k, field) in targets.flat_map(|(_, target)| present(target)) {
-        let Some(column) = columns.get_mut(k) else { continue };
-        match field.evidence() {
-            Evidence::Number => column.numbers += 1,
-            Evidence::Name | Evidence::Missing => column.names += 1,
-        }
-    }
-    columns
-}
-
 /// Whether the targets are parts: because `wanted` says so, because they are objects, or because there are several, of
 /// which some are classes.
-pub(super) fn are_parts<'a>(
+pub(super) fn are_parts(
     wanted: bool,
     task: Option<Task>,
     names: &TargetNames,
-    targets: impl Iterator<Item = (usize, &'a RawTarget)> + Clone,
+    targets: &TargetEvidence,
 ) -> InFile<bool> {
-    let named = |(_, target): (usize, &RawTarget)| matches!(target, RawTarget::Named { .. });
+    let forms = targets.forms();
     if task == Some(Task::Transcription) {
         return Ok(false);
     }
-    if targets.clone().any(named) {
+    if forms.objects {
         return Ok(true);
     }
-    let all_none = targets.clone().all(|(_, target)| matches!(target, RawTarget::None));
-    let unnamed = |(file, target): (usize, &RawTarget)| {
-        (rows(target).is_none() && !matches!(target, RawTarget::None)).then_some(file)
-    };
-    if wanted && let Some(file) = targets.clone().find_map(unnamed) {
+    if wanted && let Some(file) = forms.unnamed {
         let reason = "expected targets with names, which the columns of a table and the keys of objects in JSON \
                       lines have, for the heads of train.heads";
         return Err((file, Location::Whole.error(reason)));
     }
-    if all_none || names.known().is_empty() {
+    let count = names.known().len();
+    if !forms.any || count == 0 {
         return Ok(false);
     }
-    let columns = count(names, targets);
-    let is_class = |(k, column): (usize, &Column)| match (names.declared(k), task) {
+    let is_class = |k: usize| match (names.declared(k), task) {
         (Some(numbers), _) => !numbers,
         (None, Some(task)) => !task.predicts_numbers(),
-        (None, None) => column.names > 0 && column.names >= column.numbers,
+        (None, None) => targets.named(k).is_some_and(|column| {
+            let Counts { numbers, names } = column.counts();
+            names > 0 && names >= numbers
+        }),
     };
-    Ok(wanted || (columns.len() > 1 && columns.iter().enumerate().any(is_class)))
+    Ok(wanted || (count > 1 && (0..count).any(is_class)))
 }
 
 /// Decides what each of several targets is, and whether they are per step.
@@ -94,89 +73,71 @@ pub(super) fn are_parts<'a>(
 /// # Errors
 ///
 /// The index of the file and the error of the first field that does not match its column.
-pub(super) fn decide<'a>(
+pub(super) fn decide(
     task: Option<Task>,
     names: &TargetNames,
-    targets: impl Iterator<Item = (usize, &'a RawTarget)> + Clone,
+    targets: &TargetEvidence,
     notes: &mut Vec<String>,
 ) -> InFile<TargetKind> {
+    let whole = |reason: String| (0, Location::Whole.error(reason));
     if let Some(reason) = names.mismatch() {
-        return Err((0, Location::Whole.error(reason)));
+        return Err(whole(reason.into()));
     }
-    let columns = count(names, targets.clone());
     let mut parts = vec![];
-    for (k, column) in columns.into_iter().enumerate() {
-        let (name, total) = (names.shown(k), column.numbers + column.names);
-        if total == 0 {
-            let reason = format!("target `{name}`: expected values, got missing ones only");
-            return Err((0, Location::Whole.error(reason)));
-        }
-        let fields = || {
-            let of =
-                move |(file, target)| present(target).map(move |(at, field)| (file, at, field));
-            targets.clone().flat_map(of).filter(move |(_, at, _)| *at == k)
+    for k in 0..names.known().len() {
+        let name = names.shown(k);
+        let Some(column) = targets.named(k).filter(|column| column.counts().total() > 0) else {
+            return Err(whole(format!("target `{name}`: expected values, got missing ones only")));
         };
+        let counts = column.counts();
         let given = names.declared(k).or(task.map(Task::predicts_numbers));
-        let mut numbers = given.unwrap_or(column.numbers > column.names);
-        if given.is_none() && numbers && is_binary(fields().map(|(_, _, field)| field)) {
+        let mut numbers = given.unwrap_or(counts.is_of_numbers());
+        if given.is_none() && numbers && column.binary() == Some([true; 2]) {
             notes.push(format!(
                 "target: the numbers 0 and 1 of `{name}` are two classes (data.read.csv.types can say \
                  target-number)"
             ));
             numbers = false;
         }
-        for (file, _, field) in fields() {
-            check(given, numbers, column, field).map_err(|reason| {
-                (file, field.location.error(format!("target `{name}`: {reason}")))
+        for First { file, field, .. } in present_firsts(column) {
+            check(given, numbers, counts, field).map_err(|reason| {
+                (*file, field.location.error(format!("target `{name}`: {reason}")))
             })?;
         }
-        let name = names.known()[k].clone();
+        let known = names.known()[k].clone();
         if numbers {
-            parts.push(TargetPart { name, kind: PartKind::Values });
+            parts.push(TargetPart { name: known, kind: PartKind::Values });
             continue;
         }
-        let labels = distinct(fields().map(|(_, _, field)| field.label()), notes);
+        let labels = column.labels(&format!("target `{name}`"), true, false);
+        let labels = distinct(labels.map_err(|error| (0, error))?.into_iter(), notes);
         if labels.len() > MOST_CLASSES {
-            let (shown, got) = (names.shown(k), labels.len());
+            let got = labels.len();
             let reason =
-                format!("target `{shown}`: expected at most {MOST_CLASSES} classes, got {got}");
-            return Err((0, Location::Whole.error(reason)));
+                format!("target `{name}`: expected at most {MOST_CLASSES} classes, got {got}");
+            return Err(whole(reason));
         }
-        parts.push(TargetPart { name, kind: PartKind::Classes(labels) });
+        parts.push(TargetPart { name: known, kind: PartKind::Classes(labels) });
     }
-    let per_step = task.map_or_else(|| targets.map(|(_, t)| t).any(changes), Task::is_per_step);
+    let changes = targets.forms().objects_of_lists || targets.changes().any_present();
+    let per_step = task.map_or(changes, Task::is_per_step);
     Ok(TargetKind::Parts { parts, per_step })
 }
 
-/// Whether a target has several values within a sequence. A list has them, whatever its length.
-fn changes(target: &RawTarget) -> bool {
-    let mut first: Vec<Option<&Field>> = vec![];
-    matches!(target, RawTarget::Named { listed: true, .. })
-        || present(target).any(|(k, field)| {
-            if first.len() <= k {
-                first.resize(k + 1, None);
-            }
-            !first[k].get_or_insert(field).same(field)
-        })
-}
-
-/// Whether all fields are the numbers 0 or 1, and both occur.
-fn is_binary<'a>(fields: impl Iterator<Item = &'a Field>) -> bool {
-    let mut found = [false; 2];
-    for field in fields {
-        match field.number() {
-            Ok(0.0) => found[0] = true,
-            Ok(1.0) => found[1] = true,
-            _ => return false,
-        }
-    }
-    found == [true; 2]
+/// Returns the first field of each class that is not missing, in their order.
+fn present_firsts(column: &ColumnEvidence) -> impl Iterator<Item = &First> {
+    column.firsts().filter(|first| first.field.evidence() != Evidence::Missing)
 }
 
 /// Checks that a field that is not missing matches its column. `given` is what the configuration says.
-fn check(given: Option<bool>, numbers: bool, column: Column, field: &Field) -> Result<(), String> {
-    let Column { numbers: count, names } = column;
-    let total = count + names;
+pub(super) fn check(
+    given: Option<bool>,
+    numbers: bool,
+    column: Counts,
+    field: &Field,
+) -> Result<(), String> {
+    let Counts { numbers: count, names } = column;
+    let total = column.total();
     match (numbers, field.evidence()) {
         (true, Evidence::Name) if given.is_none() => {
             let label = || format!("expected a number, got the label {}", field.shown());
@@ -197,22 +158,18 @@ fn check(given: Option<bool>, numbers: bool, column: Column, field: &Field) -> R
 }
 
 /// Checks that the columns that are numbers by the configuration have no other cells.
-pub(super) fn check_declared<'a>(
-    names: &TargetNames,
-    targets: impl Iterator<Item = (usize, &'a RawTarget)>,
-) -> InFile<()> {
-    for (file, target) in targets {
-        for (k, field) in present(target).filter(|(k, _)| names.declared(*k) == Some(true)) {
-            field.number().map_err(|reason| {
-                let name = names.shown(k);
-                let reason = format!(
-                    "target `{name}`: {reason} (data.read.csv.types says that it is a target-number)"
-                );
-                (file, field.location.error(reason))
-            })?;
-        }
-    }
-    Ok(())
+pub(super) fn check_declared(names: &TargetNames, targets: &TargetEvidence) -> InFile<()> {
+    let declared = (0..targets.columns()).filter(|&k| names.declared(k) == Some(true));
+    let columns = declared.filter_map(|k| Some((k, targets.named(k)?)));
+    let firsts = columns.flat_map(|(k, column)| present_firsts(column).map(move |f| (k, f)));
+    let errors = firsts.filter_map(|(k, first)| Some((k, first, first.field.number().err()?)));
+    let Some((k, first, reason)) = errors.min_by_key(|(_, first, _)| first.ordinal) else {
+        return Ok(());
+    };
+    let name = names.shown(k);
+    let reason =
+        format!("target `{name}`: {reason} (data.read.csv.types says that it is a target-number)");
+    Err((first.file, first.field.location.error(reason)))
 }
 
 /// Converts a target to the parts of a data set. A missing value is NaN.
@@ -284,60 +241,6 @@ pub(super) fn target(
     }
     let one = |(k, field): (usize, &Option<&Field>)| field.map_or(Ok(f32::NAN), |f| value(k, f));
     Ok(Target::Values(first.iter().enumerate().map(one).collect::<Result<_>>()?))
-}
-
-/// Returns the values of several targets, row-major.
-fn values(example: &Example) -> &[f32] {
-    match &example.target {
-        Target::Values(values) => values,
-        Target::StepValues(values) => values.values(),
-        Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => &[],
-    }
-}
-
-/// Returns a note on each part of which some values are missing.
-pub(super) fn missing_notes(parts: &[TargetPart], examples: &[Example]) -> Vec<String> {
-    let mut missing = vec![0usize; parts.len()];
-    let mut rows = 0;
-    for row in examples.iter().flat_map(|example| values(example).chunks_exact(parts.len().max(1)))
-    {
-        rows += 1;
-        missing
-            .iter_mut()
-            .zip(row)
-            .for_each(|(count, value)| *count += usize::from(value.is_nan()));
-    }
-    let with = parts.iter().zip(missing).filter(|(_, count)| *count > 0);
-    let note = |(part, count): (&TargetPart, usize)| {
-        format!("target: {count} of {rows} values of `{}` are missing, and do not count", part.name)
-    };
-    with.map(note).collect()
-}
-
-/// Describes several targets in one sentence.
-pub(crate) fn summary(parts: &[TargetPart], per_step: bool, examples: &[Example]) -> String {
-    let part = |(k, part): (usize, &TargetPart)| match part.labels() {
-        Some(labels) => {
-            let (count, classes) =
-                (labels.len(), if labels.len() == 1 { "class" } else { "classes" });
-            format!("{}, {count} {classes}: {}", part.name, list(labels.iter().map(String::as_str)))
-        }
-        None => {
-            let of_part = |example| values(example).iter().skip(k).step_by(parts.len());
-            let known = examples.iter().flat_map(of_part).filter(|value| !value.is_nan());
-            let [mut min, mut max, mut count] = [f32::INFINITY, f32::NEG_INFINITY, 0.0];
-            for &value in known {
-                (min, max, count) = (min.min(value), max.max(value), count + 1.0);
-            }
-            if count == 0.0 {
-                return format!("{}, no values", part.name);
-            }
-            format!("{}, values from {min} to {max}", part.name)
-        }
-    };
-    let parts: Vec<String> = parts.iter().enumerate().map(part).collect();
-    let per = if per_step { " (one target per step)" } else { "" };
-    format!("target: {} parts{per}: {}", parts.len(), parts.join("; "))
 }
 
 /// Describes what all parts are read as.

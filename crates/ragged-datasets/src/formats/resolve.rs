@@ -9,35 +9,23 @@ use crate::formats::number::shown;
 use crate::formats::raw_sequence::RawSequence;
 use crate::target_kind::TargetKind;
 
-/// Makes one target per sequence, or one per step, of the cells of a table.
-pub(super) fn resolve(target: RawTarget, per_step: bool) -> Result<RawTarget> {
+/// Makes one target per sequence, or one per step, of the cells of a table, which are
+/// [checked](crate::formats::series_changes::SeriesChanges::check) for that.
+pub(super) fn resolve(target: RawTarget, per_step: bool) -> RawTarget {
     let rows = match target {
-        RawTarget::Column(rows) if per_step => {
-            return match rows.iter().flatten().find(|field| field.is_empty()) {
-                None => Ok(RawTarget::Rows(rows)),
-                Some(field) => Err(field.location.error("expected a target, got an empty cell")),
-            };
-        }
+        RawTarget::Column(rows) if per_step => return RawTarget::Rows(rows),
         RawTarget::Column(rows) => rows,
-        other => return Ok(other),
+        other => return other,
     };
     let count = rows.first().map_or(0, Vec::len);
     let mut first: Vec<Option<Field>> = vec![None; count];
-    for (k, field) in rows.into_iter().flat_map(|row| row.into_iter().enumerate()) {
-        match &first[k] {
-            _ if field.is_empty() => {}
-            None => first[k] = Some(field),
-            Some(known) if known.same(&field) => {}
-            Some(known) => {
-                let (first, got) = (known.shown(), field.shown());
-                let reason =
-                    format!("expected one target for the whole series, got {first} and {got}");
-                return Err(field.location.error(reason));
-            }
+    for row in rows {
+        for (known, field) in first.iter_mut().zip(row).filter(|(_, field)| !field.is_empty()) {
+            known.get_or_insert(field);
         }
     }
     let fields: Option<Vec<Field>> = first.into_iter().collect();
-    Ok(match fields {
+    match fields {
         None => RawTarget::None,
         Some(mut fields) => match (fields.pop(), fields.is_empty()) {
             (None, _) => RawTarget::None,
@@ -47,7 +35,7 @@ pub(super) fn resolve(target: RawTarget, per_step: bool) -> Result<RawTarget> {
                 RawTarget::Many(fields)
             }
         },
-    })
+    }
 }
 
 /// Converts a target to the kind of the data set.

@@ -29,6 +29,14 @@ impl TargetNames {
         Self { names, known, strict, declared: HashMap::new(), mismatch: None }
     }
 
+    /// Takes the names that the first of other files has, if none are known.
+    pub(super) fn expect(&mut self, names: &[String]) {
+        if self.known.is_empty() && !names.is_empty() {
+            self.names = FeatureNames::of_targets(Some(names.to_vec()));
+            self.known = names.to_vec();
+        }
+    }
+
     /// Returns, for each target, its index among the names of a file. The first names are those of all files. Where
     /// they need not be the same, those of a file with others stay as they are.
     pub(super) fn order(&mut self, found: &[String], strict: bool) -> Result<Vec<usize>, String> {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::example::{Example, Target};
-use crate::formats::field::{Evidence, Field, RawTarget};
+use crate::formats::column_evidence::{Counts, First};
+use crate::formats::field::{Evidence, Field};
+use crate::formats::target_evidence::TargetEvidence;
 use crate::target_kind::TargetKind;
 
 /// What is predicted from a sequence.
@@ -67,7 +68,7 @@ impl Task {
         }
     }
 
-    fn new(numbers: bool, per_step: bool) -> Self {
+    pub(super) fn new(numbers: bool, per_step: bool) -> Self {
         match (numbers, per_step) {
             (true, false) => Self::Regression,
             (true, true) => Self::StepRegression,
@@ -86,24 +87,23 @@ impl Task {
         matches!(self, Self::SequenceLabelling | Self::StepRegression)
     }
 
-    /// Describes the targets of a column.
-    pub(super) fn content<'a>(self, mut targets: impl Iterator<Item = &'a RawTarget>) -> String {
+    /// Describes the targets of a column. `in_rows` is whether a series of a table has several rows.
+    pub(super) fn content(self, in_rows: bool) -> String {
         let what = match self {
             Self::Transcription => "lists of labels",
             _ if self.predicts_numbers() => "numbers",
             _ => "names of classes",
         };
-        let in_rows =
-            |target: &RawTarget| matches!(target, RawTarget::Column(rows) if rows.len() > 1);
         let per = match self.is_per_step() {
             true => "one for each step",
-            false if targets.any(in_rows) => "the same in all rows of a sequence",
+            false if in_rows => "the same in all rows of a sequence",
             false => "one for each sequence",
         };
         format!("{what}, {per}")
     }
 
-    fn name(self) -> &'static str {
+    /// Returns the name in sentences.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Classification => "classification",
             Self::Regression => "regression",
@@ -114,87 +114,60 @@ impl Task {
     }
 }
 
-/// The number of fields of one column by their type.
-#[derive(Debug, Default, Clone, Copy)]
-struct Column {
-    numbers: usize,
-    names: usize,
-}
-
-impl Column {
-    fn is_of_numbers(self) -> bool {
-        self.numbers > self.names
-    }
-}
-
-/// Decides the task from the targets, each with the index of its file. `None` if there is no target. `numbers` is
-/// whether they are numbers, where that is known of the column.
+/// Decides the task from the targets. `None` if there is no target. `numbers` is whether they are numbers, where that is
+/// known of the column.
 ///
 /// # Errors
 ///
 /// The index of the file and the error of the first field that does not match its column.
-pub(super) fn decide<'a>(
+pub(super) fn decide(
     given: Option<Task>,
     numbers: Option<bool>,
-    targets: impl Iterator<Item = (usize, &'a RawTarget)> + Clone,
+    targets: &TargetEvidence,
 ) -> Result<Option<Task>, (usize, Error)> {
-    let mut columns: Vec<Column> = vec![];
-    for (k, field) in targets.clone().flat_map(|(_, target)| target.fields()) {
-        if columns.len() <= k {
-            columns.resize(k + 1, Column::default());
-        }
-        match field.evidence() {
-            Evidence::Number => columns[k].numbers += 1,
-            Evidence::Name => columns[k].names += 1,
-            Evidence::Missing => {}
-        }
-    }
     let known = given.or(numbers.map(|numbers| Task::new(numbers, false)));
-    for (file, target) in targets.clone() {
-        for (k, field) in target.fields() {
-            check(known, columns[k], field)
-                .map_err(|reason| (file, field.location.error(format!("target: {reason}"))))?;
-        }
+    let error = targets.first_error(|k, field| check(known, targets.counts(k), field));
+    if let Some((first, reason)) = error {
+        return Err((first.file, first.field.location.error(format!("target: {reason}"))));
     }
     if given.is_some() {
         return Ok(given);
     }
     // If a field is empty, another one of its series has the target, or the target is missing.
-    let any = targets.clone().any(|(_, target)| target.fields().any(|(_, f)| !f.is_empty()));
-    if !any {
+    if targets.is_empty() {
         return Ok(None);
     }
-    let binary = is_binary(targets.clone().map(|(_, target)| target));
-    let inferred = columns.iter().all(|column| column.is_of_numbers()) && !binary;
+    let all_numbers = (0..targets.columns()).all(|k| targets.counts(k).is_of_numbers());
+    let inferred = all_numbers && !is_binary(targets);
     let numbers = numbers.unwrap_or(inferred);
-    let per_step = targets.clone().any(|(_, target)| match target {
-        RawTarget::Rows(_) => true,
-        RawTarget::Many(_) => !numbers,
-        RawTarget::Column(_) => target.change().is_some(),
-        RawTarget::None | RawTarget::One(_) | RawTarget::Named { .. } => false,
-    });
+    let forms = targets.forms();
+    let per_step = forms.lists_of_lists || (forms.lists && !numbers) || targets.changes().any();
     Ok(Some(Task::new(numbers, per_step)))
 }
 
 /// Whether all targets are the numbers 0 or 1 in one column, and both occur.
-pub(super) fn is_binary<'a>(targets: impl Iterator<Item = &'a RawTarget> + Clone) -> bool {
+pub(super) fn is_binary(targets: &TargetEvidence) -> bool {
     // A list of several numbers for a sequence is several values.
-    if targets.clone().any(|target| matches!(target, RawTarget::Many(many) if many.len() > 1)) {
+    if targets.forms().long_lists {
         return false;
     }
+    let is_number = |first: &First| first.field.evidence() == Evidence::Number;
     let mut found = [false; 2];
-    for (k, field) in targets.flat_map(RawTarget::fields).filter(|(_, field)| !field.is_empty()) {
-        match (field.evidence(), field.number()) {
-            (Evidence::Number, Ok(0.0)) if k == 0 => found[0] = true,
-            (Evidence::Number, Ok(1.0)) if k == 0 => found[1] = true,
-            _ => return false,
+    for k in 0..targets.columns() {
+        for column in targets.column(k).filter(|column| !column.is_empty()) {
+            match column.binary() {
+                Some([zero, one]) if k == 0 && column.firsts().all(is_number) => {
+                    found = [found[0] | zero, found[1] | one];
+                }
+                _ => return false,
+            }
         }
     }
     found == [true; 2]
 }
 
 /// Checks that a field matches its column.
-fn check(given: Option<Task>, column: Column, field: &Field) -> Result<(), String> {
+pub(super) fn check(given: Option<Task>, column: Counts, field: &Field) -> Result<(), String> {
     if field.is_empty() {
         return Ok(());
     }
@@ -206,13 +179,13 @@ fn check(given: Option<Task>, column: Column, field: &Field) -> Result<(), Strin
                 Err(format!("expected a number, got {}, which is a missing value", field.shown()))
             }
             (Evidence::Name, number) if given.is_none() => {
-                let Column { numbers, names } = column;
+                let numbers = column.numbers;
                 let label = || format!("expected a number, got the label {}", field.shown());
                 Err(format!(
                     "{}, but {numbers} of {} targets are numbers (if they are the names of classes, \
                      set the task to classification)",
                     number.err().unwrap_or_else(label),
-                    numbers + names
+                    column.total()
                 ))
             }
             // Texts and integers of arrays are numbers if the task says so.
@@ -232,50 +205,9 @@ fn check(given: Option<Task>, column: Column, field: &Field) -> Result<(), Strin
             "expected a text, as in {} of {} targets, got the number {} (if it is the name of a \
              class, set the task to classification)",
             column.names,
-            column.numbers + column.names,
+            column.total(),
             field.label()
         )),
         _ => Ok(()),
-    }
-}
-
-/// The number of classes that a summary lists.
-const CLASSES: usize = 20;
-
-/// Describes the targets, which have no parts, in one sentence, such as `target: regression, 12 values from 0.5 to 14.25`.
-pub(crate) fn summary(kind: &TargetKind, examples: &[Example]) -> String {
-    let Some(task) = Task::of(kind) else { return "target: none".into() };
-    let per_step = if kind.is_per_step() { " (one target per step)" } else { "" };
-    let task = task.name();
-    if let Some(labels) = kind.labels() {
-        let shown = labels.iter().take(CLASSES).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if labels.len() > CLASSES { ", ..." } else { "" };
-        let classes = match (kind.is_transcription(), labels.len()) {
-            (true, 1) => "label",
-            (true, _) => "labels",
-            (false, 1) => "class",
-            (false, _) => "classes",
-        };
-        let count = labels.len();
-        return format!("target: {task}{per_step}, {count} {classes}: {shown}{more}");
-    }
-    let values = || {
-        examples.iter().flat_map(|example| match &example.target {
-            Target::Values(values) => values.as_slice(),
-            Target::StepValues(values) => values.values(),
-            Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => &[],
-        })
-    };
-    let count = values().count();
-    let min = values().copied().fold(f32::INFINITY, f32::min);
-    let max = values().copied().fold(f32::NEG_INFINITY, f32::max);
-    let width = match kind.outputs() {
-        1 => String::new(),
-        outputs => format!(" in {outputs} columns"),
-    };
-    match count {
-        0 => format!("target: {task}{per_step}, no values"),
-        1 => format!("target: {task}{per_step}, 1 value, {min}"),
-        _ => format!("target: {task}{per_step}, {count} values{width} from {min} to {max}"),
     }
 }

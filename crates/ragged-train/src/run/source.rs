@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ragged_datasets::Dataset;
 use ragged_datasets::formats::{self, Column, Schema, StreamOptions, Streamed};
-use ragged_datasets::{Dataset, fingerprint};
 
 use crate::config::sections::DataSection;
 use crate::error::Result;
@@ -33,8 +33,10 @@ impl Source {
             let stream = StreamOptions { cache_bytes: section.cache_mb << 20 };
             let data = Streamed::open(path, &section.read, schema, stream)?;
             return Ok(Self {
-                // The files are read for it.
-                fingerprint: DataFingerprint { sequences: data.len(), sha256: fingerprint(&data)? },
+                fingerprint: DataFingerprint {
+                    sequences: data.len(),
+                    sha256: data.fingerprint().into(),
+                },
                 target_summary: data.target_summary().into(),
                 cache_note: cache_note(section, data.mean_bytes()),
                 columns: data.columns().to_vec(),

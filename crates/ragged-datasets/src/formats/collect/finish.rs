@@ -15,6 +15,7 @@ use crate::formats::precision::Precision;
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::resolve::{resolve, target};
 use crate::formats::schema::Schema;
+use crate::formats::target_summary::TargetSummary;
 use crate::formats::task::{self, Task};
 use crate::in_memory::InMemory;
 use crate::target_kind::{TargetKind, TargetPart};
@@ -45,11 +46,13 @@ impl Collector<'_> {
             ids.extend(raw.id);
             examples.push(Example::new(sequence, target));
         }
-        let ids = self.all_ids(ids, examples.len());
+        let ids = self.has_ids(ids.len()).then_some(ids);
         if self.known.is_none() {
             let content = content::notes(&examples, features, |k| self.names.name(k));
             self.content_notes.extend(content);
-            self.content_notes.extend(parts::missing_notes(kind.parts(), &examples));
+            let mut summary = TargetSummary::new(&kind);
+            examples.iter().for_each(|example| summary.add(&example.target));
+            self.content_notes.extend(summary.missing_notes());
         }
         let notes = notes::distinct(&self.notes, &self.files).chain(self.content_notes).collect();
         let names = self.names.into_names();
@@ -59,93 +62,73 @@ impl Collector<'_> {
         Ok(data.with_notes(notes).with_columns(self.columns))
     }
 
-    /// Returns what all sequences have in common, whose values were not kept.
+    /// Returns what all sequences have in common, whose values and targets were not kept. Of the targets, only their kind
+    /// is decided: those of each sequence are checked when they are read again.
     pub(in crate::formats) fn finish_survey(mut self) -> Result<Surveyed> {
         let features = self.features()?;
-        let kind = self.decide()?;
+        let targets = self.decide()?;
         let survey = self.survey.take().unwrap_or_default();
         let lost = self.note_precision(survey.precisions());
         let exact = self.in_64_bits.unwrap_or(lost || self.exact);
-        let labels = Labels::new(&kind);
-        let (mut examples, mut ids) = (vec![], vec![]);
-        let lengths: Vec<usize> =
-            survey.into_lengths().into_iter().map(|length| length * self.repeat).collect();
-        for ((file, mut raw), &length) in
-            std::mem::take(&mut self.sequences).into_iter().zip(&lengths)
-        {
-            let target = labels.target(&raw, length);
-            let target = target.map_err(|error| self.in_file(file, error))?;
-            ids.extend(raw.id.take());
-            // Only for the summary of the targets.
-            let sequence = self.tokens.sequence(vec![], features, false, vec![])?;
-            examples.push(Example::new(sequence, target));
-        }
-        let ids = self.all_ids(ids, examples.len());
-        if self.known.is_none() {
-            self.content_notes.extend(parts::missing_notes(kind.parts(), &examples));
-        }
-        let summary = match &kind {
-            TargetKind::Parts { parts, per_step } => parts::summary(parts, *per_step, &examples),
-            kind => task::summary(kind, &examples),
-        };
+        let (lengths, ids) = survey.into_lengths_and_ids();
+        let has_ids = self.has_ids(ids.len());
         let notes = notes::distinct(&self.notes, &self.files).chain(self.content_notes).collect();
         let static_columns = self.statics.into_columns();
         let token_columns = self.tokens.into_columns();
         let schema = Schema {
-            targets: kind,
+            targets,
             features: self.names.into_names(),
             tokens: token_columns.iter().map(|column| column.name.clone()).collect(),
             static_numbers: static_columns.numbers.clone(),
             static_categories: static_columns.category_names(),
             exact,
         };
-        let columns = self.columns;
         Ok(Surveyed {
             schema,
             features,
+            repeat: self.repeat,
             lengths,
-            ids,
+            ids: has_ids.then_some(ids),
             token_columns,
             static_columns,
-            summary,
+            target_names: self.targets.known().to_vec(),
             notes,
-            columns,
+            columns: self.columns,
         })
     }
 
     /// Returns the number of features.
     fn features(&self) -> Result<usize> {
-        let first = self.sequences.first().map(|_| 1);
+        let first = (self.count > 0).then_some(1);
         let none = || Location::Whole.error("expected at least one sequence, got none");
         self.features.or(first).ok_or_else(none)
     }
 
-    /// Returns the names of all sequences, unless some have none, which is noted.
-    fn all_ids(&mut self, ids: Vec<String>, count: usize) -> Option<Vec<String>> {
-        let named = ids.len();
+    /// Whether all sequences have names. If only some have, which are left out, this is noted.
+    fn has_ids(&mut self, named: usize) -> bool {
+        let count = self.count;
         if named > 0 && named < count {
             let note = format!("{named} of {count} sequences have names, which are left out");
             self.content_notes.push(note);
         }
-        (named == count).then_some(ids)
+        named == count
     }
 
     /// Decides what is predicted, and makes one target per sequence, or one per step, of those of tables.
     fn decide(&mut self) -> Result<TargetKind> {
         let parts = self.parts()?;
-        let targets = self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
         let task = match self.wanted() {
             _ if parts.is_some() => None,
             // The targets of a known kind are checked one by one.
             Some(task) if self.known.is_some() => Some(task),
             given => {
                 let numbers = self.targets.declared(0);
-                task::decide(given, numbers, targets).map_err(|(file, e)| self.in_file(file, e))?
+                let decided = task::decide(given, numbers, &self.evidence);
+                decided.map_err(|(file, error)| self.in_file(file, error))?
             }
         };
-        let raw = self.sequences.iter().map(|(_, sequence)| &sequence.target);
         let decided = self.wanted().is_some() || self.targets.declared(0).is_some();
-        if !decided && parts.is_none() && task::is_binary(raw) {
+        if !decided && parts.is_none() && task::is_binary(&self.evidence) {
             let note = "target: the numbers 0 and 1 are two classes (set the task to regression for values)";
             self.content_notes.push(note.into());
         }
@@ -156,7 +139,7 @@ impl Collector<'_> {
                 (None, Some(_)) => ", by the given task",
                 (None, None) => "",
             };
-            task.content(self.sequences.iter().map(|(_, sequence)| &sequence.target)) + why
+            task.content(self.evidence.forms().rows_of_cells) + why
         });
         for column in self.columns.iter_mut().filter(|column| column.role == Role::Target) {
             column.content.clone_from(&content);
@@ -170,32 +153,32 @@ impl Collector<'_> {
                 };
             }
         }
-        for at in 0..if parts.is_some() { 0 } else { self.sequences.len() } {
-            let (file, raw) = &mut self.sequences[at];
-            let (file, target) = (*file, std::mem::replace(&mut raw.target, RawTarget::None));
-            match resolve(target, per_step) {
-                Ok(target) => self.sequences[at].1.target = target,
-                Err(error) => return Err(self.in_file(file, error)),
+        if parts.is_none() {
+            let checked = self.evidence.changes_mut().check(per_step);
+            checked.map_err(|(file, error)| self.in_file(file, error))?;
+            for (_, sequence) in &mut self.sequences {
+                let target = std::mem::replace(&mut sequence.target, RawTarget::None);
+                sequence.target = resolve(target, per_step);
             }
         }
         Ok(match (self.known, parts) {
             (Some(kind), _) => kind.clone(),
             (None, Some(kind)) => kind,
-            (None, None) => self.kind(task),
+            (None, None) => self.kind(task)?,
         })
     }
 
     /// Returns the kind of several targets with names, or `None` if the targets are of another kind.
     fn parts(&mut self) -> Result<Option<TargetKind>> {
-        let targets = || self.sequences.iter().map(|(file, sequence)| (*file, &sequence.target));
-        let (task, names, mut notes) = (self.task, &self.targets, vec![]);
+        let (task, names, targets) = (self.task, &self.targets, &self.evidence);
+        let mut notes = vec![];
         let decided = match self.known {
             Some(TargetKind::Parts { .. }) => return Ok(self.known.cloned()),
             Some(_) => return Ok(None),
-            None => parts::check_declared(names, targets())
-                .and_then(|()| parts::are_parts(self.wants_parts, task, names, targets()))
+            None => parts::check_declared(names, targets)
+                .and_then(|()| parts::are_parts(self.wants_parts, task, names, targets))
                 .and_then(|are_parts| match are_parts {
-                    true => parts::decide(task, names, targets(), &mut notes).map(Some),
+                    true => parts::decide(task, names, targets, &mut notes).map(Some),
                     false => Ok(None),
                 }),
         };
@@ -237,38 +220,24 @@ impl Collector<'_> {
     }
 
     /// Determines the kind of the targets, whose task is decided.
-    fn kind(&mut self, task: Option<Task>) -> TargetKind {
-        let targets = || self.sequences.iter().map(|(_, sequence)| &sequence.target);
-        let fields = |target: &RawTarget| match target {
-            RawTarget::None => 0,
-            RawTarget::One(_) => 1,
-            RawTarget::Many(fields) => fields.len(),
-            RawTarget::Rows(rows) | RawTarget::Column(rows) | RawTarget::Named { rows, .. } => {
-                rows.first().map_or(0, Vec::len)
-            }
-        };
-        match task {
+    fn kind(&mut self, task: Option<Task>) -> Result<TargetKind> {
+        let forms = self.evidence.forms();
+        Ok(match task {
             None => TargetKind::NONE,
-            Some(Task::Classification) => TargetKind::Classes(self.labels()),
-            Some(Task::SequenceLabelling) => TargetKind::StepClasses(self.labels()),
-            Some(Task::Transcription) => TargetKind::Labels(self.labels()),
-            Some(Task::Regression) => {
-                TargetKind::Values(targets().map(fields).find(|&n| n > 0).unwrap_or(0))
-            }
-            Some(Task::StepRegression) => {
-                let rows = targets().filter(|target| matches!(target, RawTarget::Rows(_)));
-                TargetKind::StepValues(rows.map(fields).find(|&n| n > 0).unwrap_or(1))
-            }
-        }
+            Some(Task::Classification) => TargetKind::Classes(self.labels(false)?),
+            Some(Task::SequenceLabelling) => TargetKind::StepClasses(self.labels(true)?),
+            Some(Task::Transcription) => TargetKind::Labels(self.labels(false)?),
+            Some(Task::Regression) => TargetKind::Values(forms.width),
+            Some(Task::StepRegression) => TargetKind::StepValues(forms.step_width.max(1)),
+        })
     }
 
     /// Returns the declared labels, or the labels of the targets.
-    fn labels(&mut self) -> Vec<String> {
+    fn labels(&mut self, per_step: bool) -> Result<Vec<String>> {
         if !self.declared.is_empty() {
-            return self.declared.clone();
+            return Ok(self.declared.clone());
         }
-        let fields = self.sequences.iter().flat_map(|(_, sequence)| sequence.target.fields());
-        distinct(fields.map(|(_, field)| field.label()), &mut self.content_notes)
+        Ok(distinct(self.evidence.labels(per_step)?, &mut self.content_notes))
     }
 }
 
@@ -296,3 +265,8 @@ impl<'a> Labels<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

@@ -132,6 +132,11 @@ impl Blocks {
         self.starts.push(end);
     }
 
+    /// Returns the number of blocks.
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Returns the block of a sequence.
     pub(super) fn of(&self, index: usize) -> usize {
         // The last block that does not begin after it.

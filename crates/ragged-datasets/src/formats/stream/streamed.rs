@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Location, Result};
 use crate::example::Example;
+use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
 use crate::formats::collect::{Collector, Surveyed};
 use crate::formats::folder;
@@ -13,6 +14,7 @@ use crate::formats::options::ReadOptions;
 use crate::formats::schema::Schema;
 use crate::formats::stream::block_cache::BlockCache;
 use crate::formats::stream::blocks::Blocks;
+use crate::formats::target_summary::TargetSummary;
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::{StaticColumns, Statics};
@@ -35,9 +37,10 @@ impl Default for StreamOptions {
 /// A data set whose examples stay in its files: JSON lines, or tables in CSV or Parquet. In a table with one row per step,
 /// the rows of each series must follow one another.
 ///
-/// Opening reads the files, to check them and to decide what [`read`](crate::formats::read) decides. After that,
-/// memory holds the lengths and names of the sequences and a bounded cache of blocks: about 1 MiB of text, or 16 MiB of
-/// Parquet. The examples are those of `read`, for any size of the cache. Orders that visit neighbours
+/// Opening reads the files twice: once to decide what [`read`](crate::formats::read) decides, and once to check every
+/// target and to compute the [sum of the content](Self::fingerprint). After that, memory holds the lengths and names of
+/// the sequences and a bounded cache of blocks: about 1 MiB of text, or 16 MiB of Parquet. The examples are those of
+/// `read`, for any size of the cache. Orders that visit neighbours
 /// together ([`Sampler::Blocks`](crate::Sampler::Blocks)) read each block about once.
 ///
 /// ```
@@ -63,6 +66,15 @@ pub struct Streamed {
     /// The indices of the texts of each column of tokens, and of each static column of categories.
     tokens: Vec<HashMap<String, u32>>,
     categories: Vec<HashMap<String, u32>>,
+    content: Content,
+}
+
+/// What is known of all examples once each was read.
+#[derive(Default)]
+struct Content {
+    fingerprint: String,
+    summary: String,
+    missing_notes: Vec<String>,
 }
 
 impl Streamed {
@@ -85,8 +97,32 @@ impl Streamed {
         let tokens = surveyed.token_columns.iter().map(indices).collect();
         let categories = surveyed.static_columns.categories.iter().map(indices).collect();
         let cache = BlockCache::new(stream.cache_bytes);
-        let options = options.clone();
-        Ok(Self { blocks, cache, options, splitter, surveyed, tokens, categories })
+        let (options, content) = (options.clone(), Content::default());
+        let mut this =
+            Self { blocks, cache, options, splitter, surveyed, tokens, categories, content };
+        this.content = this.read_content()?;
+        if schema.is_none() {
+            let notes = this.content.missing_notes.iter().cloned();
+            this.surveyed.notes.extend(notes);
+        }
+        Ok(this)
+    }
+
+    /// Reads all examples, to check their targets and to sum up their content.
+    fn read_content(&self) -> Result<Content> {
+        let mut fingerprint = Fingerprint::new(self);
+        let mut summary = TargetSummary::new(self.target_kind());
+        for block in 0..self.blocks.len() {
+            for example in self.load(block)? {
+                fingerprint.add(&example);
+                summary.add(&example.target);
+            }
+        }
+        Ok(Content {
+            fingerprint: fingerprint.finish(),
+            summary: summary.sentence(),
+            missing_notes: summary.missing_notes(),
+        })
     }
 
     /// Returns the schema, with which later files are read.
@@ -101,19 +137,26 @@ impl Streamed {
 
     /// Describes the targets in one sentence.
     pub fn target_summary(&self) -> &str {
-        &self.surveyed.summary
+        &self.content.summary
+    }
+
+    /// Returns the sum of the content, as [`InMemory::fingerprint`](crate::InMemory::fingerprint) does. The files are not
+    /// read for it.
+    pub fn fingerprint(&self) -> &str {
+        &self.content.fingerprint
     }
 
     /// Returns the bytes of the features of an example, on average.
     pub fn mean_bytes(&self) -> usize {
         let Surveyed { lengths, features, .. } = &self.surveyed;
-        let steps = lengths.iter().sum::<usize>() / lengths.len().max(1);
+        let steps = lengths.iter().map(|&length| u64::from(length)).sum::<u64>() as usize;
+        let steps = steps * self.surveyed.repeat / lengths.len().max(1);
         steps * (4 * features + 4 * self.tokens.len()) + size_of::<Example>()
     }
 
     /// Reads the examples of a block, with the indices of texts that they have among all texts.
     fn load(&self, block: usize) -> Result<Vec<Example>> {
-        let mut collector = Collector::part(&self.options, &self.surveyed.schema);
+        let mut collector = Collector::part(&self.options, &self.surveyed);
         self.blocks.read(block, &self.options, &self.splitter, &mut collector)?;
         let path = self.blocks.path(block);
         let changed = || {
@@ -124,9 +167,9 @@ impl Streamed {
         let texts = Renumbering::new(part.token_columns(), &self.tokens);
         let categories = Renumbering::new(&part.static_columns().categories, &self.categories);
         let (texts, categories) = (texts.ok_or_else(changed)?, categories.ok_or_else(changed)?);
-        let lengths = &self.surveyed.lengths[self.blocks.sequences(block)];
+        let lengths = self.blocks.sequences(block).map(|at| self.surveyed.length(at));
         let examples = part.into_examples();
-        if !examples.iter().map(|example| example.sequence.len()).eq(lengths.iter().copied()) {
+        if !examples.iter().map(|example| example.sequence.len()).eq(lengths) {
             return Err(changed());
         }
         examples.into_iter().map(|example| renumbered(example, &texts, &categories)).collect()
@@ -195,7 +238,7 @@ impl Dataset for Streamed {
 
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
         check_index(index, self.len())?;
-        Ok(self.surveyed.lengths[index])
+        Ok(self.surveyed.length(index))
     }
 
     fn feature_names(&self) -> Option<&[String]> {
@@ -211,7 +254,7 @@ impl Dataset for Streamed {
     }
 
     fn id(&self, index: usize) -> Option<&str> {
-        self.surveyed.ids.as_ref()?.get(index).map(String::as_str)
+        self.surveyed.ids.as_ref()?.get(index)
     }
 
     fn notes(&self) -> &[String] {
