@@ -136,6 +136,56 @@ proptest! {
     }
 }
 
+/// Tables of one or two targets in several files, whose cells are of one kind for the most part.
+fn tables() -> impl Strategy<Value = (Option<Task>, Vec<String>)> {
+    let tasks =
+        [Task::Classification, Task::Regression, Task::SequenceLabelling, Task::StepRegression];
+    let task = prop::option::weighted(0.4, prop::sample::select(tasks.to_vec()));
+    let palettes = [
+        &["walk", "run"][..],
+        &["0.5", "2", "2.0"],
+        &["0", "1"],
+        &["walk", "", "walk"],
+        &["1", "", "1.0"],
+        &["x", "NA", "7"],
+    ];
+    let columns = prop::collection::vec(prop::sample::select(palettes.to_vec()), 1..3);
+    (task, columns).prop_flat_map(|(task, columns)| {
+        let row = prop::collection::vec(0..3usize, columns.len());
+        // The rows of a series have the cells of its first row, or those of their own.
+        let series = (any::<bool>(), prop::collection::vec(row, 1..4));
+        let file = prop::collection::vec(series, 1..4).prop_map(move |all| {
+            let names = ["target", "a,b"][columns.len() - 1];
+            let mut text = format!("series_id,x,{names}\n");
+            for (s, (same, rows)) in all.iter().enumerate() {
+                for row in rows {
+                    let picks = if *same { &rows[0] } else { row };
+                    let cells = picks.iter().zip(&columns);
+                    let cells: Vec<&str> = cells.map(|(&k, of)| of[k % of.len()]).collect();
+                    text += &format!("s{s},0.5,{}\n", cells.join(","));
+                }
+            }
+            text
+        });
+        (Just(task), prop::collection::vec(file, 1..4))
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_streamed_table_is_that_in_memory((task, files) in tables()) {
+        let folder = tempfile::tempdir().unwrap();
+        for (index, text) in files.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{index}.csv")), text).unwrap();
+        }
+        let mut options = ReadOptions { task, ..Default::default() };
+        if files[0].starts_with("series_id,x,a,b") {
+            options.csv.targets = Some(vec!["a".into(), "b".into()]);
+        }
+        let _ = check(folder.path(), &options, None);
+    }
+}
+
 /// The data that are drawn have every kind.
 #[test]
 fn every_kind_is_streamed() {

@@ -115,8 +115,8 @@ impl ColumnEvidence {
         }
     }
 
-    /// Adds the label of a field that was added, or of an empty one. `is_first` is whether it is not in a further row of
-    /// a series, `are_classes` whether numbers are classes in any case.
+    /// Adds the label of a field that was added, or of an empty one. `is_first` is whether it is not in a further row
+    /// of a series, `are_classes` whether numbers are classes in any case.
     pub(super) fn add_label(
         &mut self,
         class: Class,
@@ -153,8 +153,8 @@ impl ColumnEvidence {
         (!self.others).then_some(self.found)
     }
 
-    /// Returns the labels, of which some may be equal: those of further rows of a series if `of_rows`, and those of missing
-    /// values if `missing`. Messages call the target `what`.
+    /// Returns the labels, of which some may be equal: those of further rows of a series if `of_rows`, and those of
+    /// missing values if `missing`. Messages call the target `what`.
     pub(super) fn labels(
         &self,
         what: &str,

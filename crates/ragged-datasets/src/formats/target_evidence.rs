@@ -219,8 +219,8 @@ impl TargetEvidence {
         errors.min_by_key(|(first, _)| first.ordinal)
     }
 
-    /// Returns the labels of all targets, of which some may be equal. With one target per sequence, those of further rows
-    /// of a series are left out.
+    /// Returns the labels of all targets, of which some may be equal. With one target per sequence, those of further
+    /// rows of a series are left out.
     pub(super) fn labels(&self, per_step: bool) -> Result<impl Iterator<Item = Cow<'_, str>>> {
         let columns = self.named.iter().chain(&self.unnamed);
         let labels = columns.map(|column| column.labels("target", per_step, true));

@@ -114,8 +114,8 @@ impl Task {
     }
 }
 
-/// Decides the task from the targets. `None` if there is no target. `numbers` is whether they are numbers, where that is
-/// known of the column.
+/// Decides the task from the targets. `None` if there is no target. `numbers` is whether they are numbers, where that
+/// is known of the column.
 ///
 /// # Errors
 ///

@@ -62,8 +62,8 @@ impl Collector<'_> {
         Ok(data.with_notes(notes).with_columns(self.columns))
     }
 
-    /// Returns what all sequences have in common, whose values and targets were not kept. Of the targets, only their kind
-    /// is decided: those of each sequence are checked when they are read again.
+    /// Returns what all sequences have in common, whose values and targets were not kept. Of the targets, only their
+    /// kind is decided: those of each sequence are checked when they are read again.
     pub(in crate::formats) fn finish_survey(mut self) -> Result<Surveyed> {
         let features = self.features()?;
         let targets = self.decide()?;

@@ -40,8 +40,8 @@ impl Default for StreamOptions {
 /// Opening reads the files twice: once to decide what [`read`](crate::formats::read) decides, and once to check every
 /// target and to compute the [sum of the content](Self::fingerprint). After that, memory holds the lengths and names of
 /// the sequences and a bounded cache of blocks: about 1 MiB of text, or 16 MiB of Parquet. The examples are those of
-/// `read`, for any size of the cache. Orders that visit neighbours
-/// together ([`Sampler::Blocks`](crate::Sampler::Blocks)) read each block about once.
+/// `read`, for any size of the cache. Orders that visit neighbours together
+/// ([`Sampler::Blocks`](crate::Sampler::Blocks)) read each block about once.
 ///
 /// ```
 /// use ragged_datasets::formats::{self, ReadOptions, StreamOptions, Streamed};
@@ -140,8 +140,8 @@ impl Streamed {
         &self.content.summary
     }
 
-    /// Returns the sum of the content, as [`InMemory::fingerprint`](crate::InMemory::fingerprint) does. The files are not
-    /// read for it.
+    /// Returns the sum of the content, as [`InMemory::fingerprint`](crate::InMemory::fingerprint) does. The files are
+    /// not read for it.
     pub fn fingerprint(&self) -> &str {
         &self.content.fingerprint
     }

@@ -48,10 +48,7 @@ fn counts<'a>(fields: impl Iterator<Item = Placed<'a>>, k: usize) -> Counts {
 }
 
 /// The first field of a series that is not the first one of its column, without those that `skip` leaves out.
-fn change<'a>(
-    rows: &'a [Vec<Field>],
-    skip: impl Fn(&Field) -> bool,
-) -> Option<(&'a Field, &'a Field)> {
+fn change(rows: &[Vec<Field>], skip: impl Fn(&Field) -> bool) -> Option<(&Field, &Field)> {
     let count = rows.first().map_or(0, Vec::len);
     let mut first: Vec<Option<&Field>> = vec![None; count];
     for (k, field) in rows.iter().flat_map(|row| row.iter().enumerate()) {
