@@ -38,7 +38,7 @@ impl Source {
                     sha256: data.fingerprint().into(),
                 },
                 target_summary: data.target_summary().into(),
-                cache_note: cache_note(section, data.mean_bytes()),
+                cache_note: cache_note(section, &data),
                 columns: data.columns().to_vec(),
                 data: Arc::new(data),
             });
@@ -57,16 +57,15 @@ impl Source {
     }
 }
 
-/// Returns a note if the examples that are mixed do not fit into the cache, so that each would be read several times.
-fn cache_note(section: &DataSection, bytes: usize) -> Option<String> {
-    let mixed = section.block_size.saturating_mul(section.block_buffer);
-    // Blocks begin and end within row groups.
-    let needed = mixed.saturating_mul(bytes).saturating_mul(2) >> 20;
-    let got = section.cache_mb;
-    (needed > got).then(|| {
+/// Returns a note if what is mixed does not fit into the cache, so that it would be read several times.
+fn cache_note(section: &DataSection, data: &Streamed) -> Option<String> {
+    let DataSection { block_size, block_buffer, cache_mb, .. } = section;
+    // Half as much again, since examples that are held out lie between those that are mixed.
+    let needed = data.mixed_bytes(*block_size, *block_buffer) * 3 / 2 >> 20;
+    (needed > *cache_mb).then(|| {
         format!(
-            "data.cache_mb is {got}, but {mixed} examples that are mixed need about {needed}: expected more, or fewer \
-             blocks (data.block_buffer), since examples are read again and again"
+            "data.cache_mb is {cache_mb}, but the parts of the files with {block_buffer} blocks that are mixed need about \
+             {needed}: expected more, or fewer blocks (data.block_buffer), since they are read again and again"
         )
     })
 }

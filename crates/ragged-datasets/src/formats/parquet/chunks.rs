@@ -172,6 +172,9 @@ mod tests {
             }
             file.chunk_bytes = 1;
             assert_eq!((file.step(0, &wanted), file.step(2, &[false; 3])), (1, 22));
+            // In eight parts.
+            file.chunk_bytes = 40;
+            assert_eq!(file.step(2, &wanted), 3);
         }
     }
 

@@ -19,7 +19,11 @@ use crate::formats::parquet::library_error::{library, text};
 use crate::formats::table::csv_columns::CsvColumns;
 
 /// The default of [`ParquetFile::chunk_bytes`].
-const CHUNK_BYTES: usize = 16 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// The number of parts into which a row group is divided, unless each would have more than this number times
+/// [`ParquetFile::chunk_bytes`]: reading one skips those before it, which takes time, too.
+const PARTS: usize = 8;
 
 /// A file whose schema has been read.
 pub(in crate::formats) struct ParquetFile {
@@ -101,8 +105,9 @@ impl ParquetFile {
             metadata.columns().get(column.leaf).map_or(0, |chunk| chunk.uncompressed_size())
         };
         let bytes = self.wanted(wanted).map(size).fold(0i64, i64::saturating_add);
+        let chunks = usize::try_from(bytes).unwrap_or(0).div_ceil(self.chunk_bytes);
+        let parts = chunks.min(PARTS).max(chunks / PARTS).max(1);
         let rows = self.starts[group + 1] - self.starts[group];
-        let parts = usize::try_from(bytes).unwrap_or(0).div_ceil(self.chunk_bytes).max(1);
         rows.div_ceil(parts).max(1)
     }
 

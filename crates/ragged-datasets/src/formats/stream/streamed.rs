@@ -39,7 +39,7 @@ impl Default for StreamOptions {
 ///
 /// Opening reads the files twice: once to decide what [`read`](crate::formats::read) decides, and once to check every
 /// target and to compute the [sum of the content](Self::fingerprint). After that, memory holds the lengths and names of
-/// the sequences and a bounded cache of blocks: about 1 MiB of text, or 16 MiB of Parquet. The examples are those of
+/// the sequences and a bounded cache of blocks: about 1 MiB of text, or 4 MiB of Parquet. The examples are those of
 /// `read`, for any size of the cache. Orders that visit neighbours together
 /// ([`Sampler::Blocks`](crate::Sampler::Blocks)) read each block about once.
 ///
@@ -146,12 +146,20 @@ impl Streamed {
         &self.content.fingerprint
     }
 
-    /// Returns the bytes of the features of an example, on average.
-    pub fn mean_bytes(&self) -> usize {
+    /// Returns about how many bytes the cache needs for an order that mixes `count` groups of `size` neighbouring
+    /// examples, so that no part of the files is read twice: those of the blocks that hold them.
+    pub fn mixed_bytes(&self, size: usize, count: usize) -> usize {
         let Surveyed { lengths, features, .. } = &self.surveyed;
+        let read = |begin: usize| {
+            let last = (begin + size).min(self.len()) - 1;
+            let (first, last) = (self.blocks.of(begin), self.blocks.of(last));
+            self.blocks.sequences(last).end - self.blocks.sequences(first).start
+        };
+        let most = (0..self.len()).step_by(size.max(1)).map(read).max().unwrap_or(0);
         let steps = lengths.iter().map(|&length| u64::from(length)).sum::<u64>() as usize;
         let steps = steps * self.surveyed.repeat / lengths.len().max(1);
-        steps * (4 * features + 4 * self.tokens.len()) + size_of::<Example>()
+        let example = steps * (4 * features + 4 * self.tokens.len()) + size_of::<Example>();
+        most.saturating_mul(count).min(self.len()).saturating_mul(example)
     }
 
     /// Reads the examples of a block, with the indices of texts that they have among all texts.
