@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -83,6 +83,17 @@ pub trait Dataset: Send + Sync + 'static {
         Ok(self.get(epoch, index)?.sequence.len())
     }
 
+    /// Returns the target of example `index` in `epoch`.
+    ///
+    /// A data set that knows it without making the example should override this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        Ok(self.get(epoch, index)?.target)
+    }
+
     /// Returns the names of the features in their order, or `None` if they have none.
     fn feature_names(&self) -> Option<&[String]> {
         None
@@ -134,6 +145,10 @@ macro_rules! implement_for_pointers {
                 (**self).get(epoch, index)
             }
 
+            fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+                (**self).target(epoch, index)
+            }
+
             fn length(&self, epoch: usize, index: usize) -> Result<usize> {
                 (**self).length(epoch, index)
             }
@@ -171,7 +186,7 @@ pub(crate) fn check_index(index: usize, len: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{Sequence, Target};
+    use crate::example::Sequence;
 
     struct Three(TargetKind);
 
@@ -202,6 +217,7 @@ mod tests {
             assert_eq!((dataset.len(), dataset.is_empty(), dataset.features()), (3, false, 1));
             assert_eq!(dataset.target_kind(), &TargetKind::Values(1));
             assert_eq!(dataset.length(0, 2).unwrap(), 1);
+            assert_eq!(dataset.target(0, 1).unwrap(), Target::Values(vec![1.0]));
             let example = dataset.get(0, 2).unwrap();
             assert_eq!(
                 (example.sequence.row(0), example.sequence.row(1)),

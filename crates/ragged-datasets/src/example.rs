@@ -108,6 +108,16 @@ impl Sequence {
         self.statics = statics;
     }
 
+    /// Takes the values out, which [`set_values`](Self::set_values) must put back.
+    pub(crate) fn take_values(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.values)
+    }
+
+    /// Puts the values in, `[length, features]`.
+    pub(crate) fn set_values(&mut self, values: Vec<f32>) {
+        self.values = values;
+    }
+
     /// Replaces the tokens by as many others.
     pub(crate) fn set_tokens(&mut self, tokens: StepTokens) {
         self.tokens = Some(tokens);

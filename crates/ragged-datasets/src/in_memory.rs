@@ -2,7 +2,7 @@
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
 use crate::formats::target_summary::TargetSummary;
@@ -234,6 +234,11 @@ impl Dataset for InMemory {
         Ok(self.examples[index].clone())
     }
 
+    fn target(&self, _epoch: usize, index: usize) -> Result<Target> {
+        check_index(index, self.examples.len())?;
+        Ok(self.examples[index].target.clone())
+    }
+
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
         check_index(index, self.examples.len())?;
         Ok(self.examples[index].sequence.len())
@@ -263,7 +268,7 @@ impl Dataset for InMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{Sequence, Target};
+    use crate::example::Sequence;
 
     fn example(features: usize, target: Target) -> Example {
         Example::new(Sequence::new(vec![0.0; features], features).unwrap(), target)

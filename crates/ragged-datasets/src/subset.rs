@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -60,6 +60,11 @@ impl<D: Dataset> Dataset for Subset<D> {
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.indices.len())?;
         self.dataset.get(epoch, self.indices[index])
+    }
+
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        check_index(index, self.indices.len())?;
+        self.dataset.target(epoch, self.indices[index])
     }
 
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
@@ -129,7 +134,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::example::{Sequence, Target};
+    use crate::example::Sequence;
     use crate::in_memory::InMemory;
     use crate::loader::sampler::Sampler;
 

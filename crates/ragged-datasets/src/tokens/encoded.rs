@@ -6,7 +6,7 @@ use ragged_transforms::{StaticEncoder, TokenEncoder, TokenVocabulary};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::{StaticColumns, Statics};
@@ -194,6 +194,10 @@ impl<D: Dataset> Dataset for Encoded<D> {
         }
         example.sequence.set_tokens(encoded);
         Ok(example)
+    }
+
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        self.dataset.target(epoch, index)
     }
 
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -118,6 +118,10 @@ impl<D: Dataset> Dataset for Augmented<D> {
         Ok(example)
     }
 
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        self.dataset.target(epoch, index)
+    }
+
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {
         self.dataset.length(epoch, index)
     }
@@ -146,7 +150,7 @@ impl<D: Dataset> Dataset for Augmented<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::{Sequence, Target};
+    use crate::example::Sequence;
     use crate::in_memory::InMemory;
 
     fn data(length: usize) -> InMemory {

@@ -6,7 +6,7 @@ use ragged_transforms::{Pipeline, Values};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::example::{Example, Sequence};
+use crate::example::{Example, Sequence, Target};
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
 use crate::tokens::statics::StaticColumns;
@@ -86,6 +86,14 @@ impl<D: Dataset> Dataset for Transformed<D> {
 
     fn get(&self, epoch: usize, index: usize) -> Result<Example> {
         apply(&self.pipeline, index, self.dataset.get(epoch, index)?)
+    }
+
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        // Those of steps are cut with their steps.
+        match self.target_kind().is_per_step() {
+            true => Ok(self.get(epoch, index)?.target),
+            false => self.dataset.target(epoch, index),
+        }
     }
 
     fn length(&self, epoch: usize, index: usize) -> Result<usize> {

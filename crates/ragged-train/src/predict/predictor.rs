@@ -343,7 +343,7 @@ impl Predictor {
             return Err(Error::Features { expected, got });
         }
         let data = encode_tokens(data, &self.encoder, part, notes)?;
-        check_inputs(None, &data)?;
+        check_inputs(&[(None, &data)])?;
         Ok(data)
     }
 

@@ -188,7 +188,7 @@ fn check_monitor(config: &ExperimentConfig, data: &Datasets) -> Result<()> {
     let (part, data) = valid.map_or(("training", &data.train), |valid| ("validation", valid));
     let mut first: Option<Vec<f32>> = None;
     for index in 0..data.len() {
-        let rows: Vec<Vec<f32>> = match data.get(0, index)?.target {
+        let rows: Vec<Vec<f32>> = match data.target(0, index)? {
             Target::Values(values) => vec![values],
             Target::StepValues(values) => values.steps().map(<[f32]>::to_vec).collect(),
             Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => return Ok(()),
@@ -228,7 +228,7 @@ fn check_lengths(config: &ExperimentConfig, data: &Datasets, model: &ModelConfig
     let mut first = None;
     for data in parts.into_iter().flatten() {
         for index in 0..data.len() {
-            let length = data.get(0, index)?.sequence.len();
+            let length = data.length(0, index)?;
             let expected = *first.get_or_insert(length);
             if length != expected || length == 0 {
                 let message = format!(

@@ -95,9 +95,11 @@ impl Datasets {
         let valid = valid.map(|valid| prepared(valid, Some("validation data"))).transpose()?;
         let test = prepared(test, Some("test data"))?;
         if !section.generates_held_out() {
-            check_inputs(Some("training data"), &train)?;
-            valid.iter().try_for_each(|valid| check_inputs(Some("validation data"), valid))?;
-            check_inputs(Some("test data"), &test)?;
+            let mut parts: Vec<(_, &dyn Dataset)> = vec![(Some("training data"), &train)];
+            parts
+                .extend(valid.iter().map(|valid| (Some("validation data"), valid as &dyn Dataset)));
+            parts.push((Some("test data"), &test));
+            check_inputs(&parts)?;
         }
         if !section.augment.is_none() {
             train = Arc::new(Augmented::new(train, section.augment, seed)?);

@@ -66,7 +66,7 @@ pub(crate) fn check_paths(
     let labels = data.target_kind().labels().unwrap_or_default();
     let label = |class: u32| labels.get(class as usize).map_or("", String::as_str);
     for index in 0..data.len() {
-        let Target::StepClasses(classes) = data.get(0, index)?.target else { continue };
+        let Target::StepClasses(classes) = data.target(0, index)? else { continue };
         for (step, &class) in classes.iter().enumerate() {
             let before = step.checked_sub(1).map(|before| classes[before]);
             let allowed = match before {

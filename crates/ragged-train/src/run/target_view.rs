@@ -105,7 +105,7 @@ impl TargetView<'_> {
         let mut counts = vec![0; classes];
         let train = &self.data.train;
         for index in 0..train.len() {
-            match train.get(0, index)?.target {
+            match train.target(0, index)? {
                 Target::Class(class) => counts[class as usize] += 1,
                 Target::StepClasses(classes) => {
                     classes.into_iter().for_each(|class| counts[class as usize] += 1);
@@ -186,7 +186,7 @@ impl TargetView<'_> {
             None => row.iter().enumerate().for_each(|(k, &value)| visit(k, value)),
         };
         for index in 0..data.len() {
-            match data.get(0, index)?.target {
+            match data.target(0, index)? {
                 Target::Values(values) => visit_row(&values),
                 Target::StepValues(values) => values.steps().for_each(&mut visit_row),
                 Target::Class(_) | Target::StepClasses(_) | Target::Labels(_) => {}

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::example::{Example, Target};
+use crate::formats::stream::block::Block;
 
-/// The examples of blocks.
+/// Blocks by their numbers.
 pub(super) struct BlockCache {
     /// In bytes.
     limit: usize,
@@ -22,7 +22,7 @@ struct State {
 }
 
 struct Entry {
-    examples: Arc<[Example]>,
+    block: Arc<Block>,
     bytes: usize,
     /// The last request.
     used: u64,
@@ -38,28 +38,28 @@ impl BlockCache {
     pub(super) fn get(
         &self,
         block: usize,
-        load: impl FnOnce() -> Result<Vec<Example>>,
-    ) -> Result<Arc<[Example]>> {
-        if let Some(examples) = self.find(block) {
-            return Ok(examples);
+        load: impl FnOnce() -> Result<Block>,
+    ) -> Result<Arc<Block>> {
+        if let Some(found) = self.find(block) {
+            return Ok(found);
         }
         // Without the lock, so that other threads can use what is there. Two that need the same block both read it.
-        let examples: Arc<[Example]> = load()?.into();
-        self.insert(block, &examples);
-        Ok(examples)
+        let loaded = Arc::new(load()?);
+        self.insert(block, &loaded);
+        Ok(loaded)
     }
 
-    fn find(&self, block: usize) -> Option<Arc<[Example]>> {
+    fn find(&self, block: usize) -> Option<Arc<Block>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.clock += 1;
         let clock = state.clock;
         let entry = state.blocks.get_mut(&block)?;
         entry.used = clock;
-        Some(entry.examples.clone())
+        Some(entry.block.clone())
     }
 
-    fn insert(&self, block: usize, examples: &Arc<[Example]>) {
-        let bytes = examples.iter().map(size).sum();
+    fn insert(&self, number: usize, block: &Arc<Block>) {
+        let bytes = block.bytes();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.bytes.saturating_add(bytes) > self.limit {
             let oldest = state.blocks.iter().min_by_key(|(_, entry)| entry.used);
@@ -68,47 +68,33 @@ impl BlockCache {
             state.bytes -= removed;
         }
         let used = state.clock;
-        let entry = Entry { examples: examples.clone(), bytes, used };
+        let entry = Entry { block: block.clone(), bytes, used };
         state.bytes += bytes;
-        if let Some(replaced) = state.blocks.insert(block, entry) {
+        if let Some(replaced) = state.blocks.insert(number, entry) {
             state.bytes -= replaced.bytes;
         }
     }
 }
 
-/// Returns the bytes of an example in memory, about.
-fn size(example: &Example) -> usize {
-    let sequence = &example.sequence;
-    let exact = sequence.exact_values().map_or(0, <[f64]>::len);
-    let tokens = sequence.tokens().map_or(0, |tokens| tokens.ids().len());
-    let target = match &example.target {
-        Target::Class(_) => 0,
-        Target::Values(values) => values.len(),
-        Target::StepClasses(classes) | Target::Labels(classes) => classes.len(),
-        Target::StepValues(values) => values.values().len(),
-    };
-    size_of::<Example>() + 8 * exact + 4 * (sequence.values().len() + tokens + target)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::example::Sequence;
+    use crate::example::{Example, Sequence, Target};
 
     #[test]
     fn the_blocks_that_were_used_last_are_kept() {
         let example = || {
             let sequence = Sequence::new(vec![0.0; 1000], 1).unwrap();
-            vec![Example::new(sequence, Target::Class(0))]
+            Block::new(vec![Example::new(sequence, Target::Class(0))])
         };
-        let cache = BlockCache::new(2 * size(&example()[0]));
+        let cache = BlockCache::new(2 * example().bytes());
         let mut loaded = vec![];
         for block in [0, 1, 0, 2, 0, 1, 1, 2] {
             let load = || {
                 loaded.push(block);
                 Ok(example())
             };
-            assert_eq!(cache.get(block, load).unwrap().len(), 1);
+            assert_eq!(cache.get(block, load).unwrap().get(0).unwrap().sequence.len(), 1000);
         }
         // Block 1 makes room for 2, then 2 for 1, and 0 for 2.
         assert_eq!(loaded, [0, 1, 2, 1, 2]);
@@ -119,8 +105,10 @@ mod tests {
     #[test]
     fn a_block_beyond_the_limit_is_alone() {
         let cache = BlockCache::new(0);
-        let example =
-            || Ok(vec![Example::new(Sequence::new(vec![1.0], 1).unwrap(), Target::Class(0))]);
+        let example = || {
+            let sequence = Sequence::new(vec![1.0], 1).unwrap();
+            Ok(Block::new(vec![Example::new(sequence, Target::Class(0))]))
+        };
         for block in [0, 1, 1] {
             cache.get(block, example).unwrap();
         }

@@ -1,5 +1,6 @@
 //! Data sets that stay in their files: blocks of sequences are read when their examples are.
 
+mod block;
 mod block_cache;
 mod blocks;
 mod lines;

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use crate::dataset::{Dataset, check_index};
 use crate::error::{Error, Location, Result};
-use crate::example::Example;
+use crate::example::{Example, Target};
 use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
 use crate::formats::collect::{Collector, Surveyed};
 use crate::formats::folder;
 use crate::formats::options::ReadOptions;
 use crate::formats::schema::Schema;
+use crate::formats::stream::block::Block;
 use crate::formats::stream::block_cache::BlockCache;
 use crate::formats::stream::blocks::Blocks;
 use crate::formats::target_summary::TargetSummary;
@@ -75,6 +76,36 @@ struct Content {
     fingerprint: String,
     summary: String,
     missing_notes: Vec<String>,
+    targets: Targets,
+}
+
+/// The targets of sequences that have one of a fixed size, and not one per step.
+#[derive(Default)]
+struct Targets {
+    classes: Vec<u32>,
+    /// Row-major `[sequences, outputs]`.
+    values: Vec<f32>,
+}
+
+impl Targets {
+    /// Adds the target of the next sequence.
+    fn add(&mut self, target: &Target) {
+        match target {
+            Target::Class(class) => self.classes.push(*class),
+            Target::Values(values) => self.values.extend_from_slice(values),
+            Target::StepClasses(_) | Target::StepValues(_) | Target::Labels(_) => {}
+        }
+    }
+
+    /// Returns the target of a sequence, one of `count`, if targets of this kind are kept.
+    fn get(&self, count: usize, index: usize) -> Option<Target> {
+        if let Some(&class) = self.classes.get(index) {
+            return Some(Target::Class(class));
+        }
+        let width = self.values.len() / count;
+        let values = self.values.get(index * width..(index + 1) * width)?;
+        (width > 0).then(|| Target::Values(values.to_vec()))
+    }
 }
 
 impl Streamed {
@@ -112,16 +143,19 @@ impl Streamed {
     fn read_content(&self) -> Result<Content> {
         let mut fingerprint = Fingerprint::new(self);
         let mut summary = TargetSummary::new(self.target_kind());
+        let mut targets = Targets::default();
         for block in 0..self.blocks.len() {
             for example in self.load(block)? {
                 fingerprint.add(&example);
                 summary.add(&example.target);
+                targets.add(&example.target);
             }
         }
         Ok(Content {
             fingerprint: fingerprint.finish(),
             summary: summary.sentence(),
             missing_notes: summary.missing_notes(),
+            targets,
         })
     }
 
@@ -239,9 +273,17 @@ impl Dataset for Streamed {
     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let block = self.blocks.of(index);
-        let examples = self.cache.get(block, || self.load(block))?;
+        let examples = self.cache.get(block, || self.load(block).map(Block::new))?;
         let at = index - self.blocks.sequences(block).start;
-        examples.get(at).cloned().ok_or(Error::Index { index, len: self.len() })
+        examples.get(at).ok_or(Error::Index { index, len: self.len() })
+    }
+
+    fn target(&self, epoch: usize, index: usize) -> Result<Target> {
+        check_index(index, self.len())?;
+        match self.content.targets.get(self.len(), index) {
+            Some(target) => Ok(target),
+            None => Ok(self.get(epoch, index)?.target),
+        }
     }
 
     fn length(&self, _epoch: usize, index: usize) -> Result<usize> {
