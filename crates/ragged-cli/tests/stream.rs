@@ -66,6 +66,12 @@ fn a_streamed_run_has_the_results_of_one_in_memory() {
             let (code, _, stderr) = ragged(dir, &[&words, &ORDER[..], options].concat());
             assert_eq!(code, 0, "{stderr}");
             let metrics = fs::read_to_string(dir.join(&out).join("metrics.jsonl")).unwrap();
+            let index = dir.join(&out).join("indexes/train.index");
+            assert_eq!(index.exists(), !options.is_empty());
+            if dataset == "a.csv" {
+                // One that is damaged is not used.
+                fs::write(&index, &fs::read(&index).unwrap()[1..]).unwrap();
+            }
             let (code, evaluated, stderr) = ragged(dir, &["evaluate", &out]);
             assert_eq!(code, 0, "{stderr}");
             let (code, predicted, stderr) = ragged(dir, &["predict", &out, "a.jsonl"]);

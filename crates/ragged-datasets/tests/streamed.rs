@@ -22,8 +22,14 @@ fn shown(example: &Example) -> String {
 
 /// Everything that a data set says, for any cache and any order of access.
 fn check(path: &Path, options: &ReadOptions, data: &InMemory) {
-    for cache_bytes in [0, 3000, 1 << 30] {
-        let streamed = open(path, options, cache_bytes);
+    let index = open(path, options, 0).index();
+    for (cache_bytes, is_known) in [(0, false), (3000, true), (1 << 30, false)] {
+        let cache = StreamOptions { cache_bytes };
+        let streamed = match is_known {
+            true => Streamed::open_with(&index, path, options, None, cache).unwrap().unwrap(),
+            false => open(path, options, cache_bytes),
+        };
+        assert!(streamed.index() == index);
         assert_eq!(streamed.len(), data.len());
         assert_eq!(
             (streamed.features(), streamed.target_kind()),
@@ -112,6 +118,36 @@ fn blocks_share_texts_classes_and_precision() {
     let got = Streamed::open(&bad, &options, None, cache).err().unwrap().to_string();
     assert!(expected.contains("line 8001, column"), "{expected}");
     assert_eq!(got, expected);
+}
+
+#[test]
+fn an_index_is_of_its_files_and_options_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, "series_id,x,target\na,1,0\nb,2,1\n").unwrap();
+    let (options, cache) = (ReadOptions::default(), StreamOptions::default());
+    let streamed = open(&path, &options, 1 << 20);
+    let index = streamed.index();
+    let is_known = |index: &[u8], options: &ReadOptions, schema: Option<&Schema>| {
+        Streamed::open_with(index, &path, options, schema, cache).unwrap().is_some()
+    };
+    assert!(is_known(&index, &options, None));
+    assert!(!is_known(&index, &options, Some(streamed.schema())));
+    let task = ReadOptions { task: Some(Task::Regression), ..options.clone() };
+    assert!(!is_known(&index, &task, None));
+    let parts = ReadOptions { parts: true, ..options.clone() };
+    assert!(!is_known(&index, &parts, None));
+    for at in [0, 40, index.len() / 2, index.len() - 1] {
+        let mut damaged = index.clone();
+        damaged[at] ^= 1;
+        assert!(!is_known(&damaged, &options, None));
+        assert!(!is_known(&index[..at], &options, None));
+    }
+    let other = folder.path().join("b.csv");
+    std::fs::copy(&path, &other).unwrap();
+    assert!(Streamed::open_with(&index, &other, &options, None, cache).unwrap().is_none());
+    std::fs::write(&path, "series_id,x,target\na,1,0\nb,2,1\nc,3,1\n").unwrap();
+    assert!(!is_known(&index, &options, None));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the columns of a file are read as.
 
+use serde::{Deserialize, Serialize};
+
 /// A column of a table, a key of JSON lines, an array, or a part of a `.ts` file, and what it is read as.
 ///
 /// ```
@@ -13,7 +15,7 @@
 /// assert_eq!(columns[3].to_string(), "target: names of classes, the same in all rows of a sequence");
 /// # Ok::<(), ragged_datasets::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Column {
     /// The name in the file, or a description of the place of a feature without a name.
@@ -25,7 +27,7 @@ pub struct Column {
 }
 
 /// What a [`Column`] is read as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Role {
     /// The names of the sequences.

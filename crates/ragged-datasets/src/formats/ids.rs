@@ -1,7 +1,9 @@
 //! The names of many sequences.
 
+use serde::{Deserialize, Serialize};
+
 /// Texts in one buffer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ids {
     all: String,
     /// Where each text ends.

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 /// A column of tokens: its name, and the text of each index that the sequences of the data set have in it.
 ///
 /// In data as read from a file, the texts are those of the file in the order of their first occurrence. In
 /// [`Encoded`](crate::tokens::Encoded) data, they are the entries of a vocabulary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenColumn {
     /// The name of the column.
     pub name: String,

@@ -1,5 +1,7 @@
 //! What is the same in all steps of a sequence.
 
+use serde::{Deserialize, Serialize};
+
 use crate::tokens::column::TokenColumn;
 
 /// The static values of one sequence: numbers, with NaN for a missing one, and indices of categories.
@@ -22,7 +24,7 @@ pub struct Statics {
 }
 
 /// The static columns of a data set.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StaticColumns {
     /// The names of the columns of numbers.
     pub numbers: Vec<String>,

@@ -273,13 +273,17 @@ pub struct DataSection {
     /// The number of blocks whose examples are mixed, for the order `blocks`. Default 8.
     #[serde(skip_serializing_if = "is_block_buffer")]
     pub block_buffer: usize,
-    /// Whether examples stay in their files and are read when they are needed, for JSON lines and for Parquet with one
-    /// row per sequence. The results are the same. Default false.
+    /// Whether examples stay in their files and are read when they are needed, for JSON lines, CSV and Parquet. The
+    /// results are the same. Default false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stream: bool,
     /// The memory for examples that are streamed, in MiB, for each part of the data. Default 256.
     #[serde(skip_serializing_if = "is_cache_mb")]
     pub cache_mb: usize,
+    /// The folder with what is known of streamed files, so that they need not be read to be opened. A run that exists
+    /// sets it. Default none.
+    #[serde(skip)]
+    pub index: Option<PathBuf>,
     /// The number of consecutive examples of the shuffled order that are sorted by length, so that the
     /// sequences of a batch have similar lengths; 0 for no sorting. Default 0.
     pub bucket_size: usize,
@@ -306,6 +310,7 @@ impl Default for DataSection {
             dataset: String::new(),
             dir: "data".into(),
             base: None,
+            index: None,
             valid_fraction: 0.0,
             valid: None,
             vocabulary: VocabularyConfig::default(),

@@ -80,6 +80,7 @@ impl Predictor {
         let run = RunDir::open(path)?;
         let mut config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
+        config.data.index = Some(run.indexes());
         let path = if config.validates() { run.best() } else { run.last() };
         let checkpoint = load_checkpoint(&path)?;
         check_reading(&config, &checkpoint.info.identity, &path)?;

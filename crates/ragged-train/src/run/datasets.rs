@@ -13,6 +13,7 @@ use ragged_datasets::{
 };
 use ragged_sequence::random::derive_seed;
 
+use crate::atomic_file::create_directory;
 use crate::config::sections::DataSection;
 use crate::config::synthetic_sections::SumsSection;
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ use crate::run::data_files::{check_exists, check_unchanged, find, is_path, paths
 use crate::run::data_fingerprint::DataFingerprints;
 use crate::run::forecast_data::{input_format, open_forecast, test_windows};
 use crate::run::input_check::check_inputs;
-use crate::run::source::Source;
+use crate::run::source::{NewIndex, Source};
 use crate::run::tokenizer::with_tokenizer;
 use crate::run::tokens::{encode_tokens, fit_tokens, vocabulary_notes};
 
@@ -59,6 +60,8 @@ pub struct Datasets {
     pub columns: Vec<Column>,
     /// Notes on how the files were read: what is predicted, and for instance columns that were left out.
     pub notes: Vec<String>,
+    /// What is known of streamed files and not saved yet.
+    indexes: Vec<NewIndex>,
 }
 
 impl Datasets {
@@ -76,7 +79,8 @@ impl Datasets {
     /// the tokenizer has been read.
     pub(crate) fn open_with(section: &DataSection, characters: bool, seed: u64) -> Result<Self> {
         let opened = Opened::of(section, seed)?;
-        let Opened { splits, past, forecast, mut fingerprints, mut notes, columns } = opened;
+        let Opened { splits, past, forecast, files } = opened;
+        let Files { mut fingerprints, mut notes, columns, indexes } = files;
         fingerprints.tokenizer = section.read.tokenizer_file.as_ref().map(|file| file.sha256());
         let (train, valid, test) = splits;
         let schema = Schema::of(&train);
@@ -116,7 +120,17 @@ impl Datasets {
             fingerprints,
             columns,
             notes,
+            indexes,
         })
+    }
+
+    /// Saves what is known of streamed files in the folder of a run, so that later commands need not read them to open
+    /// them.
+    pub(crate) fn write_indexes(&self, folder: &Path) -> Result<()> {
+        if !self.indexes.is_empty() {
+            create_directory(folder)?;
+        }
+        self.indexes.iter().try_for_each(|index| index.write(folder))
     }
 
     /// Returns the kind of targets.
@@ -143,9 +157,7 @@ struct Opened {
     /// The data to which transforms and vocabularies are fitted, if they are not the training examples.
     past: Option<AnyDataset>,
     forecast: Option<Arc<Forecast>>,
-    fingerprints: DataFingerprints,
-    notes: Vec<String>,
-    columns: Vec<Column>,
+    files: Files,
 }
 
 impl Opened {
@@ -156,13 +168,14 @@ impl Opened {
             let test = Arc::new(parts.test);
             let splits: Splits = (Arc::new(parts.train), valid, test.clone());
             let (past, forecast) = (Some(Arc::new(parts.past) as AnyDataset), Some(test));
-            return Ok(Self { splits, past, forecast, fingerprints, notes, columns: vec![] });
+            let files = Files { fingerprints, notes, ..Files::default() };
+            return Ok(Self { splits, past, forecast, files });
         }
-        let (splits, fingerprints, notes, columns) = match section.is_generated() {
-            true => (generated(section, seed)?, DataFingerprints::default(), vec![], vec![]),
+        let (splits, files) = match section.is_generated() {
+            true => (generated(section, seed)?, Files::default()),
             false => files(section, seed)?,
         };
-        Ok(Self { splits, past: None, forecast: None, fingerprints, notes, columns })
+        Ok(Self { splits, past: None, forecast: None, files })
     }
 }
 
@@ -182,13 +195,13 @@ pub(crate) fn test_data(
     }
     match paths(section)? {
         (_, Some(path)) => {
-            let test = Source::open(section, &path, Some(schema))?;
+            let test = Source::open(section, TEST_INDEX, &path, Some(schema))?;
             check_unchanged("test data", expected.test.as_ref(), Some(&test.fingerprint))
                 .map_err(Error::in_file(&path))?;
             Ok(test.data)
         }
         (path, None) => {
-            let whole = Source::open(section, &path, Some(schema))?;
+            let whole = Source::open(section, TRAIN_INDEX, &path, Some(schema))?;
             let got = Some(&whole.fingerprint);
             check_unchanged("training and test data", expected.train.as_ref(), got)
                 .map_err(Error::in_file(&path))?;
@@ -210,7 +223,7 @@ pub(crate) fn other_data(
         return test_data(&section, seed, schema, &DataFingerprints::default());
     }
     check_exists(Path::new(dataset), None)?;
-    Ok(Source::open(&section, Path::new(dataset), Some(schema))?.data)
+    Ok(Source::open(&section, OTHER_INDEX, Path::new(dataset), Some(schema))?.data)
 }
 
 /// Returns the sequences of a file or directory without their targets.
@@ -266,63 +279,78 @@ fn generated(section: &DataSection, seed: u64) -> Result<Splits> {
     Ok((train, Some(generate(VALID, held_out, false)?), generate(TEST, held_out, false)?))
 }
 
+/// The names of the indexes of streamed files.
+const TRAIN_INDEX: &str = "train";
+const VALID_INDEX: &str = "valid";
+const TEST_INDEX: &str = "test";
+/// Of data that are not those of the run, whose index is never saved.
+const OTHER_INDEX: &str = "other";
+
 /// The fraction of a file that is held out for the test, where there is no `_TEST` file.
 const TEST_FRACTION: f64 = 0.2;
 
-/// Examples, the content of the files, notes on how they were read, and the columns of the training file.
-type Files = (Splits, DataFingerprints, Vec<String>, Vec<Column>);
+/// The files of a run as they were read.
+#[derive(Default)]
+struct Files {
+    fingerprints: DataFingerprints,
+    /// How they were read.
+    notes: Vec<String>,
+    /// The columns of the training file.
+    columns: Vec<Column>,
+    indexes: Vec<NewIndex>,
+}
 
 /// Reads the files.
-fn files(section: &DataSection, seed: u64) -> Result<Files> {
+fn files(section: &DataSection, seed: u64) -> Result<(Splits, Files)> {
     let (path, test) = paths(section)?;
-    let mut fingerprints = DataFingerprints::default();
-    let mut notes = vec![];
-    let columns;
-    let (train, test): (AnyDataset, AnyDataset) = match test {
-        Some(test) => {
-            let train = Source::open(section, &path, None)?;
+    let mut files = Files::default();
+    let train = Source::open(section, TRAIN_INDEX, &path, None)?;
+    files.notes.push(train.target_summary);
+    files.notes.extend(train.cache_note);
+    files.notes.extend_from_slice(train.data.notes());
+    files.columns = train.columns;
+    files.fingerprints.train = Some(train.fingerprint);
+    files.indexes.extend(train.index);
+    let (train, test) = match test {
+        Some(path) => {
             // The classes keep the indices of the training file, and the features its order.
-            let data = Source::open(section, &test, Some(&Schema::of(&train.data)))?;
-            if data.data.features() != train.data.features() {
-                let (expected, got) = (train.data.features(), data.data.features());
-                return Err(Error::in_file(&test)(Error::Features { expected, got }));
-            }
-            let known = train.data.notes();
-            notes.push(train.target_summary);
-            notes.extend(train.cache_note);
-            notes.extend_from_slice(known);
-            notes.extend(data.data.notes().iter().filter(|note| !known.contains(note)).cloned());
-            columns = train.columns;
-            fingerprints.train = Some(train.fingerprint);
-            fingerprints.test = Some(data.fingerprint);
-            (train.data, data.data)
+            let test = other_part(section, TEST_INDEX, &path, &train.data)?;
+            let notes = test.data.notes().iter();
+            files.notes.extend(notes.filter(|note| !train.data.notes().contains(note)).cloned());
+            files.fingerprints.test = Some(test.fingerprint);
+            files.indexes.extend(test.index);
+            (train.data, test.data)
         }
-        None => {
-            let whole = Source::open(section, &path, None)?;
-            notes.push(whole.target_summary);
-            notes.extend(whole.cache_note);
-            notes.extend_from_slice(whole.data.notes());
-            columns = whole.columns;
-            fingerprints.train = Some(whole.fingerprint);
-            hold_out(whole.data, seed)?
-        }
+        None => hold_out(train.data, seed)?,
     };
     if let Some(valid) = &section.valid {
         let path = find(section, valid);
         check_exists(&path, None)?;
-        let valid = Source::open(section, &path, Some(&Schema::of(&train)))?;
-        if valid.data.features() != train.features() {
-            let (expected, got) = (train.features(), valid.data.features());
-            return Err(Error::in_file(&path)(Error::Features { expected, got }));
-        }
-        fingerprints.valid = Some(valid.fingerprint);
-        return Ok(((train, Some(valid.data), test), fingerprints, notes, columns));
+        let valid = other_part(section, VALID_INDEX, &path, &train)?;
+        files.fingerprints.valid = Some(valid.fingerprint);
+        files.indexes.extend(valid.index);
+        return Ok(((train, Some(valid.data), test), files));
     }
     if section.valid_fraction == 0.0 {
-        return Ok(((train, None, test), fingerprints, notes, columns));
+        return Ok(((train, None, test), files));
     }
     let (train, valid) = split(train, 1.0 - section.valid_fraction, derive_seed(seed, VALID))?;
-    Ok(((Arc::new(train), Some(Arc::new(valid)), test), fingerprints, notes, columns))
+    Ok(((Arc::new(train), Some(Arc::new(valid)), test), files))
+}
+
+/// Reads a file of examples that are not trained on, which must have the features of those that are.
+fn other_part(
+    section: &DataSection,
+    part: &'static str,
+    path: &Path,
+    train: &AnyDataset,
+) -> Result<Source> {
+    let source = Source::open(section, part, path, Some(&Schema::of(train)))?;
+    let (expected, got) = (train.features(), source.data.features());
+    match got == expected {
+        true => Ok(source),
+        false => Err(Error::in_file(path)(Error::Features { expected, got })),
+    }
 }
 
 /// Splits the examples of one file into training and test data.

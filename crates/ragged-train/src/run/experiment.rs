@@ -152,6 +152,7 @@ impl Experiment {
         let mut config = ExperimentConfig::parse(&run.read_config()?, &[])
             .map_err(Error::in_file(&run.config()))?;
         open_copy(&mut config.data, run)?;
+        config.data.index = Some(run.indexes());
         let mut experiment = Self::build(config)?;
         let changed = changed_file(&experiment.config.data);
         let (mut damaged, mut differences) = (vec![], vec![]);

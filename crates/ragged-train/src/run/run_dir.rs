@@ -171,6 +171,11 @@ impl RunDir {
         RunLock::take(&self.path)
     }
 
+    /// Returns the path of the folder with what is known of streamed files.
+    pub fn indexes(&self) -> PathBuf {
+        self.path.join("indexes")
+    }
+
     /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path

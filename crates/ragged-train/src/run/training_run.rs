@@ -53,6 +53,7 @@ impl Experiment {
     ) -> Result<RunOutcome> {
         let start = Instant::now();
         let lock = run.lock()?;
+        self.data.write_indexes(&run.indexes())?;
         keep_copy(&self.config.data, run)?;
         let (train, valid) = (self.train_loader()?, self.valid_loader()?);
         let mut trainer = Trainer { communicator: ranks, ..self.trainer()? };

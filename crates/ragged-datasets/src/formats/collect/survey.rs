@@ -1,5 +1,7 @@
 //! What is kept of sequences whose values and targets stay in their files.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
 use crate::formats::column::Column;
 use crate::formats::ids::Ids;
@@ -60,6 +62,7 @@ impl Survey {
 }
 
 /// What all sequences have in common, and what is small about each of them.
+#[derive(Serialize, Deserialize)]
 pub(in crate::formats) struct Surveyed {
     pub(in crate::formats) schema: Schema,
     pub(in crate::formats) features: usize,

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Seek};
 
 use csv::ByteRecord;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Location, Result};
 use crate::formats::collect::Collector;
@@ -33,6 +34,7 @@ pub(in crate::formats) fn read(
 }
 
 /// The first line of a table, and where its series begin.
+#[derive(Clone, Serialize, Deserialize)]
 pub(in crate::formats) struct Survey {
     /// The names of the columns.
     pub(in crate::formats) names: Vec<String>,

@@ -2,7 +2,8 @@
 
 use crate::example::{Example, Target};
 
-/// Examples whose values are in one piece, so that a block is a few large pieces of memory and not many small ones.
+/// Examples whose values are in one piece, so that a block is a few large pieces of memory and not many small ones, between
+/// which what is free cannot be used.
 pub(super) struct Block {
     /// Without their values.
     examples: Vec<Example>,
@@ -12,19 +13,22 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Takes examples.
-    pub(super) fn new(mut examples: Vec<Example>) -> Self {
+    /// Takes examples, with their targets or without them.
+    pub(super) fn new(mut examples: Vec<Example>, with_targets: bool) -> Self {
         let count = examples.iter().map(|example| example.sequence.values().len()).sum();
         let (mut values, mut ends) = (Vec::with_capacity(count), vec![]);
         for example in &mut examples {
             values.extend_from_slice(&example.sequence.take_values());
             ends.push(values.len());
+            if !with_targets {
+                example.target = Target::Values(vec![]);
+            }
         }
         examples.shrink_to_fit();
         Self { examples, values, ends }
     }
 
-    /// Returns an example.
+    /// Returns an example; without its target, if the block has none.
     pub(super) fn get(&self, index: usize) -> Option<Example> {
         let mut example = self.examples.get(index)?.clone();
         let begin = index.checked_sub(1).map_or(0, |before| self.ends[before]);

@@ -85,7 +85,7 @@ mod tests {
     fn the_blocks_that_were_used_last_are_kept() {
         let example = || {
             let sequence = Sequence::new(vec![0.0; 1000], 1).unwrap();
-            Block::new(vec![Example::new(sequence, Target::Class(0))])
+            Block::new(vec![Example::new(sequence, Target::Class(0))], true)
         };
         let cache = BlockCache::new(2 * example().bytes());
         let mut loaded = vec![];
@@ -107,7 +107,7 @@ mod tests {
         let cache = BlockCache::new(0);
         let example = || {
             let sequence = Sequence::new(vec![1.0], 1).unwrap();
-            Ok(Block::new(vec![Example::new(sequence, Target::Class(0))]))
+            Ok(Block::new(vec![Example::new(sequence, Target::Class(0))], true))
         };
         for block in [0, 1, 1] {
             cache.get(block, example).unwrap();

@@ -5,6 +5,8 @@ use std::io::{BufReader, Cursor};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Location, Result};
 use crate::formats::collect::Collector;
 use crate::formats::format::Format;
@@ -37,14 +39,31 @@ enum Content {
 }
 
 /// A part of a file.
+#[derive(Clone, Serialize, Deserialize)]
 struct Block {
     source: usize,
     part: Part,
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 enum Part {
     Lines(LinePart),
     Rows(Range<usize>),
+}
+
+/// Blocks without their files.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedBlocks {
+    sources: Vec<(PathBuf, SavedContent)>,
+    blocks: Vec<Block>,
+    starts: Vec<usize>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedContent {
+    JsonLines,
+    Table(csv::Survey),
+    Parquet,
 }
 
 impl Blocks {
@@ -130,6 +149,39 @@ impl Blocks {
     fn add(&mut self, part: Part, end: usize) {
         self.blocks.push(Block { source: self.sources.len(), part });
         self.starts.push(end);
+    }
+
+    /// Returns what [`restore`](Self::restore) needs.
+    pub(super) fn save(&self) -> SavedBlocks {
+        let content = |content: &Content| match content {
+            Content::JsonLines => SavedContent::JsonLines,
+            Content::Table(survey) => SavedContent::Table(survey.clone()),
+            Content::Parquet(_) => SavedContent::Parquet,
+        };
+        let sources =
+            self.sources.iter().map(|source| (source.path.clone(), content(&source.content)));
+        SavedBlocks {
+            sources: sources.collect(),
+            blocks: self.blocks.clone(),
+            starts: self.starts.clone(),
+        }
+    }
+
+    /// Opens files whose blocks are known.
+    pub(super) fn restore(saved: SavedBlocks, options: &ReadOptions) -> Result<Self> {
+        let SavedBlocks { sources, blocks, starts } = saved;
+        let open = |(path, content): (PathBuf, SavedContent)| {
+            let content = match content {
+                SavedContent::JsonLines => Content::JsonLines,
+                SavedContent::Table(survey) => Content::Table(survey),
+                SavedContent::Parquet => {
+                    let file = parquet::ParquetFile::open(&path, &options.csv);
+                    Content::Parquet(file.map_err(|error| error.in_file(&path))?)
+                }
+            };
+            Ok(Source { path, content })
+        };
+        Ok(Self { sources: sources.into_iter().map(open).collect::<Result<_>>()?, blocks, starts })
     }
 
     /// Returns the number of blocks.

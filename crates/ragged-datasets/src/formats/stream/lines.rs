@@ -5,13 +5,15 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// The bytes of a part, unless it cannot be divided.
 const BYTES: u64 = 1 << 20;
 
 /// Some whole lines of a file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LinePart {
     pub(super) bytes: Range<u64>,
     /// The number of lines before.

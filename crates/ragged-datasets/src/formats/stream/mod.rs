@@ -3,6 +3,8 @@
 mod block;
 mod block_cache;
 mod blocks;
+mod content;
+mod index;
 mod lines;
 mod streamed;
 

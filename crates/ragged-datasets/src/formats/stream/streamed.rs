@@ -9,12 +9,13 @@ use crate::example::{Example, Target};
 use crate::fingerprint::Fingerprint;
 use crate::formats::Column;
 use crate::formats::collect::{Collector, Surveyed};
-use crate::formats::folder;
 use crate::formats::options::ReadOptions;
 use crate::formats::schema::Schema;
 use crate::formats::stream::block::Block;
 use crate::formats::stream::block_cache::BlockCache;
 use crate::formats::stream::blocks::Blocks;
+use crate::formats::stream::content::{Content, Targets};
+use crate::formats::stream::index::{self, Files, Index, Key};
 use crate::formats::target_summary::TargetSummary;
 use crate::target_kind::TargetKind;
 use crate::tokens::column::TokenColumn;
@@ -61,51 +62,14 @@ impl Default for StreamOptions {
 pub struct Streamed {
     blocks: Blocks,
     cache: BlockCache,
-    options: ReadOptions,
+    /// Of which files, and how they are read.
+    key: Key,
     splitter: Splitter,
     surveyed: Surveyed,
     /// The indices of the texts of each column of tokens, and of each static column of categories.
     tokens: Vec<HashMap<String, u32>>,
     categories: Vec<HashMap<String, u32>>,
     content: Content,
-}
-
-/// What is known of all examples once each was read.
-#[derive(Default)]
-struct Content {
-    fingerprint: String,
-    summary: String,
-    missing_notes: Vec<String>,
-    targets: Targets,
-}
-
-/// The targets of sequences that have one of a fixed size, and not one per step.
-#[derive(Default)]
-struct Targets {
-    classes: Vec<u32>,
-    /// Row-major `[sequences, outputs]`.
-    values: Vec<f32>,
-}
-
-impl Targets {
-    /// Adds the target of the next sequence.
-    fn add(&mut self, target: &Target) {
-        match target {
-            Target::Class(class) => self.classes.push(*class),
-            Target::Values(values) => self.values.extend_from_slice(values),
-            Target::StepClasses(_) | Target::StepValues(_) | Target::Labels(_) => {}
-        }
-    }
-
-    /// Returns the target of a sequence, one of `count`, if targets of this kind are kept.
-    fn get(&self, count: usize, index: usize) -> Option<Target> {
-        if let Some(&class) = self.classes.get(index) {
-            return Some(Target::Class(class));
-        }
-        let width = self.values.len() / count;
-        let values = self.values.get(index * width..(index + 1) * width)?;
-        (width > 0).then(|| Target::Values(values.to_vec()))
-    }
 }
 
 impl Streamed {
@@ -123,20 +87,73 @@ impl Streamed {
     ) -> Result<Self> {
         let splitter = options.splitter()?;
         let mut collector = Collector::survey(options, schema);
-        let blocks = Blocks::survey(folder::files(path)?, options, &splitter, &mut collector)?;
+        let files = Files::of(path)?;
+        let blocks = Blocks::survey(files.paths(), options, &splitter, &mut collector)?;
         let surveyed = collector.finish_survey().map_err(|error| error.in_file(path))?;
-        let tokens = surveyed.token_columns.iter().map(indices).collect();
-        let categories = surveyed.static_columns.categories.iter().map(indices).collect();
-        let cache = BlockCache::new(stream.cache_bytes);
-        let (options, content) = (options.clone(), Content::default());
-        let mut this =
-            Self { blocks, cache, options, splitter, surveyed, tokens, categories, content };
+        let key = Key::new(files, options, schema);
+        let mut this = Self::new(blocks, surveyed, Content::default(), key, splitter, stream);
         this.content = this.read_content()?;
         if schema.is_none() {
             let notes = this.content.missing_notes.iter().cloned();
             this.surveyed.notes.extend(notes);
         }
         Ok(this)
+    }
+
+    /// Opens a file or folder by an [index](Self::index) that was saved before, without reading it. Returns `None` if the
+    /// index is of other files, of files with another size or time of modification, of other options, or damaged.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the files.
+    pub fn open_with(
+        index: &[u8],
+        path: &Path,
+        options: &ReadOptions,
+        schema: Option<&Schema>,
+        stream: StreamOptions,
+    ) -> Result<Option<Self>> {
+        let key = Key::new(Files::of(path)?, options, schema);
+        let Some(Index { surveyed, blocks, content, .. }) = Index::parse(index, &key) else {
+            return Ok(None);
+        };
+        let blocks = Blocks::restore(blocks, options)?;
+        let splitter = options.splitter()?;
+        Ok(Some(Self::new(blocks, surveyed, content, key, splitter, stream)))
+    }
+
+    fn new(
+        blocks: Blocks,
+        surveyed: Surveyed,
+        content: Content,
+        key: Key,
+        splitter: Splitter,
+        stream: StreamOptions,
+    ) -> Self {
+        let tokens = surveyed.token_columns.iter().map(indices).collect();
+        let categories = surveyed.static_columns.categories.iter().map(indices).collect();
+        let cache = BlockCache::new(stream.cache_bytes);
+        Self { blocks, cache, key, splitter, surveyed, tokens, categories, content }
+    }
+
+    /// Returns what is known of the files, with which [`open_with`](Self::open_with) need not read them again.
+    ///
+    /// ```
+    /// use ragged_datasets::formats::{ReadOptions, StreamOptions, Streamed};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("a.csv");
+    /// std::fs::write(&path, "series_id,x,target\na,1.5,k\na,2.5,k\nb,9,l\n")?;
+    /// let (options, stream) = (ReadOptions::default(), StreamOptions::default());
+    /// let index = Streamed::open(&path, &options, None, stream)?.index();
+    /// assert!(Streamed::open_with(&index, &path, &options, None, stream)?.is_some());
+    /// std::fs::write(&path, "series_id,x,target\na,1.5,k\n")?;
+    /// assert!(Streamed::open_with(&index, &path, &options, None, stream)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn index(&self) -> Vec<u8> {
+        let Self { blocks, surveyed, content, key, .. } = self;
+        index::to_bytes(key, surveyed, &blocks.save(), content)
     }
 
     /// Reads all examples, to check their targets and to sum up their content.
@@ -198,8 +215,8 @@ impl Streamed {
 
     /// Reads the examples of a block, with the indices of texts that they have among all texts.
     fn load(&self, block: usize) -> Result<Vec<Example>> {
-        let mut collector = Collector::part(&self.options, &self.surveyed);
-        self.blocks.read(block, &self.options, &self.splitter, &mut collector)?;
+        let mut collector = Collector::part(&self.key.options, &self.surveyed);
+        self.blocks.read(block, &self.key.options, &self.splitter, &mut collector)?;
         let path = self.blocks.path(block);
         let changed = || {
             let reason = "the file has changed since it was opened";
@@ -273,9 +290,15 @@ impl Dataset for Streamed {
     fn get(&self, _epoch: usize, index: usize) -> Result<Example> {
         check_index(index, self.len())?;
         let block = self.blocks.of(index);
-        let examples = self.cache.get(block, || self.load(block).map(Block::new))?;
+        let kept = self.content.targets.get(self.len(), index);
+        let load = || Ok(Block::new(self.load(block)?, kept.is_none()));
+        let examples = self.cache.get(block, load)?;
         let at = index - self.blocks.sequences(block).start;
-        examples.get(at).ok_or(Error::Index { index, len: self.len() })
+        let mut example = examples.get(at).ok_or(Error::Index { index, len: self.len() })?;
+        if let Some(target) = kept {
+            example.target = target;
+        }
+        Ok(example)
     }
 
     fn target(&self, epoch: usize, index: usize) -> Result<Target> {
