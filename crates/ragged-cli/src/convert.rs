@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ragged_datasets::formats::{self, ColumnType, CsvColumns, Format, ReadOptions, Task};
 use ragged_datasets::tokens::TextTokenizer;
-use ragged_datasets::{Dataset, InMemory};
+use ragged_datasets::{Dataset, Error, InMemory};
 
 use crate::console::say;
 use crate::data::{format_names, task_names};
@@ -58,14 +58,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before the input is read, which may take long.
     let format = Format::of(&args.output).map_err(|error| Failure::Usage(error.to_string()))?;
     if !args.input.exists() {
-        return Err(Failure::Failed(format!("{}: no such file", args.input.display())));
+        return Err(Failure::Usage(format!("{}: no such file", args.input.display())));
     }
     let options = args.options()?;
     let data = formats::read(&args.input, &options)?;
     for note in data.notes() {
         say(format!("note: {note}"));
     }
-    let needed = formats::write_verified(&args.output, &data)?;
+    let needed = formats::write_verified(&args.output, &data).map_err(unwritten)?;
     for note in left_out(&data, format) {
         say(format!("note: {note}"));
     }
@@ -78,6 +78,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     writeln!(std::io::stdout(), "wrote {} sequences to {output}", data.len())?;
     Ok(())
+}
+
+/// A data set that the format cannot hold is wrong input; a file that cannot be written is not.
+fn unwritten(error: Error) -> Failure {
+    match error {
+        Error::File { .. } => Failure::Failed(error.to_string()),
+        error => error.into(),
+    }
 }
 
 /// Returns what a data set has and the format cannot say.

@@ -10,9 +10,9 @@ use crate::program;
 /// The reason why a command did not do what it was asked to do.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command ran and failed.
+    /// The command failed although its input was valid.
     Failed(String),
-    /// A flag, a configuration or a combination of them is not valid.
+    /// What the user gave cannot be used: a flag, a configuration, a file of data, or a combination of them.
     Usage(String),
     /// Standard output could not be written.
     Output(std::io::Error),
@@ -38,10 +38,15 @@ impl Failure {
     /// The failure of a command whose data set of the UEA/UCR archive has not been downloaded.
     pub(crate) fn missing_dataset(path: &Path, name: &str) -> Self {
         let (path, program) = (path.display(), program::name());
-        Self::Failed(format!(
+        Self::Usage(format!(
             "{path}: no such file: download it with `{program} download {name}`, or give its folder \
              with --data"
         ))
+    }
+
+    /// The failure to read a file or folder.
+    pub(crate) fn unread(path: &Path, source: std::io::Error) -> Self {
+        ragged_datasets::Error::File { path: path.to_path_buf(), source }.into()
     }
 
     /// Reports the failure in one line on stderr and returns the exit code of the process.
@@ -91,23 +96,16 @@ impl Failure {
 impl From<ragged_train::Error> for Failure {
     fn from(error: ragged_train::Error) -> Self {
         use ragged_train::Error as E;
-        use ragged_train::distributed::RankError;
 
         if let E::MissingDataset { path, name } = &error {
             return Self::missing_dataset(path, name);
         }
-        let usage = match &error {
-            E::Ranks(RankError::Differ { .. } | RankError::Shards { .. }) => true,
-            E::Config(_) | E::Model(ragged_models::Error::Config { .. }) => true,
-            E::Data(error) => error.is_configuration(),
-            _ => false,
-        };
         // One line, even where a library's message has several.
         let mut text = error.to_string().lines().next().unwrap_or_default().to_string();
         if let E::RunChanged { .. } = &error {
             text += "; restore it, start another run, or resume with --force";
         }
-        if usage { Self::Usage(text) } else { Self::Failed(text) }
+        if error.is_input() { Self::Usage(text) } else { Self::Failed(text) }
     }
 }
 

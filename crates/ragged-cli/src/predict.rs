@@ -74,14 +74,16 @@ fn answer_lines(predictor: &Predictor) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     let (mut series, mut notes) = (0, vec![]);
     for (number, line) in std::io::stdin().lock().split(b'\n').enumerate() {
-        let failed =
-            |text: String| Failure::Failed(format!("standard input: line {}{text}", number + 1));
-        let line = line.map_err(|error| failed(format!(": {error}")))?;
+        let place = format!("standard input: line {}", number + 1);
+        let line = line.map_err(|error| Failure::Failed(format!("{place}: {error}")))?;
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         let predictions = predictor.predict_bytes(&line, Format::JsonLines);
-        let mut predictions = predictions.map_err(|error| failed(in_line(&error)))?;
+        let mut predictions = predictions.map_err(|error| {
+            let text = place + &in_line(&error);
+            if error.is_input() { Failure::Usage(text) } else { Failure::Failed(text) }
+        })?;
         predictions.first = series + 1;
         series += predictions.rows.len();
         if notes != predictions.notes {

@@ -40,7 +40,7 @@ fn find(folder: &Path, depth: usize, into: &mut Vec<RunDir>) -> Result<(), Failu
         into.push(run);
         return Ok(());
     }
-    let failed = |error| Failure::Failed(format!("{}: {error}", folder.display()));
+    let failed = |error| Failure::unread(folder, error);
     let mut entries = vec![];
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

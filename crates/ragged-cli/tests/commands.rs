@@ -93,21 +93,21 @@ fn errors_are_one_line() {
         2,
         "lengths of variable-sums vary",
     );
-    check(&["train", "--dataset", "none.ts"], 1, "none.ts: no such file");
+    check(&["train", "--dataset", "none.ts"], 2, "none.ts: no such file");
     check(
         &["train", "--dataset", "JapaneseVowels"],
-        1,
+        2,
         "JapaneseVowels_TRAIN.ts: no such file: download it with `ragged download JapaneseVowels`",
     );
     check(
         &["train", "--dataset", "broken.ts"],
-        1,
+        2,
         "broken.ts: line 4, column 3: expected a number",
     );
-    check(&["train", "--dataset", "empty.ts"], 1, "empty.ts: line 3, column 1: expected a series");
-    check(&["train", "--out", "taken"], 1, "taken: exists already");
-    check(&["evaluate", "nowhere"], 1, "nowhere: not a run directory");
-    check(&["evaluate", "broken.ts"], 1, "broken.ts: not a run directory");
+    check(&["train", "--dataset", "empty.ts"], 2, "empty.ts: line 3, column 1: expected a series");
+    check(&["train", "--out", "taken"], 2, "taken: exists already");
+    check(&["evaluate", "nowhere"], 2, "nowhere: not a run directory");
+    check(&["evaluate", "broken.ts"], 2, "broken.ts: not a run directory");
 }
 
 #[test]

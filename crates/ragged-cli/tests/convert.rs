@@ -101,14 +101,16 @@ fn what_a_format_cannot_hold_is_refused_before_anything_is_written() {
     };
     check(
         &["texts.jsonl", "x.ts"],
-        1,
+        2,
         "x.ts: the ts format cannot hold these tokens: write `.parquet`",
     );
-    check(&["steps.csv", "x.ts"], 1, "x.ts: the ts format cannot hold a target for each step");
-    check(&["bad.csv", "x.jsonl"], 1, "bad.csv: line 3, column 2: expected a number, got `zwei`");
-    check(&["absent.csv", "x.jsonl"], 1, "absent.csv: no such file");
+    check(&["steps.csv", "x.ts"], 2, "x.ts: the ts format cannot hold a target for each step");
+    check(&["bad.csv", "x.jsonl"], 2, "bad.csv: line 3, column 2: expected a number, got `zwei`");
+    check(&["absent.csv", "x.jsonl"], 2, "absent.csv: no such file");
     check(&["steps.csv", "x.xml"], 2, "x.xml: unknown file ending: expected one of ts, csv,");
     check(&["steps.csv", "x.jsonl", "--tokenizer", "none"], 2, "--tokenizer none: ");
+    // The input is fine.
+    check(&["steps.csv", "no/x.jsonl"], 1, "no/x.jsonl: ");
     let (code, ..) = convert(folder.path(), &["steps.csv", "x.jsonl", "--types", "x"]);
     assert_eq!(code, 2);
 }

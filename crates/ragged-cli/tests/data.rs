@@ -103,9 +103,9 @@ fn errors_are_one_line() {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.contains(part), "{stderr} lacks {part}");
     };
-    check(&["x.csv"], 1, "x.csv: line 3, column 1: expected a number, got `two`");
-    check(&["none.npz"], 1, "none.npz: No such file");
-    check(&["Nowhere"], 1, "download it with `ragged download Nowhere`");
+    check(&["x.csv"], 2, "x.csv: line 3, column 1: expected a number, got `two`");
+    check(&["none.npz"], 2, "none.npz: No such file");
+    check(&["Nowhere"], 2, "download it with `ragged download Nowhere`");
     check(&["x.csv", "--batch-size", "0"], 2, "--batch-size 0: expected at least 1");
     let (code, _, stderr) = data(folder.path(), &["x.csv", "--task", "guessing"]);
     assert!(

@@ -105,7 +105,7 @@ fn a_run_is_described_trained_and_used() {
     fs::write(dir.join("short.csv"), table(3)).unwrap();
     let message = "short.csv: series `a` has `price` for 3 steps after its end: expected 4, as the column is known in \
                    advance";
-    bad(dir, &["predict", "run", "short.csv"], 1, message);
+    bad(dir, &["predict", "run", "short.csv"], 2, message);
     let message = "--svg: expected none with -, whose predictions are written to stdout";
     bad(dir, &["predict", "run", "-", "--svg", "x.svg"], 2, message);
 }

@@ -186,7 +186,7 @@ fn what_cannot_be_written_or_resumed_is_said() {
         let error = text(&output).lines().last().unwrap_or_default().to_string();
         assert!(error.starts_with("error: ") && error.contains(part), "{error}");
     };
-    check(&mut ground.resume("nowhere"), 1, "nowhere: not a run directory");
+    check(&mut ground.resume("nowhere"), 2, "nowhere: not a run directory");
     let words = ["train", "--resume", "whole", "--epochs", "3"];
     let output = ground.command(&words).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
@@ -220,7 +220,7 @@ fn what_cannot_be_written_or_resumed_is_said() {
 fn another_simd_level_is_refused_or_forced() {
     let ground = Ground::long();
     let mut child = ground.train("moved").env("RAGGED_KERNELS_SIMD", "avx3").spawn().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(child.wait().unwrap().code(), Some(2));
     assert!(!ground.path("moved").exists());
     let mut child = ground.train("moved").spawn().unwrap();
     wait_for_lines(&ground.path("moved/metrics.jsonl"), 2, &mut child);

@@ -64,4 +64,7 @@ fn runs_are_compared_by_what_differs() {
     assert_eq!(output.status.code(), Some(2));
     let output = ground.command(&["compare", "whole", "nowhere"]).output().unwrap();
     assert!(text(&output).contains("nowhere: not a run directory"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(2));
+    let output = ground.command(&["runs", "nowhere"]).output().unwrap();
+    assert_eq!((output.status.code(), text(&output).contains("nowhere: No such")), (Some(2), true));
 }

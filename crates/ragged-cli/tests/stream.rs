@@ -100,7 +100,7 @@ fn what_contradicts_a_stream_is_wrong_usage() {
     };
     check(&["--dataset", "a.jsonl"], 2, "expected data.order = \"blocks\"");
     check(&[], 2, "data.stream is true, but the data are generated: expected false");
-    check(&["--dataset", "a.ts", "--set", "data.order=blocks"], 1, "ts files cannot be streamed");
+    check(&["--dataset", "a.ts", "--set", "data.order=blocks"], 2, "ts files cannot be streamed");
     let words = ["--dataset", "a.jsonl", "--set", "data.order=blocks", "--set", "data.cache_mb=0"];
     check(&words, 2, "data.cache_mb");
 }

@@ -24,12 +24,12 @@ fn good(folder: &Path, words: &[&str]) -> String {
 
 /// A command that fails with one line on stderr and leaves no file behind.
 #[track_caller]
-fn bad(folder: &Path, words: &[&str], part: &str) {
+fn bad(folder: &Path, words: &[&str], code: i32, part: &str) {
     let count = || fs::read_dir(folder).unwrap().count();
     let before = count();
     let output = ragged(folder, words);
     let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{words:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.starts_with("error: ") && stderr.contains(part), "{stderr} lacks {part}");
     assert!(output.stdout.is_empty());
@@ -94,23 +94,24 @@ fn a_run_predicts_in_words_and_in_order() {
     let hole = jsonl(3, false).replacen("[-1.9", "[null, 0], [-1.9", 1);
     fs::write(dir.join("hole.jsonl"), hole).unwrap();
     let part = "hole.jsonl: sequence 2, step 1: feature 1 is missing";
-    bad(dir, &["predict", "run", "hole.jsonl", "--output", "never.csv"], part);
+    bad(dir, &["predict", "run", "hole.jsonl", "--output", "never.csv"], 2, part);
     fs::write(dir.join("broken.jsonl"), jsonl(3, false) + "{\"sequence\": [[1, x]]}\n").unwrap();
     let words = ["predict", "run", "broken.jsonl", "--output", "never.csv"];
-    bad(dir, &words, "broken.jsonl: line 4, column ");
+    bad(dir, &words, 2, "broken.jsonl: line 4, column ");
     fs::write(dir.join("wide.jsonl"), "{\"sequence\": [[1, 2, 3]]}\n").unwrap();
-    bad(dir, &["predict", "run", "wide.jsonl"], "wide.jsonl: ");
-    bad(dir, &["predict", "run", "none.jsonl"], "none.jsonl: no such file");
+    bad(dir, &["predict", "run", "wide.jsonl"], 2, "wide.jsonl: ");
+    bad(dir, &["predict", "run", "none.jsonl"], 2, "none.jsonl: no such file");
     bad(
         dir,
         &["predict", "run", "new.jsonl", "--output", "out.txt"],
+        2,
         "out.txt: expected a name that ends in .csv or .jsonl",
     );
-    bad(dir, &["predict", "run", "new.jsonl", "--output", "no/where.csv"], "no/where.csv: ");
-    bad(dir, &["predict", "nowhere", "new.jsonl"], "nowhere: not a run directory");
-    bad(dir, &["evaluate", "run", "--dataset", "none.ts"], "none.ts: no such file");
+    bad(dir, &["predict", "run", "new.jsonl", "--output", "no/where.csv"], 1, "no/where.csv: ");
+    bad(dir, &["predict", "nowhere", "new.jsonl"], 2, "nowhere: not a run directory");
+    bad(dir, &["evaluate", "run", "--dataset", "none.ts"], 2, "none.ts: no such file");
     fs::write(dir.join("label.jsonl"), "{\"sequence\": [[1, 2]], \"target\": \"left\"}\n").unwrap();
-    bad(dir, &["evaluate", "run", "--dataset", "label.jsonl"], "label.jsonl: line 1");
+    bad(dir, &["evaluate", "run", "--dataset", "label.jsonl"], 2, "label.jsonl: line 1");
 }
 
 /// Standard input: each line is answered before the next one is written, by the bytes of the prediction for a file.
@@ -138,7 +139,7 @@ fn lines_on_standard_input_are_answered_one_by_one() {
     writeln!(requests, "{{\"sequence\": [[1, x]]}}").unwrap();
     let output = child.wait_with_output().unwrap();
     let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr.starts_with("error: standard input: line 13, column 19: expected"), "{stderr}");
 
     let words = ["predict", "run", "-", "--output", "out.csv"];
@@ -177,22 +178,22 @@ fn a_run_is_exported_whole_or_not_at_all() {
     assert_eq!(fs::read(dir.join("model.onnx")).unwrap(), bytes);
 
     let ending = "model.txt: expected a name that ends in .onnx";
-    bad(dir, &["export", "run", "model.txt"], ending);
-    bad(dir, &["export", "nowhere", "new.onnx"], "nowhere: not a run directory");
-    bad(dir, &["export", "run", "no/where.onnx"], "no/where.onnx: ");
+    bad(dir, &["export", "run", "model.txt"], 2, ending);
+    bad(dir, &["export", "nowhere", "new.onnx"], 2, "nowhere: not a run directory");
+    bad(dir, &["export", "run", "no/where.onnx"], 1, "no/where.onnx: ");
     fs::create_dir(dir.join("taken.onnx")).unwrap();
-    bad(dir, &["export", "run", "taken.onnx"], "taken.onnx: ");
+    bad(dir, &["export", "run", "taken.onnx"], 1, "taken.onnx: ");
     assert_eq!(fs::read_dir(dir.join("taken.onnx")).unwrap().count(), 0);
     fs::create_dir(dir.join("begun")).unwrap();
     fs::copy(dir.join("run/config.toml"), dir.join("begun/config.toml")).unwrap();
-    bad(dir, &["export", "begun", "new.onnx"], "begun/last.safetensors: ");
+    bad(dir, &["export", "begun", "new.onnx"], 1, "begun/last.safetensors: ");
     let projected =
         [&train[..6], &["projected", "--set", "model.proj_size=3", "--set", "model.hidden_size=5"]];
     good(dir, &projected.concat());
     let reason =
         "model.proj_size is 3: the LSTM operator of ONNX has no projection; expected a model";
-    bad(dir, &["export", "projected", "new.onnx"], reason);
-    bad(dir, &["export", "projected", "model.onnx"], reason);
+    bad(dir, &["export", "projected", "new.onnx"], 2, reason);
+    bad(dir, &["export", "projected", "model.onnx"], 2, reason);
     assert_eq!(fs::read(dir.join("model.onnx")).unwrap(), bytes);
 }
 

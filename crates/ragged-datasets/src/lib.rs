@@ -53,6 +53,7 @@ mod fingerprint;
 pub mod forecast;
 pub mod formats;
 mod in_memory;
+mod input_error;
 mod loader;
 mod repeat_rows;
 mod subset;

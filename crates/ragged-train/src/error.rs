@@ -280,6 +280,15 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// A path that was given and cannot be used: nothing is there, or something else than expected, or the name has
+    /// the wrong ending.
+    #[error("{}: {reason}", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it and what was expected.
+        reason: &'static str,
+    },
     /// A file or directory that is readable, but not what it should be.
     #[error("{}: {reason}", path.display())]
     File {
@@ -377,6 +386,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A path that was given and cannot be used.
+    pub(crate) fn path(path: &Path, reason: &'static str) -> Self {
+        Self::Path { path: path.to_path_buf(), reason }
+    }
+
     /// An error of the operating system about a file or directory.
     pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self::Io { path: path.to_path_buf(), source }

@@ -64,6 +64,7 @@ mod error;
 mod exact_float;
 mod export;
 pub mod fit;
+mod input_error;
 pub mod objective;
 pub mod optim;
 pub mod predict;

@@ -51,7 +51,7 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// As [`to_onnx`](Self::to_onnx); [`Error::File`] for a name that does not end in `.onnx`, [`Error::Io`] where the
+    /// As [`to_onnx`](Self::to_onnx); [`Error::Path`] for a name that does not end in `.onnx`, [`Error::Io`] where the
     /// file cannot be written.
     pub fn write_onnx(&self, path: &Path) -> Result<()> {
         Self::check_onnx_path(path)?;
@@ -62,11 +62,11 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for another ending.
+    /// [`Error::Path`] for another ending.
     pub fn check_onnx_path(path: &Path) -> Result<()> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("onnx") => Ok(()),
-            _ => Err(Error::file(path, "expected a name that ends in .onnx")),
+            _ => Err(Error::path(path, "expected a name that ends in .onnx")),
         }
     }
 }

@@ -59,12 +59,12 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for another file name extension, [`Error::Io`] where the file cannot be written.
+    /// [`Error::Path`] for another file name extension, [`Error::Io`] where the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv") => self.to_csv()?,
             Some("jsonl") => self.to_json_lines(),
-            _ => return Err(Error::file(path, "expected a name that ends in .csv or .jsonl")),
+            _ => return Err(Error::path(path, "expected a name that ends in .csv or .jsonl")),
         };
         write_atomically(path, text.as_bytes())
     }
@@ -73,11 +73,11 @@ impl Predictions {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for another extension.
+    /// [`Error::Path`] for another extension.
     pub fn check_path(path: &Path) -> Result<()> {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv" | "jsonl") => Ok(()),
-            _ => Err(Error::file(path, "expected a name that ends in .csv or .jsonl")),
+            _ => Err(Error::path(path, "expected a name that ends in .csv or .jsonl")),
         }
     }
 

@@ -72,7 +72,7 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] for a directory that is not that of a run, [`Error::Io`] and
+    /// [`Error::Path`] for a directory that is not that of a run, [`Error::Io`] and
     /// [`Error::Checkpoint`] for a checkpoint that is missing or damaged, [`Error::InFile`] for one
     /// whose tensors do not fit its model, [`Error::RunChanged`] if the section of its forecasts or its tokenizer has
     /// changed.

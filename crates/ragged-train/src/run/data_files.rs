@@ -47,7 +47,7 @@ pub(crate) fn find(section: &DataSection, path: &Path) -> PathBuf {
 pub(crate) fn check_exists(path: &Path, name: Option<&str>) -> Result<()> {
     match name {
         _ if path.exists() => Ok(()),
-        None => Err(Error::file(path, "no such file")),
+        None => Err(Error::path(path, "no such file")),
         Some(name) => {
             let (path, name) = (path.to_path_buf(), name.to_string());
             Err(Error::MissingDataset { path, name })

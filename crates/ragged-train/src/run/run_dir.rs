@@ -118,11 +118,11 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where it exists already, [`Error::Io`] where it cannot be created.
+    /// [`Error::Path`] where it exists already, [`Error::Io`] where it cannot be created.
     pub fn create(path: &Path, config: &str) -> Result<Self> {
         create_directory(parent(path))?;
         let run = if path.exists() { None } else { Self::create_whole(path, config)? };
-        run.ok_or_else(|| Error::file(path, "exists already: expected a new directory for the run"))
+        run.ok_or_else(|| Error::path(path, "exists already: expected a new directory for the run"))
     }
 
     /// Creates the directory together with the configuration, or returns `None` where the name is
@@ -153,11 +153,11 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where it is not the directory of a run.
+    /// [`Error::Path`] where it is not the directory of a run.
     pub fn open(path: &Path) -> Result<Self> {
         let run = Self { path: path.to_path_buf() };
         if !run.config().is_file() {
-            return Err(Error::file(path, "not a run directory: it has no config.toml"));
+            return Err(Error::path(path, "not a run directory: it has no config.toml"));
         }
         Ok(run)
     }
