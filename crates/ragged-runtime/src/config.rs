@@ -2,7 +2,6 @@
 
 use ragged_kernels::CellKind;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::error::{Error, Result};
 
@@ -83,9 +82,16 @@ pub(crate) struct ModelConfig {
     #[serde(default)]
     head_dropout: f64,
     pub(crate) num_outputs: usize,
-    /// The best paths of a CRF are not computed here.
     #[serde(default)]
-    crf: Option<IgnoredAny>,
+    pub(crate) crf: Option<CrfConfig>,
+}
+
+/// The options of a CRF.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CrfConfig {
+    /// The label of each output, if their BIO scheme forbids transitions.
+    pub(crate) bio: Vec<String>,
 }
 
 /// The static values of a sequence.
@@ -231,8 +237,8 @@ impl ModelConfig {
 
     /// Checks the sizes, so that no number of elements overflows.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.crf.is_some() {
-            let (expected, got) = ("a model without a CRF (model.crf)", "a model with one");
+        if self.crf.is_some() && self.readout != Readout::Steps {
+            let (expected, got) = ("a CRF with the readout of every step", "another readout");
             return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
         }
         self.layer.check()?;

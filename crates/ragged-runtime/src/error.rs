@@ -111,6 +111,12 @@ pub enum Error {
         /// The number that was given.
         got: usize,
     },
+    /// A model with a CRF, where one without is needed, or the other way round.
+    #[error("model.crf: expected {expected}")]
+    Crf {
+        /// What is needed.
+        expected: &'static str,
+    },
     /// A model that cannot run step by step.
     #[error("{name}: expected {expected}, to run step by step")]
     Stepwise {

@@ -42,8 +42,8 @@
 //!
 //! # In reading order
 //!
-//! `model`, `predict` (whole sequences), `heads`, `session`, `step` and `chunk`, `saved_session`; below them
-//! `sequence` (the input), `checkpoint` and `config` (what is read), `layers`, `tokens`, `statics`, `readout`, `attention`,
+//! `model`, `predict` (whole sequences), `paths`, `heads`, `session`, `step` and `chunk`, `saved_session`; below them
+//! `sequence` (the input), `checkpoint` and `config` (what is read), `layers`, `tokens`, `statics`, `readout`, `attention`, `crf`,
 //! `targets`.
 
 #![forbid(unsafe_code)]
@@ -52,10 +52,12 @@ mod attention;
 mod checkpoint;
 mod chunk;
 mod config;
+mod crf;
 mod error;
 mod heads;
 mod layers;
 mod model;
+mod paths;
 mod predict;
 mod readout;
 mod saved_session;
@@ -67,6 +69,7 @@ mod table;
 mod targets;
 mod tokens;
 
+pub use crate::crf::BestPath;
 pub use crate::error::{Error, Result};
 pub use crate::model::Model;
 pub use crate::sequence::{Sequence, Statics, Tokens};

@@ -8,6 +8,7 @@ use ragged_transforms::{Outputs, Pipeline};
 use crate::attention::Attention;
 use crate::checkpoint::{Checkpoint, Info};
 use crate::config::{Readout, StaticJoin};
+use crate::crf::Crf;
 use crate::error::{Error, Result};
 use crate::layers::Layers;
 use crate::sequence::Statics;
@@ -41,6 +42,7 @@ pub struct Model {
     /// The parameters of the readout, if it has any.
     pub(crate) attention: Option<Attention>,
     pub(crate) head: PreparedLinear<f32>,
+    pub(crate) crf: Option<Crf>,
     /// How predictions follow from the outputs of the head.
     pub(crate) predictions: Outputs,
     pub(crate) targets: Targets,
@@ -112,6 +114,7 @@ impl Model {
             .map(|config| StaticPart::new(config, encoder, &layers.initial, checkpoint));
         let features = model.layer.output_features();
         let attention = model.attention.map(|sizes| Attention::new(sizes, features, checkpoint));
+        let crf = model.crf.as_ref().map(|crf| Crf::new(crf, model.num_outputs, checkpoint));
         let (outputs, inputs) = (model.num_outputs, model.head_features());
         let weight = checkpoint.parameter("linear.weight", &[outputs, inputs])?;
         let bias = checkpoint.parameter("linear.bias", &[outputs])?;
@@ -122,6 +125,7 @@ impl Model {
             layers,
             readout: model.readout,
             attention: attention.transpose()?,
+            crf: crf.transpose()?,
             head: PreparedLinear::new(inputs, &weight, &bias)?,
             predictions: predictions.clone(),
             targets: schema.targets.clone(),

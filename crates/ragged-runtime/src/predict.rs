@@ -20,11 +20,13 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Transforms`] for values that do not form whole steps, [`Error::Input`] for the first value that is not
-    /// finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite.
+    /// finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite, [`Error::InputKind`]
+    /// for a model of tokens, [`Error::Statics`] for one with static values, [`Error::Crf`] for one with a CRF.
     pub fn predict<T: Copy + Into<f64>>(&self, sequences: &[&[T]]) -> Result<Vec<Vec<f32>>> {
         if self.reads_tokens() {
             return Err(Error::InputKind { expected: "tokens", got: "features" });
         }
+        self.check_no_crf()?;
         let mut rows = vec![];
         for (index, sequence) in sequences.iter().enumerate() {
             rows.push(self.inputs(index, sequence, |values| self.transforms.apply(values))?);
@@ -88,9 +90,22 @@ impl Model {
     /// [`Error::Statics`] for another number of static values than the training data, [`Error::StaticNumber`] for an
     /// infinite one.
     pub fn predict_sequences(&self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>> {
+        self.check_no_crf()?;
+        self.outputs_of(sequences)
+    }
+
+    /// Returns the outputs for each sequence, also of a model with a CRF.
+    pub(crate) fn outputs_of(&self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>> {
         let statics = sequences.iter().map(|sequence| sequence.statics);
         let statics = self.embed_statics(statics.collect())?;
         self.predict_rows(&self.rows(sequences)?, &statics)
+    }
+
+    fn check_no_crf(&self) -> Result<()> {
+        match &self.crf {
+            Some(_) => Err(Error::Crf { expected: "predict_paths, as the model has one" }),
+            None => Ok(()),
+        }
     }
 
     /// Returns the input of the layers for each sequence.

@@ -54,7 +54,7 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, for attention, whose
-    /// weights need the scores of all steps, and for a model of tokens; [`Error::Statics`] for a model with static
+    /// weights need the scores of all steps, for a CRF, and for a model of tokens; [`Error::Statics`] for a model with static
     /// values, which [`session_with`](Self::session_with) takes; [`Error::Transforms`] for transforms that need the
     /// whole sequence.
     pub fn session(&self) -> Result<Session> {
@@ -101,6 +101,12 @@ impl Model {
         }
         if self.layers.config.bidirectional {
             return Err(Error::Stepwise { name: "bidirectional", expected: "false" });
+        }
+        if self.crf.is_some() {
+            return Err(Error::Stepwise {
+                name: "crf",
+                expected: "none, whose path needs all steps",
+            });
         }
         if self.attention.is_some() {
             let expected =
