@@ -2,7 +2,6 @@
 
 use ragged_kernels::CellKind;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::error::{Error, Result};
 
@@ -44,7 +43,16 @@ pub(crate) enum Readout {
     Mean,
     Max,
     Sum,
+    Attention,
     Steps,
+}
+
+/// The sizes of the attention.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttentionConfig {
+    pub(crate) size: usize,
+    pub(crate) heads: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -66,16 +74,43 @@ pub(crate) struct ModelConfig {
     #[serde(default)]
     pub(crate) tokens: Option<TokenConfig>,
     pub(crate) layer: LayerConfig,
-    /// Static values are not read here.
     #[serde(default)]
-    statics: Option<IgnoredAny>,
+    pub(crate) statics: Option<StaticConfig>,
     pub(crate) readout: Readout,
+    #[serde(default)]
+    pub(crate) attention: Option<AttentionConfig>,
     #[serde(default)]
     head_dropout: f64,
     pub(crate) num_outputs: usize,
-    /// The best paths of a CRF are not computed here.
     #[serde(default)]
-    crf: Option<IgnoredAny>,
+    pub(crate) crf: Option<CrfConfig>,
+}
+
+/// The options of a CRF.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CrfConfig {
+    /// The label of each output, if their BIO scheme forbids transitions.
+    pub(crate) bio: Vec<String>,
+}
+
+/// The static values of a sequence.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StaticConfig {
+    pub(crate) num_values: usize,
+    pub(crate) tables: Vec<EmbeddingSize>,
+    #[serde(default)]
+    pub(crate) join: StaticJoin,
+}
+
+/// Where static values join a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StaticJoin {
+    #[default]
+    Head,
+    State,
 }
 
 /// How tokens become the input of the recurrent layers.
@@ -192,35 +227,72 @@ impl LayerKind {
 }
 
 impl ModelConfig {
+    /// Returns the number of features that the head receives.
+    pub(crate) fn head_features(&self) -> usize {
+        let heads = self.attention.map_or(1, |attention| attention.heads);
+        let joined = self.statics.as_ref().filter(|statics| statics.join == StaticJoin::Head);
+        let read = heads.saturating_mul(self.layer.output_features());
+        read.saturating_add(joined.map_or(0, StaticConfig::features))
+    }
+
     /// Checks the sizes, so that no number of elements overflows.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.crf.is_some() {
-            let (expected, got) = ("a model without a CRF (model.crf)", "a model with one");
-            return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
-        }
-        if self.statics.is_some() {
-            let (expected, got) = ("a model without static columns", "a model with some");
+        if self.crf.is_some() && self.readout != Readout::Steps {
+            let (expected, got) = ("a CRF with the readout of every step", "another readout");
             return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
         }
         self.layer.check()?;
         check("num_outputs", self.num_outputs, 1 << 28)?;
+        if self.attention.is_some() != (self.readout == Readout::Attention) {
+            let expected = "the sizes of the attention where it is the readout, and only there";
+            let got = format!("{:?} and the readout {:?}", self.attention, self.readout);
+            return Err(Error::Checkpoint { expected: expected.into(), got });
+        }
+        if let Some(AttentionConfig { size, heads }) = self.attention {
+            check("attention size", size, 1 << 24)?;
+            check("attention heads", heads, 1 << 20)?;
+        }
+        if let Some(statics) = &self.statics {
+            check_tables(&statics.tables)?;
+            check("static features", statics.features(), 1 << 28)?;
+            if statics.join == StaticJoin::State && self.layer.trainable_state {
+                let (expected, got) = ("initial states of static values", "trained ones, too");
+                return Err(Error::Checkpoint { expected: expected.into(), got: got.into() });
+            }
+        }
         let Some(TokenConfig { tables, inner, num_values, .. }) = &self.tokens else {
             return Ok(());
         };
-        let inner_table = inner.iter().map(|inner| &inner.table);
-        for table in tables.iter().chain(inner_table) {
-            check("num_embeddings", table.num_embeddings, 1 << 28)?;
-            check("embedding_dim", table.embedding_dim, 1 << 24)?;
-        }
-        let mut features =
-            *num_values + tables.iter().map(|table| table.embedding_dim).sum::<usize>();
+        check_tables(tables)?;
+        let mut features = features_of(*num_values, tables);
         if let Some(InnerConfig { table, layer, .. }) = inner {
+            check_tables(std::slice::from_ref(table))?;
             layer.check()?;
             equal("inner input_size", layer.input_size, table.embedding_dim)?;
-            features += layer.output_features();
+            features = features.saturating_add(layer.output_features());
         }
         equal("input_size", self.layer.input_size, features)
     }
+}
+
+impl StaticConfig {
+    /// Returns S, the number of features.
+    pub(crate) fn features(&self) -> usize {
+        features_of(self.num_values, &self.tables)
+    }
+}
+
+/// The number of features of numbers and tables.
+fn features_of(num_values: usize, tables: &[EmbeddingSize]) -> usize {
+    let widths = tables.iter().map(|table| table.embedding_dim);
+    widths.fold(num_values, usize::saturating_add)
+}
+
+fn check_tables(tables: &[EmbeddingSize]) -> Result<()> {
+    tables.iter().try_for_each(|table| {
+        check("num_embeddings", table.num_embeddings, 1 << 28)?;
+        check("embedding_dim", table.embedding_dim, 1 << 24)
+    })
 }
 
 fn check(name: &str, got: usize, most: usize) -> Result<()> {

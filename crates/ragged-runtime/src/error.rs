@@ -76,6 +76,47 @@ pub enum Error {
         /// The token or the id.
         got: String,
     },
+    /// Another number of static values than the training data had.
+    #[error(
+        "sequence {sequence} has {} static numbers and {} static categories: expected {} and {}",
+        got.0, got.1, expected.0, expected.1
+    )]
+    Statics {
+        /// The sequence, counted from 1.
+        sequence: usize,
+        /// The numbers and categories of the training data.
+        expected: (usize, usize),
+        /// Those of the sequence.
+        got: (usize, usize),
+    },
+    /// A static number that is infinite.
+    #[error("sequence {sequence}, static column {column} is {got}: expected a finite number")]
+    StaticNumber {
+        /// The sequence, counted from 1.
+        sequence: usize,
+        /// The name of the column.
+        column: String,
+        /// The value.
+        got: f64,
+    },
+    /// Tokens of another number of steps than the features.
+    #[error("sequence {sequence} has {got} tokens: expected {expected}, {columns} for each step")]
+    TokenCount {
+        /// The sequence, counted from 1.
+        sequence: usize,
+        /// The number of tokens in a step.
+        columns: usize,
+        /// The number of tokens for all steps.
+        expected: usize,
+        /// The number that was given.
+        got: usize,
+    },
+    /// A model with a CRF, where one without is needed, or the other way round.
+    #[error("model.crf: expected {expected}")]
+    Crf {
+        /// What is needed.
+        expected: &'static str,
+    },
     /// A model that cannot run step by step.
     #[error("{name}: expected {expected}, to run step by step")]
     Stepwise {

@@ -3,7 +3,8 @@
 //! The principal type is [`Model`]. It reads a run of `ragged train`, with its transforms, labels and head, and makes
 //! predictions in two ways:
 //!
-//! - [`Model::predict`]: a batch of whole sequences of any lengths.
+//! - [`Model::predict`]: a batch of whole sequences of any lengths. [`Model::predict_tokens`] takes tokens, and
+//!   [`Model::predict_sequences`] all that a [`Sequence`] can have, also [static values](Statics).
 //! - [`Model::session`]: sequences whose steps arrive one after another. [`Model::step`] runs one step of many
 //!   sessions, [`Model::chunk`] several steps of each.
 //!
@@ -41,26 +42,37 @@
 //!
 //! # In reading order
 //!
-//! `model` (whole sequences), `heads`, `session` and `step`, `saved_session`; below them `checkpoint` and `config`
-//! (what is read), `layers`, `tokens`, `readout`, `targets`.
+//! `model`, `predict` (whole sequences), `paths`, `heads`, `session`, `step` and `chunk`, `saved_session`; below them
+//! `sequence` (the input), `checkpoint` and `config` (what is read), `layers`, `tokens`, `statics`, `readout`, `attention`, `crf`,
+//! `targets`.
 
 #![forbid(unsafe_code)]
 
+mod attention;
 mod checkpoint;
+mod chunk;
 mod config;
+mod crf;
 mod error;
 mod heads;
 mod layers;
 mod model;
+mod paths;
+mod predict;
 mod readout;
 mod saved_session;
+mod sequence;
 mod session;
+mod statics;
 mod step;
+mod table;
 mod targets;
 mod tokens;
 
+pub use crate::crf::BestPath;
 pub use crate::error::{Error, Result};
 pub use crate::model::Model;
+pub use crate::sequence::{Sequence, Statics, Tokens};
 pub use crate::session::Session;
 pub use crate::step::{Refused, Scratch};
 pub use crate::targets::{Part, Targets, softmax};

@@ -29,7 +29,8 @@ impl Pooled {
         let first = self.steps == 0;
         self.steps = self.steps.saturating_add(1);
         match readout {
-            Readout::Final | Readout::Steps => {}
+            // Attention keeps no state.
+            Readout::Final | Readout::Steps | Readout::Attention => {}
             Readout::First if !first => {}
             Readout::Mean | Readout::Sum => {
                 self.row.iter_mut().zip(output).for_each(|(sum, x)| *sum += x);

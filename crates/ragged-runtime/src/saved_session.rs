@@ -1,7 +1,7 @@
 //! Sessions as bytes.
 //!
 //! The bytes are: 8 that name the format, the 32 of the model's checksum, the hidden states, the cell states and the
-//! pooled row as 32-bit floats, the number of steps as 64 bits, the states of the transforms as 64-bit floats, and
+//! pooled row and the features of the static values as 32-bit floats, the number of steps as 64 bits, the states of the transforms as 64-bit floats, and
 //! 8 bytes of a checksum of all before. Numbers are little-endian.
 
 use ragged_transforms::PipelineState;
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::session::Session;
+use crate::statics::StaticPart;
 
 const FORMAT: &[u8; 8] = b"RAGGEDS1";
 const SUM_LEN: usize = 8;
@@ -17,9 +18,10 @@ const SUM_LEN: usize = 8;
 impl Session {
     /// Returns the session as bytes, from which [`Model::restore`] continues with the same bits.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Self { states, pooled, transforms, fingerprint } = self;
+        let Self { states, pooled, statics, transforms, fingerprint } = self;
         let mut bytes = [FORMAT.as_slice(), fingerprint].concat();
-        let floats = states.hidden.iter().chain(&states.cell).flatten().chain(&pooled.row);
+        let floats = states.hidden.iter().chain(&states.cell).flatten();
+        let floats = floats.chain(&pooled.row).chain(statics);
         floats.for_each(|value| bytes.extend(value.to_le_bytes()));
         bytes.extend(pooled.steps.to_le_bytes());
         transforms.as_slice().iter().for_each(|value| bytes.extend(value.to_le_bytes()));
@@ -36,7 +38,8 @@ impl Model {
     /// [`Error::Session`] for damaged bytes, or a session of another model; also of another epoch of the same run. For
     /// a model that has no sessions, as [`session`](Self::session).
     pub fn restore(&self, bytes: &[u8]) -> Result<Session> {
-        let mut session = self.session()?;
+        let features = self.statics.as_ref().map_or(0, StaticPart::features);
+        let mut session = self.session_of(vec![0.0; features])?;
         let wrong = |expected, got: &str| Error::Session { expected, got: got.into() };
         let len = session.to_bytes().len();
         let header = FORMAT.len() + self.fingerprint.len();
@@ -57,7 +60,7 @@ impl Model {
         let mut rest = &content[header..];
         let states = &mut session.states;
         let floats = states.hidden.iter_mut().chain(&mut states.cell).flatten();
-        for value in floats.chain(&mut session.pooled.row) {
+        for value in floats.chain(&mut session.pooled.row).chain(&mut session.statics) {
             *value = f32::from_le_bytes(take(&mut rest));
         }
         session.pooled.steps = u64::from_le_bytes(take(&mut rest));

@@ -13,6 +13,8 @@ use crate::readout::Pooled;
 pub struct Session {
     pub(crate) states: States,
     pub(crate) pooled: Pooled,
+    /// The features of the static values; empty for a model without any.
+    pub(crate) statics: Vec<f32>,
     pub(crate) transforms: PipelineState,
     /// The checksum of the model's checkpoint.
     pub(crate) fingerprint: [u8; 32],

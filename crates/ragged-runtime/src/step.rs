@@ -4,8 +4,10 @@ use ragged_kernels::StepState;
 use ragged_transforms::{PipelineState, Values};
 
 use crate::error::{Error, Result};
-use crate::model::{Model, check_prediction, push_inputs};
+use crate::model::Model;
+use crate::predict::{check_prediction, push_inputs};
 use crate::readout::Pooled;
+use crate::sequence::Statics;
 use crate::session::Session;
 
 /// Room for the intermediate results of [`Model::step`], which the caller keeps from step to step. It belongs to no
@@ -23,7 +25,7 @@ pub struct Scratch {
     rows: Vec<usize>,
     /// The input of the layers, `[rows, input_size]`.
     x: Vec<f32>,
-    /// The input of the head, `[B, output_features]`.
+    /// The input of the head, `[B, head_features]`.
     read: Vec<f32>,
     /// A copy of the pooled outputs of one session.
     pooled: Pooled,
@@ -51,21 +53,67 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, and for a model of
-    /// tokens; [`Error::Transforms`] for transforms that need the whole sequence.
+    /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, for attention, whose
+    /// weights need the scores of all steps, for a CRF, and for a model of tokens; [`Error::Statics`] for a model with static
+    /// values, which [`session_with`](Self::session_with) takes; [`Error::Transforms`] for transforms that need the
+    /// whole sequence.
     pub fn session(&self) -> Result<Session> {
+        self.session_with(Statics::default())
+    }
+
+    /// Creates a session of a sequence with static values, as [`session`](Self::session).
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session); [`Error::Statics`] and [`Error::StaticNumber`] for static values that do not fit.
+    ///
+    /// ```no_run
+    /// use ragged_runtime::{Model, Statics};
+    ///
+    /// let model = Model::open("runs/sites".as_ref())?;
+    /// let session = model.session_with(Statics { numbers: &[350.0], categories: &["north"] })?;
+    /// # Ok::<(), ragged_runtime::Error>(())
+    /// ```
+    pub fn session_with(&self, statics: Statics<'_>) -> Result<Session> {
+        self.check_stepwise()?;
+        self.session_of(self.embed_statics(vec![statics])?.pop().unwrap_or_default())
+    }
+
+    /// Creates a session of a sequence with these features of static values.
+    pub(crate) fn session_of(&self, statics: Vec<f32>) -> Result<Session> {
+        self.check_stepwise()?;
+        let mut states = self.layers.initial.clone();
+        if let Some(part) = &self.statics {
+            part.set_states(std::slice::from_ref(&statics), &mut states)?;
+        }
+        Ok(Session {
+            states,
+            pooled: Pooled::new(self.layers.config.output_features()),
+            statics,
+            transforms: self.transforms.state()?,
+            fingerprint: self.fingerprint,
+        })
+    }
+
+    fn check_stepwise(&self) -> Result<()> {
         if self.reads_tokens() {
             return Err(Error::Stepwise { name: "tokens", expected: "a model of features" });
         }
         if self.layers.config.bidirectional {
             return Err(Error::Stepwise { name: "bidirectional", expected: "false" });
         }
-        Ok(Session {
-            states: self.layers.initial.clone(),
-            pooled: Pooled::new(self.layers.config.output_features()),
-            transforms: self.transforms.state()?,
-            fingerprint: self.fingerprint,
-        })
+        if self.crf.is_some() {
+            return Err(Error::Stepwise {
+                name: "crf",
+                expected: "none, whose path needs all steps",
+            });
+        }
+        if self.attention.is_some() {
+            let expected =
+                "another one than attention, which weighs each step by the scores of all";
+            return Err(Error::Stepwise { name: "readout", expected });
+        }
+        Ok(())
     }
 
     /// Runs one step of each session: `x` is `[B, I]`, and `y` `[B, O]` receives the predictions for all steps so far,
@@ -175,11 +223,16 @@ impl Model {
     ) -> Result<()> {
         let Scratch { states, rows, read, pooled, .. } = scratch;
         let features = self.layers.config.output_features();
-        read.resize(sessions.len() * features, 0.0);
+        let joined = self.head_statics().is_some();
+        let width = self.head.input_size();
+        read.resize(sessions.len() * width, 0.0);
         let mut stepped = rows.iter().enumerate().peekable();
-        for (index, (session, to)) in
-            sessions.iter().zip(read.chunks_exact_mut(features)).enumerate()
+        for (index, (session, to)) in sessions.iter().zip(read.chunks_exact_mut(width)).enumerate()
         {
+            let (to, of_statics) = to.split_at_mut(features);
+            if joined {
+                of_statics.copy_from_slice(&session.statics);
+            }
             let last = &session.states.hidden[session.states.hidden.len() - 1];
             match stepped.next_if(|(_, session)| **session == index) {
                 None => session.pooled.read(self.readout, last, to),
@@ -237,9 +290,10 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`session`](Self::session).
+    /// As [`session`](Self::session); [`Error::Session`] for a session of another model.
     pub fn reset(&self, session: &mut Session) -> Result<()> {
-        *session = self.session()?;
+        self.check_sessions(&[&mut *session], 1)?;
+        *session = self.session_of(session.statics.clone())?;
         Ok(())
     }
 }

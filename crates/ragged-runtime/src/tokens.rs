@@ -6,66 +6,55 @@ use ragged_sequence::PackedLayout;
 use ragged_transforms::TokenEncoder;
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{EmbeddingSize, TokenConfig};
+use crate::config::TokenConfig;
 use crate::error::{Error, Result};
 use crate::layers::Layers;
+use crate::sequence::Tokens;
+use crate::table::Table;
 
-/// The embedding of a column of tokens, and the layer that reads their characters.
+/// The embeddings of the columns of tokens, and the layer that reads the characters of those of the first column.
 #[derive(Debug)]
 pub(crate) struct TokenRows {
     encoder: TokenEncoder,
-    table: Table,
+    tables: Vec<Table>,
     inner: Option<(Table, Layers)>,
 }
 
-/// One row of features per index.
-#[derive(Debug)]
-struct Table {
-    rows: Vec<f32>,
-    width: usize,
-}
-
-impl Table {
-    fn new(name: &str, size: EmbeddingSize, checkpoint: &Checkpoint) -> Result<Self> {
-        let EmbeddingSize { num_embeddings, embedding_dim: width } = size;
-        Ok(Self { rows: checkpoint.parameter(name, &[num_embeddings, width])?, width })
-    }
-
-    /// Whether the table has a row for each of `count` indices.
-    fn check(&self, count: usize) -> Result<()> {
-        let rows = self.rows.len() / self.width;
-        if rows == count {
-            return Ok(());
-        }
-        let expected =
-            format!("an embedding of {count} rows, one for each entry of the vocabulary");
-        Err(Error::Checkpoint { expected, got: rows.to_string() })
-    }
-
-    fn row(&self, index: u32) -> &[f32] {
-        &self.rows[index as usize * self.width..][..self.width]
-    }
+/// The steps of a sequence that the model reads.
+pub(crate) struct Steps<'a> {
+    /// The features after the transforms, `[T, F]`; empty where there are none.
+    pub(crate) values: Vec<f32>,
+    /// `[T, K]`.
+    pub(crate) tokens: Tokens<'a>,
+    /// The number of steps that a truncation has left out before these.
+    pub(crate) skipped: usize,
 }
 
 impl TokenRows {
-    /// Takes the parameters of a model with one column of tokens and no numbers.
+    /// Takes the parameters.
     pub(crate) fn new(
         config: &TokenConfig,
         encoder: &TokenEncoder,
         checkpoint: &Checkpoint,
     ) -> Result<Self> {
-        let ([size], [column], 0) = (&*config.tables, encoder.columns(), config.num_values) else {
-            let expected = "one column of tokens, and no numbers".to_string();
-            let got = format!("{} columns and {} numbers", config.tables.len(), config.num_values);
+        let (sizes, columns) = (&config.tables, encoder.columns());
+        if sizes.len() != columns.len() || sizes.is_empty() {
+            let expected = "a vocabulary for each column of tokens".to_string();
+            let got = format!("{} tables and {} vocabularies", sizes.len(), columns.len());
             return Err(Error::Checkpoint { expected, got });
-        };
-        let table = Table::new("embedding.weight", *size, checkpoint)?;
-        table.check(column.vocabulary.len())?;
+        }
+        let tables = sizes.iter().zip(columns).enumerate().map(|(k, (size, column))| {
+            let name = match sizes.len() {
+                1 => "embedding.weight".to_string(),
+                _ => format!("embedding.{k}.weight"),
+            };
+            Table::new(&name, *size, column.vocabulary.len(), checkpoint)
+        });
         let inner = match (&config.inner, encoder.characters()) {
             (None, _) => None,
-            (Some(inner), Some(characters)) => {
-                let table = Table::new("inner.embedding.weight", inner.table, checkpoint)?;
-                table.check(characters.len())?;
+            (Some(inner), Some(known)) => {
+                let name = "inner.embedding.weight";
+                let table = Table::new(name, inner.table, known.len(), checkpoint)?;
                 let prefix = format!("inner.{}", inner.cell.name());
                 Some((table, Layers::new(inner.cell, &inner.layer, &prefix, checkpoint)?))
             }
@@ -74,62 +63,99 @@ impl TokenRows {
                 return Err(Error::Checkpoint { expected, got: "none".into() });
             }
         };
-        Ok(Self { encoder: encoder.clone(), table, inner })
+        Ok(Self { encoder: encoder.clone(), tables: tables.collect::<Result<_>>()?, inner })
     }
 
-    /// Returns the input of the recurrent layers for each sequence, `[T, I]`.
-    pub(crate) fn rows(&self, sequences: &[&[&str]]) -> Result<Vec<Vec<f32>>> {
-        let vocabulary = &self.encoder.columns()[0].vocabulary;
-        let mut distinct: Vec<&str> = vec![];
-        let mut known: HashMap<&str, usize> = HashMap::new();
-        for &token in sequences.iter().copied().flatten() {
-            known.entry(token).or_insert_with(|| {
-                distinct.push(token);
-                distinct.len() - 1
-            });
-        }
-        // A tokenizer's file stands for what is unknown itself: another text is none of its tokens.
-        let index = |token: &str| match vocabulary.is_given() {
-            true => vocabulary.entry(token),
-            false => vocabulary.index(token),
-        };
+    /// Returns K, the number of columns.
+    pub(crate) fn columns(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// Returns the input of the recurrent layers for each sequence, `[T, I]`: the numbers of a step, the rows of its
+    /// tokens, and the final states of the characters of its first token.
+    pub(crate) fn rows(&self, sequences: &[Steps<'_>]) -> Result<Vec<Vec<f32>>> {
+        let (distinct, known) = self.distinct(sequences);
         let (states, width) = self.spelled(&distinct)?;
-        let rows = sequences.iter().enumerate().map(|(sequence, tokens)| {
-            let mut rows = Vec::with_capacity(tokens.len() * (self.table.width + width));
-            for (step, token) in tokens.iter().enumerate() {
-                let unknown = || {
-                    let (sequence, step, got) = (sequence + 1, step + 1, format!("`{token}`"));
-                    let expected = "a token of the run's tokenizer.json".into();
-                    Error::Token { sequence, step, expected, got }
-                };
-                rows.extend_from_slice(self.table.row(index(token).ok_or_else(unknown)?));
-                rows.extend_from_slice(&states[known[token] * width..][..width]);
+        let of_tables = self.tables.iter().map(|table| table.width).sum::<usize>();
+        let rows = sequences.iter().enumerate().map(|(sequence, steps)| {
+            let count = steps.tokens.len() / self.columns();
+            let features = steps.values.len() / count.max(1);
+            let mut rows = Vec::with_capacity(count * (features + of_tables + width));
+            for step in 0..count {
+                rows.extend_from_slice(&steps.values[step * features..][..features]);
+                for (column, table) in self.tables.iter().enumerate() {
+                    let at = step * self.columns() + column;
+                    let index =
+                        self.index(steps.tokens, column, at).map_err(|(expected, got)| {
+                            let (sequence, step) = (sequence + 1, steps.skipped + step + 1);
+                            Error::Token { sequence, step, expected, got }
+                        })?;
+                    rows.extend_from_slice(table.row(index));
+                }
+                if let (Tokens::Texts(texts), true) = (steps.tokens, width > 0) {
+                    let spelling = known[texts[step * self.columns()]];
+                    rows.extend_from_slice(&states[spelling * width..][..width]);
+                }
             }
             Ok(rows)
         });
         rows.collect()
     }
 
-    /// Returns the same for sequences of indices in the vocabulary.
-    pub(crate) fn rows_of_ids(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-        if self.inner.is_some() {
-            let expected = "texts of tokens, whose characters the model reads";
-            return Err(Error::InputKind { expected, got: "ids" });
-        }
-        let count = self.table.rows.len() / self.table.width;
-        let rows = sequences.iter().enumerate().map(|(sequence, ids)| {
-            let mut rows = Vec::with_capacity(ids.len() * self.table.width);
-            for (step, &id) in ids.iter().enumerate() {
-                if id as usize >= count {
-                    let (sequence, step, got) = (sequence + 1, step + 1, format!("id {id}"));
-                    let expected = format!("an id below {count}");
-                    return Err(Error::Token { sequence, step, expected, got });
-                }
-                rows.extend_from_slice(self.table.row(id));
+    /// Returns the index of the token at `at`, or what was expected and found.
+    fn index(
+        &self,
+        tokens: Tokens<'_>,
+        column: usize,
+        at: usize,
+    ) -> std::result::Result<u32, (String, String)> {
+        let vocabulary = &self.encoder.columns()[column].vocabulary;
+        match tokens {
+            Tokens::None => Err(("a token".into(), "none".into())),
+            Tokens::Ids(ids) => {
+                let count = self.tables[column].len();
+                let beyond = || (format!("an id below {count}"), format!("id {}", ids[at]));
+                Some(ids[at]).filter(|&id| (id as usize) < count).ok_or_else(beyond)
             }
-            Ok(rows)
-        });
-        rows.collect()
+            Tokens::Texts(texts) => {
+                let token = texts[at];
+                // A tokenizer's file stands for what is unknown itself: another text is none of its tokens.
+                let index = match vocabulary.is_given() {
+                    true => vocabulary.entry(token),
+                    false => vocabulary.index(token),
+                };
+                let unknown =
+                    || ("a token of the run's tokenizer.json".into(), format!("`{token}`"));
+                index.ok_or_else(unknown)
+            }
+        }
+    }
+
+    /// Checks that there are tokens, and that a model which reads their characters is given texts.
+    pub(crate) fn check_kind(&self, tokens: Tokens<'_>) -> Result<()> {
+        let expected = match tokens {
+            Tokens::None => "tokens",
+            Tokens::Ids(_) if self.inner.is_some() => {
+                "texts of tokens, whose characters the model reads"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::InputKind { expected, got: tokens.name() })
+    }
+
+    /// Returns the different texts of the first column, and the position of each, if their characters are read.
+    fn distinct<'a>(&self, sequences: &[Steps<'a>]) -> (Vec<&'a str>, HashMap<&'a str, usize>) {
+        let (mut distinct, mut known) = (vec![], HashMap::new());
+        for steps in sequences.iter().filter(|_| self.inner.is_some()) {
+            let Tokens::Texts(texts) = steps.tokens else { continue };
+            for &token in texts.iter().step_by(self.columns()) {
+                known.entry(token).or_insert_with(|| {
+                    distinct.push(token);
+                    distinct.len() - 1
+                });
+            }
+        }
+        (distinct, known)
     }
 
     /// Returns the final states of the characters of each token, and their number.

@@ -43,7 +43,8 @@ fn line(steps: &Steps, target: Option<&str>) -> String {
 /// A configuration of a model that can run step by step or not, and its target.
 fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
     let cell = prop_oneof![Just("lstm"), Just("gru"), Just("rnn")];
-    let readout = prop::sample::select(vec!["final", "last", "first", "mean", "max", "sum"]);
+    let readout =
+        prop::sample::select(vec!["final", "last", "first", "mean", "max", "sum", "attention"]);
     let target = prop::sample::select(vec!["classes", "values", "steps"]);
     let merge = prop::sample::select(vec!["concat", "sum", "mean"]);
     let transforms = prop::sample::select(vec![
@@ -72,6 +73,10 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             if target != "steps" {
                 let _ = writeln!(model, "readout = {readout:?}");
             }
+            let attends = target != "steps" && readout == "attention";
+            if attends {
+                let _ = writeln!(model, "attention = {{ size = {hidden}, heads = {num_layers} }}");
+            }
             if cell == "lstm" && projected && hidden > 1 {
                 model += "proj_size = 3\n";
             }
@@ -90,7 +95,7 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, bool)> {
             if cell == "rnn" && projected {
                 model += "nonlinearity = \"relu\"\n";
             }
-            let stepwise = !bidirectional && !transforms.contains("last");
+            let stepwise = !bidirectional && !attends && !transforms.contains("last");
             let text = format!(
                 "[model]\n{model}[data]\ntransforms = [{transforms}]\ndataset = DATASET\n\
                  [train]\nepochs = 1\nbatch_size = 4\nlr = 0.1\n{}",

@@ -106,10 +106,7 @@ fn a_run_learns_from_static_columns_and_is_resumed() {
         let bytes = |run: &RunDir| std::fs::read(run.last()).unwrap();
         assert!(bytes(&run) == bytes(&resumed), "{join}: other bytes");
 
-        let error = predictor.to_onnx().unwrap_err().to_string();
-        assert!(error.contains("static columns are not exported"), "{error}");
-        let error = ragged_runtime::Model::open(&path).unwrap_err().to_string();
-        assert!(error.contains("expected a model without static columns"), "{error}");
+        assert!(predictor.to_onnx().is_ok());
     }
 }
 

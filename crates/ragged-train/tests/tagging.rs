@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ragged_datasets::formats::Format;
+use ragged_runtime::{Sequence, Tokens};
 use ragged_train::config::Override;
 use ragged_train::fit::{StepRecord, TrainState};
 use ragged_train::run::{RunOutcome, RunSummary};
@@ -155,12 +156,29 @@ fn predictions_are_the_best_paths_of_the_evaluation() {
     assert_eq!(alone.rows[0], predictions.rows[5]);
 
     let error = predictor.to_onnx().unwrap_err().to_string();
-    assert!(error.starts_with("model.embedding.size is 3:"), "{error}");
-    let error = ragged_runtime::Model::open(run.path()).unwrap_err().to_string();
     assert!(
-        error.ends_with("expected a model without a CRF (model.crf), got a model with one"),
+        error.starts_with("model.crf is true: ONNX has no operator for the best path"),
         "{error}"
     );
+    let model = ragged_runtime::Model::open(run.path()).unwrap();
+    let tokens: Vec<Vec<String>> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| serde_json::from_value(line["tokens"].clone()).unwrap())
+        .collect();
+    let tokens: Vec<Vec<&str>> =
+        tokens.iter().map(|tokens| tokens.iter().map(String::as_str).collect()).collect();
+    let sequence = |tokens| Sequence { tokens: Tokens::Texts(tokens), ..Default::default() };
+    let sequences: Vec<Sequence> = tokens.iter().map(|tokens| sequence(tokens)).collect();
+    let paths = model.predict_paths(&sequences).unwrap();
+    assert_eq!(paths.len(), predictions.rows.len());
+    for (path, want) in paths.iter().zip(&predictions.rows) {
+        assert_eq!(Some(&path.classes), want.decoded.as_ref());
+        let marginals: Vec<f64> = path.marginals.iter().copied().map(f64::from).collect();
+        assert_eq!(marginals, want.values.concat());
+    }
+    let error = model.predict_sequences(&sequences).unwrap_err().to_string();
+    assert_eq!(error, "model.crf: expected predict_paths, as the model has one");
     // Other data must keep to the constraints too.
     let bad = folder.path().join("bad.jsonl");
     std::fs::write(&bad, "{\"tokens\": [\"begin\", \"inside\"], \"target\": [\"O\", \"I-X\"]}\n")

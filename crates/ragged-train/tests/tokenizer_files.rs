@@ -164,7 +164,7 @@ fn a_run_has_the_vocabulary_of_the_file_and_keeps_the_file() {
     assert_eq!(evaluation.metrics, summary.test);
     assert!(evaluation.notes.iter().any(|note| note.starts_with("tokens: 2 of ")));
     predicts_as_the_runtime(&whole, &predictor);
-    assert!(predictor.to_onnx().unwrap_err().to_string().contains("model.embedding.size is 6"));
+    assert!(predictor.to_onnx().is_ok());
 }
 
 /// Checks predictions for texts, for lists of tokens and, in `ragged-runtime`, for ids and tokens.

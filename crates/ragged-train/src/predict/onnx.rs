@@ -11,14 +11,17 @@ impl Predictor {
     /// Returns the model as an ONNX file, with the transforms and, for classes, a softmax.
     ///
     /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before
-    /// transforms, and `lengths` `[B]`. Its output `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per
-    /// step, which is zero after the end of a sequence. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot
+    /// transforms, `tokens` `[B, T]` for a model of tokens, `lengths` `[B]`, and `static_numbers` and
+    /// `static_categories` where there are static columns. Its output `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step,
+    /// which is zero after the end of a sequence; a model of several heads has an output `prediction.NAME` for each.
+    /// `x` has 32-bit floats, or 64-bit floats where 32 bits cannot
     /// hold the values of the training data. The graph does not check its input: a value that is missing after the
     /// transforms makes the prediction for its sequence meaningless.
     ///
     /// # Errors
     ///
-    /// [`Error::OnnxUnsupported`] for a model with a projection, [`Error::OnnxSize`] for more than 2 GiB.
+    /// [`Error::OnnxUnsupported`] for what ONNX cannot express, such as a projection, with the key of the configuration;
+    /// [`Error::OnnxSize`] for more than 2 GiB.
     ///
     /// ```
     /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
@@ -44,6 +47,7 @@ impl Predictor {
             transforms: &self.info.transforms,
             outputs: &self.info.outputs,
             schema: &self.info.schema,
+            encoder: &self.info.tokens,
         })
     }
 

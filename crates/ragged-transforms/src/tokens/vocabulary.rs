@@ -239,6 +239,11 @@ impl Vocabulary {
         self.given
     }
 
+    /// Whether tokens that differ only in case are one entry.
+    pub fn is_lowercase(&self) -> bool {
+        self.lowercase
+    }
+
     /// Returns the entries in the order of their indices: from index 1 without the entry for unknown tokens, or from
     /// index 0 if a file gives the indices. An index that no token has is an empty text.
     pub fn entries(&self) -> &[String] {

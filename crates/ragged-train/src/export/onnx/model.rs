@@ -7,15 +7,19 @@ use prost::Message;
 use ragged_datasets::formats::Schema;
 use ragged_datasets::transforms::{Pipeline, Transform};
 use ragged_models::{ModelConfig, Readout};
-use ragged_transforms::Outputs;
+use ragged_transforms::{Outputs, TokenEncoder};
 
 use crate::error::{Error, Result};
-use crate::export::onnx::graph::{Dim, Element, GraphBuilder};
+use crate::export::onnx::graph::GraphBuilder;
 use crate::export::onnx::messages::{Model, OperatorSet};
-use crate::export::onnx::sequences::Sequences;
+use crate::export::onnx::predictions::Steps;
+use crate::export::onnx::recurrent::Layers;
 use crate::export::onnx::supported::check_supported;
 use crate::export::onnx::weights::Weights;
-use crate::export::onnx::{metadata, outputs, readout, recurrent, transforms};
+use crate::export::onnx::{
+    attention, embedding, inputs, linear, metadata, predictions, readout, recurrent, statics,
+    transforms,
+};
 
 /// The version of the operators.
 const OPSET: i64 = 18;
@@ -35,6 +39,8 @@ pub(crate) struct TrainedModel<'a> {
     pub(crate) transforms: &'a Pipeline,
     pub(crate) outputs: &'a Outputs,
     pub(crate) schema: &'a Schema,
+    /// The vocabularies of tokens and of static values.
+    pub(crate) encoder: &'a TokenEncoder,
 }
 
 /// Returns the bytes of an ONNX file.
@@ -62,29 +68,45 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
     let TrainedModel { config, schema, .. } = model;
     check_supported(config, &schema.targets)?;
     let mut graph = GraphBuilder::new(model.name, String::new());
-    let mut sequences = inputs(&mut graph, model);
+    let features = model.transforms.features();
+    let mut sequences = inputs::sequences(&mut graph, schema, features, model.encoder);
+    let weights = Weights(model.weights);
+    let statics = config
+        .statics
+        .as_ref()
+        .map(|config| statics::features(&mut graph, config, model.encoder.statics(), &weights));
+    let statics = statics.transpose()?;
     for transform in model.transforms.transforms() {
         transforms::apply(&mut graph, transform, &mut sequences);
     }
     sequences.round(&mut graph);
 
-    let weights = Weights(model.weights);
-    let read = readout::reads(config.readout);
-    let rows = recurrent::layers(&mut graph, config, &weights, &sequences, read)?;
-    let rows = readout::read(&mut graph, config.readout, &sequences, &rows);
-    let classes = schema.targets.labels().is_some();
-    let head = readout::head(&mut graph, config, &weights, &rows, classes)?;
-    let mut prediction = outputs::apply(&mut graph, model.outputs, head, config.num_outputs);
-    let mut dims = vec![Dim::Any("batch"), Dim::Size(config.num_outputs)];
-    if config.readout == Readout::Steps {
-        let (mask, zero) = (sequences.mask(&mut graph), graph.number(Element::Float, 0.0));
-        prediction = graph.node("Where", [&mask, &prediction, &zero], vec![]);
-        let cut = |transform: &Transform| matches!(transform, Transform::Truncate { .. });
-        let truncated = model.transforms.transforms().iter().any(cut);
-        dims.insert(1, Dim::Any(if truncated { "kept" } else { "time" }));
-    }
-    let doc = metadata::prediction_doc(&schema.targets, model.outputs);
-    graph.output(&prediction, "prediction", Element::Float, &dims, doc);
+    let rows = embedding::rows(&mut graph, config.tokens.as_ref(), &weights, &sequences)?;
+    let layers = Layers {
+        cell: config.cell,
+        config: &config.layer,
+        prefix: config.cell.name().into(),
+        weights: &weights,
+        states: statics::states(&mut graph, config, &weights, statics.as_ref())?,
+    };
+    let reads = readout::reads(config.readout);
+    let rows = recurrent::layers(&mut graph, &layers, &sequences, &rows, reads)?;
+    let read = match config.attention {
+        Some(sizes) => {
+            let features = config.layer.output_features();
+            attention::read(&mut graph, sizes, features, &weights, &sequences, &rows)?
+        }
+        None => readout::read(&mut graph, config.readout, &sequences, &rows),
+    };
+    let per_step = config.readout == Readout::Steps;
+    let read = statics::join(&mut graph, config, &sequences, read, statics.as_ref(), per_step);
+    let sizes = (config.head_features(), config.num_outputs);
+    let outputs = linear::linear(&mut graph, &weights, "linear", sizes, &read)?;
+    let cut = |transform: &Transform| matches!(transform, Transform::Truncate { .. });
+    let truncated = model.transforms.transforms().iter().any(cut);
+    let steps = per_step.then_some(Steps { sequences: &sequences, truncated });
+    let outputs = (outputs, config.num_outputs);
+    predictions::declare(&mut graph, &schema.targets, model.outputs, steps.as_ref(), outputs);
     Ok(Model {
         ir_version: IR_VERSION,
         producer_name: "ragged".into(),
@@ -92,134 +114,27 @@ fn build(model: &TrainedModel<'_>) -> Result<Model> {
         doc_string: format!("The model of the run {}, epoch {}.", model.name, model.epoch),
         graph: Some(graph.finish()),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata_props: metadata::properties(model.name, model.epoch, schema, model.outputs),
+        metadata_props: metadata::properties(
+            model.name,
+            model.epoch,
+            schema,
+            model.outputs,
+            model.encoder,
+        ),
     })
-}
-
-/// Declares the inputs: `x` `[B, T, I]` and `lengths` `[B]`.
-fn inputs(graph: &mut GraphBuilder, model: &TrainedModel<'_>) -> Sequences {
-    let features = model.transforms.features();
-    let element = if model.schema.exact { Element::Double } else { Element::Float };
-    let dims = [Dim::Any("batch"), Dim::Any("time"), Dim::Size(features)];
-    let x = graph.input("x", element, &dims, metadata::input_doc(model.schema));
-    let doc = "The number of steps of each sequence, from 0 to the size of the time axis.";
-    let lengths = graph.input("lengths", Element::Int64, &[Dim::Any("batch")], doc.into());
-    Sequences { x, element, features, lengths }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use candle_core::{DType, Device};
     use ragged_datasets::TargetKind;
-    use ragged_datasets::transforms::{Keep, TransformConfig, fit};
-    use ragged_datasets::{Example, InMemory, Sequence, Target};
-    use ragged_models::{LayerKind, Merge, ModelKind, Parameters, RecurrentConfig};
+    use ragged_datasets::transforms::{Keep, TransformConfig};
+    use ragged_models::{LayerKind, Merge};
 
     use super::*;
-    use crate::export::onnx::messages::{self, TensorType};
-
-    /// Everything that a model consists of, with new weights.
-    struct Case {
-        config: ModelConfig,
-        transforms: Pipeline,
-        outputs: Outputs,
-        schema: Schema,
-    }
-
-    impl Case {
-        /// A model of three features and two classes.
-        fn new(readout: Readout) -> Self {
-            let layer = RecurrentConfig::new(3, 4);
-            let config = ModelConfig { readout, ..ModelConfig::new(ModelKind::Variable, layer, 2) };
-            let labels = vec!["a".into(), "b, \"c\"".into()];
-            let targets = match readout {
-                Readout::Steps => TargetKind::StepClasses(labels),
-                _ => TargetKind::Classes(labels),
-            };
-            let features = Some(["x", "y", "z"].map(String::from).to_vec());
-            let schema = Schema { features, ..Schema::from(&targets) };
-            let (transforms, outputs) = (Pipeline::identity(3), Outputs::default());
-            Self { config, transforms, outputs, schema }
-        }
-
-        /// The same with fitted transforms. The second feature has a missing value.
-        fn transformed(mut self, transforms: &[TransformConfig]) -> Self {
-            let values = vec![1.0, f32::NAN, 3.0, 4.0, 5.0, 6.0];
-            let example = Example::new(Sequence::new(values, 3).unwrap(), Target::Values(vec![]));
-            let data = InMemory::new(vec![example], TargetKind::NONE).unwrap();
-            self.transforms = fit(transforms, &data).unwrap();
-            self.config.layer.input_size = self.transforms.output_features();
-            self
-        }
-
-        fn weights(&self) -> BTreeMap<String, Tensor> {
-            let parameters = Parameters::new(1);
-            let vb = parameters.builder(DType::F32, &Device::Cpu);
-            ragged_models::Model::new(&self.config, vb).unwrap();
-            parameters.state_dict()
-        }
-
-        fn encode(&self, weights: &BTreeMap<String, Tensor>) -> Result<Model> {
-            let Self { config, transforms, outputs, schema } = self;
-            let (name, epoch) = ("r", 7);
-            let model = TrainedModel { name, epoch, config, weights, transforms, outputs, schema };
-            Ok(Model::decode(&*encode(&model)?).unwrap())
-        }
-
-        fn graph(&self) -> messages::Graph {
-            self.encode(&self.weights()).unwrap().graph.unwrap()
-        }
-    }
-
-    /// Checks that each name is defined once, before its first use, and used, and that no graph repeats a name of the
-    /// graph around it.
-    #[track_caller]
-    fn check_names(graph: &messages::Graph, outer: &HashSet<String>) {
-        let mut defined = outer.clone();
-        let mut used: HashSet<&str> = graph.output.iter().map(|info| info.name.as_str()).collect();
-        let given = graph.input.iter().map(|info| &info.name);
-        for name in given.chain(graph.initializer.iter().map(|tensor| &tensor.name)) {
-            assert!(defined.insert(name.clone()), "{name} is defined twice");
-        }
-        for node in &graph.node {
-            for name in node.input.iter().filter(|name| !name.is_empty()) {
-                assert!(defined.contains(name), "{}: {name} is not defined", node.name);
-                used.insert(name);
-            }
-            for body in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
-                check_names(body, &defined);
-            }
-            for name in node.output.iter().filter(|name| !name.is_empty()) {
-                assert!(defined.insert(name.clone()), "{name} is defined twice");
-            }
-        }
-        for output in &graph.output {
-            assert!(defined.contains(&output.name), "{} is not defined", output.name);
-        }
-        let states = graph.node.iter().filter(|node| node.op_type == "Scan");
-        used.extend(states.map(|node| node.output[0].as_str()));
-        let unused: Vec<_> = defined
-            .iter()
-            .filter(|name| !outer.contains(*name) && !used.contains(&***name))
-            .collect();
-        assert!(unused.is_empty(), "{unused:?} is not used");
-    }
-
-    fn tensor_type(info: &messages::ValueInfo) -> TensorType {
-        info.r#type.clone().unwrap().tensor_type.unwrap()
-    }
-
-    /// The dimensions of an input or output, in words.
-    fn dims(info: &messages::ValueInfo) -> Vec<String> {
-        let dims = tensor_type(info).shape.unwrap().dim.into_iter();
-        dims.map(|dim| dim.param.unwrap_or_else(|| dim.value.unwrap().to_string())).collect()
-    }
-
-    fn operators(graph: &messages::Graph) -> Vec<&str> {
-        graph.node.iter().map(|node| node.op_type.as_str()).collect()
-    }
+    use crate::export::onnx::case::{Case, check_names, dims, operators, tensor_type};
+    use crate::export::onnx::graph::Element;
 
     #[test]
     fn the_file_says_what_it_is() {
@@ -344,10 +259,11 @@ mod tests {
         let case = Case::new(Readout::Final);
         let mut weights = case.weights();
         let gates: Vec<f32> = (0..16).map(|row| (row / 4) as f32).collect();
-        let column = Tensor::from_vec(gates, (16, 1), &Device::Cpu).unwrap();
+        let column = Tensor::from_vec(gates, (16, 1), &candle_core::Device::Cpu).unwrap();
         let rows = column.broadcast_as((16, 3)).unwrap().contiguous().unwrap();
         weights.insert("lstm.weight_ih_l0".into(), rows);
-        let head = Tensor::arange(0f32, 8.0, &Device::Cpu).unwrap().reshape((2, 4)).unwrap();
+        let head =
+            Tensor::arange(0f32, 8.0, &candle_core::Device::Cpu).unwrap().reshape((2, 4)).unwrap();
         weights.insert("linear.weight".into(), head);
         let graph = case.encode(&weights).unwrap().graph.unwrap();
         let constant = |name: &str| {

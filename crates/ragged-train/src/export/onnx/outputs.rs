@@ -12,7 +12,7 @@ pub(super) fn apply(graph: &mut GraphBuilder, outputs: &Outputs, x: Value, count
         return x;
     }
     match &outputs.kind {
-        // Heads are refused before.
+        // Each head is applied alone.
         OutputKind::Heads(_) => x,
         OutputKind::Value | OutputKind::Quantiles(_) => {
             let per_value = outputs.kind.per_value();

@@ -1,13 +1,11 @@
-//! The readout and the linear head as nodes.
+//! The readouts without parameters as nodes.
 
-use ragged_models::{ModelConfig, Readout};
+use ragged_models::Readout;
 
-use crate::error::Result;
 use crate::export::onnx::graph::{Element, GraphBuilder, Value};
 use crate::export::onnx::messages::Attribute;
 use crate::export::onnx::recurrent::Read;
 use crate::export::onnx::sequences::{Sequences, cast};
-use crate::export::onnx::weights::Weights;
 
 /// Returns what a readout reads from the last layer.
 pub(super) fn reads(readout: Readout) -> Read {
@@ -26,7 +24,7 @@ pub(super) fn read(
     layer: &Value,
 ) -> Value {
     match readout {
-        // Attention has been refused before.
+        // Attention reads all steps itself.
         Readout::Final | Readout::Steps | Readout::Attention => layer.clone(),
         Readout::Last => {
             let last = last_step(graph, sequences);
@@ -88,28 +86,4 @@ fn masked_sum(graph: &mut GraphBuilder, mask: &Value, layer: &Value) -> Value {
 fn over_time(graph: &mut GraphBuilder, operator: &'static str, value: &Value) -> Value {
     let axes = graph.ints(&[1]);
     graph.node(operator, [value, &axes], vec![Attribute::int("keepdims", 0)])
-}
-
-/// Applies the linear layer, and a softmax for classes.
-pub(super) fn head(
-    graph: &mut GraphBuilder,
-    config: &ModelConfig,
-    weights: &Weights<'_>,
-    rows: &Value,
-    classes: bool,
-) -> Result<Value> {
-    let (features, outputs) = (config.layer.output_features(), config.num_outputs);
-    let weight = weights.get("linear.weight", &[outputs, features])?;
-    // `MatMul` takes rows of any rank, and the transpose of the weight.
-    let transposed: Vec<f32> =
-        (0..features).flat_map(|k| weight.iter().skip(k).step_by(features).copied()).collect();
-    let weight = graph.parameter("linear.weight".into(), &[features, outputs], &transposed);
-    let bias = weights.get("linear.bias", &[outputs])?;
-    let bias = graph.parameter("linear.bias".into(), &[outputs], &bias);
-    let product = graph.node("MatMul", [rows, &weight], vec![]);
-    let output = graph.node("Add", [&product, &bias], vec![]);
-    Ok(match classes {
-        true => graph.node("Softmax", [&output], vec![Attribute::int("axis", -1)]),
-        false => output,
-    })
 }

@@ -2,7 +2,7 @@
 //!
 //! The operators take and return steps before sequences, `[T, B, I]` and `[T, D, B, H]`. D is the number of directions.
 
-use ragged_models::{LayerKind, Merge, ModelConfig, Nonlinearity, RecurrentConfig};
+use ragged_models::{LayerKind, Merge, Nonlinearity, RecurrentConfig};
 
 use crate::error::Result;
 use crate::export::onnx::graph::{Element, GraphBuilder, Value};
@@ -19,21 +19,33 @@ pub(super) enum Read {
     FinalStates,
 }
 
-/// Adds all layers and returns what is read from the last one.
+/// The recurrent layers of a model.
+pub(super) struct Layers<'a> {
+    pub(super) cell: LayerKind,
+    pub(super) config: &'a RecurrentConfig,
+    /// The beginning of the names of the parameters, such as `lstm`.
+    pub(super) prefix: String,
+    pub(super) weights: &'a Weights<'a>,
+    /// The initial states that are not parameters, `[L D, B, H]` each, the hidden state first; none where the model has
+    /// none.
+    pub(super) states: Vec<Value>,
+}
+
+/// Adds all layers over rows `[B, T, I]` and returns what is read from the last one.
 pub(super) fn layers(
     graph: &mut GraphBuilder,
-    config: &ModelConfig,
-    weights: &Weights<'_>,
+    layers: &Layers<'_>,
     sequences: &Sequences,
+    rows: &Value,
     read: Read,
 ) -> Result<Value> {
-    let layer = &config.layer;
+    let layer = layers.config;
     let lengths = cast(graph, &sequences.lengths, Element::Int32);
-    let mut rows = swap_batch_and_time(graph, &sequences.x);
+    let mut rows = swap_batch_and_time(graph, rows);
     for number in 0..layer.num_layers {
         let last = number + 1 == layer.num_layers;
         let read = if last { read } else { Read::Outputs };
-        let stack = Layer { number, config, weights };
+        let stack = Layer { number, layers };
         let initial = stack.initial_states(graph, sequences)?;
         let result = stack.node(graph, &rows, &lengths, &initial, read)?;
         if read == Read::FinalStates {
@@ -82,8 +94,7 @@ fn concat(graph: &mut GraphBuilder, features: usize, value: &Value, axis: i64) -
 /// One layer, in all directions.
 struct Layer<'a> {
     number: usize,
-    config: &'a ModelConfig,
-    weights: &'a Weights<'a>,
+    layers: &'a Layers<'a>,
 }
 
 impl Layer<'_> {
@@ -96,7 +107,7 @@ impl Layer<'_> {
         initial: &[Value],
         read: Read,
     ) -> Result<Value> {
-        let layer = &self.config.layer;
+        let layer = self.layers.config;
         let hidden = layer.hidden_size;
         let inputs = if self.number == 0 { layer.input_size } else { layer.output_features() };
         let w = self.stacked(graph, "W", &["weight_ih"], &[inputs])?;
@@ -110,7 +121,7 @@ impl Layer<'_> {
             Attribute::int("hidden_size", hidden as i64),
             Attribute::string("direction", direction),
         ];
-        let operator = match self.config.cell {
+        let operator = match self.layers.cell {
             LayerKind::Lstm => "LSTM",
             LayerKind::Gru => {
                 let after = i64::from(layer.reset_after);
@@ -153,20 +164,20 @@ impl Layer<'_> {
         names: &[&str],
         shape: &[usize],
     ) -> Result<Value> {
-        let layer = &self.config.layer;
+        let layer = self.layers.config;
         // PyTorch's i, f, g, o become i, o, f, c, and its r, z, n become z, r, h.
-        let order: &[usize] = match self.config.cell {
+        let order: &[usize] = match self.layers.cell {
             LayerKind::Lstm => &[0, 3, 1, 2],
             LayerKind::Gru => &[1, 0, 2],
             LayerKind::Rnn => &[0],
         };
         let rows = order.len() * layer.hidden_size;
-        let prefix = self.config.cell.name();
+        let prefix = &self.layers.prefix;
         let mut values = vec![];
         for direction in &["", "_reverse"][..layer.num_directions()] {
             for name in names {
                 let name = format!("{prefix}.{name}_l{}{direction}", self.number);
-                let parameter = self.weights.get(&name, &[&[rows], shape].concat())?;
+                let parameter = self.layers.weights.get(&name, &[&[rows], shape].concat())?;
                 let gate = parameter.len() / order.len();
                 for &position in order {
                     values.extend_from_slice(&parameter[position * gate..(position + 1) * gate]);
@@ -180,30 +191,42 @@ impl Layer<'_> {
 
     /// Adds the peepholes of all directions as one constant `[D, 3 H]`, in the order of ONNX: i, o, f.
     fn peepholes(&self, graph: &mut GraphBuilder) -> Result<Value> {
-        let (layer, prefix) = (&self.config.layer, self.config.cell.name());
+        let (layer, prefix) = (self.layers.config, &self.layers.prefix);
         let mut values = vec![];
         for direction in &["", "_reverse"][..layer.num_directions()] {
             for part in ["weight_ci", "weight_co", "weight_cf"] {
                 let name = format!("{prefix}.{part}_l{}{direction}", self.number);
-                values.extend_from_slice(&self.weights.get(&name, &[layer.hidden_size])?);
+                values.extend_from_slice(&self.layers.weights.get(&name, &[layer.hidden_size])?);
             }
         }
         let name = format!("{prefix}.P_l{}", self.number);
         Ok(graph.parameter(name, &[layer.num_directions(), 3 * layer.hidden_size], &values))
     }
 
-    /// Returns the trained initial states, `[D, B, H]` each, the hidden state first; none where the model has none.
+    /// Returns the initial states, trained ones or those of static values, `[D, B, H]` each, the hidden state first; none where the model has none.
     fn initial_states(
         &self,
         graph: &mut GraphBuilder,
         sequences: &Sequences,
     ) -> Result<Vec<Value>> {
-        let layer = &self.config.layer;
+        let layer = self.layers.config;
+        let own = |directions: usize| {
+            let first = self.number * directions;
+            [first as i64, (first + directions) as i64]
+        };
+        if !self.layers.states.is_empty() {
+            let [start, end] = own(layer.num_directions()).map(|at| graph.ints(&[at]));
+            let axis = graph.ints(&[0]);
+            let states = self.layers.states.iter();
+            return Ok(states
+                .map(|all| graph.node("Slice", [all, &start, &end, &axis], vec![]))
+                .collect());
+        }
         if !layer.trainable_state {
             return Ok(vec![]);
         }
         let (directions, hidden) = (layer.num_directions(), layer.hidden_size);
-        let names: &[&str] = match self.config.cell {
+        let names: &[&str] = match self.layers.cell {
             LayerKind::Lstm => &["h_0", "c_0"],
             LayerKind::Gru | LayerKind::Rnn => &["h_0"],
         };
@@ -212,8 +235,8 @@ impl Layer<'_> {
         let axis = vec![Attribute::int("axis", 0)];
         let shape = graph.node("Concat", [&sizes.0, &batch, &sizes.1], axis);
         let state = |name: &&str| {
-            let name = format!("{}.{name}", self.config.cell.name());
-            let all = self.weights.get(&name, &[layer.num_layers * directions, hidden])?;
+            let name = format!("{}.{name}", &self.layers.prefix);
+            let all = self.layers.weights.get(&name, &[layer.num_layers * directions, hidden])?;
             let size = directions * hidden;
             let own = &all[self.number * size..(self.number + 1) * size];
             let label = format!("{name}_l{}", self.number);

@@ -5,12 +5,14 @@ use crate::export::onnx::messages::Attribute;
 
 /// A padded batch: the steps of each sequence, then padding of any content.
 pub(super) struct Sequences {
-    /// `[B, T, I]`.
-    pub(super) x: Value,
+    /// The features, `[B, T, I]`; absent in a model of tokens alone.
+    pub(super) x: Option<Value>,
     /// Float, or double where 32 bits cannot hold the values.
     pub(super) element: Element,
     /// The number of features I.
     pub(super) features: usize,
+    /// The indices of the tokens, `[B, T, K]`, if the model reads tokens.
+    pub(super) tokens: Option<Value>,
     /// `[B]`, whole numbers from 0 to T.
     pub(super) lengths: Value,
 }
@@ -18,20 +20,25 @@ pub(super) struct Sequences {
 impl Sequences {
     /// Rounds the values to 32 bits.
     pub(super) fn round(&mut self, graph: &mut GraphBuilder) {
-        if self.element == Element::Double {
-            self.x = cast(graph, &self.x, Element::Float);
-            self.element = Element::Float;
+        if let (Some(x), Element::Double) = (&self.x, self.element) {
+            self.x = Some(cast(graph, x, Element::Float));
         }
+        self.element = Element::Float;
+    }
+
+    /// Returns a value that has the batch and the time as its first axes.
+    fn steps_of_all(&self) -> &Value {
+        self.x.as_ref().or(self.tokens.as_ref()).unwrap_or(&self.lengths)
     }
 
     /// Returns B, `[1]`.
     pub(super) fn batch_size(&self, graph: &mut GraphBuilder) -> Value {
-        size(graph, &self.x, 0)
+        size(graph, self.steps_of_all(), 0)
     }
 
     /// Returns T, `[1]`.
     pub(super) fn time_size(&self, graph: &mut GraphBuilder) -> Value {
-        size(graph, &self.x, 1)
+        size(graph, self.steps_of_all(), 1)
     }
 
     /// Returns the numbers of the steps, from 0, `[T]`.

@@ -7,28 +7,12 @@ use crate::error::{Error, Result};
 
 /// Returns [`Error::OnnxUnsupported`] for the first option that no operator expresses.
 pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Result<()> {
-    if let Some(tokens) = &config.tokens {
+    if let Some(inner) = config.tokens.as_ref().and_then(|tokens| tokens.inner.as_ref()) {
         return Err(Error::OnnxUnsupported {
-            key: "model.embedding.size",
-            got: tokens.output_features().to_string(),
-            reason: "the file would need the vocabularies, for which ONNX has no common operator",
-            expected: "a model of numbers",
-        });
-    }
-    if let Some(statics) = &config.statics {
-        return Err(Error::OnnxUnsupported {
-            key: "data.read.csv.types",
-            got: format!("{} static columns", statics.num_values + statics.tables.len()),
-            reason: "static columns are not exported",
-            expected: "a model without them",
-        });
-    }
-    if let Some(attention) = config.attention {
-        return Err(Error::OnnxUnsupported {
-            key: "model.attention.size",
-            got: attention.size.to_string(),
-            reason: "attention is not exported",
-            expected: "a model with another readout",
+            key: "model.characters.embedding_size",
+            got: inner.table.embedding_dim.to_string(),
+            reason: "the characters of tokens are not exported",
+            expected: "a model of tokens alone",
         });
     }
     if config.crf.is_some() {
@@ -67,14 +51,6 @@ pub(super) fn check_supported(config: &ModelConfig, targets: &TargetKind) -> Res
                 expected: "a model that was trained without it",
             });
         }
-    }
-    if !targets.parts().is_empty() {
-        return Err(Error::OnnxUnsupported {
-            key: "train.heads",
-            got: format!("{} heads", targets.parts().len()),
-            reason: "the file has one output, whose values are of one kind",
-            expected: "a model of one target",
-        });
     }
     if targets.is_transcription() {
         return Err(Error::OnnxUnsupported {

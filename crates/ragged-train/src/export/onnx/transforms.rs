@@ -11,12 +11,18 @@ use crate::export::onnx::sequences::{Sequences, cast};
 
 /// Applies a transform to padded sequences.
 pub(super) fn apply(graph: &mut GraphBuilder, transform: &Transform, sequences: &mut Sequences) {
+    if let Transform::Truncate { max_length, keep } = transform {
+        return truncate(graph, sequences, i64::try_from(*max_length).unwrap_or(i64::MAX), *keep);
+    }
+    // All others change features, and leave tokens as they are.
+    let Some(x) = sequences.x.clone() else { return };
     match transform {
+        Transform::Truncate { .. } => {}
         Transform::Standardize(scale) => {
-            let wide = cast(graph, &sequences.x, Element::Double);
+            let wide = cast(graph, &x, Element::Double);
             let (mean, std) = (doubles(graph, &scale.mean), doubles(graph, &scale.std));
             let centred = graph.node("Sub", [&wide, &mean], vec![]);
-            sequences.x = graph.node("Div", [&centred, &std], vec![]);
+            sequences.x = Some(graph.node("Div", [&centred, &std], vec![]));
             sequences.element = Element::Double;
             sequences.round(graph);
         }
@@ -25,42 +31,41 @@ pub(super) fn apply(graph: &mut GraphBuilder, transform: &Transform, sequences: 
             let width: Vec<f64> =
                 width.map(|(min, max)| if max > min { max - min } else { 1.0 }).collect();
             let (low, high) = (f64::from(scale.low), f64::from(scale.high));
-            let wide = cast(graph, &sequences.x, Element::Double);
+            let wide = cast(graph, &x, Element::Double);
             let (min, width) = (doubles(graph, &scale.min), doubles(graph, &width));
             let offset = graph.node("Sub", [&wide, &min], vec![]);
             let relative = graph.node("Div", [&offset, &width], vec![]);
             let range = graph.number(Element::Double, high - low);
             let scaled = graph.node("Mul", [&relative, &range], vec![]);
             let low = graph.number(Element::Double, low);
-            sequences.x = graph.node("Add", [&low, &scaled], vec![]);
+            sequences.x = Some(graph.node("Add", [&low, &scaled], vec![]));
             sequences.element = Element::Double;
             sequences.round(graph);
         }
-        Transform::ForwardFill => sequences.x = forward_fill(graph, sequences),
+        Transform::ForwardFill => sequences.x = Some(forward_fill(graph, sequences, &x)),
         Transform::MeanFill { mean } => {
-            let missing = graph.node("IsNaN", [&sequences.x], vec![]);
+            let missing = graph.node("IsNaN", [&x], vec![]);
             let mean = graph.numbers(sequences.element, mean);
-            sequences.x = graph.node("Where", [&missing, &mean, &sequences.x], vec![]);
+            sequences.x = Some(graph.node("Where", [&missing, &mean, &x], vec![]));
         }
         Transform::MissingIndicator { columns } if columns.is_empty() => {}
         Transform::MissingIndicator { columns } => {
             let list: Vec<i64> = columns.iter().map(|&column| column as i64).collect();
             let (list, axis) = (graph.ints(&list), vec![Attribute::int("axis", 2)]);
-            let chosen = graph.node("Gather", [&sequences.x, &list], axis.clone());
+            let chosen = graph.node("Gather", [&x, &list], axis.clone());
             let missing = graph.node("IsNaN", [&chosen], vec![]);
             let indicators = cast(graph, &missing, sequences.element);
-            sequences.x = graph.node("Concat", [&sequences.x, &indicators], axis);
+            sequences.x = Some(graph.node("Concat", [&x, &indicators], axis));
             sequences.features += columns.len();
         }
-        Transform::Clip { low, high } => sequences.x = clip(graph, sequences, *low, *high),
+        Transform::Clip { low, high } => {
+            sequences.x = Some(clip(graph, &x, sequences.element, *low, *high));
+        }
         Transform::Difference => {
-            sequences.x = difference(graph, sequences);
+            sequences.x = Some(difference(graph, &x));
             // The difference of two 32-bit floats in 64 bits, rounded to 32 bits, is their difference in 32 bits: 53
             // bits of precision are enough for a double rounding without effect.
             sequences.round(graph);
-        }
-        Transform::Truncate { max_length, keep } => {
-            truncate(graph, sequences, i64::try_from(*max_length).unwrap_or(i64::MAX), *keep);
         }
     }
 }
@@ -70,10 +75,9 @@ fn doubles(graph: &mut GraphBuilder, values: &[f64]) -> Value {
 }
 
 /// Limits values to a range. The operator `Clip` does not say what it makes of NaN, which has to stay.
-fn clip(graph: &mut GraphBuilder, sequences: &Sequences, low: f32, high: f32) -> Value {
-    let x = &sequences.x;
-    let low = graph.number(sequences.element, low.into());
-    let high = graph.number(sequences.element, high.into());
+fn clip(graph: &mut GraphBuilder, x: &Value, element: Element, low: f32, high: f32) -> Value {
+    let low = graph.number(element, low.into());
+    let high = graph.number(element, high.into());
     let below = graph.node("Less", [x, &low], vec![]);
     let raised = graph.node("Where", [&below, &low, x], vec![]);
     let above = graph.node("Greater", [x, &high], vec![]);
@@ -81,8 +85,7 @@ fn clip(graph: &mut GraphBuilder, sequences: &Sequences, low: f32, high: f32) ->
 }
 
 /// Subtracts from each step the step before it, and the first step from itself.
-fn difference(graph: &mut GraphBuilder, sequences: &Sequences) -> Value {
-    let x = &sequences.x;
+fn difference(graph: &mut GraphBuilder, x: &Value) -> Value {
     let (zero, one, end) = (graph.ints(&[0]), graph.ints(&[1]), graph.ints(&[-1]));
     let first = graph.node("Slice", [x, &zero, &one, &one], vec![]);
     let before = graph.node("Slice", [x, &zero, &end, &one], vec![]);
@@ -91,8 +94,8 @@ fn difference(graph: &mut GraphBuilder, sequences: &Sequences) -> Value {
 }
 
 /// Replaces a missing value by the value before it, step by step.
-fn forward_fill(graph: &mut GraphBuilder, sequences: &Sequences) -> Value {
-    let Sequences { x, element, features, .. } = sequences;
+fn forward_fill(graph: &mut GraphBuilder, sequences: &Sequences, x: &Value) -> Value {
+    let Sequences { element, features, .. } = sequences;
     let dims = [Dim::Any("batch"), Dim::Size(*features)];
     let batch = sequences.batch_size(graph);
     let width = graph.ints(&[*features as i64]);
@@ -128,7 +131,7 @@ fn truncate(graph: &mut GraphBuilder, sequences: &mut Sequences, max_length: i64
     let most = graph.ints(&[max_length]);
     let kept = graph.node("Min", [&sequences.lengths, &most], vec![]);
     let (zero, one) = (graph.ints(&[0]), graph.ints(&[1]));
-    if keep == Keep::Last {
+    let from = (keep == Keep::Last).then(|| {
         // Moves the last steps of each sequence to its beginning: step t becomes step t - (length - kept).
         let count = sequences.time_size(graph);
         let steps = sequences.steps(graph);
@@ -139,10 +142,14 @@ fn truncate(graph: &mut GraphBuilder, sequences: &mut Sequences, max_length: i64
         let last = graph.node("Sub", [&count, &one], vec![]);
         let from = graph.node("Min", [&from, &last], vec![]);
         let axis = graph.ints(&[2]);
-        let from = graph.node("Unsqueeze", [&from, &axis], vec![]);
-        let batch_dims = vec![Attribute::int("batch_dims", 1)];
-        sequences.x = graph.node("GatherND", [&sequences.x, &from], batch_dims);
+        graph.node("Unsqueeze", [&from, &axis], vec![])
+    });
+    for value in sequences.x.iter_mut().chain(&mut sequences.tokens) {
+        if let Some(from) = &from {
+            let batch_dims = vec![Attribute::int("batch_dims", 1)];
+            *value = graph.node("GatherND", [value, from], batch_dims);
+        }
+        *value = graph.node("Slice", [value, &zero, &most, &one], vec![]);
     }
-    sequences.x = graph.node("Slice", [&sequences.x, &zero, &most, &one], vec![]);
     sequences.lengths = kept;
 }
