@@ -44,6 +44,7 @@ mod signals;
 mod text;
 mod threads;
 mod train;
+mod waiting;
 mod whole_file;
 
 pub use cli::{command, run};

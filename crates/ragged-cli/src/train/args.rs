@@ -6,6 +6,7 @@ use ragged_train::config::{ConfigError, ConfigOrigin, Override};
 use ragged_train::{Error, Experiment, ExperimentConfig};
 
 use crate::failure::Failure;
+use crate::waiting::waiting;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -113,7 +114,7 @@ impl Args {
                 // Without it, the run finds its data from the current directory alone.
                 config.data.base = std::env::current_dir().ok();
             }
-            Experiment::new(config)
+            waiting("opening the data", || Experiment::new(config))
         });
         experiment.map_err(|error| {
             match (ExperimentConfig::locate(error, &text, &overrides), &self.config) {

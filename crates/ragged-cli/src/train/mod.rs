@@ -20,6 +20,7 @@ use crate::signals::Signals;
 use crate::text::{further_metrics, headlines, print_notes, wrap};
 use crate::train::progress::{Follower, Progress, Throughput};
 use crate::train::ranks::Ranks;
+use crate::waiting::waiting;
 
 /// The number of classes up to which the recall of each is printed; `confusion.txt` has all of them.
 const LISTED_CLASSES: usize = 12;
@@ -98,7 +99,8 @@ fn open_run(args: &Args, experiment: &Experiment) -> Result<RunDir, Failure> {
 /// Opens a run at its last checkpoint, and reports which one that is.
 fn resume(path: &Path, force: bool, ranks: &Ranks) -> Result<Experiment, Failure> {
     let open = if force { Experiment::resume_changed } else { Experiment::resume };
-    let resumed = RunDir::open(path).and_then(|run| Ok((open(&run)?, run)));
+    let resumed =
+        RunDir::open(path).and_then(|run| Ok((waiting("opening the run", || open(&run))?, run)));
     let (resumed, run) = ranks.agree(resumed.map_err(Failure::from))?;
     let Resumed { experiment, damaged, differences, damaged_metrics } = resumed;
     if !ranks.is_first() {
