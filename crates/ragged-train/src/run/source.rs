@@ -96,7 +96,7 @@ impl Source {
 fn cache_note(section: &DataSection, data: &Streamed) -> Option<String> {
     let DataSection { block_size, block_buffer, cache_mb, .. } = section;
     // Half as much again, since examples that are held out lie between those that are mixed.
-    let needed = data.mixed_bytes(*block_size, *block_buffer) * 3 / 2 >> 20;
+    let needed = (data.mixed_bytes(*block_size, *block_buffer) * 3 / 2) >> 20;
     (needed > *cache_mb).then(|| {
         format!(
             "data.cache_mb is {cache_mb}, but the parts of the files with {block_buffer} blocks that are mixed need about \
