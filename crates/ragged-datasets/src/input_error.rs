@@ -60,6 +60,10 @@ mod tests {
     use super::*;
     use crate::error::Location;
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot be read")]
+    struct Wrapped(#[source] IoError);
+
     /// The codes are those of Linux.
     #[test]
     #[cfg(target_os = "linux")]
@@ -75,7 +79,7 @@ mod tests {
         ] {
             let text = error.to_string();
             // A library may wrap the error of the system.
-            let wrapped = csv::Error::from(match error.raw_os_error() {
+            let wrapped = Wrapped(match error.raw_os_error() {
                 Some(code) => IoError::from_raw_os_error(code),
                 None => IoError::new(error.kind(), text.clone()),
             });

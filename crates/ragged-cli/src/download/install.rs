@@ -35,10 +35,12 @@ pub(super) fn install(
             return Err(Failure::Failed(format!("{name}.zip: expected the file {part}, got none")));
         }
     }
-    // Files that cannot be read are not put in place.
+    // Files that cannot be read are not put in place. They are no input that the user gave.
     let [train, test] = parts.map(|part| folder.path().join(part));
-    let data_set = formats::read(&train, &ReadOptions::default())?;
-    formats::read_as(&test, &ReadOptions::default(), Schema::of(&data_set))?;
+    let unread = |error: ragged_datasets::Error| Failure::Failed(error.to_string());
+    let data_set = formats::read(&train, &ReadOptions::default()).map_err(unread)?;
+    let schema = Schema::of(&data_set);
+    formats::read_as(&test, &ReadOptions::default(), schema).map_err(unread)?;
     check(name, folder.path())?;
     let failed = |error: std::io::Error| Failure::Failed(format!("{}: {error}", data.display()));
     for file in &files {
