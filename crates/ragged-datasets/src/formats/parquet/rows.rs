@@ -8,8 +8,8 @@ use crate::formats::parquet::data::ColumnData;
 use crate::formats::parquet::file::ParquetFile;
 use crate::formats::table::cell::{Cell, Row, Rows, Unit};
 
-/// The most rows whose features are copied at a time. If one of them must be refused, the rows before it are read one by
-/// one, each after another attempt.
+/// The most rows whose features are copied at a time. If one of them must be refused, the rows before it are read one
+/// by one, each after another attempt.
 const AHEAD: usize = 256;
 
 /// The rows of some columns of a file.
