@@ -51,7 +51,7 @@ impl ColumnData {
         }
     }
 
-    /// Copies numbers to places, and 0 for those that are null. Returns whether all are finite as 32-bit floats, or NaN.
+    /// Copies numbers to places, and 0 for those that are null. Returns whether all are finite as 32-bit floats or NaN.
     pub(super) fn copy<'a>(
         &self,
         range: Range<usize>,
