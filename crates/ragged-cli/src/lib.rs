@@ -12,8 +12,8 @@
 //!
 //! Results go to stdout, progress and errors to stderr. The exit code is 0 for success, 2 for
 //! input that cannot be used (a flag, a configuration, a file of data), 1 for any other failure, and 129, 130 or 143
-//! for a run that SIGHUP, SIGINT or SIGTERM stopped after it was saved. A command whose stdout was closed ends with 0, and
-//! one whose stderr was closed continues.
+//! for a run that SIGHUP, SIGINT or SIGTERM stopped after it was saved. A command whose stdout was closed ends with 0,
+//! and one whose stderr was closed continues.
 //!
 //! The features are on by default, except for `mpi`. `download` (HTTP, TLS and zip archives), `completions` and `man`
 //! are the commands that training does not need. A build without one of these

@@ -51,7 +51,7 @@ impl ColumnData {
         }
     }
 
-    /// Copies floating-point numbers to places. Returns whether they are all finite as 32-bit floats, or missing.
+    /// Copies numbers to places, and 0 for those that are null. Returns whether all are finite as 32-bit floats or NaN.
     pub(super) fn copy<'a>(
         &self,
         range: Range<usize>,
@@ -71,11 +71,28 @@ impl ColumnData {
                     *place = value;
                 }
             }
-            Values::Integers(_) | Values::Unsigned(_) | Values::Texts(_) | Values::Times { .. } => {
-                return false;
+            Values::Integers(values) => {
+                places.zip(&values[range]).for_each(|(place, &value)| *place = value as f64);
             }
+            Values::Unsigned(values) => {
+                places.zip(&values[range]).for_each(|(place, &value)| *place = value as f64);
+            }
+            Values::Texts(_) | Values::Times { .. } => return false,
         }
         valid
+    }
+
+    /// Whether the cells of two rows are the same text or whole number, and not missing.
+    pub(super) fn is_same(&self, a: usize, b: usize) -> bool {
+        if self.missing.as_ref().is_some_and(|missing| missing[a] || missing[b]) {
+            return false;
+        }
+        match &self.values {
+            Values::Integers(values) => values[a] == values[b],
+            Values::Unsigned(values) => values[a] == values[b],
+            Values::Texts(values) => values[a].data() == values[b].data(),
+            Values::Singles(_) | Values::Doubles(_) | Values::Times { .. } => false,
+        }
     }
 
     /// Returns the indices of the values of a row, if the column has lists.

@@ -154,15 +154,16 @@ impl<'a> Plan<'a> {
         let length = self.length(&whole, &self.lists, None)?;
         let mut series = Series::new(id, Unit::Row, number);
         let numbers = self.numbers(data, row, length);
-        if let Some(values) = &numbers {
+        let only_numbers = numbers.is_some();
+        if let Some(values) = numbers {
             series.add_values(number, length, values);
             if length > 0 {
                 series.add_statics(&whole, columns, names)?;
             }
         }
-        for item in 0..if numbers.is_some() { 0 } else { length } {
+        for item in 0..if only_numbers { 0 } else { length } {
             let step = at(Some(item));
-            series.add_step(&step, columns, self.splitter, into.tokens())?;
+            series.add_step(&step, false, columns, self.splitter, into.tokens())?;
             if item == 0 || self.listed_statics {
                 series.add_statics(&step, columns, names)?;
             }

@@ -136,6 +136,18 @@ pub(in crate::formats) trait Rows {
 
     /// Returns the next row; `None` at the end.
     fn next(&mut self) -> Result<Option<Self::Row<'_>>>;
+
+    /// Appends the numbers that some of the next rows have in the columns `features`. Returns how many rows these are.
+    /// All have the same cell as the last row in the column `series`. There are none where a number may have to be
+    /// refused, which the reader of single cells explains. [`next`](Self::next) still returns all rows.
+    fn features_ahead(
+        &self,
+        _series: Option<usize>,
+        _features: &[usize],
+        _values: &mut Vec<f64>,
+    ) -> usize {
+        0
+    }
 }
 
 /// What the numbers of rows count.

@@ -64,9 +64,18 @@ pub(in crate::formats) fn read(
 ) -> Result<bool> {
     let mut series: Vec<Series> = vec![];
     let mut by_id: HashMap<String, usize> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let position = position(&row, header, columns, &mut by_id, &mut series)?;
-        add(&row, &mut series[position], header, columns, splitter, into)?;
+    // The series of the last row, and how many of the next rows are of it and have their features in it.
+    let (mut current, mut ahead) = (0, 0);
+    loop {
+        if let (Some(series), 0) = (series.get_mut(current), ahead) {
+            ahead = series.add_features_ahead(rows, columns);
+        }
+        let Some(row) = rows.next()? else { break };
+        if ahead == 0 {
+            current = position(&row, header, columns, &mut by_id, &mut series)?;
+        }
+        add(&row, ahead > 0, &mut series[current], header, columns, splitter, into)?;
+        ahead = ahead.saturating_sub(1);
     }
     let Some(first) = series.first() else { return Ok(false) };
     describe(first, header, columns, splitter, into)?;
@@ -85,7 +94,18 @@ pub(in crate::formats) fn read_adjacent(
     let mut firsts = vec![];
     let mut known: HashSet<String> = HashSet::new();
     let mut current: Option<Series> = None;
-    while let Some(row) = rows.next()? {
+    // How many of the next rows are of the current series and have their features in it.
+    let mut ahead = 0;
+    loop {
+        if let (Some(series), 0) = (&mut current, ahead) {
+            ahead = series.add_features_ahead(rows, columns);
+        }
+        let Some(row) = rows.next()? else { break };
+        if let (Some(series), 1..) = (&mut current, ahead) {
+            add(&row, true, series, header, columns, splitter, into)?;
+            ahead -= 1;
+            continue;
+        }
         let id = columns.series.map(|column| row.cell(column)).transpose()?;
         let id = id.as_ref().map(Cell::text);
         let series = match current.take() {
@@ -104,7 +124,7 @@ pub(in crate::formats) fn read_adjacent(
                 Series::new(id.map(Into::into), header.unit(), row.number())
             }
         };
-        add(&row, current.insert(series), header, columns, splitter, into)?;
+        add(&row, false, current.insert(series), header, columns, splitter, into)?;
     }
     if let Some(last) = current {
         if firsts.len() == 1 {
@@ -115,9 +135,10 @@ pub(in crate::formats) fn read_adjacent(
     Ok(firsts)
 }
 
-/// Adds a row to its series.
+/// Adds a row to its series, which has its features already if `has_features`.
 fn add(
     row: &impl Row,
+    has_features: bool,
     series: &mut Series,
     header: &Header,
     columns: &Columns,
@@ -131,7 +152,7 @@ fn add(
         let reason = format!("expected an empty cell below no name, got `{got}`");
         return Err(row.location(column).error(reason));
     }
-    series.add_step(row, columns, splitter, into.tokens())?;
+    series.add_step(row, has_features, columns, splitter, into.tokens())?;
     series.add_statics(row, columns, &header.names)?;
     series.add_targets(row, columns)
 }

@@ -6,7 +6,7 @@ use crate::formats::field::{Field, RawTarget};
 use crate::formats::number::{number, shown};
 use crate::formats::raw_sequence::RawSequence;
 use crate::formats::static_columns::StaticNames;
-use crate::formats::table::cell::{Row, Unit};
+use crate::formats::table::cell::{Row, Rows, Unit};
 use crate::formats::table::columns::Columns;
 use crate::formats::table::time_features::TimeFeature;
 use crate::formats::time::{TimeForm, Times};
@@ -67,10 +67,20 @@ impl Series {
         }
     }
 
-    /// Adds the step of a row: its time, features and tokens.
+    /// Adds the features of some of the next rows. Returns how many these are.
+    pub(super) fn add_features_ahead(&mut self, rows: &impl Rows, columns: &Columns) -> usize {
+        match columns.text {
+            // Each row is a series.
+            Some(_) => 0,
+            None => rows.features_ahead(columns.series, &columns.features, &mut self.values),
+        }
+    }
+
+    /// Adds the step of a row: its time, features and tokens. Its features are added already if `has_features`.
     pub(in crate::formats) fn add_step(
         &mut self,
         row: &impl Row,
+        has_features: bool,
         columns: &Columns,
         splitter: &Splitter,
         tokens: &mut Tokens,
@@ -80,7 +90,8 @@ impl Series {
             let time = row.cell(column)?.time(&mut self.time_form);
             self.times.push(time.map_err(|reason| row.location(column).error(reason))?);
         }
-        for &column in &columns.features {
+        let features: &[usize] = if has_features { &[] } else { &columns.features };
+        for &column in features {
             let cell = row.cell(column)?;
             self.values.push(cell.number().map_err(|reason| {
                 let text = cell.text();
@@ -105,9 +116,17 @@ impl Series {
 
     /// Adds steps that have features only, `[length, features]`, all of one row.
     #[cfg(feature = "parquet")]
-    pub(in crate::formats) fn add_values(&mut self, number: usize, length: usize, values: &[f64]) {
+    pub(in crate::formats) fn add_values(
+        &mut self,
+        number: usize,
+        length: usize,
+        values: Vec<f64>,
+    ) {
         self.numbers.extend(std::iter::repeat_n(number, length));
-        self.values.extend_from_slice(values);
+        match self.values.is_empty() {
+            true => self.values = values,
+            false => self.values.extend_from_slice(&values),
+        }
     }
 
     /// Adds the targets of a row.
@@ -116,9 +135,12 @@ impl Series {
         row: &impl Row,
         columns: &Columns,
     ) -> Result<()> {
-        let target =
-            |&column: &usize| Ok(Field::new(row.cell(column)?.value(), row.location(column)));
-        self.targets.push(columns.targets.iter().map(target).collect::<Result<_>>()?);
+        // A `collect` that can fail would reserve more than one target needs.
+        let mut targets = Vec::with_capacity(columns.targets.len());
+        for &column in &columns.targets {
+            targets.push(Field::new(row.cell(column)?.value(), row.location(column)));
+        }
+        self.targets.push(targets);
         Ok(())
     }
 
@@ -216,17 +238,18 @@ impl Series {
         let statics = self.take_statics(columns, names)?;
         let features = columns.features.len();
         let order = self.order(columns)?;
-        let target = self.take_target(columns, targets, &order);
-        let values = in_order(&self.values, features, &order);
+        let order = order.as_deref();
+        let target = self.take_target(columns, targets, order);
+        let values = in_order(std::mem::take(&mut self.values), features, order);
         let made = &columns.time_features;
         let features = features + made.iter().map(|feature| feature.names().len()).sum::<usize>();
         let values = match made.is_empty() {
             true => values,
-            false => self.with_time_features(&values, made, &order),
+            false => self.with_time_features(&values, made, order),
         };
         let tokens = match columns.text {
             Some(_) => std::mem::take(&mut self.tokens),
-            None => in_order(&self.tokens, columns.categories.len(), &order),
+            None => in_order(std::mem::take(&mut self.tokens), columns.categories.len(), order),
         };
         let location = self.unit.at(self.first, columns.targets.first().copied().unwrap_or(0));
         Ok(RawSequence {
@@ -241,12 +264,20 @@ impl Series {
     }
 
     /// Returns the target, with those of steps in an order.
-    fn take_target(&mut self, columns: &Columns, targets: Targets, order: &[usize]) -> RawTarget {
+    fn take_target(
+        &mut self,
+        columns: &Columns,
+        targets: Targets,
+        order: Option<&[usize]>,
+    ) -> RawTarget {
         if columns.targets.is_empty() {
             return RawTarget::None;
         }
         let mut rows = std::mem::take(&mut self.targets);
-        if targets != Targets::Once && rows.len() == order.len() {
+        if let Some(order) = order
+            && targets != Targets::Once
+            && rows.len() == order.len()
+        {
             rows = order.iter().map(|&row| std::mem::take(&mut rows[row])).collect();
         }
         match targets {
@@ -261,15 +292,17 @@ impl Series {
         &self,
         values: &[f64],
         made: &[TimeFeature],
-        order: &[usize],
+        order: Option<&[usize]>,
     ) -> Vec<f64> {
-        let width = values.len() / order.len().max(1);
+        let length = self.numbers.len();
+        let width = values.len() / length.max(1);
+        let time = |t: usize| self.times.get(order.map_or(t, |order| order[t])).copied();
         let mut rows = vec![];
-        for (t, &row) in order.iter().enumerate() {
+        for t in 0..length {
             rows.extend_from_slice(&values[t * width..(t + 1) * width]);
-            let before = t.checked_sub(1).and_then(|t| self.times.get(order[t])).copied();
+            let before = t.checked_sub(1).and_then(time);
             for feature in made {
-                feature.push(t, self.times.get(row).copied(), before, &mut rows);
+                feature.push(t, time(t), before, &mut rows);
             }
         }
         rows
@@ -285,13 +318,16 @@ impl Series {
         self.first
     }
 
-    /// Returns the rows in the order of their times.
-    fn order(&self, columns: &Columns) -> Result<Vec<usize>> {
+    /// Returns the rows in the order of their times; `None` if they are in order already.
+    fn order(&self, columns: &Columns) -> Result<Option<Vec<usize>>> {
+        let Some(column) = columns.time else { return Ok(None) };
+        if self.times.is_sorted_by(|before, time| before < time) {
+            return Ok(None);
+        }
         let mut order: Vec<usize> = (0..self.numbers.len()).collect();
-        let Some(column) = columns.time else { return Ok(order) };
         order.sort_by_key(|&row| self.times[row]);
         match order.windows(2).find(|pair| self.times[pair[0]] == self.times[pair[1]]) {
-            None => Ok(order),
+            None => Ok(Some(order)),
             Some(pair) => {
                 let number = self.numbers[pair[0].max(pair[1])];
                 let (unit, first) = (self.unit.name(), self.numbers[pair[0].min(pair[1])]);
@@ -302,7 +338,8 @@ impl Series {
     }
 }
 
-/// Returns rows of `width` elements in an order.
-fn in_order<T: Copy>(rows: &[T], width: usize, order: &[usize]) -> Vec<T> {
+/// Returns rows of `width` elements in an order, or as they are.
+fn in_order<T: Copy>(rows: Vec<T>, width: usize, order: Option<&[usize]>) -> Vec<T> {
+    let Some(order) = order else { return rows };
     order.iter().flat_map(|&row| &rows[row * width..(row + 1) * width]).copied().collect()
 }
