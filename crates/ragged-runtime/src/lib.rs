@@ -43,8 +43,8 @@
 //! # In reading order
 //!
 //! `model`, `predict` (whole sequences), `paths`, `heads`, `session`, `step` and `chunk`, `saved_session`; below them
-//! `sequence` (the input), `checkpoint` and `config` (what is read), `layers`, `tokens`, `statics`, `readout`, `attention`, `crf`,
-//! `targets`.
+//! `sequence` (the input), `checkpoint` and `config` (what is read), `layers`, `tokens`, `statics`, `readout`,
+//! `attention`, `crf`, `targets`.
 
 #![forbid(unsafe_code)]
 

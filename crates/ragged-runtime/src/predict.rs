@@ -19,9 +19,10 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Transforms`] for values that do not form whole steps, [`Error::Input`] for the first value that is not
-    /// finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite, [`Error::InputKind`]
-    /// for a model of tokens, [`Error::Statics`] for one with static values, [`Error::Crf`] for one with a CRF.
+    /// [`Error::Transforms`] for values that do not form whole steps, [`Error::Input`] for the first value that is
+    /// not finite after the transforms, [`Error::Prediction`] for the first prediction that is not finite,
+    /// [`Error::InputKind`] for a model of tokens, [`Error::Statics`] for one with static values, [`Error::Crf`] for
+    /// one with a CRF.
     pub fn predict<T: Copy + Into<f64>>(&self, sequences: &[&[T]]) -> Result<Vec<Vec<f32>>> {
         if self.reads_tokens() {
             return Err(Error::InputKind { expected: "tokens", got: "features" });
@@ -86,9 +87,9 @@ impl Model {
     /// # Errors
     ///
     /// The errors of [`predict`](Self::predict), [`predict_tokens`](Self::predict_tokens) and
-    /// [`predict_ids`](Self::predict_ids); [`Error::TokenCount`] for tokens of another number of steps than the features,
-    /// [`Error::Statics`] for another number of static values than the training data, [`Error::StaticNumber`] for an
-    /// infinite one.
+    /// [`predict_ids`](Self::predict_ids); [`Error::TokenCount`] for tokens of another number of steps than the
+    /// features, [`Error::Statics`] for another number of static values than the training data,
+    /// [`Error::StaticNumber`] for an infinite one.
     pub fn predict_sequences(&self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<f32>>> {
         self.check_no_crf()?;
         self.outputs_of(sequences)

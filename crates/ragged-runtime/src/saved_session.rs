@@ -1,8 +1,8 @@
 //! Sessions as bytes.
 //!
-//! The bytes are: 8 that name the format, the 32 of the model's checksum, the hidden states, the cell states and the
-//! pooled row and the features of the static values as 32-bit floats, the number of steps as 64 bits, the states of the transforms as 64-bit floats, and
-//! 8 bytes of a checksum of all before. Numbers are little-endian.
+//! The bytes are: 8 that name the format, the 32 of the model's checksum, the hidden states, the cell states, the
+//! pooled row and the features of the static values as 32-bit floats, the number of steps as 64 bits, the states of the
+//! transforms as 64-bit floats, and 8 bytes of a checksum of all before. Numbers are little-endian.
 
 use ragged_transforms::PipelineState;
 use sha2::{Digest, Sha256};

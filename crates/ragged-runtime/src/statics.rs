@@ -21,7 +21,8 @@ pub(crate) struct StaticPart {
 }
 
 impl StaticPart {
-    /// Takes `static.embedding.*` and, if they join the states, `static.state.*`. `zeros` are the states of one sequence.
+    /// Takes `static.embedding.*` and, if they join the states, `static.state.*`. `zeros` are the states of one
+    /// sequence.
     pub(crate) fn new(
         config: &StaticConfig,
         encoder: &StaticEncoder,

@@ -54,9 +54,9 @@ impl Model {
     /// # Errors
     ///
     /// [`Error::Stepwise`] for a bidirectional model, whose second direction begins at the end, for attention, whose
-    /// weights need the scores of all steps, for a CRF, and for a model of tokens; [`Error::Statics`] for a model with static
-    /// values, which [`session_with`](Self::session_with) takes; [`Error::Transforms`] for transforms that need the
-    /// whole sequence.
+    /// weights need the scores of all steps, for a CRF, and for a model of tokens; [`Error::Statics`] for a model
+    /// with static values, which [`session_with`](Self::session_with) takes; [`Error::Transforms`] for transforms
+    /// that need the whole sequence.
     pub fn session(&self) -> Result<Session> {
         self.session_with(Statics::default())
     }

@@ -12,16 +12,16 @@ impl Predictor {
     ///
     /// Values are in the units of the training data. The graph has the inputs `x` `[B, T, I]`, padded sequences before
     /// transforms, `tokens` `[B, T]` for a model of tokens, `lengths` `[B]`, and `static_numbers` and
-    /// `static_categories` where there are static columns. Its output `prediction` is `[B, O]`, or `[B, T, O]` for one prediction per step,
-    /// which is zero after the end of a sequence; a model of several heads has an output `prediction.NAME` for each.
-    /// `x` has 32-bit floats, or 64-bit floats where 32 bits cannot
-    /// hold the values of the training data. The graph does not check its input: a value that is missing after the
-    /// transforms makes the prediction for its sequence meaningless.
+    /// `static_categories` where there are static columns. Its output `prediction` is `[B, O]`, or `[B, T, O]` for one
+    /// prediction per step, which is zero after the end of a sequence; a model of several heads has an output
+    /// `prediction.NAME` for each. `x` has 32-bit floats, or 64-bit floats where 32 bits cannot hold the values of the
+    /// training data. The graph does not check its input: a value that is missing after the transforms makes the
+    /// prediction for its sequence meaningless.
     ///
     /// # Errors
     ///
-    /// [`Error::OnnxUnsupported`] for what ONNX cannot express, such as a projection, with the key of the configuration;
-    /// [`Error::OnnxSize`] for more than 2 GiB.
+    /// [`Error::OnnxUnsupported`] for what ONNX cannot express, such as a projection, with the key of the
+    /// configuration; [`Error::OnnxSize`] for more than 2 GiB.
     ///
     /// ```
     /// # use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};

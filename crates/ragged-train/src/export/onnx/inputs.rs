@@ -6,8 +6,8 @@ use ragged_transforms::TokenEncoder;
 use crate::export::onnx::graph::{Dim, Element, GraphBuilder, Value};
 use crate::export::onnx::sequences::Sequences;
 
-/// Declares the features `x` `[B, T, I]` if there are any, the `tokens` `[B, T]` or `[B, T, K]` for several columns, and
-/// the `lengths` `[B]`.
+/// Declares the features `x` `[B, T, I]` if there are any, the `tokens` `[B, T]` or `[B, T, K]` for several columns,
+/// and the `lengths` `[B]`.
 pub(super) fn sequences(
     graph: &mut GraphBuilder,
     schema: &Schema,

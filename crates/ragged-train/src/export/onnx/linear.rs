@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::export::onnx::graph::{GraphBuilder, Value};
 use crate::export::onnx::weights::Weights;
 
-/// Applies the layer whose parameters are `NAME.weight` and `NAME.bias` to rows `[.., I]`. `sizes` are I and the number of
-/// outputs.
+/// Applies the layer whose parameters are `NAME.weight` and `NAME.bias` to rows `[.., I]`. `sizes` are I and the number
+/// of outputs.
 pub(super) fn linear(
     graph: &mut GraphBuilder,
     weights: &Weights<'_>,

@@ -203,7 +203,8 @@ impl Layer<'_> {
         Ok(graph.parameter(name, &[layer.num_directions(), 3 * layer.hidden_size], &values))
     }
 
-    /// Returns the initial states, trained ones or those of static values, `[D, B, H]` each, the hidden state first; none where the model has none.
+    /// Returns the initial states, trained ones or those of static values, `[D, B, H]` each, the hidden state first;
+    /// none where the model has none.
     fn initial_states(
         &self,
         graph: &mut GraphBuilder,

@@ -11,8 +11,8 @@ use crate::export::onnx::messages::Attribute;
 use crate::export::onnx::sequences::{Sequences, cast};
 use crate::export::onnx::weights::Weights;
 
-/// Declares the inputs of static values, and returns their features `[B, S]`: the scaled numbers, of which a missing one
-/// is the mean, then the rows of the tables.
+/// Declares the inputs of static values, and returns their features `[B, S]`: the scaled numbers, of which a missing
+/// one is the mean, then the rows of the tables.
 pub(super) fn features(
     graph: &mut GraphBuilder,
     config: &StaticConfig,
