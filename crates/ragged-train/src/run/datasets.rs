@@ -69,7 +69,7 @@ impl Datasets {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
+    /// [`Error::Path`] and [`Error::MissingDataset`] for a file that is missing, [`Error::Data`] for a
     /// file that is malformed.
     pub fn open(section: &DataSection, seed: u64) -> Result<Self> {
         Self::open_with(&*with_tokenizer(section)?, false, seed)
