@@ -252,7 +252,7 @@ fn blocks_of_a_table_are_whole_series() {
         );
     }
     assert_eq!(fingerprint(&streamed).unwrap(), data.fingerprint());
-    // A folder of two files, of which each has a series `s0`.
+    // A folder of two files. Both have a series `s0`.
     let small = table(3, |_, _| "run".into());
     std::fs::write(folder.path().join("b.csv"), &small).unwrap();
     let all = formats::read(folder.path(), &typed()).unwrap();
