@@ -1,5 +1,7 @@
 //! `ragged-runtime` has the bits of the trainer's predictions: for whole sequences, step by step and in chunks.
 
+mod served;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -8,8 +10,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use ragged_datasets::Sequence;
 use ragged_datasets::formats::Format;
-use ragged_runtime::{Error, Model, Scratch, Session, softmax};
-use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+use ragged_runtime::{Error, Model, Scratch, Session};
+use ragged_train::Predictor;
+use served::as_predicted;
 
 /// Values of two features; NaN is missing.
 type Steps = Vec<[f32; 2]>;
@@ -113,25 +116,7 @@ fn sequences(from: usize) -> impl Strategy<Value = Vec<Steps>> {
 
 fn train(folder: &Path, config: &str, data: &[Steps], target: &str) -> Result<Predictor, String> {
     let text: String = data.iter().map(|steps| line(steps, Some(target))).collect();
-    let file = folder.join("train.jsonl");
-    std::fs::write(&file, text).unwrap();
-    let config = config.replace("DATASET", &format!("{:?}", file.display().to_string()));
-    let config = ExperimentConfig::parse(&config, &[]).map_err(|error| error.to_string())?;
-    let experiment = Experiment::new(config).map_err(|error| error.to_string())?;
-    let run = RunDir::create(&folder.join("run"), &experiment.config().to_toml().unwrap());
-    let run = run.map_err(|error| error.to_string())?;
-    experiment.run(&run, &mut ()).map_err(|error| error.to_string())?;
-    Predictor::open(run.path()).map_err(|error| error.to_string())
-}
-
-/// The outputs as `ragged predict` gives them: probabilities of classes, or values.
-fn as_predicted(model: &Model, outputs: &[f32]) -> Vec<Vec<f64>> {
-    let rows = outputs.chunks_exact(model.outputs());
-    rows.map(|row| match model.targets().labels() {
-        Some(_) => softmax(row),
-        None => row.iter().map(|&value| value.into()).collect(),
-    })
-    .collect()
+    served::train(folder, config, ("train.jsonl", &text))
 }
 
 /// 40 configurations that are drawn with a fixed seed. A draw whose data cannot be trained on, such as classes of which

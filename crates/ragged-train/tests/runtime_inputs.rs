@@ -1,14 +1,15 @@
 //! `ragged-runtime` has the bits of the trainer for models of tables: numbers and categories per step, static columns.
 
+mod served;
+
 use std::fmt::Write;
-use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use ragged_datasets::formats::Format;
-use ragged_runtime::{Error, Model, Scratch, Sequence, Session, Statics, Tokens, softmax};
-use ragged_train::{Experiment, ExperimentConfig, Predictor, RunDir};
+use ragged_runtime::{Error, Model, Scratch, Sequence, Session, Statics, Tokens};
+use served::{as_predicted, train};
 
 const MOODS: [&str; 3] = ["calm", "glad", "wild"];
 const PLACES: [&str; 2] = ["in", "out"];
@@ -154,26 +155,6 @@ fn configuration() -> impl Strategy<Value = (String, &'static str, &'static str,
         })
 }
 
-fn train(folder: &Path, config: &str, text: &str) -> Result<Predictor, String> {
-    let file = folder.join("train.csv");
-    std::fs::write(&file, text).unwrap();
-    let config = config.replace("DATASET", &format!("{:?}", file.display().to_string()));
-    let config = ExperimentConfig::parse(&config, &[]).map_err(|error| error.to_string())?;
-    let experiment = Experiment::new(config).map_err(|error| error.to_string())?;
-    let run = RunDir::create(&folder.join("run"), &experiment.config().to_toml().unwrap()).unwrap();
-    experiment.run(&run, &mut ()).map_err(|error| error.to_string())?;
-    Predictor::open(run.path()).map_err(|error| error.to_string())
-}
-
-fn as_predicted(model: &Model, outputs: &[f32]) -> Vec<Vec<f64>> {
-    let rows = outputs.chunks_exact(model.outputs());
-    rows.map(|row| match model.targets().labels() {
-        Some(_) => softmax(row),
-        None => row.iter().map(|&value| value.into()).collect(),
-    })
-    .collect()
-}
-
 #[test]
 fn tables_have_the_bits_of_the_trainer() {
     let (mut trained, mut stepped, mut attended) = (0, 0, 0);
@@ -202,7 +183,7 @@ fn tables_have_the_bits_of_the_trainer() {
             types.join(", ")
         );
         let text = table(&data, columns, Some(target));
-        let Ok(predictor) = train(folder.path(), &config, &text) else { continue };
+        let Ok(predictor) = train(folder.path(), &config, ("train.csv", &text)) else { continue };
         trained += 1;
         attended += usize::from(config.contains("heads"));
         let model = Model::open(&folder.path().join("run")).unwrap();
